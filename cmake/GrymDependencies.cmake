@@ -1,0 +1,21 @@
+# What the core links. Debian 12's versions are the floor; why each is here stands in CONTRIBUTING.md.
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(SQLite3 3.40 REQUIRED)
+if(NOT TARGET SQLite::SQLite3)  # CMake 4 renames it
+  add_library(SQLite::SQLite3 ALIAS SQLite3::SQLite3)
+endif()
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(EBUR128 REQUIRED IMPORTED_TARGET libebur128>=1.2.6)
+pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile>=1.2.0)
+pkg_check_modules(SAMPLERATE REQUIRED IMPORTED_TARGET samplerate>=0.2.2)
+add_library(SndFile::sndfile ALIAS PkgConfig::SNDFILE)
+add_library(SampleRate::samplerate ALIAS PkgConfig::SAMPLERATE)
+
+find_path(GRYM_HNSWLIB_INCLUDE hnswlib/hnswlib.h REQUIRED)
+add_library(grym_hnswlib INTERFACE)
+target_include_directories(grym_hnswlib SYSTEM INTERFACE "${GRYM_HNSWLIB_INCLUDE}")
+
+set(GRYM_ABSL absl::status absl::statusor absl::strings absl::str_format absl::cord)

@@ -1,0 +1,129 @@
+// What was heard in a recording: plain values, times in seconds from the first frame.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "grymsynth/export.h"
+
+namespace grym {
+
+struct TimeSpan {
+  double start_s = 0;
+  double end_s = 0;
+};
+
+// A series of vectors at a fixed rate: value of frame i, dimension d at values[i * dim + d]; frame i is centred at
+// start_s + i / rate_hz.
+struct FrameSeries {
+  int dim = 1;
+  double rate_hz = 0;
+  double start_s = 0;
+  std::vector<float> values;  // [frames, dim]
+  int64_t frames() const { return dim > 0 ? static_cast<int64_t>(values.size()) / dim : 0; }
+};
+
+// ITU-R BS.1770-5 and EBU R128. -infinity for silence or audio shorter than one gating block (400 ms).
+struct Loudness {
+  double integrated_lufs = 0;
+  double range_lu = 0;
+  double max_momentary_lufs = 0;
+  double max_short_term_lufs = 0;
+  double true_peak_dbtp = 0;
+  FrameSeries momentary;   // LUFS at 10 Hz
+  FrameSeries short_term;  // LUFS at 10 Hz
+};
+
+struct Level {
+  double peak_dbfs = 0;  // largest sample; -infinity for silence
+  double rms_dbfs = 0;
+  double crest_db = 0;
+};
+
+// Frame-wise at `rate_hz`, and the mean over frames that are not silent.
+struct SpectralFeatures {
+  FrameSeries centroid_hz, bandwidth_hz, rolloff_hz, flatness;  // dim 1; flatness in [0, 1]; rolloff at 85 %
+  FrameSeries contrast_db;                                      // dim 7, octave bands
+  FrameSeries mfcc;                                             // dim 20
+  FrameSeries chroma;                                           // dim 12, C first, largest of a frame is 1
+  double mean_centroid_hz = 0, mean_bandwidth_hz = 0, mean_rolloff_hz = 0, mean_flatness = 0;
+  std::array<double, 7> mean_contrast_db{};
+  std::array<double, 20> mean_mfcc{}, std_mfcc{};
+  std::array<double, 12> mean_chroma{};
+  std::array<double, 10> band_energy_db{};  // octave bands centred 31.5 Hz .. 16 kHz, relative to the whole
+};
+
+struct Pitch {
+  std::vector<double> times_s;
+  std::vector<float> f0_hz;       // 0 where unvoiced
+  std::vector<float> confidence;  // [0, 1]
+};
+
+struct Chord {
+  double start_s = 0;
+  double end_s = 0;
+  std::string label;  // "C", "Am", "G7", "Dm7", "Fmaj7", "N" for none
+  double confidence = 0;
+};
+
+struct Section {
+  double start_s = 0;
+  double end_s = 0;
+  std::string label;  // "A", "B", ...: equal letters sound alike
+  double confidence = 0;
+};
+
+// Facts about the recording's condition.
+struct Condition {
+  double noise_floor_dbfs = 0;      // level of the quietest tenth of the frames, per 1/3-octave mean
+  double clipped_ratio = 0;         // share of samples inside runs at full scale, [0, 1]
+  std::vector<TimeSpan> clipping;   // at most 1,000
+  double dc_offset = 0;             // largest of the channels' means, with its sign
+  std::vector<TimeSpan> silence;    // below -60 dBFS for at least 200 ms
+  double leading_silence_s = 0, trailing_silence_s = 0;
+  double hum_hz = 0;                // 50 or 60 when mains hum was found, else 0
+  double hum_db = 0;                // its level above the local floor
+  int64_t replaced_samples = 0;     // NaN or infinite in the input
+  double stereo_width = 0;          // side / mid energy ratio in [0, 1]; 0 for mono
+  double stereo_correlation = 1;    // [-1, 1]
+};
+
+struct AudioFeatures {
+  double duration_s = 0;
+  int rate_hz = 0;
+  int channels = 0;
+  int64_t frames = 0;
+  Level level;
+  Loudness loudness;
+  SpectralFeatures spectral;
+  Condition condition;
+  FrameSeries onset_strength;         // dim 1
+  std::vector<double> onsets_s;
+  double tempo_bpm = 0;               // 0 when unsure (silence, speech, free time)
+  double tempo_confidence = 0;        // [0, 1]
+  std::vector<double> beats_s;        // empty when tempo_bpm is 0
+  std::vector<double> downbeats_s;
+  int meter = 0;                      // beats a bar: 3 or 4; 0 when unsure
+  double meter_confidence = 0;
+  std::optional<std::string> key;     // "F major", "C# minor"; unset when unsure
+  double key_confidence = 0;
+  double tuning_hz = 440;             // of A4, from the spectral peaks; 440 when nothing is pitched
+  Pitch pitch;
+  std::vector<Chord> chords;
+  std::vector<Section> sections;
+};
+
+// "C major" -> 0, "C# major" -> 1, ..., "A minor" -> 21 (12 + tonic); accepts flats and sharps, "Am", "C".
+// InvalidArgument for anything else.
+GRYM_EXPORT absl::StatusOr<int> ParseKey(std::string_view name);
+GRYM_EXPORT std::string KeyName(int key);  // inverse, sharps; requires 0 <= key < 24
+
+// JSON text (schema "grymsynth.features/1"). Series are left out unless `with_series`. Infinities become null.
+GRYM_EXPORT std::string FeaturesToJson(const AudioFeatures& features, bool with_series = false);
+// Reads what FeaturesToJson wrote. InvalidArgument names the pointer, what was wanted and what came.
+GRYM_EXPORT absl::StatusOr<AudioFeatures> FeaturesFromJson(std::string_view json);
+
+}  // namespace grym

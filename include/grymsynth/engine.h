@@ -1,0 +1,73 @@
+// Engine: builds everything from one options struct and runs the main job.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grymsynth/audio_processor.h"
+#include "grymsynth/evaluation.h"
+#include "grymsynth/export.h"
+#include "grymsynth/generation.h"
+#include "grymsynth/job.h"
+#include "grymsynth/model_orchestrator.h"
+#include "grymsynth/pattern_memory.h"
+#include "grymsynth/pattern_recognizer.h"
+#include "grymsynth/workflow.h"
+
+namespace grym {
+
+struct EngineOptions {
+  // Pattern memory, workflow journal and files live here; "" keeps them in a temporary folder that ends with the engine.
+  std::filesystem::path data_dir;
+  int64_t budget_bytes = int64_t{6} << 30;  // per device
+  int cores = 0;                            // 0: as many as the machine has
+  PatternMemoryOptions memory;
+  PatternRecognizerOptions recognizer;
+};
+
+struct WorkflowRunOptions {
+  // Parameter values as JSON texts by name: {"audioFile": "\"in.wav\""}.
+  std::map<std::string, std::string> parameters;
+  std::string execution_id;         // "": a new one
+  std::filesystem::path output_dir; // where export writes; "": the data folder
+  std::string output_name;          // stem of exported names; "": from the input
+  int64_t seed = 0;                 // base of every seed in the run
+  WorkflowEventFn on_event;
+  RunOptions run;
+};
+
+// Threads: any. Destroying it stops and joins everything it started.
+class GRYM_EXPORT Engine {
+ public:
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(const EngineOptions& options = {});
+  ~Engine();
+
+  AudioProcessor& processor();
+  PatternMemory& memory();
+  PatternRecognizer& recognizer();
+  ModelOrchestrator& orchestrator();
+
+  // Routes, runs, gates (one retry on another seed), and records the run's cost.
+  absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run = {});
+  Job<GenerateAudioResult> StartGenerate(GenerateAudioRequest request, ProgressFn progress = {});
+
+  // Runs to the end. A run whose execution_id is in the journal goes on where it stopped; a finished one is returned
+  // as it was. The error of a failed run is in WorkflowRun::error; the call itself fails only when it cannot start.
+  absl::StatusOr<WorkflowRun> RunWorkflow(const Workflow& workflow, const WorkflowRunOptions& options);
+  Job<WorkflowRun> StartWorkflow(const Workflow& workflow, WorkflowRunOptions options);
+  // Journalled executions, newest first: id and state.
+  absl::StatusOr<std::vector<WorkflowRun>> Executions();
+
+  // A self-contained HTML page over a finished enhancement run: before and after, patterns, scores per loop.
+  absl::Status WriteReport(const WorkflowRun& run, const std::filesystem::path& path);
+
+ private:
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace grym

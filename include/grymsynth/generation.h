@@ -1,0 +1,98 @@
+// One request and one result for everything that makes audio.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grymsynth/audio_buffer.h"
+#include "grymsynth/export.h"
+#include "grymsynth/midi.h"
+#include "grymsynth/pattern.h"
+
+namespace grym {
+
+enum class QualityTier { kDraft, kStandard, kBest };
+
+// A field that is unset is the generator's to choose. A field that the generator cannot honour is InvalidArgument
+// (code "unsupported_field", naming field and model), or a warning in the result when `allow_unsupported` is set.
+struct GenerateAudioRequest {
+  std::string prompt;           // UTF-8, at most 16 KiB
+  std::string negative_prompt;
+  double duration_s = 8;        // (0, 600]
+  int64_t seed = -1;            // -1: the engine picks one; the result says which
+  std::string model;            // id; "": the orchestrator chooses
+  std::optional<double> temperature;  // [0, 10]
+  std::optional<int> top_k;
+  std::optional<double> top_p;        // (0, 1]
+  std::optional<double> guidance;     // [-100, 100]
+  std::optional<int> steps;           // [1, 1000]
+  std::optional<double> tempo_bpm;    // [30, 300], exact
+  std::optional<std::string> key;     // "F major"
+  std::optional<int> meter;           // 3 or 4 beats a bar
+  std::string structure;              // section letters or names: "ABAB", "intro verse chorus verse chorus outro"
+  std::vector<std::string> instruments;
+  std::string mood;
+  // A recording to start from: a path, or a buffer that wins over the path.
+  std::string reference_audio;
+  std::optional<AudioBuffer> reference_buffer;
+  std::string reference_midi;         // path
+  double reference_strength = 0.5;    // [0, 1]
+  bool want_stems = false;
+  QualityTier quality = QualityTier::kStandard;
+  bool allow_unsupported = false;
+  // Enhanced takes (a reference recording and a generator that can work on it).
+  double enhancement_level = 0.5;     // [0, 1]
+  bool preserve_original_characteristics = true;
+  std::vector<std::string> focus_areas;  // from the vocabulary of evaluation.h
+  std::optional<double> target_lufs;
+  std::vector<AudioPattern> patterns;    // what to build from
+  std::map<std::string, std::string> parameters;  // the model's own, checked against ModelInfo::params
+};
+
+struct Stem {
+  std::string name;  // "drums", "bass", "chords", "lead", "original", ...
+  AudioBuffer audio; // length, rate and channels of the mix
+};
+
+struct Provenance {
+  std::string model;              // id
+  std::string model_version;
+  std::string software;           // name and version
+  int64_t seed = 0;               // the one used
+  std::string request_json;       // every field resolved: enough to render the same bytes again
+  std::string reference_sha256;   // of the reference's samples, "" without one
+};
+
+struct TakeAttempt {
+  int64_t seed = 0;
+  bool passed = false;
+  std::vector<std::string> failures;  // of the gate: "silence", "clipping", ...
+};
+
+struct GenerateAudioResult {
+  AudioBuffer audio;
+  std::vector<Stem> stems;        // their sum is the mix before mastering; empty unless asked for
+  AudioBuffer mix;                // before mastering; empty unless stems were asked for
+  std::optional<Midi> midi;
+  Provenance provenance;
+  std::vector<std::string> warnings;
+  std::vector<TakeAttempt> attempts;  // the gate's record, one or two
+  std::map<std::string, double> timings_s;
+  int64_t peak_bytes = 0;         // of the session's own buffers
+  std::map<std::string, std::string> facts;  // "tempo_bpm": "120", "key": "A minor", "genre": "house", "structure"
+};
+
+// InvalidArgument (all problems listed) for a field out of its range; what a model can honour is not judged here.
+GRYM_EXPORT absl::Status ValidateRequest(const GenerateAudioRequest& request);
+// JSON text (schema "grymsynth.request/1"), camelCase names as in workflows. Buffers are not written.
+GRYM_EXPORT std::string RequestToJson(const GenerateAudioRequest& request);
+GRYM_EXPORT absl::StatusOr<GenerateAudioRequest> RequestFromJson(std::string_view json);
+// Provenance, warnings, attempts, timings and facts (schema "grymsynth.result/1"); audio is not written.
+GRYM_EXPORT std::string ResultToJson(const GenerateAudioResult& result);
+GRYM_EXPORT absl::StatusOr<GenerateAudioResult> ResultFromJson(std::string_view json);
+
+}  // namespace grym

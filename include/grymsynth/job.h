@@ -1,0 +1,133 @@
+// Long calls: progress, cancel, and the same call as a job in the background.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grymsynth/export.h"
+
+namespace grym {
+
+// A request to stop that many may hold. Copies share one flag. Safe from any thread and from callbacks.
+class GRYM_EXPORT CancelToken {
+ public:
+  CancelToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
+  void Cancel() { flag_->store(true, std::memory_order_relaxed); }
+  bool cancelled() const { return flag_->load(std::memory_order_relaxed); }
+  // OK, or Cancelled once Cancel() was called.
+  absl::Status Check() const { return cancelled() ? absl::CancelledError("cancelled by the caller") : absl::OkStatus(); }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> flag_;
+};
+
+struct Progress {
+  double fraction = 0;  // [0, 1], never falls within a call
+  double eta_s = -1;    // estimated seconds left, -1 while unknown
+  std::string stage;    // "analyse", "loudness", ...
+};
+
+// Called on the thread that does the work, at most about ten times a second. May be empty. May call Cancel().
+using ProgressFn = std::function<void(const Progress&)>;
+
+// What every call that may take longer than 50 ms accepts.
+struct RunOptions {
+  CancelToken cancel;
+  ProgressFn progress;
+};
+
+// A call that runs on a thread of its own. Destroying a job cancels it and waits for its thread.
+// Threads: every method may be called from any thread, except that one thread at a time may call Take or Wait.
+template <class T>
+class Job {
+ public:
+  // Starts `work(run_options)` at once. `work` returns absl::StatusOr<T>. `progress`, if set, is called on the job's
+  // thread beside being kept for progress().
+  template <class Work>
+  static Job Start(Work work, ProgressFn progress = {}) {
+    Job job;
+    auto state = job.state_;
+    job.thread_ = std::thread([state, work = std::move(work), progress = std::move(progress)]() mutable {
+      RunOptions run;
+      run.cancel = state->cancel;
+      run.progress = [state, progress](const Progress& now) {
+        {
+          std::lock_guard<std::mutex> lock(state->mutex);
+          state->progress = now;
+        }
+        if (progress) progress(now);
+      };
+      absl::StatusOr<T> result = work(run);
+      std::lock_guard<std::mutex> lock(state->mutex);
+      if (result.ok()) state->progress.fraction = 1;
+      state->result.emplace(std::move(result));
+      state->finished.notify_all();
+    });
+    return job;
+  }
+  Job(Job&&) = default;
+  Job& operator=(Job&& other) {
+    Stop();
+    state_ = std::move(other.state_);
+    thread_ = std::move(other.thread_);
+    return *this;
+  }
+  ~Job() { Stop(); }
+
+  void Cancel() { state_->cancel.Cancel(); }
+  bool done() const {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    return state_->result.has_value();
+  }
+  Progress progress() const {
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    return state_->progress;
+  }
+  // Waits at most `seconds` (negative: for ever); true when the job has finished.
+  bool WaitFor(double seconds) const {
+    std::unique_lock<std::mutex> lock(state_->mutex);
+    auto ready = [&] { return state_->result.has_value(); };
+    if (seconds < 0) {
+      state_->finished.wait(lock, ready);
+      return true;
+    }
+    return state_->finished.wait_for(lock, std::chrono::duration<double>(seconds), ready);
+  }
+  // Waits for the end and hands the result over. A second call answers FailedPrecondition.
+  absl::StatusOr<T> Take() {
+    WaitFor(-1);
+    if (thread_.joinable()) thread_.join();
+    std::lock_guard<std::mutex> lock(state_->mutex);
+    if (state_->taken) return absl::FailedPreconditionError("job: the result was taken already");
+    state_->taken = true;
+    return std::move(*state_->result);
+  }
+
+ private:
+  struct State {
+    CancelToken cancel;
+    mutable std::mutex mutex;
+    std::condition_variable finished;
+    Progress progress;
+    std::optional<absl::StatusOr<T>> result;
+    bool taken = false;
+  };
+  Job() : state_(std::make_shared<State>()) {}
+  void Stop() {
+    if (!thread_.joinable()) return;
+    state_->cancel.Cancel();
+    thread_.join();
+  }
+  std::shared_ptr<State> state_;
+  std::thread thread_;
+};
+
+}  // namespace grym

@@ -1,0 +1,92 @@
+// Model, Session, Generator, Embedder: what everything that makes or hears by a model stands behind.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grymsynth/audio_buffer.h"
+#include "grymsynth/export.h"
+#include "grymsynth/generation.h"
+#include "grymsynth/job.h"
+
+namespace grym {
+
+enum class ParamType { kBool, kInt, kFloat, kString, kChoice };
+
+struct ParamSpec {
+  std::string name;
+  ParamType type = ParamType::kFloat;
+  std::string unit;                  // "Hz", "dB", "s", "" for none
+  double minimum = 0, maximum = 0;   // for numbers; equal means unbounded
+  std::vector<std::string> choices;  // for kChoice
+  std::string default_value;
+  std::string text;
+};
+
+enum class Capability { kGenerate, kEnhance, kEmbedAudio, kAnalyze, kClassifyStyle, kDetectPatterns, kCompare };
+GRYM_EXPORT std::string_view CapabilityName(Capability capability);  // "generate", "enhance", ...
+
+struct ModelInfo {
+  std::string id;       // [a-z0-9][a-z0-9._-]{0,63}
+  std::string version;
+  std::string name;
+  std::string description;
+  std::string licence;
+  std::vector<Capability> capabilities;
+  std::vector<ParamSpec> params;              // its own, by name
+  std::vector<std::string> request_fields;    // fields of GenerateAudioRequest it honours beyond prompt and duration
+  int rate_hz = 44100;                        // what it makes or wants
+  int channels = 2;
+  std::string device = "cpu";
+  int64_t weights_bytes = 0;
+  double seconds_per_audio_second = 0;        // a first guess; measured runs replace it
+};
+
+// What a call would need, stated before anything is loaded.
+struct ResourceNeed {
+  int64_t weights_bytes = 0;
+  int64_t peak_bytes = 0;  // beside the weights
+  int cores = 1;
+  double seconds = 0;      // estimated
+};
+
+// All mutable state of a model at work; belongs to one thread. After an error it is poisoned: drop it.
+class GRYM_EXPORT Session {
+ public:
+  virtual ~Session() = default;
+};
+
+class GRYM_EXPORT Generator : public Session {
+ public:
+  // The request is valid and its seed is set. Polls the token at least every 50 ms.
+  virtual absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run) = 0;
+};
+
+class GRYM_EXPORT Embedder : public Session {
+ public:
+  virtual int dims() const = 0;
+  // One unit vector [dims] for the whole buffer; pooling over windows is the embedder's.
+  virtual absl::StatusOr<std::vector<float>> Embed(const AudioBuffer& audio, const RunOptions& run) = 0;
+};
+
+// Immutable; may be shared by many sessions and threads. Sessions are destroyed before their model.
+class GRYM_EXPORT Model {
+ public:
+  virtual ~Model() = default;
+  virtual const ModelInfo& info() const = 0;
+  virtual ResourceNeed Need(const GenerateAudioRequest& request) const = 0;
+  // Unimplemented (naming the model) for what it cannot do.
+  virtual absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const;
+  virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const;
+};
+
+// Checks `request` against the model: its own parameters (type, range, choices) and the fields it cannot honour.
+// Unsupported fields are an error, or go to `warnings` when the request allows it.
+GRYM_EXPORT absl::Status CheckRequestForModel(const ModelInfo& info, const GenerateAudioRequest& request,
+                                              std::vector<std::string>* warnings);
+
+}  // namespace grym

@@ -1,0 +1,76 @@
+// PatternMemory: patterns and how well they worked, kept in one file that survives kill -9.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grymsynth/export.h"
+#include "grymsynth/pattern.h"
+
+namespace grym {
+
+struct PatternMemoryOptions {
+  int64_t exact_search_limit = 100000;  // up to this many patterns the search is exact, above it by an HNSW index
+  bool full_check = false;              // run the integrity check at open even after a clean end
+};
+
+struct PatternMatch {
+  AudioPattern pattern;
+  double similarity = 0;  // cosine, [-1, 1]
+  double mean_score = 0;  // of its recorded outcomes, 0 when there are none
+  int64_t outcomes = 0;
+};
+
+struct PatternQuery {
+  PatternEmbedding embedding{};
+  int limit = 10;                        // [1, 1000]
+  std::optional<PatternKind> kind;       // only this kind
+  double min_similarity = -1;
+};
+
+struct PatternMemoryStats {
+  int64_t patterns = 0;
+  int64_t outcomes = 0;
+  int64_t file_bytes = 0;
+  int schema_version = 0;
+  bool index_loaded = false;
+  bool index_approximate = false;
+};
+
+// One SQLite file (WAL); rows are the truth, the vector index a cache that can be rebuilt.
+// Threads: any; calls on one object take turns. Two processes: the second writer waits up to 5 s, then Unavailable.
+class GRYM_EXPORT PatternMemory {
+ public:
+  // Creates the file if absent. FailedPrecondition, file untouched, for a newer schema; DataLoss for a damaged or
+  // foreign file; both name the file.
+  static absl::StatusOr<std::unique_ptr<PatternMemory>> Open(const std::filesystem::path& path,
+                                                             const PatternMemoryOptions& options = {});
+  ~PatternMemory();  // closes
+
+  // All or none, in one commit; ids in the order given. On disk (survives power loss) when it returns.
+  // InvalidArgument for an embedding that is not finite or has no length.
+  absl::StatusOr<std::vector<int64_t>> Store(std::span<const AudioPattern> patterns);
+  absl::StatusOr<AudioPattern> Get(int64_t id) const;  // NotFound
+  absl::Status Remove(int64_t id);                     // NotFound
+  absl::StatusOr<std::vector<PatternMatch>> Query(const PatternQuery& query) const;
+  // A take that used the pattern scored `score` in [0, 1]. NotFound.
+  absl::Status RecordOutcome(int64_t id, double score, std::string_view note = "");
+  absl::StatusOr<PatternMemoryStats> Stats() const;
+  // SQLite's full integrity check, then rows against vectors. DataLoss says what is wrong.
+  absl::Status CheckIntegrity() const;
+  // Flushes and closes; every later call answers FailedPrecondition. Closing twice is harmless.
+  absl::Status Close();
+
+ private:
+  struct Impl;
+  explicit PatternMemory(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace grym

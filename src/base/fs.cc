@@ -1,0 +1,141 @@
+#include "base/fs.h"
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "absl/strings/str_format.h"
+#include "base/random.h"
+#include "base/status.h"
+
+#ifdef _WIN32
+#include <io.h>
+#include <process.h>
+#else
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
+namespace grym {
+namespace {
+
+using Path = std::filesystem::path;
+
+std::string Quoted(const Path& path) { return "\"" + Printable(path.string()) + "\""; }
+
+std::string UniqueSuffix() {
+  static std::atomic<uint64_t> counter{0};
+#ifdef _WIN32
+  const int process = _getpid();
+#else
+  const int process = getpid();
+#endif
+  uint64_t state = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) + (counter++ << 40);
+  return absl::StrFormat("%d-%08x", process, static_cast<uint32_t>(SplitMix64(state)));
+}
+
+// Flushes a file, or on POSIX a folder, to the disk.
+bool SyncPath(const Path& path, [[maybe_unused]] bool folder) {
+#ifdef _WIN32
+  if (folder) return true;  // NTFS journals its directories
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(_wfopen(path.c_str(), L"r+b"), &std::fclose);
+  return file && _commit(_fileno(file.get())) == 0;
+#else
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool synced = fsync(descriptor) == 0 || errno == EINVAL;  // some file systems cannot sync a folder
+  close(descriptor);
+  return synced;
+#endif
+}
+
+absl::Status WriteError(const Path& path, std::string_view what, int error) {
+  const absl::StatusCode code = error == ENOSPC || error == EFBIG || error == EDQUOT ? absl::StatusCode::kResourceExhausted
+                                : error == EACCES || error == EROFS || error == EPERM ? absl::StatusCode::kPermissionDenied
+                                                                                      : absl::StatusCode::kUnavailable;
+  return Error(code, "write_failed", Quoted(path) + ": " + std::string(what) + ": " + std::strerror(error));
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> RegularFileSize(const Path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    const bool absent = !error || error == std::errc::no_such_file_or_directory;
+    return Error(absl::StatusCode::kNotFound, "file_not_found", Quoted(path) + ": " + (absent ? "no such file" : error.message()));
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    const char* kind = std::filesystem::is_directory(status) ? "a folder" : std::filesystem::is_fifo(status) ? "a pipe" : "not a regular file";
+    return Error(absl::StatusCode::kInvalidArgument, "not_a_file", Quoted(path) + ": want a regular file, got " + kind);
+  }
+  const auto size = std::filesystem::file_size(path, error);
+  if (error) return Error(absl::StatusCode::kUnavailable, "file_unreadable", Quoted(path) + ": " + error.message());
+  return static_cast<int64_t>(size);
+}
+
+absl::StatusOr<std::string> ReadFile(const Path& path, int64_t limit_bytes) {
+  GRYM_ASSIGN_OR_RETURN(const int64_t size, RegularFileSize(path));
+  if (size > limit_bytes) {
+    return Error(absl::StatusCode::kResourceExhausted, "file_too_large",
+                 absl::StrFormat("%s: want at most %d bytes, got %d", Quoted(path), limit_bytes, size));
+  }
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (!file) return Error(absl::StatusCode::kPermissionDenied, "file_unreadable", Quoted(path) + ": " + std::strerror(errno));
+  std::string bytes(static_cast<size_t>(size), '\0');
+  bytes.resize(std::fread(bytes.data(), 1, bytes.size(), file.get()));
+  if (std::ferror(file.get())) return Error(absl::StatusCode::kDataLoss, "file_unreadable", Quoted(path) + ": read failed");
+  return bytes;
+}
+
+absl::Status WriteWhole(const Path& path, const std::function<absl::Status(const Path&)>& write) {
+  std::error_code error;
+  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
+  std::filesystem::create_directories(folder, error);
+  if (!std::filesystem::is_directory(folder)) return WriteError(path, "its folder cannot be made", error ? error.value() : ENOTDIR);
+  if (std::filesystem::is_directory(path)) {
+    return Error(absl::StatusCode::kInvalidArgument, "not_a_file", Quoted(path) + ": want a file name, got a folder");
+  }
+  const Path temporary = folder / ("." + path.filename().string() + ".tmp-" + UniqueSuffix());
+  absl::Status status = write(temporary);
+  if (status.ok() && !SyncPath(temporary, false)) status = WriteError(path, "sync failed", errno);
+  if (status.ok()) {
+    std::filesystem::rename(temporary, path, error);
+    if (error) status = WriteError(path, "rename failed", error.value());
+  }
+  if (!status.ok()) {
+    std::filesystem::remove(temporary, error);
+    return status;
+  }
+  if (!SyncPath(folder, true)) return WriteError(path, "sync of its folder failed", errno);
+  return absl::OkStatus();
+}
+
+absl::Status WriteFile(const Path& path, std::string_view bytes) {
+  return WriteWhole(path, [&](const Path& temporary) -> absl::Status {
+    std::FILE* file = std::fopen(temporary.c_str(), "wb");
+    if (!file) return WriteError(path, "cannot be created", errno);
+    bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+    int cause = errno;
+    if (std::fclose(file) != 0 && written) {
+      written = false;
+      cause = errno;
+    }
+    return written ? absl::OkStatus() : WriteError(path, "write failed", cause);
+  });
+}
+
+absl::StatusOr<Path> MakeTempFolder(std::string_view prefix) {
+  std::error_code error;
+  const Path base = std::filesystem::temp_directory_path(error);
+  for (int attempt = 0; attempt < 16 && !error; ++attempt) {
+    const Path folder = base / (std::string(prefix) + "-" + UniqueSuffix());
+    if (std::filesystem::create_directory(folder, error)) return folder;
+  }
+  return Error(absl::StatusCode::kUnavailable, "write_failed", "temporary folder: " + error.message());
+}
+
+}  // namespace grym

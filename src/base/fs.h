@@ -1,0 +1,29 @@
+// Files: read whole with a limit, write whole or not at all.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace grym {
+
+// Size of a regular file. NotFound (code "file_not_found"); InvalidArgument (code "not_a_file") for a folder, pipe,
+// device or socket, without ever blocking on it.
+absl::StatusOr<int64_t> RegularFileSize(const std::filesystem::path& path);
+
+// ResourceExhausted with both numbers beyond `limit_bytes`.
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t limit_bytes);
+
+// Calls `write(temporary path in the same folder)`, syncs what it wrote, renames it over `path` and syncs the folder.
+// On any failure the temporary file is gone and `path` is as it was. Parent folders are made.
+absl::Status WriteWhole(const std::filesystem::path& path, const std::function<absl::Status(const std::filesystem::path&)>& write);
+absl::Status WriteFile(const std::filesystem::path& path, std::string_view bytes);
+
+// A new empty folder under the system's temporary folder.
+absl::StatusOr<std::filesystem::path> MakeTempFolder(std::string_view prefix);
+
+}  // namespace grym

@@ -1,0 +1,50 @@
+#include "base/fs.h"
+
+#include <gtest/gtest.h>
+
+#ifndef _WIN32
+#include <sys/stat.h>
+#endif
+
+#include "base/status.h"
+#include "support/scratch.h"
+
+namespace grym {
+namespace {
+
+TEST(FsTest, WriteWholeLeavesTheOldFileWhenTheWriterFails) {
+  testing::Scratch scratch;
+  ASSERT_TRUE(WriteFile(scratch / "a/b/x.txt", "old").ok());
+  const absl::Status status = WriteWhole(scratch / "a/b/x.txt", [](const std::filesystem::path& temporary) {
+    EXPECT_TRUE(WriteFile(temporary, "half").ok());
+    return absl::DataLossError("broken");
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(*ReadFile(scratch / "a/b/x.txt", 100), "old");
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(scratch / "a/b")) files += entry.is_regular_file();
+  EXPECT_EQ(files, 1);
+}
+
+TEST(FsTest, ReadFileNamesFileLimitAndSize) {
+  testing::Scratch scratch;
+  ASSERT_TRUE(WriteFile(scratch / "x", "12345").ok());
+  EXPECT_TRUE(ReadFile(scratch / "x", 5).ok());
+  const absl::Status status = ReadFile(scratch / "x", 4).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(std::string(status.message()).find("at most 4 bytes, got 5"), std::string::npos);
+  EXPECT_EQ(ErrorCode(ReadFile(scratch / "none", 4).status()), "file_not_found");
+  EXPECT_EQ(ErrorCode(ReadFile(scratch.path(), 4).status()), "not_a_file");
+  EXPECT_FALSE(WriteFile(scratch.path(), "x").ok());
+}
+
+#ifndef _WIN32
+TEST(FsTest, APipeIsRefusedWithoutWaiting) {
+  testing::Scratch scratch;
+  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(ErrorCode(ReadFile(scratch / "pipe", 100).status()), "not_a_file");
+}
+#endif
+
+}  // namespace
+}  // namespace grym
