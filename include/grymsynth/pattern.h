@@ -50,7 +50,8 @@ struct AudioPatterns {
   double duration_s = 0;
 };
 
-// JSON text (schema "grymsynth.patterns/1").
+// JSON text (schema "grymsynth.patterns/1"). These and the kind's names live in src/model/pattern_json.cc, below the
+// patterns room, because a GenerateAudioRequest carries patterns.
 GRYM_EXPORT std::string PatternsToJson(const AudioPatterns& patterns);
 GRYM_EXPORT absl::StatusOr<AudioPatterns> PatternsFromJson(std::string_view json);
 
