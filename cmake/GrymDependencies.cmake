@@ -11,8 +11,6 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(EBUR128 REQUIRED IMPORTED_TARGET libebur128>=1.2.6)
 pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile>=1.2.0)
 pkg_check_modules(SAMPLERATE REQUIRED IMPORTED_TARGET samplerate>=0.2.2)
-add_library(SndFile::sndfile ALIAS PkgConfig::SNDFILE)
-add_library(SampleRate::samplerate ALIAS PkgConfig::SAMPLERATE)
 
 find_path(GRYM_HNSWLIB_INCLUDE hnswlib/hnswlib.h REQUIRED)
 add_library(grym_hnswlib INTERFACE)
