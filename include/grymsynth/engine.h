@@ -28,6 +28,9 @@ struct EngineOptions {
   PatternRecognizerOptions recognizer;
 };
 
+// `text` as a JSON string literal, for WorkflowRunOptions::parameters.
+GRYM_EXPORT std::string JsonText(std::string_view text);
+
 struct WorkflowRunOptions {
   // Parameter values as JSON texts by name: {"audioFile": "\"in.wav\""}.
   std::map<std::string, std::string> parameters;
@@ -37,6 +40,25 @@ struct WorkflowRunOptions {
   int64_t seed = 0;                 // base of every seed in the run
   WorkflowEventFn on_event;
   RunOptions run;
+};
+
+// What a finished enhancement run made, for people: the takes with their scores, and the files.
+struct TakeSummary {
+  std::string step;
+  int visit = 1;
+  int64_t seed = 0;
+  double enhancement_level = 0;
+  double quality_score = 0;
+  bool exported = false;
+};
+
+struct RunSummary {
+  std::filesystem::path input;
+  std::vector<TakeSummary> takes;
+  std::vector<std::filesystem::path> files;  // as exported: the take first, then stems, MIDI, sidecar
+  AudioFeatures before, after;               // scalar facts; frame-wise series are left out
+  std::vector<EnhanceStage> stages;          // of the exported take
+  std::vector<std::string> warnings;
 };
 
 // Threads: any. Destroying it stops and joins everything it started.
@@ -61,6 +83,8 @@ class GRYM_EXPORT Engine {
   // Journalled executions, newest first: id and state.
   absl::StatusOr<std::vector<WorkflowRun>> Executions();
 
+  // FailedPrecondition for a run that did not complete or exported no take.
+  absl::StatusOr<RunSummary> Summarize(const WorkflowRun& run);
   // A self-contained HTML page over a finished enhancement run: before and after, patterns, scores per loop.
   absl::Status WriteReport(const WorkflowRun& run, const std::filesystem::path& path);
 

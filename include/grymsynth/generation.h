@@ -88,7 +88,12 @@ struct GenerateAudioResult {
 
 // InvalidArgument (all problems listed) for a field out of its range; what a model can honour is not judged here.
 GRYM_EXPORT absl::Status ValidateRequest(const GenerateAudioRequest& request);
-// JSON text (schema "grymsynth.request/1"), camelCase names as in workflows. Buffers are not written.
+// JSON text (schema "grymsynth.request/1"), camelCase names as in workflows: prompt, negativePrompt, durationSeconds,
+// seed, model, temperature, topK, topP, guidance, steps, tempoBpm, key, meter, structure, instruments, mood,
+// referenceAudio, referenceMidi, referenceStrength, wantStems, quality ("draft", "standard", "best"), allowUnsupported,
+// enhancementLevel, preserveOriginalCharacteristics, focusAreas, targetLufs, patterns, parameters. Fields that are
+// unset are left out; buffers are not written. Reading: at most 1 MiB; every member is optional; an unknown member, a
+// wrong type and a value out of range are InvalidArgument (code "invalid_request"), all listed at once.
 GRYM_EXPORT std::string RequestToJson(const GenerateAudioRequest& request);
 GRYM_EXPORT absl::StatusOr<GenerateAudioRequest> RequestFromJson(std::string_view json);
 // Provenance, warnings, attempts, timings and facts (schema "grymsynth.result/1"); audio is not written.

@@ -38,7 +38,9 @@ struct ModelInfo {
   std::string licence;
   std::vector<Capability> capabilities;
   std::vector<ParamSpec> params;              // its own, by name
-  std::vector<std::string> request_fields;    // fields of GenerateAudioRequest it honours beyond prompt and duration
+  // Members of GenerateAudioRequest it honours beyond prompt, duration and seed, by their C++ names: "negative_prompt",
+  // "tempo_bpm", "reference_audio" (which stands for reference_buffer too), "want_stems", ...
+  std::vector<std::string> request_fields;
   int rate_hz = 44100;                        // what it makes or wants
   int channels = 2;
   std::string device = "cpu";
@@ -85,7 +87,9 @@ class GRYM_EXPORT Model {
 };
 
 // Checks `request` against the model: its own parameters (type, range, choices) and the fields it cannot honour.
-// Unsupported fields are an error, or go to `warnings` when the request allows it.
+// A field counts as asked for when it is set or differs from a fresh request. Unsupported fields and unknown parameters
+// are an error (code "unsupported_field"), or go to `warnings` when the request allows it; a known parameter with a
+// bad value is always an error (code "bad_parameter").
 GRYM_EXPORT absl::Status CheckRequestForModel(const ModelInfo& info, const GenerateAudioRequest& request,
                                               std::vector<std::string>* warnings);
 
