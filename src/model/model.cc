@@ -1,0 +1,23 @@
+#include <array>
+
+#include "base/status.h"
+#include "grymsynth/model.h"
+
+namespace grym {
+
+std::string_view CapabilityName(Capability capability) {
+  constexpr std::array<std::string_view, 7> kNames = {"generate",       "enhance",         "embed_audio", "analyze",
+                                                      "classify_style", "detect_patterns", "compare"};
+  const size_t index = static_cast<size_t>(capability);
+  return index < kNames.size() ? kNames[index] : "unknown";
+}
+
+absl::StatusOr<std::unique_ptr<Generator>> Model::NewGenerator() const {
+  return Error(absl::StatusCode::kUnimplemented, "not_a_generator", "model \"" + Printable(info().id) + "\" does not generate audio");
+}
+
+absl::StatusOr<std::unique_ptr<Embedder>> Model::NewEmbedder() const {
+  return Error(absl::StatusCode::kUnimplemented, "not_an_embedder", "model \"" + Printable(info().id) + "\" does not embed audio");
+}
+
+}  // namespace grym
