@@ -1,0 +1,119 @@
+"""Runs every benchmark and its peers in one go, keeps their JSON, and prints one table of ratios.
+
+    cmake/dev bench            all of it
+    cmake/dev bench --short    each benchmark once, peers on short input: what CI does, so that none rots
+
+A gate fails only where a ratio is far off (see GATES): machines are noisy, and a gate is no measurement.
+"""
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# Row of a peer table -> the largest ratio ours/peer that still passes. Wide: they catch a lost factor, not a percent.
+GATES = {"analyse, everything": 1.5}
+PEER_PACKAGES = {"hearing": ["numpy", "librosa", "essentia", "mir_eval", "soundfile"], "memory_peers": ["numpy", "hnswlib", "faiss-cpu", "sqlite-vec"]}
+
+
+def run_ours(build, out, short):
+    rows = []
+    for program in sorted((build / "benchmarks").glob("*_benchmark")):
+        result = out / f"{program.name}.json"
+        command = [str(program), f"--benchmark_out={result}", "--benchmark_out_format=json", "--benchmark_format=console"]
+        if short:
+            command += ["--benchmark_min_time=0.01"]
+        print(f"== {program.name}", flush=True)
+        env = dict(os.environ, GRYM_BENCH_SHORT="1" if short else "")
+        subprocess.run(command, check=True, env=env)
+        data = json.loads(result.read_text())
+        for bench in data["benchmarks"]:
+            if bench.get("error_occurred"):
+                raise SystemExit(f"{bench['name']}: {bench.get('error_message')}")
+            rows.append({"name": bench["name"], "time": bench["real_time"], "unit": bench["time_unit"], "audio_s_per_s": bench.get("audio_s_per_s")})
+    return rows
+
+
+def peer_python(build, name):
+    """A Python environment of the peers' own, so that they never touch .venv; None when they cannot be installed."""
+    folder = build.parent / "peers" / name
+    python = folder / "bin" / "python"
+    packages = PEER_PACKAGES.get(name, ["numpy"])
+    stamp = folder / "installed"
+    if stamp.exists() and stamp.read_text() == " ".join(packages):
+        return python
+    print(f"== installing the peers of {name}: {' '.join(packages)}", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    log = folder / "pip.log"
+    with log.open("w") as sink:
+        process = subprocess.Popen([str(python), "-m", "pip", "install", *packages], stdout=sink, stderr=subprocess.STDOUT)
+        while process.poll() is None:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                print("   ... " + (log.read_text().strip().splitlines() or [""])[-1][:100], flush=True)
+    if process.returncode != 0:
+        print(f"   peers of {name} cannot be installed here; see {log}")
+        return None
+    stamp.write_text(" ".join(packages))
+    return python
+
+
+def run_peers(build, out, short):
+    tables = {}
+    for script in sorted((HERE / "peers").glob("*.py")):
+        python = peer_python(build, script.stem)
+        if python is None:
+            continue
+        result = out / f"peers_{script.stem}.json"
+        print(f"== peers: {script.stem}", flush=True)
+        env = dict(os.environ, PYTHONPATH=str(build / "python"), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
+        command = [str(python), str(script), "--out", str(result), "--build", str(build)] + (["--short"] if short else [])
+        subprocess.run(command, check=True, env=env)
+        tables[script.stem] = json.loads(result.read_text())
+    return tables
+
+
+def print_tables(rows, tables):
+    lines = ["", "| benchmark | time | audio seconds a second |", "|---|---:|---:|"]
+    for row in rows:
+        rate = f"{row['audio_s_per_s']:.0f}" if row["audio_s_per_s"] else ""
+        lines.append(f"| {row['name']} | {row['time']:.3f} {row['unit']} | {rate} |")
+    for name, table in tables.items():
+        lines += ["", f"**{name}** ({table.get('versions', '')})", "", "| work | ours | peer | ours / peer | by |", "|---|---:|---:|---:|---|"]
+        for row in table["rows"]:
+            ratio = f"{row['ours'] / row['peer']:.3f}" if row.get("peer") else ""
+            lines.append(f"| {row['work']} | {row['ours']:.4g} {row['unit']} | {row['peer']:.4g} {row['unit']} | {ratio} | {row['by']} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--no-peers", action="store_true")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    rows = run_ours(args.build, args.out, args.short)
+    tables = {} if args.no_peers else run_peers(args.build, args.out, args.short)
+    text = print_tables(rows, tables)
+    print(text)
+    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    (args.out / "table.md").write_text(text + "\n")
+    (args.out / "all.json").write_text(json.dumps({"machine": machine, "ours": rows, "peers": tables}, indent=1))
+    failed = [row for table in tables.values() for row in table["rows"]
+              if row["work"] in GATES and row.get("peer") and row["ours"] / row["peer"] > GATES[row["work"]]]
+    for row in failed:
+        print(f"gate: {row['work']}: {row['ours'] / row['peer']:.2f} times {row['by']}, want at most {GATES[row['work']]}")
+    print(f"benchmarks took {time.monotonic() - started:.0f} s; JSON in {args.out}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
