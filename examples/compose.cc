@@ -1,0 +1,67 @@
+// compose "PROMPT" [-o DIR] [--seconds S] [--seed N] [--tempo BPM] [--key "A minor"] [--structure ABAB]
+// Text to music without any weights: a WAV, its stems and a MIDI file.
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "arguments.h"
+#include "grymsynth/engine.h"
+
+namespace {
+
+constexpr char kUsage[] =
+    "compose \"PROMPT\" [-o DIR] [--seconds S] [--seed N] [--tempo BPM] [--key \"A minor\"] [--structure ABAB]\n"
+    "  compose \"slow lo-fi beat with electric piano in D minor\" -o out --seconds 30 --seed 7\n";
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "\n%s: %s\n", grym::ErrorCode(status).c_str(), std::string(status.message()).c_str());
+  return 1;
+}
+
+absl::Status SaveAll(const grym::GenerateAudioResult& made, const std::string& prompt, const std::filesystem::path& folder) {
+  grym::SaveOptions options;
+  options.metadata = {"", prompt, std::to_string(made.provenance.seed), made.provenance.model, "", made.provenance.request_json, ""};
+  absl::Status status = grym::SaveAudio(folder / "take.wav", made.audio, options);
+  grym::SaveOptions stem_options;
+  stem_options.format = grym::SampleFormat::kFloat32;  // stems are not mastered and may pass full scale
+  for (const grym::Stem& stem : made.stems) {
+    if (status.ok()) status = grym::SaveAudio(folder / "stems" / (stem.name + ".wav"), stem.audio, stem_options);
+  }
+  if (status.ok() && made.midi) status = grym::SaveMidi(folder / "take.mid", *made.midi);
+  return status;
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  Arguments arguments(count, values, {"-o", "--seconds", "--seed", "--tempo", "--key", "--structure"});
+  grym::GenerateAudioRequest request;
+  request.duration_s = arguments.Number("--seconds").value_or(20);
+  request.seed = static_cast<int64_t>(arguments.Number("--seed").value_or(-1));
+  request.tempo_bpm = arguments.Number("--tempo");
+  if (const std::string key = arguments.Text("--key"); !key.empty()) request.key = key;
+  request.structure = arguments.Text("--structure");
+  request.want_stems = true;
+  if (arguments.error.empty() && arguments.positional.size() != 1) arguments.error = "want one prompt, in quotes";
+  if (!arguments.error.empty()) {
+    std::fprintf(stderr, "%s\n\n%s", arguments.error.c_str(), kUsage);
+    return 2;
+  }
+  request.prompt = arguments.positional[0];
+
+  auto engine = grym::Engine::Create();
+  if (!engine.ok()) return Fail(engine.status());
+  grym::RunOptions run;
+  run.progress = [](const grym::Progress& progress) { ShowProgress(progress.fraction, progress.eta_s, progress.stage); };
+  auto made = (*engine)->Generate(request, run);
+  if (!made.ok()) return Fail(made.status());
+  const std::filesystem::path folder = arguments.Text("-o", "out/compose");
+  if (const absl::Status status = SaveAll(*made, request.prompt, folder); !status.ok()) return Fail(status);
+
+  std::fprintf(stderr, "\n");
+  std::printf("%s\n", (folder / "take.wav").string().c_str());
+  for (const auto& [name, value] : made->facts) std::printf("  %-12s %s\n", name.c_str(), value.c_str());
+  std::printf("  %-12s %lld\n", "seed", static_cast<long long>(made->provenance.seed));
+  for (const std::string& warning : made->warnings) std::printf("  note: %s\n", warning.c_str());
+  return 0;
+}
