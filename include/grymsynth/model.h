@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grymsynth/audio_buffer.h"
+#include "grymsynth/audio_file.h"
 #include "grymsynth/export.h"
 #include "grymsynth/generation.h"
 #include "grymsynth/job.h"
@@ -75,6 +77,14 @@ class GRYM_EXPORT Embedder : public Session {
   virtual absl::StatusOr<std::vector<float>> Embed(const AudioBuffer& audio, const RunOptions& run) = 0;
 };
 
+// Hears: analysis, style, patterns, comparison. What it answers is JSON text in the schema of the capability
+// ("grymsynth.features/1", "grymsynth.style/1", "grymsynth.patterns/1", "grymsynth.comparison/1").
+class GRYM_EXPORT Analyzer : public Session {
+ public:
+  // `inputs` are borrowed for the call: one recording, or original and result for kCompare.
+  virtual absl::StatusOr<std::string> Hear(Capability capability, std::span<const AudioInput> inputs, const RunOptions& run) = 0;
+};
+
 // Immutable; may be shared by many sessions and threads. Sessions are destroyed before their model.
 class GRYM_EXPORT Model {
  public:
@@ -84,6 +94,7 @@ class GRYM_EXPORT Model {
   // Unimplemented (naming the model) for what it cannot do.
   virtual absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const;
   virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const;
+  virtual absl::StatusOr<std::unique_ptr<Analyzer>> NewAnalyzer() const;
 };
 
 // Checks `request` against the model: its own parameters (type, range, choices) and the fields it cannot honour.

@@ -20,6 +20,7 @@ struct AudioTask {
   Capability capability = Capability::kGenerate;
   GenerateAudioRequest request;  // for kGenerate and kEnhance
   AudioBuffer audio;             // input of kEmbedAudio
+  std::vector<AudioInput> inputs;  // of kAnalyze, kClassifyStyle, kDetectPatterns (one) and kCompare (two); borrowed
   std::string model;             // "": choose
 };
 
@@ -40,6 +41,7 @@ struct ModelChain {
 struct ProcessingResult {
   GenerateAudioResult generated;        // of the last link that makes audio
   std::vector<float> embedding;         // of kEmbedAudio
+  std::string json;                     // of an Analyzer
   std::vector<std::string> trace;       // one line per link: model, seconds, checks
 };
 
