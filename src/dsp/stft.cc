@@ -1,0 +1,68 @@
+#include "dsp/stft.h"
+
+#include <algorithm>
+
+namespace grym {
+
+Spectrogram Stft(std::span<const float> signal, const StftOptions& options) {
+  Spectrogram result;
+  result.options = options;
+  result.bins = options.size / 2 + 1;
+  result.samples = static_cast<int64_t>(signal.size());
+  result.frames = 1 + (result.samples + options.hop - 1) / options.hop;
+  result.values.resize(static_cast<size_t>(result.frames) * result.bins);
+  RealFft fft(options.size);
+  const std::vector<float> window = MakeWindow(options.window, options.size);
+  std::vector<float> frame(options.size);
+  for (int64_t i = 0; i < result.frames; ++i) {
+    const int64_t first = i * options.hop - options.size / 2;
+    for (int n = 0; n < options.size; ++n) {
+      const int64_t at = first + n;
+      frame[n] = at >= 0 && at < result.samples ? signal[at] * window[n] : 0.0f;
+    }
+    fft.Forward(frame.data(), result.frame(i));
+  }
+  return result;
+}
+
+std::vector<float> Istft(const Spectrogram& spectrogram) {
+  const StftOptions& options = spectrogram.options;
+  RealFft fft(options.size);
+  const std::vector<float> window = MakeWindow(options.window, options.size);
+  std::vector<float> frame(options.size);
+  std::vector<float> signal(spectrogram.samples), weight(spectrogram.samples);
+  for (int64_t i = 0; i < spectrogram.frames; ++i) {
+    fft.Inverse(spectrogram.frame(i), frame.data());
+    const int64_t first = i * options.hop - options.size / 2;
+    const int64_t begin = std::max<int64_t>(0, -first);
+    const int64_t end = std::min<int64_t>(options.size, spectrogram.samples - first);
+    for (int64_t n = begin; n < end; ++n) {
+      signal[first + n] += frame[n] * window[n];
+      weight[first + n] += window[n] * window[n];
+    }
+  }
+  for (size_t n = 0; n < signal.size(); ++n) signal[n] = weight[n] > 1e-9f ? signal[n] / weight[n] : 0.0f;
+  return signal;
+}
+
+Framer::Framer(int size, int hop) : size_(size), hop_(hop), filled_(size / 2), frame_(size) {}
+
+size_t Framer::Fill(std::span<const float> samples) {
+  const size_t count = std::min<size_t>(samples.size(), static_cast<size_t>(size_ - filled_));
+  std::copy_n(samples.begin(), count, frame_.begin() + filled_);
+  filled_ += static_cast<int>(count);
+  return count;
+}
+
+void Framer::Advance() {
+  std::copy(frame_.begin() + hop_, frame_.end(), frame_.begin());
+  filled_ = size_ - hop_;
+  ++taken_;
+}
+
+void Framer::PadWithZeros() {
+  std::fill(frame_.begin() + filled_, frame_.end(), 0.0f);
+  filled_ = size_;
+}
+
+}  // namespace grym

@@ -1,0 +1,46 @@
+#include "dsp/mel.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+namespace grym {
+namespace {
+
+TEST(MelTest, ScaleHasSlaneysValues) {
+  EXPECT_NEAR(MelOfHz(60), 0.9, 1e-9);  // values of librosa.hz_to_mel
+  EXPECT_NEAR(MelOfHz(110), 1.65, 1e-9);
+  EXPECT_NEAR(MelOfHz(440), 6.6, 1e-9);
+  EXPECT_NEAR(MelOfHz(4000), 35.16376, 1e-4);
+  for (const double hz : {0.0, 30.0, 999.0, 1000.0, 8000.0}) EXPECT_NEAR(HzOfMel(MelOfHz(hz)), hz, 1e-6);
+}
+
+TEST(MelTest, FlatSpectrumGivesFlatDensity) {
+  const FilterBank bank = FilterBank::Mel(44100, 2048, 40, 200, 20000);
+  std::vector<float> flat(1025, 1.0f), out(40);
+  bank.Apply(flat.data(), out.data());
+  // Unit area in Hz over bins 21.5 Hz apart; the narrow low bands are coarsely sampled.
+  for (int band = 20; band < 40; ++band) EXPECT_NEAR(out[band] * 44100 / 2048, 1, 0.03) << band;
+}
+
+TEST(LogFrequencyTest, BandsAreDistinctAndOrdered) {
+  const FilterBank bank = FilterBank::LogFrequency(44100, 2048, 24, 30, 17000);
+  EXPECT_GT(bank.bands(), 100);
+  for (int band = 1; band < bank.bands(); ++band) EXPECT_GT(bank.centre_hz(band), bank.centre_hz(band - 1));
+  std::vector<float> flat(1025, 1.0f), out(bank.bands());
+  bank.Apply(flat.data(), out.data());
+  for (const float value : out) EXPECT_NEAR(value, 1, 1e-5);
+}
+
+TEST(CosineTransformTest, IsOrthonormal) {
+  const CosineTransform dct(40, 40);
+  std::vector<float> in(40), out(40);
+  in[13] = 3;
+  dct.Apply(in.data(), out.data());
+  EXPECT_NEAR(std::inner_product(out.begin(), out.end(), out.begin(), 0.0), 9, 1e-5);
+  EXPECT_NEAR(out[0], 3 * std::sqrt(1.0 / 40), 1e-6);
+}
+
+}  // namespace
+}  // namespace grym
