@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <complex>
 #include <limits>
 
 #include "dsp/fft.h"
@@ -36,15 +35,15 @@ std::array<uint8_t, 3> PaletteColour(int index) {
 
 // Power of one frame in dB per bin, Hann window.
 void FramePowerDb(const AudioBuffer& mono, int64_t centre, RealFft& fft, const std::vector<float>& window,
-                  std::vector<float>& frame, std::vector<std::complex<float>>& spectrum, std::vector<float>& power_db) {
+                  std::vector<float>& frame, std::vector<float>& power_db) {
   const std::span<const float> samples = mono.channel(0);
   for (int i = 0; i < kFrameSize; ++i) {
     const int64_t at = centre - kFrameSize / 2 + i;
     const bool inside = at >= 0 && at < mono.frames();
     frame[static_cast<size_t>(i)] = inside ? samples[static_cast<size_t>(at)] * window[static_cast<size_t>(i)] : 0.0f;
   }
-  fft.Forward(frame.data(), spectrum.data());
-  for (size_t k = 0; k < power_db.size(); ++k) power_db[k] = 10.0f * std::log10(std::norm(spectrum[k]) + 1e-12f);
+  fft.Power(frame.data(), power_db.data());
+  for (float& power : power_db) power = 10.0f * std::log10(power + 1e-12f);
 }
 
 }  // namespace
@@ -54,13 +53,12 @@ ValueGrid SpectrogramGrid(const AudioBuffer& audio, int width, int height, doubl
   if (audio.empty()) return grid;
   const AudioBuffer mono = audio.ToMono();
   RealFft fft(kFrameSize);
-  const std::vector<float> window = HannWindow(kFrameSize);
+  const std::vector<float> window = MakeWindow(WindowKind::kHann, kFrameSize);
   std::vector<float> frame(kFrameSize), power_db(kFrameSize / 2 + 1);
-  std::vector<std::complex<float>> spectrum(kFrameSize / 2 + 1);
   const double high_hz = std::min(kHighHz, audio.rate_hz() / 2.0);
   for (int x = 0; x < width; ++x) {
     const int64_t centre = static_cast<int64_t>((x + 0.5) / width * static_cast<double>(audio.frames()));
-    FramePowerDb(mono, centre, fft, window, frame, spectrum, power_db);
+    FramePowerDb(mono, centre, fft, window, frame, power_db);
     for (int y = 0; y < height; ++y) {
       const double share_top = 1 - static_cast<double>(y) / height, share_low = 1 - static_cast<double>(y + 1) / height;
       const auto bin_of = [&](double share) {
