@@ -20,4 +20,12 @@ absl::StatusOr<std::unique_ptr<Embedder>> Model::NewEmbedder() const {
   return Error(absl::StatusCode::kUnimplemented, "not_an_embedder", "model \"" + Printable(info().id) + "\" does not embed audio");
 }
 
+absl::StatusOr<std::unique_ptr<Analyzer>> Model::NewAnalyzer() const {
+  return Error(absl::StatusCode::kUnimplemented, "not_an_analyzer", "model \"" + Printable(info().id) + "\" does not analyse audio");
+}
+
+absl::StatusOr<std::unique_ptr<Analyzer>> Model::NewAnalyzer() const {
+  return Error(absl::StatusCode::kUnimplemented, "not_an_analyzer", "model \"" + Printable(info().id) + "\" does not analyse audio");
+}
+
 }  // namespace grym
