@@ -24,8 +24,4 @@ absl::StatusOr<std::unique_ptr<Analyzer>> Model::NewAnalyzer() const {
   return Error(absl::StatusCode::kUnimplemented, "not_an_analyzer", "model \"" + Printable(info().id) + "\" does not analyse audio");
 }
 
-absl::StatusOr<std::unique_ptr<Analyzer>> Model::NewAnalyzer() const {
-  return Error(absl::StatusCode::kUnimplemented, "not_an_analyzer", "model \"" + Printable(info().id) + "\" does not analyse audio");
-}
-
 }  // namespace grym
