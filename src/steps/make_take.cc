@@ -1,0 +1,112 @@
+#include "steps/make_take.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/progress.h"
+#include "base/random.h"
+#include "base/status.h"
+
+namespace grym {
+namespace {
+
+// Seeds stay below 2^53, so that every JSON reader keeps them exact.
+constexpr uint64_t kSeedMask = (uint64_t{1} << 53) - 1;
+
+// Runs the request until it works or the orchestrator says to stop.
+absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestrator, GenerateAudioRequest request, const RunOptions& run) {
+  for (int attempt = 1;; ++attempt) {
+    AudioTask task;
+    task.capability = Capability::kGenerate;
+    task.model = request.model;
+    task.request = request;
+    absl::StatusOr<ModelChain> chain = orchestrator.RouteTask(task);
+    absl::StatusOr<ProcessingResult> made = chain.ok() ? orchestrator.ExecuteChain(*chain, run) : absl::StatusOr<ProcessingResult>(chain.status());
+    if (made.ok()) return std::move(made->generated);
+    const std::string model = chain.ok() && !chain->links.empty() ? chain->links.back().model : request.model;
+    const RecoveryStrategy strategy = orchestrator.HandleErrors({made.status(), model, attempt});
+    switch (strategy.action) {
+      case RecoveryAction::kFail: return made.status();
+      case RecoveryAction::kRetryOtherSeed: request.seed = NextSeed(request.seed); break;
+      case RecoveryAction::kUseModel: request.model = strategy.model; break;
+      case RecoveryAction::kRetry:
+      case RecoveryAction::kEvictAndRetry: break;
+    }
+  }
+}
+
+GateWants WantsOf(const GenerateAudioRequest& request) {
+  GateWants wants;
+  if (request.reference_buffer) {
+    wants.duration_s = request.reference_buffer->duration_s();
+  } else if (request.reference_audio.empty()) {
+    wants.duration_s = request.duration_s;
+    wants.tempo_bpm = request.tempo_bpm;
+    wants.key = request.key;
+  }
+  return wants;
+}
+
+// What the reference itself fails, so that a take of it is not blamed for it.
+absl::StatusOr<std::vector<std::string>> ReferenceFaults(const GenerateAudioRequest& request, const RunOptions& run) {
+  absl::StatusOr<AudioBuffer> loaded = AudioBuffer();
+  if (!request.reference_buffer) loaded = LoadAudio(request.reference_audio);
+  if (!loaded.ok()) return loaded.status();
+  GRYM_ASSIGN_OR_RETURN(const GateReport report, CheckTake(request.reference_buffer ? *request.reference_buffer : *loaded, {}, run));
+  return report.failures;
+}
+
+bool HasReference(const GenerateAudioRequest& request) { return request.reference_buffer || !request.reference_audio.empty(); }
+
+// Moves failures that are the reference's own into the take's warnings.
+absl::Status ForgiveReferenceFaults(const GenerateAudioRequest& request, GateReport& report, std::vector<std::string>& warnings,
+                                    const RunOptions& run) {
+  if (report.passed || !HasReference(request)) return absl::OkStatus();
+  GRYM_ASSIGN_OR_RETURN(const std::vector<std::string> faults, ReferenceFaults(request, run));
+  for (size_t i = report.failures.size(); i-- > 0;) {
+    const std::string& failure = report.failures[i];
+    if (failure == "non_finite" || std::find(faults.begin(), faults.end(), failure) == faults.end()) continue;
+    warnings.push_back("as in the original: " + (i < report.texts.size() ? report.texts[i] : failure));
+    report.failures.erase(report.failures.begin() + static_cast<std::ptrdiff_t>(i));
+    if (i < report.texts.size()) report.texts.erase(report.texts.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  report.passed = report.failures.empty();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int64_t NextSeed(int64_t seed) {
+  uint64_t state = static_cast<uint64_t>(seed);
+  return static_cast<int64_t>(SplitMix64(state) & kSeedMask);
+}
+
+int64_t DeriveSeed(int64_t seed, std::string_view part) {
+  uint64_t state = static_cast<uint64_t>(seed) ^ HashName(part);
+  return static_cast<int64_t>(SplitMix64(state) & kSeedMask);
+}
+
+absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request, const RunOptions& run) {
+  GRYM_RETURN_IF_ERROR(ValidateRequest(request));
+  if (request.seed < 0) {
+    std::random_device device;
+    request.seed = static_cast<int64_t>((uint64_t{device()} << 32 | device()) & kSeedMask);
+  }
+  std::vector<TakeAttempt> attempts;
+  std::string words;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    GRYM_ASSIGN_OR_RETURN(GenerateAudioResult made, RunWithRecovery(orchestrator, request, PartOf(run, attempt * 0.4, attempt * 0.4 + 0.5)));
+    GRYM_ASSIGN_OR_RETURN(GateReport report, CheckTake(made.audio, WantsOf(request), PartOf(run, 0.9, 1.0)));
+    GRYM_RETURN_IF_ERROR(ForgiveReferenceFaults(request, report, made.warnings, run));
+    attempts.push_back({made.provenance.seed, report.passed, report.failures});
+    if (report.passed) {
+      made.attempts = std::move(attempts);
+      return made;
+    }
+    words = Join(report.texts, "; ");
+    request.seed = NextSeed(request.seed);
+  }
+  return Error(absl::StatusCode::kFailedPrecondition, "take_rejected", "take: two takes failed the gate, the last by " + words);
+}
+
+}  // namespace grym
