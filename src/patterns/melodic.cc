@@ -1,0 +1,179 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+#include "patterns/embedding.h"
+#include "patterns/kinds.h"
+
+namespace grym {
+namespace {
+
+constexpr double kShortestNote_s = 0.06;
+constexpr double kLongestGap_s = 0.08;      // of silence inside a note
+constexpr double kLongestRest_s = 1.5;      // between two notes of one motif
+constexpr float kVoicedConfidence = 0.3f;
+constexpr size_t kLongestMotif = 10, kShortestMotif = 4;  // notes
+constexpr size_t kMaxMotifs = 3;
+
+struct HeardNote {
+  double start_s = 0, end_s = 0;
+  int pitch = 0;  // MIDI number
+};
+
+// Runs of voiced frames that round to one semitone. Vibrato and slides shorter than a note are taken into the note that
+// they touch.
+std::vector<HeardNote> NotesOf(const AudioFeatures& features) {
+  const Pitch& pitch = features.pitch;
+  const size_t frames = std::min({pitch.times_s.size(), pitch.f0_hz.size(), pitch.confidence.size()});
+  const double tuning_hz = features.tuning_hz > 300 && features.tuning_hz < 600 ? features.tuning_hz : 440;
+  std::vector<HeardNote> notes;
+  double centre = 0;
+  for (size_t i = 0; i < frames; ++i) {
+    if (!(pitch.f0_hz[i] > 20) || !(pitch.f0_hz[i] < 8000) || pitch.confidence[i] < kVoicedConfidence) continue;
+    const double midi = 69 + 12 * std::log2(pitch.f0_hz[i] / tuning_hz);
+    const double now_s = pitch.times_s[i];
+    const double hop_s = i + 1 < frames ? pitch.times_s[i + 1] - now_s : 0;
+    const bool goes_on = !notes.empty() && now_s - notes.back().end_s <= kLongestGap_s && std::abs(midi - centre) < 0.7;
+    if (goes_on) {
+      notes.back().end_s = now_s + hop_s;
+      centre += 0.1 * (midi - centre);
+    } else {
+      if (!notes.empty() && notes.back().end_s - notes.back().start_s < kShortestNote_s) notes.pop_back();
+      centre = midi;
+      const int rounded = static_cast<int>(std::lround(midi));
+      if (!notes.empty() && notes.back().pitch == rounded && now_s - notes.back().end_s <= kLongestGap_s) {
+        notes.back().end_s = now_s + hop_s;
+      } else {
+        notes.push_back({now_s, now_s + hop_s, rounded});
+      }
+    }
+  }
+  if (!notes.empty() && notes.back().end_s - notes.back().start_s < kShortestNote_s) notes.pop_back();
+  return notes;
+}
+
+// Notes of the same pitch struck again: split at onsets well inside.
+std::vector<HeardNote> SplitAtOnsets(const std::vector<HeardNote>& notes, const std::vector<double>& onsets_s) {
+  std::vector<HeardNote> split;
+  for (HeardNote note : notes) {
+    auto onset = std::lower_bound(onsets_s.begin(), onsets_s.end(), note.start_s + kShortestNote_s);
+    for (; onset != onsets_s.end() && *onset < note.end_s - kShortestNote_s; ++onset) {
+      if (*onset - note.start_s < kShortestNote_s) continue;
+      split.push_back({note.start_s, *onset, note.pitch});
+      note.start_s = *onset;
+    }
+    split.push_back(note);
+  }
+  return split;
+}
+
+// What two occurrences must share between note i and the next: the interval, and whether the next distance between
+// onsets is shorter, alike or longer. -1 where the melody pauses.
+std::vector<int> MotifTokens(const std::vector<HeardNote>& notes) {
+  std::vector<int> tokens;
+  for (size_t i = 0; i + 1 < notes.size(); ++i) {
+    if (notes[i + 1].start_s - notes[i].end_s > kLongestRest_s) {
+      tokens.push_back(-1);
+      continue;
+    }
+    const int interval = std::clamp(notes[i + 1].pitch - notes[i].pitch, -24, 24);
+    int pace = 1;
+    if (i + 2 < notes.size()) {
+      const double ratio = (notes[i + 2].start_s - notes[i + 1].start_s) / std::max(notes[i + 1].start_s - notes[i].start_s, 1e-3);
+      pace = ratio < 0.62 ? 0 : ratio > 1.6 ? 2 : 1;
+    }
+    tokens.push_back((interval + 24) * 3 + pace);
+  }
+  return tokens;
+}
+
+struct Motif {
+  size_t notes = 0;
+  std::vector<size_t> first_notes;  // of each occurrence
+};
+
+// The last token's pace looks beyond the motif, so it counts by its interval alone.
+std::vector<int> MotifKey(const std::vector<int>& tokens, size_t first, size_t length) {
+  std::vector<int> key(tokens.begin() + static_cast<int64_t>(first), tokens.begin() + static_cast<int64_t>(first + length));
+  key.back() /= 3;
+  return key;
+}
+
+// The motif with the most notes in all its occurrences; a motif of equal steps on one pitch is no motif.
+Motif BestMotif(const std::vector<int>& tokens, const std::vector<bool>& taken) {
+  Motif best;
+  size_t best_worth = 0;
+  for (size_t notes = kLongestMotif; notes >= kShortestMotif; --notes) {
+    const size_t length = notes - 1;
+    std::map<std::vector<int>, std::vector<size_t>> seen;
+    for (size_t first = 0; first + length <= tokens.size(); ++first) {
+      bool usable = true, moves = false;
+      for (size_t i = first; i < first + length && usable; ++i) {
+        usable = tokens[i] >= 0 && !taken[i];
+        moves = moves || tokens[i] / 3 != 24;
+      }
+      if (!usable || !moves) continue;
+      std::vector<size_t>& places = seen[MotifKey(tokens, first, length)];
+      if (places.empty() || first >= places.back() + notes) places.push_back(first);
+    }
+    for (const auto& [key, places] : seen) {
+      // One more note outweighs nothing by itself: a longer motif wins where it returns as often.
+      const size_t worth = places.size() < 2 ? 0 : (places.size() - 1) * notes * notes;
+      if (worth > best_worth) {
+        best_worth = worth;
+        best = {notes, places};
+      }
+    }
+  }
+  return best;
+}
+
+AudioPattern DescribeMotif(const AudioFeatures& features, const std::vector<HeardNote>& notes, const Motif& motif) {
+  AudioPattern pattern;
+  pattern.kind = PatternKind::kMelodic;
+  pattern.tempo_bpm = features.tempo_bpm;
+  pattern.meter = features.meter;
+  pattern.key = features.key.value_or("");
+  const size_t first = motif.first_notes[0];
+  // Without a tempo a beat is taken as half a second.
+  const double beat_s = features.tempo_bpm > 0 ? 60 / features.tempo_bpm : 0.5;
+  std::vector<std::string> spoken;
+  for (size_t i = 0; i < motif.notes; ++i) {
+    const HeardNote& note = notes[first + i];
+    const double next_s = i + 1 < motif.notes ? notes[first + i + 1].start_s : note.end_s;
+    pattern.intervals.push_back(note.pitch - notes[first].pitch);
+    pattern.durations_beats.push_back(std::max(0.25, std::round((next_s - note.start_s) / beat_s * 4) / 4));
+    if (i > 0) spoken.push_back(absl::StrFormat("%+d", note.pitch - notes[first + i - 1].pitch));
+  }
+  for (const size_t at : motif.first_notes) pattern.spans.push_back({notes[at].start_s, notes[at + motif.notes - 1].end_s});
+  const double share = static_cast<double>(motif.notes * motif.first_notes.size()) / static_cast<double>(notes.size());
+  const auto returns = static_cast<double>(motif.first_notes.size());
+  pattern.strength = std::clamp((1 - 1 / returns) * (0.3 + 0.4 * std::min(1.0, share) + 0.03 * static_cast<double>(motif.notes)), 0.0, 1.0);
+  pattern.embedding = MelodicEmbedding(pattern.intervals, pattern.durations_beats);
+  pattern.description = absl::StrFormat("motif of %d notes (%s semitones), %s", motif.notes, Join(spoken, " "), Times(motif.first_notes.size()));
+  pattern.evidence = {{"motif_notes", static_cast<double>(motif.notes), absl::StrFormat("%d notes in a row return", motif.notes)},
+                      {"occurrences", returns, "with the same intervals and pace " + Times(motif.first_notes.size())},
+                      {"share_of_notes", share, absl::StrFormat("%.0f %% of the notes heard belong to it", 100 * share)}};
+  return pattern;
+}
+
+}  // namespace
+
+void FindMelodic(const AudioFeatures& features, const BarGrid&, std::vector<AudioPattern>& found) {
+  const std::vector<HeardNote> notes = SplitAtOnsets(NotesOf(features), features.onsets_s);
+  if (notes.size() < 2 * kShortestMotif) return;
+  const std::vector<int> tokens = MotifTokens(notes);
+  std::vector<bool> taken(tokens.size(), false);
+  for (size_t round = 0; round < kMaxMotifs; ++round) {
+    const Motif motif = BestMotif(tokens, taken);
+    if (motif.first_notes.size() < 2) return;
+    found.push_back(DescribeMotif(features, notes, motif));
+    for (const size_t first : motif.first_notes) {
+      for (size_t i = first; i < std::min(first + motif.notes, taken.size()); ++i) taken[i] = true;
+    }
+  }
+}
+
+}  // namespace grym
