@@ -1,0 +1,156 @@
+#include "grymsynth/audio_buffer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+
+namespace grym {
+namespace {
+
+// Frames of up to 2^40 samples are addressable everywhere that we build; more cannot be meant.
+constexpr int64_t kMaxBufferSamples = int64_t{1} << 40;
+
+absl::Status BadBuffer(std::string_view message) {
+  return Error(absl::StatusCode::kInvalidArgument, "bad_audio_buffer", message);
+}
+
+absl::Status CheckShape(int channels, int64_t frames, int rate_hz) {
+  if (channels < 1 || channels > AudioBuffer::kMaxChannels) {
+    return BadBuffer(absl::StrFormat("channels: want 1 to %d, got %d", AudioBuffer::kMaxChannels, channels));
+  }
+  if (frames < 0 || frames > kMaxBufferSamples / channels) {
+    return BadBuffer(absl::StrFormat("frames: want 0 to %d, got %d", kMaxBufferSamples / channels, frames));
+  }
+  if (rate_hz < AudioBuffer::kMinRateHz || rate_hz > AudioBuffer::kMaxRateHz) {
+    return BadBuffer(absl::StrFormat("rate_hz: want %d to %d, got %d", AudioBuffer::kMinRateHz, AudioBuffer::kMaxRateHz,
+                                     rate_hz));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<AudioBuffer> AudioBuffer::Create(int channels, int64_t frames, int rate_hz) {
+  GRYM_RETURN_IF_ERROR(CheckShape(channels, frames, rate_hz));
+  AudioBuffer buffer;
+  try {  // the one place where a size from outside becomes memory
+    buffer.samples_.resize(static_cast<size_t>(channels) * static_cast<size_t>(frames));
+  } catch (const std::exception&) {
+    return Error(absl::StatusCode::kResourceExhausted, "out_of_memory",
+                 absl::StrFormat("audio buffer: want %d bytes for %d channels of %d frames, the system has fewer",
+                                 channels * frames * static_cast<int64_t>(sizeof(float)), channels, frames));
+  }
+  buffer.channels_ = channels;
+  buffer.frames_ = frames;
+  buffer.rate_hz_ = rate_hz;
+  return buffer;
+}
+
+absl::StatusOr<AudioBuffer> AudioBuffer::FromPlanar(std::vector<float> samples, int channels, int rate_hz) {
+  GRYM_RETURN_IF_ERROR(CheckShape(channels, 0, rate_hz));
+  if (samples.size() % static_cast<size_t>(channels) != 0) {
+    return BadBuffer(absl::StrFormat("samples: want a multiple of %d channels, got %d", channels, samples.size()));
+  }
+  AudioBuffer buffer;
+  buffer.channels_ = channels;
+  buffer.frames_ = static_cast<int64_t>(samples.size()) / channels;
+  buffer.rate_hz_ = rate_hz;
+  buffer.samples_ = std::move(samples);
+  return buffer;
+}
+
+absl::StatusOr<AudioBuffer> AudioBuffer::FromInterleaved(std::span<const float> samples, int channels, int rate_hz) {
+  GRYM_RETURN_IF_ERROR(CheckShape(channels, 0, rate_hz));
+  if (samples.size() % static_cast<size_t>(channels) != 0) {
+    return BadBuffer(absl::StrFormat("samples: want a multiple of %d channels, got %d", channels, samples.size()));
+  }
+  GRYM_ASSIGN_OR_RETURN(AudioBuffer buffer,
+                        Create(channels, static_cast<int64_t>(samples.size()) / channels, rate_hz));
+  for (int c = 0; c < channels; ++c) {
+    const float* from = samples.data() + c;
+    for (float& to : buffer.mutable_channel(c)) {
+      to = *from;
+      from += channels;
+    }
+  }
+  return buffer;
+}
+
+std::span<const float> AudioBuffer::channel(int c) const {
+  return std::span<const float>(samples_).subspan(static_cast<size_t>(c) * static_cast<size_t>(frames_),
+                                                  static_cast<size_t>(frames_));
+}
+
+std::span<float> AudioBuffer::mutable_channel(int c) {
+  return std::span<float>(samples_).subspan(static_cast<size_t>(c) * static_cast<size_t>(frames_),
+                                            static_cast<size_t>(frames_));
+}
+
+AudioBuffer AudioBuffer::Slice(int64_t start, int64_t count) const {
+  const int64_t begin = std::clamp<int64_t>(start, 0, frames_);
+  // A start before the first frame takes its part of `count` with it.
+  const int64_t before = start < 0 ? (start < -frames_ - count ? count : std::min(count, -start)) : 0;
+  const int64_t length = std::clamp<int64_t>(count - before, 0, frames_ - begin);
+  AudioBuffer part;
+  part.channels_ = channels_;
+  part.rate_hz_ = rate_hz_;
+  part.frames_ = length;
+  part.samples_.reserve(static_cast<size_t>(channels_) * static_cast<size_t>(length));
+  for (int c = 0; c < channels_; ++c) {
+    const auto from = channel(c).subspan(static_cast<size_t>(begin), static_cast<size_t>(length));
+    part.samples_.insert(part.samples_.end(), from.begin(), from.end());
+  }
+  return part;
+}
+
+absl::Status AudioBuffer::Append(const AudioBuffer& more) {
+  if (more.channels_ != channels_ || more.rate_hz_ != rate_hz_) {
+    return BadBuffer(absl::StrFormat("append: want %d channels at %d Hz, got %d channels at %d Hz", channels_, rate_hz_,
+                                     more.channels_, more.rate_hz_));
+  }
+  if (channels_ == 1) {  // amortised, as a vector is
+    const size_t added = more.samples_.size();
+    samples_.resize(samples_.size() + added);
+    const float* from = &more == this ? samples_.data() : more.samples_.data();
+    std::copy_n(from, added, samples_.end() - static_cast<int64_t>(added));
+    frames_ += static_cast<int64_t>(added);
+    return absl::OkStatus();
+  }
+  GRYM_ASSIGN_OR_RETURN(AudioBuffer joined, Create(channels_, frames_ + more.frames_, rate_hz_));
+  for (int c = 0; c < channels_; ++c) {
+    const auto to = joined.mutable_channel(c);
+    const auto first = channel(c), second = more.channel(c);
+    std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), to.begin()));
+  }
+  *this = std::move(joined);
+  return absl::OkStatus();
+}
+
+AudioBuffer AudioBuffer::ToMono() const {
+  if (channels_ == 1) return *this;
+  AudioBuffer mono;
+  mono.rate_hz_ = rate_hz_;
+  mono.frames_ = frames_;
+  mono.samples_.resize(static_cast<size_t>(frames_));
+  for (int64_t i = 0; i < frames_; ++i) {
+    double sum = 0;  // 32 channels at full scale keep all bits of a float
+    for (int c = 0; c < channels_; ++c) sum += samples_[static_cast<size_t>(c) * static_cast<size_t>(frames_) + static_cast<size_t>(i)];
+    mono.samples_[static_cast<size_t>(i)] = static_cast<float>(sum / channels_);
+  }
+  return mono;
+}
+
+int64_t AudioBuffer::ReplaceNonFinite() {
+  int64_t replaced = 0;
+  for (float& sample : samples_) {
+    if (std::isfinite(sample)) continue;
+    sample = 0;
+    ++replaced;
+  }
+  return replaced;
+}
+
+}  // namespace grym
