@@ -1,0 +1,71 @@
+// What a part's signal passes through, and the tempo delay of a stem.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "generation/synth/filters.h"
+#include "generation/synth/program.h"
+
+namespace grym::synth {
+
+// Two delay lines read at a slowly moving distance. Also the Doppler part of a rotating speaker.
+class ModulatedDelay {
+ public:
+  void Prepare(float rate_hz, float base_s, float depth_s, float rate_of_lfo_hz, float phase_apart);
+  void Run(float dry, float wet, Block& io);
+
+ private:
+  float Distance(double phase) const;
+  std::vector<float> line_[2];
+  size_t mask_ = 0, write_ = 0;
+  float base_ = 0, depth_ = 0;
+  double phase_ = 0, step_ = 0, apart_ = 0.25;
+};
+
+// Linear but for the drive; every part has its own, so that stems add up.
+class EffectChain {
+ public:
+  EffectChain(const ChainSpec& spec, float rate_hz);
+  // `cutoff` multiplies a low-pass over the part, 1 leaves it open.
+  void Run(float cutoff, Block& io);
+
+ private:
+  struct Peak {
+    SvfCoefficients coefficients;
+    float gain;
+    Svf filter[2];
+  };
+  void RunFormants(Block& io);
+  void RunDrive(Block& io);
+  void RunCuts(float cutoff, Block& io);
+  void RunTremolo(Block& io);
+  void RunImage(Block& io);
+
+  ChainSpec spec_;
+  float rate_, dc_pole_;
+  std::vector<Peak> formants_;
+  float formant_dry_ = 0;
+  SoftClip clip_[2];
+  Svf before_drive_[2], cabinet_low_[2], cabinet_low2_[2], cabinet_peak_[2], low_cut_[2], high_cut_[2], automation_[2], side_;
+  ModulatedDelay chorus_, rotor_;
+  double tremolo_phase_ = 0;
+  float tremolo_from_[2] = {1, 1};
+  bool automated_ = false;
+  DcBlock dc_[2];
+};
+
+// Echoes from left to right at the tempo, darker each time. Linear.
+class PingPongDelay {
+ public:
+  PingPongDelay(double delay_s, float rate_hz);
+  // Adds the echoes of `input` to `out`.
+  void Run(const float* input, Block& out);
+
+ private:
+  std::vector<float> left_, right_;
+  size_t position_ = 0;
+  SvfCoefficients low_, high_;
+  Svf low_filter_[2], high_filter_[2];
+};
+
+}  // namespace grym::synth

@@ -1,0 +1,107 @@
+// Filters whose corner moves while they run: topology-preserving state-variable and ladder filters, one-pole DC blocker.
+// Source: Zavalishin, "The Art of VA Filter Design" 2.1.2, sections 3-5; Simper, "Linear Trapezoidal SVF" (2013).
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "generation/synth/block.h"
+
+namespace grym::synth {
+
+struct SvfCoefficients {
+  float a1 = 0, a2 = 0, a3 = 0, k = 1;
+  static SvfCoefficients Of(float cutoff_hz, float q, float rate_hz) {
+    const float fc = std::clamp(cutoff_hz, 10.0f, 0.45f * rate_hz);
+    const float g = std::tan(3.14159265f * fc / rate_hz);
+    SvfCoefficients c;
+    c.k = 1.0f / q;
+    c.a1 = 1.0f / (1.0f + g * (g + c.k));
+    c.a2 = g * c.a1;
+    c.a3 = g * c.a2;
+    return c;
+  }
+};
+
+class Svf {
+ public:
+  struct Out { float low, band, high; };  // band is scaled to unity gain at the centre
+  Out Step(float x, const SvfCoefficients& c) {
+    const float v3 = x - s2_;
+    const float v1 = c.a1 * s1_ + c.a2 * v3;
+    const float v2 = s2_ + c.a2 * s1_ + c.a3 * v3;
+    s1_ = 2 * v1 - s1_;
+    s2_ = 2 * v2 - s2_;
+    return {v2, v1 * c.k, x - c.k * v1 - v2};
+  }
+  void Low(const SvfCoefficients& c, float* x) { for (int i = 0; i < kBlockFrames; ++i) x[i] = Step(x[i], c).low; }
+  void High(const SvfCoefficients& c, float* x) { for (int i = 0; i < kBlockFrames; ++i) x[i] = Step(x[i], c).high; }
+  void Band(const SvfCoefficients& c, float* x) { for (int i = 0; i < kBlockFrames; ++i) x[i] = Step(x[i], c).band; }
+
+ private:
+  float s1_ = 0, s2_ = 0;
+};
+
+// x / sqrt(1 + x^2) with first-order antiderivative anti-aliasing. Source: Parker, Zavalishin, Le Bivic, DAFx 2016.
+// The antiderivative is sqrt(1 + x^2), so the divided difference is (a + b) / (F(a) + F(b)): never ill-conditioned.
+class SoftClip {
+ public:
+  void Run(float gain_in, float gain_out, float* x) {
+    float before = before_;
+    float root_before = std::sqrt(1 + before * before);
+    for (int i = 0; i < kBlockFrames; ++i) {
+      const float now = x[i] * gain_in;
+      const float root = std::sqrt(1 + now * now);
+      x[i] = gain_out * (now + before) / (root + root_before);
+      before = now;
+      root_before = root;
+    }
+    before_ = before;
+  }
+
+ private:
+  float before_ = 0;
+};
+
+// Four one-poles with feedback and a saturating input, 24 dB an octave.
+class Ladder {
+ public:
+  // `resonance` in [0, 1]; 1 is the edge of self-oscillation.
+  void Run(float cutoff_hz, float resonance, float rate_hz, float* x) {
+    const float g = std::tan(3.14159265f * std::clamp(cutoff_hz, 10.0f, 0.42f * rate_hz) / rate_hz);
+    const float gg = g / (1 + g), k = 3.9f * resonance;
+    const float rest = 1 / (1 + g);
+    const float g2 = gg * gg, solve = 1 / (1 + k * g2 * g2);
+    for (int i = 0; i < kBlockFrames; ++i) {
+      const float s = rest * (g2 * gg * s_[0] + g2 * s_[1] + gg * s_[2] + s_[3]);
+      float u = (x[i] * (1 + 0.5f * k) - k * s) * solve;
+      u = u / std::sqrt(1 + 0.25f * u * u);
+      for (float& state : s_) {
+        const float v = (u - state) * gg;
+        u = v + state;
+        state = u + v;
+      }
+      x[i] = u;
+    }
+  }
+
+ private:
+  float s_[4] = {0, 0, 0, 0};
+};
+
+// y[n] = x[n] - x[n-1] + r y[n-1].
+class DcBlock {
+ public:
+  void Run(float pole, float* x) {
+    for (int i = 0; i < kBlockFrames; ++i) {
+      const float in = x[i];
+      y_ = in - x_ + pole * y_;
+      x_ = in;
+      x[i] = y_;
+    }
+  }
+
+ private:
+  float x_ = 0, y_ = 0;
+};
+
+}  // namespace grym::synth
