@@ -45,7 +45,8 @@ std::vector<float> Istft(const Spectrogram& spectrogram) {
   return signal;
 }
 
-Framer::Framer(int size, int hop) : size_(size), hop_(hop), filled_(size / 2), frame_(size) {}
+Framer::Framer(int size, int hop, int lead)
+    : size_(size), hop_(hop), filled_(lead < 0 ? size / 2 : lead), frame_(size) {}
 
 size_t Framer::Fill(std::span<const float> samples) {
   const size_t count = std::min<size_t>(samples.size(), static_cast<size_t>(size_ - filled_));

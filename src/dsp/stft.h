@@ -33,11 +33,12 @@ Spectrogram Stft(std::span<const float> signal, const StftOptions& options = {})
 // float32 rounding, and the least-squares signal of a changed one. Source: Griffin and Lim 1984, equation 6.
 std::vector<float> Istft(const Spectrogram& spectrogram);
 
-// Cuts a stream into overlapping frames, centred as above: frame i covers samples [i * hop - size / 2, ... + size).
+// Cuts a stream into overlapping frames: frame i covers samples [i * hop - lead, i * hop - lead + size); with the default
+// lead of size / 2 it is centred as above.
 // Memory: one frame and one hop. Threads: one at a time.
 class Framer {
  public:
-  Framer(int size, int hop);
+  Framer(int size, int hop, int lead = -1);
   // Calls `take(const float* frame)` for each frame that became complete.
   template <class Take>
   void Push(std::span<const float> samples, Take&& take) {

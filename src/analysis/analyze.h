@@ -1,0 +1,15 @@
+// Everything that is heard in one recording, in one pass over its blocks.
+#pragma once
+#include "absl/status/statusor.h"
+#include "audio/block_source.h"
+#include "grymsynth/audio_features.h"
+#include "grymsynth/job.h"
+
+namespace grym {
+
+// Reads `source` from where it stands to its end in blocks; memory beyond one block is the frame-wise series alone
+// (about 20 KB a second of audio). InvalidArgument (code "no_frames") for an empty source, and below 1 kHz; Cancelled
+// once asked; errors of the source as they are.
+absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOptions& run);
+
+}  // namespace grym

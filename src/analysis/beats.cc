@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "analysis/rhythm.h"
+
+namespace grym {
+namespace {
+
+constexpr double kTempoRange = 1.35;      // slowest and fastest beat around the estimate
+constexpr double kChangeSharpness = 100;  // lambda of Krebs, Böck and Widmer 2015
+constexpr int kObservation = 16;          // the first sixteenth of a beat is "on the beat"
+
+// States are (interval, position) as in the bar pointer model of Krebs, Böck and Widmer 2015; intervals change at beats
+// only. One ring per interval holds the log probabilities of its positions, so moving on costs nothing.
+class BeatPath {
+ public:
+  BeatPath(int shortest, int longest, double likely) : shortest_(shortest), count_(longest - shortest + 1) {
+    for (int i = 0; i < count_; ++i) {
+      const double prior = std::log2((shortest + i) / likely);
+      rings_.emplace_back(shortest + i, -0.5 * prior * prior / (0.1 * 0.1) - std::log(shortest + i));
+      for (int j = 0; j < count_; ++j) {  // from j to i
+        change_.push_back(-kChangeSharpness * std::abs(static_cast<double>(shortest + i) / (shortest + j) - 1));
+      }
+    }
+    heads_.assign(count_, 0);
+    last_.resize(count_);
+  }
+
+  void Step(float activation) {
+    const double beat = std::log(std::max(1e-3, 0.02 + 0.96 * activation));
+    const double rest = std::log((0.98 - 0.96 * activation) / (kObservation - 1) + 1e-3);
+    for (int i = 0; i < count_; ++i) last_[i] = At(i, shortest_ + i - 1);
+    std::vector<unsigned short> from(count_);
+    for (int i = 0; i < count_; ++i) {
+      int best = 0;
+      double best_value = -std::numeric_limits<double>::infinity();
+      for (int j = 0; j < count_; ++j) {
+        const double value = last_[j] + change_[static_cast<size_t>(i) * count_ + j];
+        if (value > best_value) {
+          best_value = value;
+          best = j;
+        }
+      }
+      from[i] = static_cast<unsigned short>(best);
+      heads_[i] = (heads_[i] + shortest_ + i - 1) % (shortest_ + i);  // what was position p is now p + 1
+      At(i, 0) = best_value;
+      // Everything gains `rest`; the common part is left out, so only the beat's states are touched.
+      for (int p = 0; p * kObservation < shortest_ + i; ++p) At(i, p) += beat - rest;
+    }
+    from_.push_back(std::move(from));
+  }
+
+  // Frames of the beats on the best path.
+  std::vector<int64_t> Beats() {
+    int interval = 0, position = 0;
+    double best = -std::numeric_limits<double>::infinity();
+    for (int i = 0; i < count_; ++i) {
+      for (int p = 0; p < shortest_ + i; ++p) {
+        if (At(i, p) > best) {
+          best = At(i, p);
+          interval = i;
+          position = p;
+        }
+      }
+    }
+    std::vector<int64_t> beats;
+    for (int64_t frame = static_cast<int64_t>(from_.size()) - 1 - position; frame >= 0;) {
+      beats.push_back(frame);
+      interval = from_[frame][interval];
+      frame -= shortest_ + interval;
+    }
+    std::reverse(beats.begin(), beats.end());
+    return beats;
+  }
+
+ private:
+  double& At(int i, int position) { return rings_[i][(heads_[i] + position) % (shortest_ + i)]; }
+  int shortest_, count_;
+  std::vector<std::vector<double>> rings_;
+  std::vector<int> heads_;
+  std::vector<double> change_, last_;
+  std::vector<std::vector<unsigned short>> from_;
+};
+
+// The activation's own peak within a sixteenth of a beat, between frames.
+double Refine(const Activation& activation, int64_t frame, double period) {
+  const int64_t reach = std::max<int64_t>(1, std::lround(period / kObservation));
+  const int64_t count = static_cast<int64_t>(activation.values.size());
+  int64_t peak = frame;
+  for (int64_t i = std::max<int64_t>(0, frame - reach); i <= std::min(count - 1, frame + reach); ++i) {
+    if (activation.values[i] > activation.values[peak]) peak = i;
+  }
+  if (activation.values[peak] < 0.1f) return static_cast<double>(frame);
+  if (peak == 0 || peak + 1 >= count) return static_cast<double>(peak);
+  const double a = activation.values[peak - 1], b = activation.values[peak], c = activation.values[peak + 1];
+  const double curve = a - 2 * b + c;
+  return static_cast<double>(peak) + (curve < -1e-9 ? std::clamp(0.5 * (a - c) / curve, -0.5, 0.5) : 0);
+}
+
+}  // namespace
+
+std::vector<double> TrackBeats(const Activation& activation, double bpm) {
+  std::vector<double> times;
+  if (bpm <= 0 || activation.values.empty()) return times;
+  const double period = 60 * activation.rate_hz / bpm;
+  BeatPath path(std::max(4, static_cast<int>(period / kTempoRange)), static_cast<int>(std::ceil(period * kTempoRange)), period);
+  for (const float value : activation.values) path.Step(value);
+  for (const int64_t frame : path.Beats()) {
+    // Half a frame, since a frame is the mean of two; then the flux' own delay.
+    const double time = (Refine(activation, frame, period) + 0.25) / activation.rate_hz - 0.0058;
+    times.push_back(std::max(0.0, time));
+  }
+  return times;
+}
+
+}  // namespace grym

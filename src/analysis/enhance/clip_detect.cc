@@ -1,0 +1,78 @@
+#include "analysis/enhance/clip_detect.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace grym {
+namespace {
+
+constexpr double kFlatTolerance = 5e-4;       // of the extreme
+constexpr double kSixteenBitDither = 6e-5;    // two steps of a 16-bit file
+constexpr int64_t kCornerRunFrames = 3;
+constexpr int kRunsOfEvidence = 3;
+constexpr double kSquareWaveShare = 0.4;
+
+// The step of the file's quantisation: the smallest difference between neighbours.
+double QuantisationStep(std::span<const float> x) {
+  float step = 1;
+  for (size_t n = 1; n < x.size(); ++n) {
+    const float difference = std::abs(x[n] - x[n - 1]);
+    if (difference > 0 && difference < step) step = difference;
+  }
+  return step;
+}
+
+// A parabola that stays within `spread` for n samples is spread * (8 / n + 16 / n^2) lower two samples further out; a
+// corner is at least three times that, on both sides.
+bool HasCorners(std::span<const float> x, const ClippedRun& run, float sign, double step) {
+  const auto frames = static_cast<int64_t>(x.size());
+  const int64_t before = run.start - 2, after = run.start + run.count + 1;
+  if (before < 0 || after >= frames) return false;
+  float low = sign * x[static_cast<size_t>(run.start)], high = low;
+  for (int64_t n = run.start; n < run.start + run.count; ++n) {
+    low = std::min(low, sign * x[static_cast<size_t>(n)]);
+    high = std::max(high, sign * x[static_cast<size_t>(n)]);
+  }
+  const double length = static_cast<double>(run.count);
+  const double spread = std::max({static_cast<double>(high - low), step, 4e-5});
+  const double smooth_drop = spread * (8 / length + 16 / (length * length));
+  const double drop_before = low - sign * x[static_cast<size_t>(before)];
+  const double drop_after = low - sign * x[static_cast<size_t>(after)];
+  return std::min(drop_before, drop_after) > 3 * smooth_drop;
+}
+
+void FindRunsOfSign(std::span<const float> x, float sign, double step, std::vector<ClippedRun>& found) {
+  float extreme = 0;
+  for (const float sample : x) extreme = std::max(extreme, sign * sample);
+  if (extreme < 1e-3f) return;
+  const auto level = static_cast<float>(extreme * (1 - kFlatTolerance) - std::min(kSixteenBitDither, 1e-3 * extreme));
+  std::vector<ClippedRun> runs;
+  int evidence = 0;
+  int64_t inside = 0;
+  for (size_t n = 0; n < x.size();) {
+    if (sign * x[n] < level) {
+      ++n;
+      continue;
+    }
+    ClippedRun run{static_cast<int64_t>(n), 0, sign * extreme};
+    while (n < x.size() && sign * x[n] >= level) ++n, ++run.count;
+    inside += run.count;
+    if (run.count >= kCornerRunFrames && HasCorners(x, run, sign, step)) ++evidence;
+    runs.push_back(run);
+  }
+  if (evidence < kRunsOfEvidence || static_cast<double>(inside) > kSquareWaveShare * static_cast<double>(x.size())) return;
+  found.insert(found.end(), runs.begin(), runs.end());
+}
+
+}  // namespace
+
+std::vector<ClippedRun> FindClippedRuns(std::span<const float> channel) {
+  std::vector<ClippedRun> runs;
+  const double step = QuantisationStep(channel);
+  FindRunsOfSign(channel, 1, step, runs);
+  FindRunsOfSign(channel, -1, step, runs);
+  std::sort(runs.begin(), runs.end(), [](const ClippedRun& a, const ClippedRun& b) { return a.start < b.start; });
+  return runs;
+}
+
+}  // namespace grym

@@ -1,0 +1,21 @@
+// Where a recording was clipped: flat tops with corners at its highest and lowest level.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace grym {
+
+struct ClippedRun {
+  int64_t start = 0;
+  int64_t count = 0;
+  float level = 0;  // the flat value, with its sign
+};
+
+// Runs in rising order, empty for a channel without evidence. The level need not be full scale: a clipped recording
+// that was turned down is still clipped. Evidence is at least three runs of three samples that lie within 0.05 % of the
+// channel's extreme and leave it on both sides far faster than the top of a smooth wave would; then shorter runs at
+// that level count too. A channel that spends more than 40 % of its time there is a square wave, not a clipped one.
+std::vector<ClippedRun> FindClippedRuns(std::span<const float> channel);
+
+}  // namespace grym

@@ -1,0 +1,59 @@
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/rhythm.h"
+#include "dsp/statistics.h"
+
+namespace grym {
+namespace {
+
+// The flux of a centred window rises before the attack reaches its middle and looks kOnsetLag frames back; what is
+// left after parabolic interpolation is this constant, the mean over isolated clicks and steps of all phases.
+constexpr double kFluxDelay_s = 0.0058;
+
+// The steepest rise of the fine envelope around `time_s` decides within 25 ms where one stands out; else the flux does.
+double RefineByAttack(const OnsetSeries& onsets, double time_s) {
+  const int64_t count = static_cast<int64_t>(onsets.attack_rms.size());
+  const int64_t centre = std::lround(time_s * onsets.attack_rate_hz);
+  const int64_t reach = std::lround(0.025 * onsets.attack_rate_hz);
+  double best_ratio = 4;  // 12 dB within 1.5 ms over the 10 ms before: a percussive attack
+  int64_t best = -1;
+  for (int64_t i = std::max<int64_t>(1, centre - reach); i <= std::min(count - 1, centre + reach); ++i) {
+    double before = 1e-6;
+    for (int64_t j = std::max<int64_t>(0, i - 7); j < i; ++j) before = std::max<double>(before, onsets.attack_rms[j]);
+    const double ratio = onsets.attack_rms[i] / before;
+    if (ratio > best_ratio) {
+      best_ratio = ratio;
+      best = i;
+    }
+  }
+  return best < 0 ? time_s : static_cast<double>(best) / onsets.attack_rate_hz;
+}
+
+}  // namespace
+
+// A frame is an onset when it is the largest within 30 ms and stands out of its surroundings. Source: Böck, Krebs and
+// Schedl 2012, section 2.2. Differs: the threshold scales with the recording, not with full scale.
+std::vector<double> PickOnsets(const OnsetSeries& onsets) {
+  const std::vector<float>& flux = onsets.whole;
+  std::vector<double> times;
+  if (flux.empty()) return times;
+  const auto frames_of = [&](double seconds) { return static_cast<int>(std::lround(seconds * onsets.rate_hz)); };
+  const std::vector<float> largest = MovingMaximum(flux, frames_of(0.03), frames_of(0.03));
+  const std::vector<float> mean = MovingMean(flux, frames_of(0.10), frames_of(0.07));
+  const double strong = Percentile(flux, 0.98);
+  const double threshold = std::max(0.08 * strong, 0.35);
+  for (size_t i = 0; i < flux.size(); ++i) {
+    if (flux[i] < largest[i] || flux[i] < mean[i] + threshold) continue;
+    double shift = 0;
+    if (i > 0 && i + 1 < flux.size()) {
+      const double a = flux[i - 1], b = flux[i], c = flux[i + 1], curve = a - 2 * b + c;
+      if (curve < -1e-9) shift = std::clamp(0.5 * (a - c) / curve, -0.5, 0.5);
+    }
+    const double time = std::max(0.0, RefineByAttack(onsets, (static_cast<double>(i) + shift) / onsets.rate_hz - kFluxDelay_s));
+    if (times.empty() || time > times.back() + 0.03) times.push_back(time);
+  }
+  return times;
+}
+
+}  // namespace grym

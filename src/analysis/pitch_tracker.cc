@@ -1,0 +1,168 @@
+#include "analysis/pitch_tracker.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace grym {
+namespace {
+constexpr int kShortestLag = static_cast<int>(kPitchRateHz / PitchTracker::kHighestHz);
+constexpr int kLongestLag = static_cast<int>(kPitchRateHz / PitchTracker::kLowestHz);
+constexpr int kThresholds = 100;
+constexpr double kSwitchCost = 4.6;            // -log(0.01): voiced to unvoiced or back
+constexpr double kJumpCost = 1.2;              // per semitone and frame, up to an octave
+constexpr double kLargestJumpCost = 8;
+constexpr float kVoicelessEnergy = 1e-7f;      // mean square, -70 dBFS: below it nothing is pitched
+// The samples that decide a lag t span window + t; their middle is what a frame is centred on, for t of 200 Hz.
+constexpr int kLead = PitchTracker::kWindow / 2 + kPitchRateHz / 200 / 2;
+}  // namespace
+
+PitchTracker::PitchTracker()
+    : framer_(2 * kWindow, kHop, kLead),
+      fft_(2 * kWindow),
+      head_(2 * kWindow),
+      correlation_(2 * kWindow),
+      normalised_(kLongestLag + 2),
+      head_bins_(kWindow + 1),
+      whole_bins_(kWindow + 1),
+      threshold_weight_(kThresholds + 1) {
+  double total = 0;
+  std::vector<double> density(kThresholds);
+  for (int i = 0; i < kThresholds; ++i) {
+    const double x = (i + 0.5) / kThresholds;
+    density[i] = x * std::pow(1 - x, 17);
+    total += density[i];
+  }
+  for (int i = kThresholds - 1; i >= 0; --i) {
+    threshold_weight_[i] = threshold_weight_[i + 1] + static_cast<float>(density[i] / total);
+  }
+}
+
+void PitchTracker::Push(std::span<const float> mono) {
+  framer_.Push(mono, [this](const float* frame) { Take(frame); });
+}
+
+// d'(t) of YIN, equation 8, with d(t) = e(0) + e(t) - 2 r(t).
+void PitchTracker::Difference(const float* frame) {
+  std::copy_n(frame, kWindow, head_.begin());
+  fft_.Forward(head_.data(), head_bins_.data());
+  fft_.Forward(frame, whole_bins_.data());
+  for (int k = 0; k <= kWindow; ++k) {
+    const float ar = head_bins_[k].real(), ai = head_bins_[k].imag();
+    const float br = whole_bins_[k].real(), bi = whole_bins_[k].imag();
+    whole_bins_[k] = {ar * br + ai * bi, ar * bi - ai * br};
+  }
+  fft_.Inverse(whole_bins_.data(), correlation_.data());
+  double head_energy = 0;
+  for (int n = 0; n < kWindow; ++n) head_energy += static_cast<double>(frame[n]) * frame[n];
+  double energy = head_energy, running = 0;
+  normalised_[0] = 1;
+  for (int lag = 1; lag <= kLongestLag + 1; ++lag) {
+    energy += static_cast<double>(frame[lag + kWindow - 1]) * frame[lag + kWindow - 1] -
+              static_cast<double>(frame[lag - 1]) * frame[lag - 1];
+    const double difference = std::max(0.0, head_energy + energy - 2.0 * correlation_[lag]);
+    running += difference;
+    normalised_[lag] = running > 0 ? static_cast<float>(difference * lag / running) : 1;
+  }
+}
+
+void PitchTracker::Take(const float* frame) {
+  frames_.push_back({static_cast<int64_t>(candidates_.size()), 0});
+  double energy = 0;
+  for (int n = 0; n < kWindow; ++n) energy += static_cast<double>(frame[n]) * frame[n];
+  if (energy / kWindow < kVoicelessEnergy) return;
+  Difference(frame);
+  Collect();
+}
+
+// pYIN, equation 4: every threshold votes for the first minimum below it; thresholds below all minima vote for the
+// smallest with weight 0.01.
+void PitchTracker::Collect() {
+  struct Minimum {
+    int lag;
+    float value;
+  };
+  std::vector<Minimum> minima;
+  float lowest = 1;
+  for (int lag = kShortestLag; lag <= kLongestLag; ++lag) {
+    const float value = normalised_[lag];
+    if (value < normalised_[lag - 1] && value <= normalised_[lag + 1] && value < lowest) {
+      minima.push_back({lag, value});  // only a new low can be the first below some threshold
+      lowest = value;
+    }
+  }
+  std::vector<Candidate> found;
+  float ceiling = 1;
+  for (size_t i = 0; i < minima.size(); ++i) {
+    const auto weight_above = [&](float level) {  // of thresholds above `level`
+      return threshold_weight_[std::clamp(static_cast<int>(std::ceil(level * kThresholds - 0.5f)), 0, kThresholds)];
+    };
+    float probability = weight_above(minima[i].value) - weight_above(ceiling);
+    if (i + 1 == minima.size()) probability += 0.01f * (1 - weight_above(minima[i].value));
+    ceiling = minima[i].value;
+    const float a = normalised_[minima[i].lag - 1], b = normalised_[minima[i].lag], c = normalised_[minima[i].lag + 1];
+    const float curve = a - 2 * b + c, shift = curve > 1e-9f ? 0.5f * (a - c) / curve : 0;
+    found.push_back({static_cast<float>(kPitchRateHz) / (static_cast<float>(minima[i].lag) + shift), probability});
+  }
+  std::stable_sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) { return a.probability > b.probability; });
+  if (found.size() > kMostCandidates) found.resize(kMostCandidates);
+  frames_.back().count = static_cast<int>(found.size());
+  candidates_.insert(candidates_.end(), found.begin(), found.end());
+}
+
+Pitch PitchTracker::Finish() {
+  framer_.Finish([this](const float* frame) { Take(frame); });
+  constexpr int kStates = kMostCandidates + 1;  // the last is unvoiced
+  std::vector<std::array<signed char, kStates>> from(frames_.size());
+  std::array<double, kStates> path{};
+  path.fill(0);
+  const auto hz_of = [&](size_t i, int k) { return candidates_[frames_[i].first + k].hz; };
+  std::array<double, kStates> log_hz{}, log_hz_before{};
+  for (size_t i = 0; i < frames_.size(); ++i) {
+    std::array<double, kStates> next{};
+    double voiced = 0;
+    for (int k = 0; k < frames_[i].count; ++k) {
+      voiced += candidates_[frames_[i].first + k].probability;
+      log_hz[k] = 12 * std::log2(hz_of(i, k));
+    }
+    for (int k = 0; k < kStates; ++k) {
+      const bool unvoiced = k == kMostCandidates;
+      if (!unvoiced && k >= frames_[i].count) {
+        next[k] = -1e300;
+        continue;
+      }
+      const double seen = unvoiced ? std::max(1e-3, (1 - voiced)) : std::max(1e-6f, candidates_[frames_[i].first + k].probability);
+      double best = -1e301;
+      int best_from = kMostCandidates;
+      for (int j = 0; i > 0 && j < kStates; ++j) {
+        if (j != kMostCandidates && j >= frames_[i - 1].count) continue;
+        double cost = 0;
+        if ((j == kMostCandidates) != unvoiced) cost = kSwitchCost;
+        else if (!unvoiced) cost = std::min(kLargestJumpCost, kJumpCost * std::abs(log_hz[k] - log_hz_before[j]));
+        if (path[j] - cost > best) {
+          best = path[j] - cost;
+          best_from = j;
+        }
+      }
+      from[i][k] = static_cast<signed char>(best_from);
+      next[k] = (i > 0 ? best : 0) + std::log(seen);
+    }
+    path = next;
+    log_hz_before = log_hz;
+  }
+  Pitch pitch;
+  pitch.times_s.resize(frames_.size());
+  pitch.f0_hz.resize(frames_.size());
+  pitch.confidence.resize(frames_.size());
+  int state = static_cast<int>(std::max_element(path.begin(), path.end()) - path.begin());
+  for (size_t i = frames_.size(); i-- > 0;) {
+    pitch.times_s[i] = static_cast<double>(i) * kHop / kPitchRateHz;
+    float voiced = 0;
+    for (int k = 0; k < frames_[i].count; ++k) voiced += candidates_[frames_[i].first + k].probability;
+    pitch.confidence[i] = std::min(1.0f, voiced);
+    if (state != kMostCandidates) pitch.f0_hz[i] = hz_of(i, state);
+    state = from[i][state];
+  }
+  return pitch;
+}
+
+}  // namespace grym

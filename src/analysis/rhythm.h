@@ -1,0 +1,44 @@
+// Onsets, tempo, beats, bars: from onset strength and chroma.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "analysis/spectral_stream.h"
+#include "analysis/tonal.h"
+
+namespace grym {
+
+// Times where a note or stroke begins, to a few milliseconds.
+std::vector<double> PickOnsets(const OnsetSeries& onsets);
+
+// Onset strength as the beat tracker sees it: half the rate, local mean taken off, in [0, 1].
+struct Activation {
+  double rate_hz = 0;
+  std::vector<float> values;
+};
+Activation BeatActivation(const OnsetSeries& onsets);
+
+struct TempoEstimate {
+  double bpm = 0;      // most likely beat; 0 when there is nothing to hear
+  double clarity = 0;  // [0, 1]: share of the onset energy that returns after one beat
+};
+TempoEstimate EstimateTempo(const Activation& activation);
+
+// Times of the beats at about `bpm`, following slow changes.
+std::vector<double> TrackBeats(const Activation& activation, double bpm);
+
+struct Rhythm {
+  double tempo_bpm = 0;
+  double tempo_confidence = 0;
+  std::vector<double> beats_s;
+  std::vector<double> downbeats_s;
+  int meter = 0;
+  double meter_confidence = 0;
+};
+// All of it; empty beats and tempo 0 where no steady beat is heard.
+Rhythm FindRhythm(const OnsetSeries& onsets, const ChromaFrames& chroma, double duration_s);
+
+// Bars over beats: fills downbeats, meter and its confidence.
+void FindBars(const OnsetSeries& onsets, const ChromaFrames& chroma, Rhythm& rhythm);
+
+}  // namespace grym

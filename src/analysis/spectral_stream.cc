@@ -1,0 +1,245 @@
+#include "analysis/spectral_stream.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dsp/decibels.h"
+#include "dsp/dispatch.h"
+
+namespace grym {
+namespace {
+
+constexpr int kMelBands = 128, kMfcc = 20, kContrastBands = 7;
+constexpr int kOnsetLag = 2;             // frames; half a Hann window's main part at this hop (Böck and Widmer 2013)
+constexpr int kAttackHop = 64;
+constexpr float kOnsetGain = 20.0f;      // log10(1 + 20 |X|): compresses above -80 dBFS
+constexpr double kSilentPower = 1e-6;    // -60 dBFS
+constexpr double kBinHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kSize;
+constexpr std::array<double, OnsetSeries::kRegisters> kRegisterEndHz = {200, 2000, 1e9};
+
+GRYM_HOT void MultiplyInto(const float* GRYM_RESTRICT a, const float* GRYM_RESTRICT b, float* GRYM_RESTRICT out, int count) {
+  for (int i = 0; i < count; ++i) out[i] = a[i] * b[i];
+}
+
+GRYM_HOT void RootInto(const float* GRYM_RESTRICT a, float* GRYM_RESTRICT out, int count) {
+  for (int i = 0; i < count; ++i) out[i] = __builtin_sqrtf(a[i]);
+}
+
+}  // namespace
+
+SpectralStream::SpectralStream()
+    : framer_(kSize, kHop),
+      fft_(kSize),
+      window_(MakeWindow(WindowKind::kHann, kSize)),
+      windowed_(kSize),
+      power_(kSize / 2 + 1),
+      magnitude_(kSize / 2 + 1),
+      onset_bank_(FilterBank::LogFrequency(kAnalysisRateHz, kSize, 24, 30, 17000)),
+      mel_bank_(FilterBank::Mel(kAnalysisRateHz, kSize, kMelBands, 0, kAnalysisRateHz / 2.0)),
+      third_octave_bank_(FilterBank::LogFrequency(kAnalysisRateHz, kSize, 3, 50, 16000)),
+      dct_(kMelBands, kMfcc),
+      bands_(kOnsetLag + 1, std::vector<float>(onset_bank_.bands())),
+      mel_(kMelBands),
+      thirds_(third_octave_bank_.bands()),
+      floor_histogram_(third_octave_bank_.bands()) {
+  for (int r = 0; r < OnsetSeries::kRegisters; ++r) {
+    while (register_end_[r] < onset_bank_.bands() && onset_bank_.centre_hz(register_end_[r]) < kRegisterEndHz[r]) ++register_end_[r];
+  }
+  octave_of_bin_.assign(kSize / 2 + 1, -1);
+  for (int k = 1; k <= kSize / 2; ++k) {
+    const long octave = std::lround(std::log2(k * kBinHz / 1000)) + 5;
+    if (octave >= 0 && octave < 10) octave_of_bin_[k] = static_cast<signed char>(octave);
+  }
+  onsets_.rate_hz = static_cast<double>(kAnalysisRateHz) / kHop;
+  onsets_.attack_rate_hz = static_cast<double>(kAnalysisRateHz) / kAttackHop;
+  const auto prepare = [](FrameSeries& series, int dim) {
+    series.dim = dim;
+    series.rate_hz = static_cast<double>(kAnalysisRateHz) / (kHop * kStatisticsEvery);
+  };
+  for (FrameSeries* one : {&spectral_.centroid_hz, &spectral_.bandwidth_hz, &spectral_.rolloff_hz, &spectral_.flatness}) {
+    prepare(*one, 1);
+  }
+  prepare(spectral_.contrast_db, kContrastBands);
+  prepare(spectral_.mfcc, kMfcc);
+}
+
+void SpectralStream::Push(std::span<const float> mono) {
+  for (const float sample : mono) {
+    const double slope = sample - attack_last_;
+    attack_last_ = sample;
+    attack_sum_ += slope * slope;
+    if (++attack_count_ == kAttackHop) {
+      onsets_.attack_rms.push_back(static_cast<float>(std::sqrt(attack_sum_ / kAttackHop)));
+      attack_sum_ = 0;
+      attack_count_ = 0;
+    }
+  }
+  framer_.Push(mono, [this](const float* frame) { Take(frame); });
+}
+
+void SpectralStream::Take(const float* frame) {
+  MultiplyInto(frame, window_.data(), windowed_.data(), kSize);
+  fft_.Power(windowed_.data(), power_.data());
+  RootInto(power_.data(), magnitude_.data(), kSize / 2 + 1);
+  TakeOnset();
+  if (index_ % kStatisticsEvery == 0) {
+    double power = 0;
+    for (int n = 0; n < kSize; ++n) power += static_cast<double>(frame[n]) * frame[n];
+    const bool silent = power / kSize < kSilentPower;
+    loud_.push_back(!silent);
+    TakeStatistics(silent);
+    TakeContrast();
+    TakeMfcc();
+    TakeNoiseFloor();
+  }
+  ++index_;
+}
+
+// SuperFlux: rise of each log-frequency band against the largest of it and its two neighbours kOnsetLag frames ago, so
+// that vibrato is no onset. Source: Böck and Widmer 2013, equations 1 to 4. Differs: stronger compression, so that a
+// quiet recording has the same onsets.
+void SpectralStream::TakeOnset() {
+  const int bands = onset_bank_.bands();
+  std::vector<float>& now = bands_[index_ % (kOnsetLag + 1)];
+  const std::vector<float>& before = bands_[(index_ + 1) % (kOnsetLag + 1)];
+  onset_bank_.Apply(magnitude_.data(), now.data());
+  for (int b = 0; b < bands; ++b) now[b] = std::log10(1 + kOnsetGain * now[b]);
+  float total = 0;
+  int b = 0;
+  for (int r = 0; r < OnsetSeries::kRegisters; ++r) {
+    float sum = 0;
+    for (; b < register_end_[r]; ++b) {
+      float largest = before[b];
+      if (b > 0) largest = std::max(largest, before[b - 1]);
+      if (b + 1 < bands) largest = std::max(largest, before[b + 1]);
+      sum += std::max(0.0f, now[b] - largest);
+    }
+    // A file that begins with sound has its first onset there; the window's rise over the padding is none of its own.
+    onsets_.registers[r].push_back(sum);
+    total += sum;
+  }
+  onsets_.whole.push_back(total);
+}
+
+void SpectralStream::TakeStatistics(bool silent) {
+  double sum = 0, weighted = 0, log_sum = 0, power_sum = 0;
+  const int bins = kSize / 2 + 1;
+  for (int k = 0; k < bins; ++k) {
+    sum += magnitude_[k];
+    weighted += magnitude_[k] * (k * kBinHz);
+    power_sum += std::max(power_[k], 1e-10f);
+  }
+  for (int k = 0; k < bins; k += 4) {  // one logarithm for four bins; their product stays in double range
+    double product = 1;
+    for (int i = k; i < std::min(bins, k + 4); ++i) product *= std::max(power_[i], 1e-10f);
+    log_sum += std::log(product);
+  }
+  const double centroid = sum > 1e-9 ? weighted / sum : 0;
+  double spread = 0, running = 0, rolloff = 0;
+  bool rolled = false;
+  for (int k = 0; k < bins; ++k) {
+    const double distance = k * kBinHz - centroid;
+    spread += magnitude_[k] * distance * distance;
+    running += magnitude_[k];
+    if (!rolled && running >= 0.85 * sum) {
+      rolled = true;
+      rolloff = sum > 1e-9 ? k * kBinHz : 0;
+    }
+  }
+  spectral_.centroid_hz.values.push_back(static_cast<float>(centroid));
+  spectral_.bandwidth_hz.values.push_back(static_cast<float>(sum > 1e-9 ? std::sqrt(spread / sum) : 0));
+  spectral_.rolloff_hz.values.push_back(static_cast<float>(rolloff));
+  spectral_.flatness.values.push_back(static_cast<float>(std::exp(log_sum / bins) / (power_sum / bins)));
+  if (silent) return;
+  for (int k = 1; k < bins; ++k) {
+    if (octave_of_bin_[k] >= 0) octave_energy_[octave_of_bin_[k]] += power_[k];
+  }
+}
+
+// Level of the peaks above the valleys of each octave band, in dB. Source: Jiang et al. 2002, quantile 0.02 as librosa.
+void SpectralStream::TakeContrast() {
+  const int bins = kSize / 2 + 1;
+  double low_hz = 0, high_hz = 200;
+  for (int band = 0; band < kContrastBands; ++band) {
+    const int first = static_cast<int>(std::ceil(low_hz / kBinHz));
+    const int last = band + 1 == kContrastBands ? bins : std::min(bins, static_cast<int>(std::ceil(high_hz / kBinHz)));
+    sorted_.assign(power_.begin() + first, power_.begin() + last);
+    const int count = std::max(1, static_cast<int>(std::lround(0.02 * (last - first))));
+    std::nth_element(sorted_.begin(), sorted_.begin() + (count - 1), sorted_.end());
+    double valley = 0, peak = 0;
+    for (int i = 0; i < count; ++i) valley += sorted_[i];
+    std::nth_element(sorted_.begin(), sorted_.end() - count, sorted_.end());
+    for (int i = 0; i < count; ++i) peak += sorted_[sorted_.size() - 1 - i];
+    spectral_.contrast_db.values.push_back(
+        static_cast<float>(10 * std::log10(std::max(peak / count, 1e-10) / std::max(valley / count, 1e-10))));
+    low_hz = high_hz;
+    high_hz *= 2;
+  }
+}
+
+// As librosa: 128 Slaney mel bands of power, in dB, orthonormal DCT-II. Differs: no 80 dB limit below the recording's
+// maximum, which a stream cannot know; the floor is 1e-10.
+void SpectralStream::TakeMfcc() {
+  mel_bank_.Apply(power_.data(), mel_.data());
+  for (float& value : mel_) value = 10 * std::log10(std::max(value, 1e-10f));
+  std::array<float, kMfcc> coefficients;
+  dct_.Apply(mel_.data(), coefficients.data());
+  spectral_.mfcc.values.insert(spectral_.mfcc.values.end(), coefficients.begin(), coefficients.end());
+}
+
+void SpectralStream::TakeNoiseFloor() {
+  third_octave_bank_.Apply(power_.data(), thirds_.data());
+  for (size_t band = 0; band < thirds_.size(); ++band) {
+    const double db = 10 * std::log10(std::max(thirds_[band], 1e-16f));
+    ++floor_histogram_[band][std::clamp(static_cast<int>((db + 150) * 2), 0, 299)];
+  }
+}
+
+void SpectralStream::Finish(SpectralFeatures& spectral, double& noise_floor_dbfs) {
+  framer_.Finish([this](const float* frame) { Take(frame); });
+  const auto mean_of = [this](const FrameSeries& series, double* mean, double* deviation) {
+    int64_t count = 0;
+    std::vector<double> squares(series.dim);
+    std::fill(mean, mean + series.dim, 0.0);
+    for (int64_t i = 0; i < series.frames(); ++i) {
+      if (!loud_[i]) continue;
+      ++count;
+      for (int d = 0; d < series.dim; ++d) {
+        const double value = series.values[i * series.dim + d];
+        mean[d] += value;
+        squares[d] += value * value;
+      }
+    }
+    for (int d = 0; d < series.dim && count > 0; ++d) {
+      mean[d] /= static_cast<double>(count);
+      if (deviation) deviation[d] = std::sqrt(std::max(0.0, squares[d] / static_cast<double>(count) - mean[d] * mean[d]));
+    }
+  };
+  mean_of(spectral_.centroid_hz, &spectral_.mean_centroid_hz, nullptr);
+  mean_of(spectral_.bandwidth_hz, &spectral_.mean_bandwidth_hz, nullptr);
+  mean_of(spectral_.rolloff_hz, &spectral_.mean_rolloff_hz, nullptr);
+  mean_of(spectral_.flatness, &spectral_.mean_flatness, nullptr);
+  mean_of(spectral_.contrast_db, spectral_.mean_contrast_db.data(), nullptr);
+  mean_of(spectral_.mfcc, spectral_.mean_mfcc.data(), spectral_.std_mfcc.data());
+  double energy = 0;
+  for (const double octave : octave_energy_) energy += octave;
+  for (size_t i = 0; i < octave_energy_.size(); ++i) {
+    spectral_.band_energy_db[i] = energy > 0 ? std::max(-120.0, DbOfPower(octave_energy_[i] / energy)) : -120;
+  }
+  spectral = std::move(spectral_);
+  // The tenth percentile of each third octave, summed over the band's bins: a steady noise shows its own level.
+  double floor_power = 0;
+  const double window_power = 3.0 / 8;  // mean square of a Hann window
+  for (size_t band = 0; band < floor_histogram_.size(); ++band) {
+    int64_t total = 0, below = 0;
+    for (const int64_t count : floor_histogram_[band]) total += count;
+    int bin = 0;
+    while (bin < 299 && (below += floor_histogram_[band][bin]) * 10 < total) ++bin;
+    if (total == 0 || bin == 0) continue;
+    const double bins = third_octave_bank_.centre_hz(static_cast<int>(band)) * 0.2316 / kBinHz;
+    floor_power += PowerOfDb(bin / 2.0 - 150 + 0.25) * bins * 2 / (static_cast<double>(kSize) * kSize * window_power);
+  }
+  noise_floor_dbfs = DbOfPower(floor_power);
+}
+
+}  // namespace grym

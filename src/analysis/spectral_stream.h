@@ -1,0 +1,64 @@
+// Frame-wise spectra of a mono stream at 44.1 kHz: statistics, MFCC, octave energies, noise floor, onset strength.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dsp/fft.h"
+#include "dsp/mel.h"
+#include "dsp/stft.h"
+#include "grymsynth/audio_features.h"
+
+namespace grym {
+
+inline constexpr int kAnalysisRateHz = 44100;  // every input is brought to this rate, so that one set of sizes fits all
+
+// Onset strength by band: how much louder a band became within 12 ms. Three registers besides the whole.
+struct OnsetSeries {
+  static constexpr int kRegisters = 3;  // below 200 Hz, below 2 kHz, above
+  double rate_hz = 0;
+  std::vector<float> whole;
+  std::array<std::vector<float>, kRegisters> registers;
+  // RMS of 64 samples each, high-passed by first difference: where exactly an attack lies.
+  std::vector<float> attack_rms;
+  double attack_rate_hz = 0;
+};
+
+class SpectralStream {
+ public:
+  static constexpr int kSize = 2048, kHop = 256, kStatisticsEvery = 4;
+  SpectralStream();
+  void Push(std::span<const float> mono);
+  // Fills `spectral` but for chroma, and `noise_floor_dbfs`.
+  void Finish(SpectralFeatures& spectral, double& noise_floor_dbfs);
+  OnsetSeries& onsets() { return onsets_; }
+
+ private:
+  void Take(const float* frame);
+  void TakeOnset();
+  void TakeStatistics(bool silent);
+  void TakeContrast();
+  void TakeMfcc();
+  void TakeNoiseFloor();
+  Framer framer_;
+  RealFft fft_;
+  std::vector<float> window_, windowed_, power_, magnitude_;
+  FilterBank onset_bank_, mel_bank_, third_octave_bank_;
+  CosineTransform dct_;
+  int64_t index_ = 0;
+  std::vector<std::vector<float>> bands_;  // ring of the last compressed band spectra, max-filtered where read
+  std::vector<float> mel_, thirds_, sorted_;
+  std::array<int, OnsetSeries::kRegisters> register_end_{};
+  OnsetSeries onsets_;
+  SpectralFeatures spectral_;
+  std::vector<char> loud_;                 // per statistics frame: not silent
+  std::array<double, 10> octave_energy_{};
+  std::vector<std::array<int64_t, 300>> floor_histogram_;  // per third octave, 0.5 dB from -150 dBFS
+  std::vector<signed char> octave_of_bin_;  // -1 outside the ten
+  float attack_last_ = 0;
+  double attack_sum_ = 0;
+  int attack_count_ = 0;
+};
+
+}  // namespace grym

@@ -1,0 +1,37 @@
+// Tuning, chroma, key and chords, from spectral peaks.
+#pragma once
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analysis/tonal_stream.h"
+#include "grymsynth/audio_features.h"
+
+namespace grym {
+
+using Chroma = std::array<float, 12>;  // C first
+
+// A4 in Hz within half a semitone of 440, the circular mean of the peaks' distance from equal temperament; 440 when
+// the peaks agree on nothing.
+double EstimateTuning(const TonalFrames& frames);
+
+struct ChromaFrames {
+  double rate_hz = 0;
+  std::vector<Chroma> treble;  // harmonics suppressed
+  std::vector<Chroma> bass;    // below C4
+  std::vector<float> level;    // energy of the peaks
+};
+ChromaFrames ComputeChroma(const TonalFrames& frames, double tuning_hz);
+
+struct KeyEstimate {
+  std::optional<std::string> key;
+  double confidence = 0;
+};
+KeyEstimate EstimateKey(const ChromaFrames& chroma);
+
+// Chords over the whole length, "N" where there is none. `beats_s` may be empty.
+std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, std::span<const double> beats_s, double duration_s);
+
+}  // namespace grym

@@ -1,0 +1,78 @@
+#include "analysis/tonal_stream.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dsp/decibels.h"
+
+namespace grym {
+namespace {
+constexpr double kTonalBinHz = static_cast<double>(kTonalRateHz) / TonalStream::kSize;
+constexpr double kLowestPeakHz = 40, kHighestPeakHz = 5000;
+constexpr float kPeakRange_db = 60;      // below the frame's largest
+constexpr float kQuietestPeak_db = -85;  // below full scale
+constexpr int kHumBins = 372;            // 1 kHz
+}  // namespace
+
+double TonalPeak::hz() const { return kLowestHz * std::exp2(cents / 1200.0); }
+double TonalPeak::gain() const { return GainOfDb(centibels / 100.0 - 200); }
+
+TonalStream::TonalStream()
+    : framer_(kSize, kHop),
+      fft_(kSize),
+      window_(MakeWindow(WindowKind::kBlackmanHarris, kSize)),
+      windowed_(kSize),
+      power_(kSize / 2 + 1) {
+  // Amplitude of a full-scale sine comes out as 1.
+  double sum = 0;
+  for (const float w : window_) sum += w;
+  for (float& w : window_) w *= static_cast<float>(2 / sum);
+  frames_.rate_hz = static_cast<double>(kTonalRateHz) / kHop;
+  frames_.mean_power.resize(kHumBins);
+}
+
+void TonalStream::Push(std::span<const float> mono) {
+  framer_.Push(mono, [this](const float* frame) { Take(frame); });
+}
+
+// Local maxima, placed by a parabola through the logarithms of three bins. Source: Smith and Serra 1987 (PARSHL).
+void TonalStream::Take(const float* frame) {
+  for (int n = 0; n < kSize; ++n) windowed_[n] = frame[n] * window_[n];
+  fft_.Power(windowed_.data(), power_.data());
+  for (int k = 0; k < kHumBins; ++k) frames_.mean_power[k] += power_[k];
+  const int first = static_cast<int>(kLowestPeakHz / kTonalBinHz), last = static_cast<int>(kHighestPeakHz / kTonalBinHz);
+  const float largest = *std::max_element(power_.begin() + first, power_.begin() + last);
+  const float threshold = std::max(largest * static_cast<float>(PowerOfDb(-kPeakRange_db)), static_cast<float>(PowerOfDb(kQuietestPeak_db)));
+  candidates_.clear();
+  for (int k = first; k < last; ++k) {
+    if (power_[k] < threshold || power_[k] <= power_[k - 1] || power_[k] < power_[k + 1]) continue;
+    const float a = 10 * std::log10(power_[k - 1] + 1e-20f), b = 10 * std::log10(power_[k] + 1e-20f);
+    const float c = 10 * std::log10(power_[k + 1] + 1e-20f);
+    const float shift = 0.5f * (a - c) / std::min(-1e-6f, a - 2 * b + c);
+    candidates_.push_back({b - 0.25f * (a - c) * shift, (k + shift) * kTonalBinHz});
+  }
+  if (candidates_.size() > kMostPeaks) {
+    std::nth_element(candidates_.begin(), candidates_.begin() + kMostPeaks, candidates_.end(),
+                     [](const Candidate& x, const Candidate& y) { return x.level_db != y.level_db ? x.level_db > y.level_db : x.hz < y.hz; });
+    candidates_.resize(kMostPeaks);
+    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& x, const Candidate& y) { return x.hz < y.hz; });
+  }
+  double level = 0;
+  for (const Candidate& candidate : candidates_) {
+    TonalPeak peak;
+    peak.cents = static_cast<uint16_t>(std::clamp(std::lround(1200 * std::log2(candidate.hz / TonalPeak::kLowestHz)), 0L, 65535L));
+    peak.centibels = static_cast<uint16_t>(std::clamp(std::lround((candidate.level_db + 200) * 100), 0L, 65535L));
+    level += PowerOfDb(candidate.level_db);
+    frames_.peaks.push_back(peak);
+  }
+  frames_.first.push_back(static_cast<int64_t>(frames_.peaks.size()));
+  frames_.level.push_back(static_cast<float>(level));
+}
+
+TonalFrames TonalStream::Finish() {
+  framer_.Finish([this](const float* frame) { Take(frame); });
+  for (double& power : frames_.mean_power) power /= static_cast<double>(std::max<int64_t>(1, frames_.frames()));
+  return std::move(frames_);
+}
+
+}  // namespace grym
