@@ -1,0 +1,184 @@
+#include "grymsynth/engine.h"
+
+#include <mutex>
+#include <random>
+
+#include "absl/strings/str_format.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "engine/calls.h"
+#include "engine/run_summary.h"
+#include "generation/composer.h"
+#include "patterns/embedder.h"
+#include "steps/make_take.h"
+#include "steps/rules_model.h"
+#include "steps/step_runner.h"
+#include "workflow/executor.h"
+#include "workflow/journal.h"
+
+namespace grym {
+
+struct Engine::Impl {
+  ~Impl() {
+    calls->CloseAndWait();
+    journal.reset();
+    recognizer.reset();
+    memory.reset();
+    orchestrator.reset();
+    if (temporary) {
+      std::error_code ignored;
+      std::filesystem::remove_all(data_dir, ignored);
+    }
+  }
+  // The journal has one owning process, so it is opened by the first workflow, not by every engine.
+  absl::StatusOr<Journal*> OpenJournal() {
+    std::lock_guard<std::mutex> lock(journal_mutex);
+    if (!journal) {
+      GRYM_ASSIGN_OR_RETURN(journal, Journal::Open(data_dir / "runs"));
+    }
+    return journal.get();
+  }
+
+  absl::StatusOr<WorkflowRun> Run(const Workflow& workflow, const WorkflowRunOptions& options);
+
+  std::filesystem::path data_dir;
+  bool temporary = false;
+  std::shared_ptr<RunningCalls> calls = std::make_shared<RunningCalls>();
+  std::unique_ptr<AudioProcessor> processor;
+  std::unique_ptr<PatternMemory> memory;
+  std::unique_ptr<PatternRecognizer> recognizer;
+  std::unique_ptr<ModelOrchestrator> orchestrator;
+  std::mutex journal_mutex;
+  std::unique_ptr<Journal> journal;
+};
+
+namespace {
+
+std::string NewExecutionId() {
+  std::random_device device;
+  return absl::StrFormat("run-%08x%08x", device(), device());
+}
+
+absl::StatusOr<Json> ParametersJson(const std::map<std::string, std::string>& texts) {
+  Json parameters = Json::Object();
+  for (const auto& [name, text] : texts) {
+    absl::StatusOr<Json> value = Json::Parse(text);
+    if (!value.ok()) return Annotate(value.status(), "parameter \"" + Printable(name) + "\"");
+    parameters[name] = *std::move(value);
+  }
+  return parameters;
+}
+
+}  // namespace
+
+std::string JsonText(std::string_view text) { return Json(text).Dump(); }
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->data_dir = options.data_dir;
+  if (options.data_dir.empty()) {
+    GRYM_ASSIGN_OR_RETURN(impl->data_dir, MakeTempFolder("grymsynth"));
+    impl->temporary = true;
+  } else {
+    std::error_code error;
+    std::filesystem::create_directories(options.data_dir, error);
+    if (!std::filesystem::is_directory(options.data_dir)) {
+      return Error(absl::StatusCode::kInvalidArgument, "bad_data_dir",
+                   "engine/data_dir: want a folder that can be made, got \"" + Printable(options.data_dir.string()) + "\"");
+    }
+  }
+  impl->processor = AudioProcessor::Create();
+  GRYM_ASSIGN_OR_RETURN(impl->memory, PatternMemory::Open(impl->data_dir / "patterns.db", options.memory));
+  GRYM_ASSIGN_OR_RETURN(impl->recognizer, PatternRecognizer::Create(impl->memory.get(), options.recognizer));
+  impl->orchestrator = ModelOrchestrator::Create({options.budget_bytes, options.cores});
+  for (const std::shared_ptr<const Model>& model : {MakeComposer(), MakeRulesModel(), MakeRulesEmbedder()}) {
+    GRYM_RETURN_IF_ERROR(impl->orchestrator->Register(model));
+  }
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+AudioProcessor& Engine::processor() { return *impl_->processor; }
+PatternMemory& Engine::memory() { return *impl_->memory; }
+PatternRecognizer& Engine::recognizer() { return *impl_->recognizer; }
+ModelOrchestrator& Engine::orchestrator() { return *impl_->orchestrator; }
+
+absl::StatusOr<GenerateAudioResult> Engine::Generate(const GenerateAudioRequest& request, const RunOptions& run) {
+  RunningCalls::Ticket ticket(impl_->calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin(run.cancel));
+  return MakeTake(*impl_->orchestrator, request, run);
+}
+
+Job<GenerateAudioResult> Engine::StartGenerate(GenerateAudioRequest request, ProgressFn progress) {
+  auto ticket = std::make_shared<RunningCalls::Ticket>(impl_->calls);
+  auto work = [impl = impl_.get(), ticket, request = std::move(request)](const RunOptions& run) mutable -> absl::StatusOr<GenerateAudioResult> {
+    const auto counted = std::move(ticket);
+    GRYM_RETURN_IF_ERROR(counted->Begin(run.cancel));
+    return MakeTake(*impl->orchestrator, std::move(request), run);
+  };
+  return Job<GenerateAudioResult>::Start(std::move(work), std::move(progress));
+}
+
+absl::StatusOr<WorkflowRun> Engine::Impl::Run(const Workflow& workflow, const WorkflowRunOptions& options) {
+  GRYM_ASSIGN_OR_RETURN(const Json parameters, ParametersJson(options.parameters));
+  GRYM_ASSIGN_OR_RETURN(Journal * opened, OpenJournal());
+  StepServices services;
+  services.memory = memory.get();
+  services.recognizer = recognizer.get();
+  services.orchestrator = orchestrator.get();
+  services.processor = processor.get();
+  services.output_dir = options.output_dir.empty() ? data_dir / "exports" : options.output_dir;
+  services.output_name = options.output_name;
+  StepRunner runner(services);
+  ExecutorOptions executor_options;
+  executor_options.seed = options.seed;
+  executor_options.on_event = options.on_event;
+  const std::string id = options.execution_id.empty() ? NewExecutionId() : options.execution_id;
+  return WorkflowExecutor().Run(workflow, parameters, id, runner, *opened, executor_options, options.run);
+}
+
+absl::StatusOr<WorkflowRun> Engine::RunWorkflow(const Workflow& workflow, const WorkflowRunOptions& options) {
+  RunningCalls::Ticket ticket(impl_->calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin(options.run.cancel));
+  return impl_->Run(workflow, options);
+}
+
+Job<WorkflowRun> Engine::StartWorkflow(const Workflow& workflow, WorkflowRunOptions options) {
+  auto ticket = std::make_shared<RunningCalls::Ticket>(impl_->calls);
+  ProgressFn progress = options.run.progress;
+  auto work = [impl = impl_.get(), ticket, workflow, options = std::move(options)](const RunOptions& run) mutable -> absl::StatusOr<WorkflowRun> {
+    const auto counted = std::move(ticket);
+    GRYM_RETURN_IF_ERROR(counted->Begin(run.cancel));
+    options.run = run;
+    return impl->Run(workflow, options);
+  };
+  return Job<WorkflowRun>::Start(std::move(work), std::move(progress));
+}
+
+absl::StatusOr<std::vector<WorkflowRun>> Engine::Executions() {
+  GRYM_ASSIGN_OR_RETURN(Journal * journal, impl_->OpenJournal());
+  GRYM_ASSIGN_OR_RETURN(const std::vector<ExecutionRecord> records, journal->List());
+  std::vector<WorkflowRun> runs;
+  for (const ExecutionRecord& record : records) {
+    WorkflowRun run;
+    run.execution_id = record.id;
+    run.workflow_id = record.workflow_id;
+    run.state = record.state == "running" ? "interrupted" : record.state;
+    run.files = journal->files().folder();
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+absl::StatusOr<RunSummary> Engine::Summarize(const WorkflowRun& run) { return SummarizeRun(run); }
+
+absl::Status Engine::WriteReport(const WorkflowRun& run, const std::filesystem::path& path) {
+  GRYM_ASSIGN_OR_RETURN(const std::string html, ReportOfRun(run));
+  return WriteFile(path, html);
+}
+
+}  // namespace grym

@@ -1,0 +1,142 @@
+// The operation that writes a take where people find it: audio, stems, MIDI, and a sidecar to render it again.
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "grymsynth/midi.h"
+#include "grymsynth/version.h"
+#include "steps/operations.h"
+#include "steps/step_values.h"
+
+namespace grym {
+namespace {
+
+struct ExportPlan {
+  std::filesystem::path folder;
+  std::string name;  // stem of the files
+  AudioContainer container = AudioContainer::kWav;
+  std::string extension = ".wav";
+  SaveOptions save;
+  int rate_hz = 0;  // 0 keeps the take's
+};
+
+absl::StatusOr<ExportPlan> PlanExport(const StepServices& services, const OperationCall& call, const Json& take) {
+  ExportPlan plan;
+  plan.folder = services.output_dir;
+  if (const std::string& path = call.parameters.at("path").text(); !path.empty()) plan.folder = path;
+  const std::string& format = call.parameters.at("format").text();
+  if (format == "flac") plan.container = AudioContainer::kFlac;
+  if (format == "ogg") plan.container = AudioContainer::kOggVorbis;
+  if (!format.empty()) plan.extension = "." + format;
+  plan.rate_hz = static_cast<int>(call.parameters.at("sampleRate").integer(0));
+  const int64_t bits = call.parameters.at("bitDepth").integer(16);
+  if (bits != 16 && bits != 24 && bits != 32) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_parameter", call.step + ": bitDepth: want 16, 24 or 32, got " + std::to_string(bits));
+  }
+  plan.save.container = plan.container;
+  plan.save.format = bits == 16 ? SampleFormat::kPcm16 : bits == 24 ? SampleFormat::kPcm24 : SampleFormat::kFloat32;
+
+  const bool enhanced = !take.at("audioFile").text().empty();
+  plan.name = call.parameters.at("name").text();
+  if (plan.name.empty()) {
+    const std::string base = !services.output_name.empty() ? services.output_name : std::filesystem::path(take.at("audioFile").text()).stem().string();
+    plan.name = base.empty() ? "take" : enhanced ? base + "-enhanced" : base;
+  }
+  if (plan.name.find('/') != std::string::npos || plan.name.find('\\') != std::string::npos || plan.name == "." || plan.name == "..") {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_parameter", call.step + ": name: want a plain file name, got \"" + Printable(plan.name) + "\"");
+  }
+  return plan;
+}
+
+AudioMetadata MetadataOf(const ExportPlan& plan, const Json& take) {
+  AudioMetadata metadata;
+  metadata.title = plan.name;
+  metadata.prompt = take.at("request").at("prompt").text();
+  metadata.seed = std::to_string(take.at("request").at("seed").integer());
+  metadata.model = take.at("provenance").at("model").text();
+  // The whole request goes into the sidecar; a tag holds what fits its 64 KiB.
+  Json parameters = take.at("request");
+  parameters.erase("patterns");
+  metadata.parameters = parameters.Dump();
+  return metadata;
+}
+
+absl::StatusOr<AudioBuffer> ExportedAudio(const ExportPlan& plan, const OperationCall& call, const Json& reference) {
+  GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, GetAudio(*call.files, reference));
+  if (plan.rate_hz == 0 || plan.rate_hz == audio.rate_hz()) return audio;
+  return Resample(audio, plan.rate_hz);
+}
+
+// Stems are not mastered and may pass full scale, so they are written as float whatever the take's format is.
+absl::Status WriteStems(const ExportPlan& plan, const OperationCall& call, const Json& take, const RunOptions& run, Json& files, Json& stems) {
+  SaveOptions save;
+  save.container = AudioContainer::kWav;
+  save.format = SampleFormat::kFloat32;
+  for (const Json& stem : take.at("stems").items()) {
+    GRYM_RETURN_IF_ERROR(run.cancel.Check());
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, ExportedAudio(plan, call, stem.at("audio")));
+    const std::filesystem::path path = plan.folder / (plan.name + "-stems") / (stem.at("name").text() + ".wav");
+    GRYM_RETURN_IF_ERROR(SaveAudio(path, audio, save));
+    files.push_back(path.string());
+    Json item = Json::Object();
+    item["name"] = stem.at("name");
+    item["path"] = path.string();
+    stems.push_back(std::move(item));
+  }
+  return absl::OkStatus();
+}
+
+// Enough to render the take again: the resolved request, the software, and what the original was.
+Json SidecarOf(const Json& take, const std::string& file, const std::string& sha256) {
+  Json sidecar = Json::Object();
+  sidecar["schema"] = "grymsynth.sidecar/1";
+  sidecar["software"] = SoftwareName();
+  sidecar["file"] = file;
+  sidecar["sha256"] = sha256;
+  for (const char* member : {"request", "provenance", "facts", "warnings", "attempts"}) {
+    if (take.contains(member)) sidecar[member] = take.at(member);
+  }
+  return sidecar;
+}
+
+}  // namespace
+
+absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall& call, const RunOptions& run) {
+  const Json* take = call.input("take");
+  if (!take || !take->at("audio").is_object()) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_input", call.step + ": want a take with audio, got " + (take ? take->type_name() : "nothing"));
+  }
+  GRYM_ASSIGN_OR_RETURN(ExportPlan plan, PlanExport(services, call, *take));
+  plan.save.metadata = MetadataOf(plan, *take);
+  GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, ExportedAudio(plan, call, take->at("audio")));
+  const std::filesystem::path path = plan.folder / (plan.name + plan.extension);
+  GRYM_RETURN_IF_ERROR(SaveAudio(path, audio, plan.save));
+  GRYM_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(path));
+
+  Json result = Json::Object(), files = Json::Array(), stems = Json::Array();
+  files.push_back(path.string());
+  GRYM_RETURN_IF_ERROR(WriteStems(plan, call, *take, run, files, stems));
+  if (take->at("midi").is_object()) {
+    GRYM_ASSIGN_OR_RETURN(const std::string midi, call.files->Read(take->at("midi"), int64_t{16} << 20));
+    const std::filesystem::path midi_path = plan.folder / (plan.name + ".mid");
+    GRYM_RETURN_IF_ERROR(WriteFile(midi_path, midi));
+    files.push_back(midi_path.string());
+    result["midi"] = midi_path.string();
+  }
+  const std::filesystem::path sidecar_path = plan.folder / (plan.name + ".json");
+  GRYM_RETURN_IF_ERROR(WriteFile(sidecar_path, SidecarOf(*take, path.filename().string(), sha256).Dump(2) + "\n"));
+  files.push_back(sidecar_path.string());
+
+  const RunOptions hearing = PartOf(run, 0.5, 1);
+  GRYM_ASSIGN_OR_RETURN(result["features"], HearThrough(*services.orchestrator, Capability::kAnalyze, {path}, hearing));
+  result["path"] = path.string();
+  result["sha256"] = sha256;
+  result["files"] = std::move(files);
+  result["stems"] = std::move(stems);
+  result["sidecar"] = sidecar_path.string();
+  result["audio"] = take->at("audio");
+  result["take"] = *take;
+  return result;
+}
+
+}  // namespace grym
