@@ -45,6 +45,9 @@ class Svf {
 // The antiderivative is sqrt(1 + x^2), so the divided difference is (a + b) / (F(a) + F(b)): never ill-conditioned.
 class SoftClip {
  public:
+  // The curve itself, and a start as if `x` had been the input for ever.
+  static float Curve(float x) { return x / std::sqrt(1 + x * x); }
+  void Rest(float x) { before_ = x; }
   void Run(float gain_in, float gain_out, float* x) {
     float before = before_;
     float root_before = std::sqrt(1 + before * before);
