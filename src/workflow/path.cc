@@ -1,5 +1,6 @@
 #include "workflow/path.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/status.h"

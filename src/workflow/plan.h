@@ -1,6 +1,5 @@
 // Checks a document against the operations that there are.
 #pragma once
-#include <set>
 #include <string>
 #include <vector>
 
@@ -21,7 +20,8 @@ const OperationInfo* OperationOf(const StepDefinition& step, const OperationSet&
 // the others in order.
 std::vector<int> AssignInputs(const StepDefinition& step, const OperationInfo& info);
 
-// Steps that lie on a cycle of the document's edges (nextSteps, onError, onLimit).
-std::set<std::string> StepsInCycles(const Workflow::Document& document);
+// Whether `value` may be parameter `name` of the operation; with `unknown_value` only the name is looked at. Codes
+// "unknown_parameter", "wrong_type", "out_of_range", "unknown_value".
+absl::Status CheckStepParameter(const OperationInfo& info, const std::string& name, const Json& value, bool unknown_value);
 
 }  // namespace grym

@@ -1,0 +1,63 @@
+#include "workflow/file_roots.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "workflow/plan.h"
+#include "workflow/reference.h"
+
+namespace grym {
+namespace {
+
+bool NamesFile(const std::string& name) { return name == "audioFile" || name == "path"; }
+
+// "scheme://", a scheme after RFC 3986.
+bool IsUrl(const std::string& value) {
+  const size_t colon = value.find("://");
+  if (colon == std::string::npos || colon == 0) return false;
+  return std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(colon), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+  });
+}
+
+}  // namespace
+
+bool IsFileParameter(const Workflow::Document& document, const std::string& name) {
+  if (NamesFile(name)) return true;
+  const auto schema = document.parameter_schemas.find(name);
+  return schema != document.parameter_schemas.end() && schema->second.at("format").text() == "file";
+}
+
+absl::Status CheckFileValue(const std::string& value, const std::filesystem::path& root) {
+  if (IsUrl(value)) {
+    return Error(absl::StatusCode::kInvalidArgument, "url_not_allowed", "want a file, got an address: \"" + Printable(value, 100) + "\"");
+  }
+  std::error_code error;
+  const std::filesystem::path inside = std::filesystem::weakly_canonical(root, error);
+  const std::filesystem::path target = std::filesystem::weakly_canonical(root / value, error);
+  const auto [left, right] = std::mismatch(inside.begin(), inside.end(), target.begin(), target.end());
+  if (error || value.find('\0') != std::string::npos || left != inside.end()) {
+    return Error(absl::StatusCode::kInvalidArgument, "outside_file_roots",
+                 "want a file inside the document's folder, got \"" + Printable(value, 100) + "\"");
+  }
+  return absl::OkStatus();
+}
+
+void CheckFileValues(const Workflow::Document& document, const OperationSet& operations, SchemaReader& reader) {
+  const auto check = [&](const std::string& pointer, const Json& value) {
+    if (!value.is_string()) return;
+    const absl::Status status = CheckFileValue(value.text(), document.folder);
+    if (!status.ok()) reader.Report(pointer, ErrorCode(status), std::string(status.message()));
+  };
+  for (const auto& [name, value] : document.parameters) {
+    if (IsFileParameter(document, name)) check("/parameters/" + PointerToken(name), value);
+  }
+  for (const auto& [id, step] : document.steps) {
+    if (!OperationOf(step, operations)) continue;
+    for (const auto& [name, value] : step.parameters.members()) {
+      if (NamesFile(name) && IsLiteral(value)) check("/steps/" + id + "/parameters/" + PointerToken(name), LiteralValue(value));
+    }
+  }
+}
+
+}  // namespace grym
