@@ -15,7 +15,7 @@ namespace grym {
 namespace {
 
 constexpr int64_t kMaxId3Tags = 16;
-constexpr int64_t kMaxMp3JunkBytes = 64 << 10;  // between the tags and the first frame, and between frames, in sum
+constexpr int64_t kMaxMp3JunkBytes = 64 << 10;  // between the tags and the first frame, and after the last
 
 struct Mp3Frame {
   int version = 1;  // 1 MPEG 1, 2 MPEG 2, 3 MPEG 2.5
@@ -78,11 +78,10 @@ class Mp3Walk {
  private:
   absl::Status SkipId3(int64_t& at);
   bool TailAt(int64_t at);
-  std::optional<int64_t> FindFrame(int64_t from, const Mp3Frame* like);
+  std::optional<int64_t> FindFirstFrame(int64_t from);
 
   const SourceFile& file_;
   Mp3Bytes bytes_;
-  int64_t junk_bytes_ = 0;
 };
 
 absl::Status Mp3Walk::SkipId3(int64_t& at) {
@@ -117,10 +116,10 @@ bool Mp3Walk::TailAt(int64_t at) {
 }
 
 // The first of two frames in a row, or of one that ends the audio.
-std::optional<int64_t> Mp3Walk::FindFrame(int64_t from, const Mp3Frame* like) {
-  for (int64_t at = from; at + 4 <= file_.size() && junk_bytes_ <= kMaxMp3JunkBytes; ++at, ++junk_bytes_) {
+std::optional<int64_t> Mp3Walk::FindFirstFrame(int64_t from) {
+  for (int64_t at = from; at + 4 <= file_.size() && at - from <= kMaxMp3JunkBytes; ++at) {
     const std::optional<Mp3Frame> frame = bytes_.FrameAt(at);
-    if (!frame || (like && !frame->Like(*like))) continue;
+    if (!frame) continue;
     const std::optional<Mp3Frame> next = bytes_.FrameAt(at + frame->bytes);
     if ((next && next->Like(*frame)) || (at + frame->bytes <= file_.size() && TailAt(at + frame->bytes))) return at;
   }
@@ -131,8 +130,12 @@ absl::Status Mp3Walk::Run() {
   int64_t at = 0;
   GRYM_RETURN_IF_ERROR(SkipId3(at));
   const bool tagged = at > 0;
-  std::optional<int64_t> found = FindFrame(at, nullptr);
+  const std::optional<int64_t> found = FindFirstFrame(at);
   if (!found) {
+    const std::optional<Mp3Frame> lone = bytes_.FrameAt(at);
+    if (lone && at + lone->bytes > file_.size()) {
+      return DamagedAudio(file_, absl::StrFormat("cut off: its first frame says %d bytes, the file has %d", lone->bytes, file_.size() - at));
+    }
     const std::string words = absl::StrFormat("no MPEG layer III frames in the %d bytes after offset %d", file_.size() - at, at);
     return tagged ? DamagedAudio(file_, words) : NotAudio(file_, words);
   }
@@ -150,9 +153,8 @@ absl::Status Mp3Walk::Run() {
       continue;
     }
     if (file_.size() - at < 4) return DamagedAudio(file_, absl::StrFormat("cut off %d bytes into a frame header", file_.size() - at));
-    found = FindFrame(at, &first);
-    if (!found) return DamagedAudio(file_, absl::StrFormat("cut off or damaged: no frame of the stream at byte %d", at));
-    at = *found;
+    // No search for a later frame: decoders differ in what they do with a gap, and audio would be missing.
+    return DamagedAudio(file_, absl::StrFormat("cut off or damaged: no frame of the stream at byte %d", at));
   }
   return absl::OkStatus();
 }
@@ -181,6 +183,8 @@ absl::StatusOr<StreamHeader> ReadMp3Header(const SourceFile& file) {
   if (declared >= 0 && declared < audio_frames - 1) {
     return DamagedAudio(file, absl::StrFormat("lying header: it says %d MPEG frames, the file has %d", declared, audio_frames));
   }
+  // One frame alone says neither where the next begins nor what its bit reservoir lacks: no decoder takes it.
+  if (audio_frames < 1 || walk.count < 2) return DamagedAudio(file, absl::StrFormat("want two MPEG frames or more, got %d, of them %d of audio", walk.count, audio_frames));
   StreamHeader header;
   header.info.container = AudioContainer::kMp3;
   header.info.encoding = "mpeg_layer_3";
@@ -188,10 +192,8 @@ absl::StatusOr<StreamHeader> ReadMp3Header(const SourceFile& file) {
   header.info.rate_hz = walk.first.rate_hz;
   header.info.frames = audio_frames * walk.first.frames();
   header.frame_tolerance = kMp3ToleranceFrames;
-  if (audio_frames > 0) {
-    header.view.begin = walk.begin;
-    header.view.length = walk.end - walk.begin;
-  }
+  header.view.begin = walk.begin;
+  header.view.length = walk.end - walk.begin;
   return header;
 }
 

@@ -99,7 +99,9 @@ absl::StatusOr<std::unique_ptr<SoundDecoder>> SoundDecoder::Open(std::shared_ptr
   if (header.view.size() == 0) return std::make_unique<SilentDecoder>(header.info.rate_hz);
   auto decoder = std::make_unique<SndfileDecoder>(file, header.view);
   if (!decoder->opened()) {
-    return DamagedAudio(*file, "the decoder cannot open it: " + Printable(sf_strerror(nullptr)));
+    // For a stream that is no MP3 after all libsndfile says that the file does not exist, which would mislead.
+    const int cause = sf_error(nullptr);
+    return DamagedAudio(*file, "the decoder refuses the stream" + (cause > SF_ERR_UNSUPPORTED_ENCODING && header.info.container != AudioContainer::kMp3 ? ": " + Printable(sf_error_number(cause)) : std::string()));
   }
   const SF_INFO& info = decoder->info();
   const int major = info.format & SF_FORMAT_TYPEMASK;
