@@ -25,9 +25,9 @@ struct LoudnessMeter::State {
 
 LoudnessMeter::LoudnessMeter(int channels, int rate_hz)
     : channels_(channels), rate_hz_(rate_hz), state_(std::make_unique<State>()) {
-  // Histogram mode: integrated loudness and range of any length in fixed memory (0.1 LU bins, EBU Tech 3342).
+  // Not the histogram mode, whose 0.1 LU bins cost 0.05 LU: the list of blocks is 1.5 MB an hour.
   state_->meter = ebur128_init(static_cast<unsigned>(channels), static_cast<unsigned long>(rate_hz),
-                               EBUR128_MODE_I | EBUR128_MODE_LRA | EBUR128_MODE_TRUE_PEAK | EBUR128_MODE_HISTOGRAM);
+                               EBUR128_MODE_I | EBUR128_MODE_LRA | EBUR128_MODE_TRUE_PEAK);
   loudness_.max_momentary_lufs = loudness_.max_short_term_lufs = kMinusInfinityDb;
   loudness_.momentary.rate_hz = loudness_.short_term.rate_hz = kReadingsPerSecond;
   // A reading closes its window: frame i is centred half a window before it.

@@ -1,0 +1,96 @@
+#include "grymsynth/audio_processor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "analysis/analyze.h"
+#include "analysis/enhance/enhance.h"
+#include "analysis/style.h"
+#include "audio/block_source.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "patterns/detect.h"
+
+namespace grym {
+namespace {
+
+absl::StatusOr<AudioFeatures> AnalyzeInput(const AudioInput& input, const RunOptions& run) {
+  GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(input));
+  return AnalyzeSource(*source, run);
+}
+
+// The whole input in memory, within the limits of a load.
+absl::StatusOr<AudioBuffer> HoldInput(const AudioInput& input) {
+  if (input.path()) return LoadAudio(*input.path());
+  AudioBuffer audio = *input.audio();
+  audio.ReplaceNonFinite();
+  return audio;
+}
+
+absl::Status RequireFrames(const AudioBuffer& audio, std::string_view what) {
+  if (audio.frames() > 0) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "no_frames",
+               absl::StrFormat("%s: want at least one frame, got an empty recording", std::string(what)));
+}
+
+class BuiltInProcessor final : public AudioProcessor {
+ public:
+  absl::StatusOr<AudioFeatures> Analyze(const AudioInput& input, const RunOptions& run) override {
+    return AnalyzeInput(input, run);
+  }
+
+  absl::StatusOr<AudioPatterns> DetectPatterns(const AudioInput& input, const RunOptions& run) override {
+    ProgressReporter progress(run);
+    GRYM_ASSIGN_OR_RETURN(const AudioFeatures features, AnalyzeInput(input, PartOf(run, 0, 0.95)));
+    GRYM_RETURN_IF_ERROR(progress.Check());
+    progress.Report(0.95, "patterns");
+    AudioPatterns patterns = DetectPatternsIn(features);
+    progress.Report(1, "done");
+    return patterns;
+  }
+
+  absl::StatusOr<StyleClassification> ClassifyStyle(const AudioInput& input, const RunOptions& run) override {
+    GRYM_ASSIGN_OR_RETURN(const AudioFeatures features, AnalyzeInput(input, run));
+    return ClassifyStyleOf(features);
+  }
+
+  absl::StatusOr<EnhancedAudio> Enhance(const AudioInput& input, const EnhanceParams& params,
+                                        const RunOptions& run) override {
+    if (input.audio()) return EnhanceAudio(*input.audio(), params, run);
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, HoldInput(input));
+    return EnhanceAudio(audio, params, run);
+  }
+
+  absl::StatusOr<ProcessedAudio> Process(const AudioInput& input, const ProcessOptions& options,
+                                         const RunOptions& run) override {
+    ProgressReporter progress(run);
+    GRYM_RETURN_IF_ERROR(progress.Check());
+    progress.Report(0, "read");
+    ProcessedAudio result;
+    GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, HoldInput(input));
+    GRYM_RETURN_IF_ERROR(RequireFrames(audio, "process"));
+    if (options.rate_hz && *options.rate_hz != audio.rate_hz()) {
+      progress.Report(0.05, "resample");
+      GRYM_ASSIGN_OR_RETURN(audio, Resample(audio, *options.rate_hz));
+      GRYM_RETURN_IF_ERROR(RequireFrames(audio, "process"));
+    }
+    GRYM_RETURN_IF_ERROR(progress.Check());
+    GRYM_ASSIGN_OR_RETURN(EnhancedAudio enhanced, EnhanceAudio(audio, options.enhance, PartOf(run, 0.1, 0.5)));
+    result.audio = std::move(enhanced.audio);
+    result.stages = std::move(enhanced.stages);
+    GRYM_ASSIGN_OR_RETURN(result.features, AnalyzeInput(AudioInput(result.audio), PartOf(run, 0.5, 0.95)));
+    GRYM_RETURN_IF_ERROR(progress.Check());
+    progress.Report(0.95, "patterns");
+    result.patterns = DetectPatternsIn(result.features);
+    result.style = ClassifyStyleOf(result.features);
+    progress.Report(1, "done");
+    return result;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<AudioProcessor> AudioProcessor::Create() { return std::make_unique<BuiltInProcessor>(); }
+
+}  // namespace grym
