@@ -109,7 +109,7 @@ class MasterChain {
   }
 
  private:
-  float Drive() const { return 0.35f + 1.3f * mastering_.warmth; }
+  float Drive() const { return 0.7f + 1.3f * mastering_.warmth; }
   float Offset() const { return 0.12f * mastering_.warmth; }
   // A little off centre, for even harmonics. What the offset makes of silence is taken away again; the DC that it makes
   // of sound is left to the blocker.

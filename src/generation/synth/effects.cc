@@ -74,7 +74,13 @@ void ModulatedDelay::Run(float dry, float wet, Block& io) {
 }
 
 EffectChain::EffectChain(const ChainSpec& spec, float rate_hz)
-    : spec_(spec), rate_(rate_hz), dc_pole_(std::exp(-6.2831853f * 6 / rate_hz)), formant_dry_(DryOf(spec.formant)) {
+    : spec_(spec), rate_(rate_hz), dc_pole_(std::exp(-6.2831853f * 6 / rate_hz)),
+      // A closed 12-inch cabinet: a bump at 2.4 kHz and a steep fall above 4.5 kHz; the amplifier in front of it is tight.
+      tight_(SvfCoefficients::Of(110, 0.7071f, rate_hz)), speaker_low_(SvfCoefficients::Of(4300, 0.9f, rate_hz)),
+      speaker_low2_(SvfCoefficients::Of(5200, 0.6f, rate_hz)), speaker_peak_(SvfCoefficients::Of(2400, 1.2f, rate_hz)),
+      low_cut_at_(SvfCoefficients::Of(spec.low_cut_hz, 0.7071f, rate_hz)),
+      high_cut_at_(SvfCoefficients::Of(spec.high_cut_hz, 0.7071f, rate_hz)),
+      mono_at_(SvfCoefficients::Of(spec.mono_below_hz, 0.7071f, rate_hz)), formant_dry_(DryOf(spec.formant)) {
   for (const FormantPeak& peak : PeaksOf(spec.formant)) {
     formants_.push_back({SvfCoefficients::Of(peak.hz, peak.q, rate_hz), peak.gain, {}});
   }
@@ -90,8 +96,10 @@ void EffectChain::Run(float cutoff, Block& io) {
   if (spec_.rotor > 0) rotor_.Run(0.35f, 0.65f, io);
   if (spec_.tremolo > 0) RunTremolo(io);
   if (spec_.width != 1 || spec_.mono_below_hz > 0) RunImage(io);
-  dc_[0].Run(dc_pole_, io.left);
-  dc_[1].Run(dc_pole_, io.right);
+  if (spec_.drive > 0) {  // nothing else here can make an offset
+    dc_[0].Run(dc_pole_, io.left);
+    dc_[1].Run(dc_pole_, io.right);
+  }
 }
 
 void EffectChain::RunFormants(Block& io) {
@@ -110,16 +118,13 @@ void EffectChain::RunDrive(Block& io) {
   float* const channels[2] = {io.left, io.right};
   const float gain = DbToGain(6 + 30 * spec_.drive), back = 1 / std::pow(gain, 0.8f);
   for (int c = 0; c < 2; ++c) {
-    if (spec_.cabinet) before_drive_[c].High(SvfCoefficients::Of(110, 0.7f, rate_), channels[c]);  // tight, not flabby
+    if (spec_.cabinet) before_drive_[c].High(tight_, channels[c]);
     if (spec_.drive > 0) clip_[c].Run(gain, back, channels[c]);
     if (!spec_.cabinet) continue;
-    // A closed 12-inch cabinet: a bump at 2.4 kHz and a steep fall above 4.5 kHz.
-    const SvfCoefficients low = SvfCoefficients::Of(4300, 0.9f, rate_), low2 = SvfCoefficients::Of(5200, 0.6f, rate_);
-    const SvfCoefficients peak = SvfCoefficients::Of(2400, 1.2f, rate_);
     for (int i = 0; i < kBlockFrames; ++i) {
       float x = channels[c][i];
-      x += 0.6f * cabinet_peak_[c].Step(x, peak).band;
-      channels[c][i] = cabinet_low2_[c].Step(cabinet_low_[c].Step(x, low).low, low2).low;
+      x += 0.6f * cabinet_peak_[c].Step(x, speaker_peak_).band;
+      channels[c][i] = cabinet_low2_[c].Step(cabinet_low_[c].Step(x, speaker_low_).low, speaker_low2_).low;
     }
   }
 }
@@ -127,13 +132,14 @@ void EffectChain::RunDrive(Block& io) {
 void EffectChain::RunCuts(float cutoff, Block& io) {
   float* const channels[2] = {io.left, io.right};
   automated_ = automated_ || cutoff < 0.999f;
-  const SvfCoefficients low = SvfCoefficients::Of(spec_.low_cut_hz, 0.7071f, rate_);
-  const SvfCoefficients high = SvfCoefficients::Of(spec_.high_cut_hz, 0.7071f, rate_);
-  const SvfCoefficients sweep = SvfCoefficients::Of(18000 * cutoff, 0.8f, rate_);
+  if (automated_ && cutoff != sweep_) {
+    sweep_at_ = SvfCoefficients::Of(18000 * cutoff, 0.8f, rate_);
+    sweep_ = cutoff;
+  }
   for (int c = 0; c < 2; ++c) {
-    if (spec_.low_cut_hz > 0) low_cut_[c].High(low, channels[c]);
-    if (spec_.high_cut_hz > 0) high_cut_[c].Low(high, channels[c]);
-    if (automated_) automation_[c].Low(sweep, channels[c]);
+    if (spec_.low_cut_hz > 0) low_cut_[c].High(low_cut_at_, channels[c]);
+    if (spec_.high_cut_hz > 0) high_cut_[c].Low(high_cut_at_, channels[c]);
+    if (automated_) automation_[c].Low(sweep_at_, channels[c]);
   }
 }
 
@@ -151,35 +157,42 @@ void EffectChain::RunTremolo(Block& io) {
 
 // Width scales the side signal; below `mono_below_hz` the side is cut.
 void EffectChain::RunImage(Block& io) {
-  const SvfCoefficients c = SvfCoefficients::Of(spec_.mono_below_hz > 0 ? spec_.mono_below_hz : 20, 0.7071f, rate_);
   for (int i = 0; i < kBlockFrames; ++i) {
     const float mid = 0.5f * (io.left[i] + io.right[i]);
     float side = 0.5f * spec_.width * (io.left[i] - io.right[i]);
-    if (spec_.mono_below_hz > 0) side = side_.Step(side, c).high;
+    if (spec_.mono_below_hz > 0) side = side_.Step(side, mono_at_).high;
     io.left[i] = mid + side;
     io.right[i] = mid - side;
   }
 }
 
 PingPongDelay::PingPongDelay(double delay_s, float rate_hz)
-    : low_(SvfCoefficients::Of(260, 0.7f, rate_hz)), high_(SvfCoefficients::Of(3800, 0.7f, rate_hz)) {
+    : low_pole_(1 - std::exp(-6.2831853f * 260 / rate_hz)), high_pole_(1 - std::exp(-6.2831853f * 3800 / rate_hz)) {
   // A multiple of the block, so that a block never reads what it writes; at most 0.4 ms from what was asked.
   const auto blocks = std::max<int64_t>(2, std::llround(delay_s * rate_hz / kBlockFrames));
   left_.assign(static_cast<size_t>(blocks) * kBlockFrames, 0);
   right_ = left_;
+  tail_blocks_ = 16 * blocks;  // 0.42^16 is -120 dB
+  silent_blocks_ = tail_blocks_ + 1;
 }
 
 void PingPongDelay::Run(const float* input, Block& out) {
   constexpr float kFeedback = 0.42f;
+  float peak = 0;
+  for (int i = 0; i < kBlockFrames; ++i) peak = std::max(peak, std::abs(input[i]));
+  silent_blocks_ = peak > 1e-7f ? 0 : silent_blocks_ + 1;
+  if (silent_blocks_ > tail_blocks_) return;
   float* const left = left_.data() + position_;
   float* const right = right_.data() + position_;
   for (int i = 0; i < kBlockFrames; ++i) {
-    const float echo_left = high_filter_[0].Step(low_filter_[0].Step(left[i], low_).high, high_).low;
-    const float echo_right = high_filter_[1].Step(low_filter_[1].Step(right[i], low_).high, high_).low;
-    out.left[i] += echo_left;
-    out.right[i] += echo_right;
-    left[i] = input[i] + kFeedback * echo_right;
-    right[i] = kFeedback * echo_left + 0.25f * input[i];
+    low_[0] += low_pole_ * (left[i] - low_[0]);
+    low_[1] += low_pole_ * (right[i] - low_[1]);
+    high_[0] += high_pole_ * (left[i] - low_[0] - high_[0]);
+    high_[1] += high_pole_ * (right[i] - low_[1] - high_[1]);
+    out.left[i] += high_[0];
+    out.right[i] += high_[1];
+    left[i] = input[i] + kFeedback * high_[1];
+    right[i] = kFeedback * high_[0] + 0.25f * input[i];
   }
   position_ = (position_ + kBlockFrames) % left_.size();
 }

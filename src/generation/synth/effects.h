@@ -43,6 +43,8 @@ class EffectChain {
 
   ChainSpec spec_;
   float rate_, dc_pole_;
+  SvfCoefficients tight_, speaker_low_, speaker_low2_, speaker_peak_, low_cut_at_, high_cut_at_, sweep_at_, mono_at_;
+  float sweep_ = -1;  // the multiplier that sweep_at_ was made for
   std::vector<Peak> formants_;
   float formant_dry_ = 0;
   SoftClip clip_[2];
@@ -64,8 +66,9 @@ class PingPongDelay {
  private:
   std::vector<float> left_, right_;
   size_t position_ = 0;
-  SvfCoefficients low_, high_;
-  Svf low_filter_[2], high_filter_[2];
+  float low_pole_, high_pole_;
+  float low_[2] = {0, 0}, high_[2] = {0, 0};
+  int64_t silent_blocks_, tail_blocks_;
 };
 
 }  // namespace grym::synth

@@ -190,13 +190,24 @@ void PartPlayer::Render(int64_t block, StemBus& bus) {
   Mix(time_s, sum, bus);
 }
 
+void PartPlayer::MoveFaders(double time_s) {
+  const float gain_db = gain_.At(time_s, 0), pan = pan_.At(time_s, part_.pan), reverb_db = reverb_.At(time_s, part_.reverb_db);
+  if (gain_db != last_gain_db_) fader_ = level_ * DbToGain(gain_db);
+  if (pan != last_pan_) {  // equal power, unity in the middle
+    const float angle = (std::clamp(pan, -1.0f, 1.0f) + 1) * 0.78539816f;
+    pan_left_ = std::cos(angle) * 1.41421356f;
+    pan_right_ = std::sin(angle) * 1.41421356f;
+  }
+  if (reverb_db != last_reverb_db_) send_ = SendGain(reverb_db);
+  last_gain_db_ = gain_db;
+  last_pan_ = pan;
+  last_reverb_db_ = reverb_db;
+}
+
 void PartPlayer::Mix(double time_s, const Block& sum, StemBus& bus) {
+  MoveFaders(time_s);
   const float duck = part_.sidechain ? 1 - program_.chain.duck * ducking_.DepthAt(time_s) : 1;
-  const float gain = level_ * DbToGain(gain_.At(time_s, 0)) * duck;
-  // Equal power, unity in the middle.
-  const float angle = (std::clamp(pan_.At(time_s, part_.pan), -1.0f, 1.0f) + 1) * 0.78539816f;
-  const float left = gain * std::cos(angle) * 1.41421356f, right = gain * std::sin(angle) * 1.41421356f;
-  const float reverb = SendGain(reverb_.At(time_s, part_.reverb_db));
+  const float left = fader_ * duck * pan_left_, right = fader_ * duck * pan_right_, reverb = send_;
   if (left_ < 0) {
     left_ = left;
     right_ = right;

@@ -55,6 +55,7 @@ class PartPlayer {
   void StartNotes(int64_t block);
   void StartNote(size_t note_index);
   bool RenderVoices(const VoiceModulation& modulation, Block& sum);
+  void MoveFaders(double time_s);
   void Mix(double time_s, const Block& sum, StemBus& bus);
 
   const ScorePart& part_;
@@ -70,6 +71,9 @@ class PartPlayer {
   Curve gain_, cutoff_, pan_, reverb_;
   float level_ = 1;
   float left_ = -1, right_ = -1, reverb_gain_ = -1, delay_gain_ = 0;
+  // What the last gains were computed from.
+  float last_gain_db_ = 1e9f, last_pan_ = 1e9f, last_reverb_db_ = 1e9f;
+  float fader_ = 1, pan_left_ = 1, pan_right_ = 1, send_ = 0;
   int64_t quiet_blocks_ = 1 << 20;
 };
 

@@ -19,14 +19,13 @@ QuadReverb::QuadReverb(float seconds, float rate_hz)
     : rate_(rate_hz), low_cut_pole_(1 - std::exp(-6.2831853f * 160 / rate_hz)),
       high_cut_pole_(1 - std::exp(-6.2831853f * 8500 / rate_hz)), damping_(1 - std::exp(-6.2831853f * 6500 / rate_hz)) {
   const float scale = rate_hz / 44100;
-  predelay_.assign(static_cast<size_t>(0.016f * rate_hz), Fill(0));
+  predelay_.samples.assign(static_cast<size_t>(0.016f * rate_hz), Fill(0));
   for (size_t i = 0; i < diffusers_.size(); ++i) {
     diffusers_[i].samples.assign(static_cast<size_t>(scale * static_cast<float>(kDiffuserFrames[i])), Fill(0));
-    diffusers_[i].gain = kDiffuserGains[i];
   }
   for (size_t i = 0; i < lines_.size(); ++i) {
     const float frames = scale * static_cast<float>(kLineFrames[i]);
-    lines_[i].samples.assign(static_cast<size_t>(frames) + kWanderRoom, Fill(0));
+    lines_[i].ring.samples.assign(static_cast<size_t>(frames) + kWanderRoom, Fill(0));
     // 1/sqrt(8) makes the Hadamard matrix a rotation; the rest brings the line to -60 dB in `seconds`.
     lines_[i].gain = static_cast<float>(std::pow(10.0, -3.0 * frames / (std::max(0.1f, seconds) * rate_hz)) / std::sqrt(8.0));
   }
@@ -35,70 +34,114 @@ QuadReverb::QuadReverb(float seconds, float rate_hz)
 }
 
 int64_t QuadReverb::bytes() const {
-  size_t lanes = predelay_.size();
-  for (const Diffuser& d : diffusers_) lanes += d.samples.size();
-  for (const Line& line : lines_) lanes += line.samples.size();
+  size_t lanes = predelay_.samples.size();
+  for (const Ring& ring : diffusers_) lanes += ring.samples.size();
+  for (const Line& line : lines_) lanes += line.ring.samples.size();
   return static_cast<int64_t>(lanes * sizeof(Lanes));
 }
 
-Lanes QuadReverb::Diffuse(Lanes x) {
-  for (Diffuser& d : diffusers_) {
-    Lanes& slot = d.samples[d.position];
-    const Lanes gain = Fill(d.gain);
-    const Lanes held = slot;
-    const Lanes in = x - gain * held;
-    slot = in;
-    x = held + gain * in;
-    if (++d.position == d.samples.size()) d.position = 0;
-  }
-  return x;
+void QuadReverb::Ring::Read(size_t ahead, int count, Lanes* to) const {
+  size_t at = position + ahead;
+  if (at >= samples.size()) at -= samples.size();
+  const size_t first = std::min(static_cast<size_t>(count), samples.size() - at);
+  std::copy_n(samples.data() + at, first, to);
+  std::copy_n(samples.data(), static_cast<size_t>(count) - first, to + first);
 }
 
-void QuadReverb::MoveReadPoints() {
-  phase_ += 0.61 * kBlockFrames / rate_;
-  phase_ -= std::floor(phase_);
-  for (size_t i = 0; i < lines_.size(); i += 2) {
-    const auto target = static_cast<float>(0.1 + kWander * (0.5 + 0.5 * std::sin(6.283185307179586 * (phase_ + 0.125 * static_cast<double>(i)))));
-    lines_[i].shift_step = (target - lines_[i].shift) * kBlockStep;
-  }
+void QuadReverb::Ring::Write(const Lanes* from) {
+  const size_t first = std::min<size_t>(kBlockFrames, samples.size() - position);
+  std::copy_n(from, first, samples.data() + position);
+  std::copy_n(from + first, kBlockFrames - first, samples.data());
+  position += kBlockFrames;
+  if (position >= samples.size()) position -= samples.size();
 }
 
-void QuadReverb::Frame(Lanes x, Lanes& left, Lanes& right) {
-  Lanes y[kLines];
-  const Lanes damping = Fill(damping_);
-  for (size_t i = 0; i < lines_.size(); ++i) {
-    Line& line = lines_[i];
-    // The oldest sample stands at `position`; a wandering line reads a little later than that.
-    Lanes read;
-    if (i % 2 == 0) {
-      line.shift += line.shift_step;
-      const auto whole = static_cast<size_t>(line.shift);
-      const float fraction = line.shift - static_cast<float>(whole);
-      size_t at = line.position + whole;
-      if (at >= line.samples.size()) at -= line.samples.size();
-      const size_t next = at + 1 == line.samples.size() ? 0 : at + 1;
-      read = line.samples[at] + Fill(fraction) * (line.samples[next] - line.samples[at]);
-    } else {
-      read = line.samples[line.position];
+// Into the lanes, through the predelay, without rumble and hiss.
+void QuadReverb::Enter(const std::array<const float*, kLanes>& inputs, Lanes* x) {
+  Lanes fresh[kBlockFrames];
+  std::fill_n(fresh, kBlockFrames, Fill(0));
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const float* input = inputs[static_cast<size_t>(lane)];
+    for (int i = 0; input && i < kBlockFrames; ++i) fresh[i][lane] = input[i];
+  }
+  predelay_.Read(0, kBlockFrames, x);
+  predelay_.Write(fresh);
+  const Lanes low_pole = Fill(low_cut_pole_), high_pole = Fill(high_cut_pole_);
+  Lanes low = low_cut_, high = high_cut_;
+  for (int i = 0; i < kBlockFrames; ++i) {
+    low += low_pole * (x[i] - low);
+    high += high_pole * (x[i] - low - high);
+    x[i] = high;
+  }
+  low_cut_ = low;
+  high_cut_ = high;
+}
+
+void QuadReverb::Diffuse(Lanes* x) {
+  for (size_t d = 0; d < diffusers_.size(); ++d) {
+    Lanes held[kBlockFrames], in[kBlockFrames];
+    diffusers_[d].Read(0, kBlockFrames, held);
+    const Lanes gain = Fill(kDiffuserGains[d]);
+    for (int i = 0; i < kBlockFrames; ++i) {
+      in[i] = x[i] - gain * held[i];
+      x[i] = held[i] + gain * in[i];
     }
-    line.damped += damping * (read - line.damped);
-    y[i] = line.damped;
+    diffusers_[d].Write(in);
   }
-  left = (y[0] - y[2]) + (y[4] - y[6]) + Fill(0.5f) * (y[1] - y[5]);
-  right = (y[1] - y[3]) + (y[5] - y[7]) + Fill(0.5f) * (y[2] - y[6]);
-  for (int span = 1; span < kLines; span *= 2) {  // fast Hadamard transform
-    for (int i = 0; i < kLines; i += 2 * span) {
-      for (int j = i; j < i + span; ++j) {
-        const Lanes a = y[j], b = y[j + span];
-        y[j] = a + b;
-        y[j + span] = a - b;
+}
+
+// Half of the lines are read at a point that wanders by a few frames, interpolated.
+void QuadReverb::ReadLine(size_t index, Lanes* y) {
+  Line& line = lines_[index];
+  if (index % 2 == 1) {
+    line.ring.Read(0, kBlockFrames, y);
+    return;
+  }
+  const double turn = 6.283185307179586 * (phase_ + 0.125 * static_cast<double>(index));
+  const auto target = static_cast<float>(0.1 + kWander * (0.5 + 0.5 * std::sin(turn)));
+  const float step = (target - line.shift) * kBlockStep;
+  Lanes window[kBlockFrames + kWanderRoom];
+  line.ring.Read(0, kBlockFrames + kWanderRoom, window);
+  for (int i = 0; i < kBlockFrames; ++i) {
+    const float shift = line.shift + step * static_cast<float>(i);
+    const auto whole = static_cast<int>(shift);
+    const Lanes near = window[i + whole];
+    y[i] = near + Fill(shift - static_cast<float>(whole)) * (window[i + whole + 1] - near);
+  }
+  line.shift = target;
+}
+
+void QuadReverb::Circulate(const Lanes* x, Lanes* left, Lanes* right) {
+  Lanes flow[kLines][kBlockFrames];
+  Lanes damped[kLines], gain[kLines];
+  for (size_t k = 0; k < kLines; ++k) {
+    ReadLine(k, flow[k]);
+    damped[k] = lines_[k].damped;
+    gain[k] = Fill(lines_[k].gain);
+  }
+  const Lanes damping = Fill(damping_), half = Fill(0.5f);
+  for (int i = 0; i < kBlockFrames; ++i) {
+    Lanes y[kLines];
+    for (int k = 0; k < kLines; ++k) {
+      damped[k] += damping * (flow[k][i] - damped[k]);
+      y[k] = damped[k];
+    }
+    left[i] = (y[0] - y[2]) + (y[4] - y[6]) + half * (y[1] - y[5]);
+    right[i] = (y[1] - y[3]) + (y[5] - y[7]) + half * (y[2] - y[6]);
+    for (int span = 1; span < kLines; span *= 2) {  // fast Hadamard transform
+      for (int k = 0; k < kLines; k += 2 * span) {
+        for (int j = k; j < k + span; ++j) {
+          const Lanes a = y[j], b = y[j + span];
+          y[j] = a + b;
+          y[j + span] = a - b;
+        }
       }
     }
+    for (int k = 0; k < kLines; ++k) flow[k][i] = (k % 4 < 2 ? x[i] : Fill(0) - x[i]) + gain[k] * y[k];
   }
-  for (size_t i = 0; i < lines_.size(); ++i) {
-    Line& line = lines_[i];
-    line.samples[line.position] = (i % 4 < 2 ? x : Fill(0) - x) + Fill(line.gain) * y[i];
-    if (++line.position == line.samples.size()) line.position = 0;
+  for (size_t k = 0; k < kLines; ++k) {
+    lines_[k].ring.Write(flow[k]);
+    lines_[k].damped = damped[k];
   }
 }
 
@@ -109,24 +152,17 @@ void QuadReverb::Run(const std::array<const float*, kLanes>& inputs, const std::
   }
   silent_blocks_ = peak > 1e-7f ? 0 : silent_blocks_ + 1;
   if (silent_blocks_ > tail_blocks_) return;
-  MoveReadPoints();
-  const Lanes low_pole = Fill(low_cut_pole_), high_pole = Fill(high_cut_pole_);
-  for (int i = 0; i < kBlockFrames; ++i) {
-    Lanes x = Fill(0);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      if (inputs[static_cast<size_t>(lane)]) x[lane] = inputs[static_cast<size_t>(lane)][i];
-    }
-    std::swap(x, predelay_[predelay_position_]);
-    if (++predelay_position_ == predelay_.size()) predelay_position_ = 0;
-    low_cut_ += low_pole * (x - low_cut_);
-    high_cut_ += high_pole * (x - low_cut_ - high_cut_);
-    Lanes left, right;
-    Frame(Diffuse(high_cut_), left, right);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      if (Block* out = outputs[static_cast<size_t>(lane)]) {
-        out->left[i] += 0.35f * left[lane];
-        out->right[i] += 0.35f * right[lane];
-      }
+  phase_ += 0.61 * kBlockFrames / rate_;
+  phase_ -= std::floor(phase_);
+  Lanes x[kBlockFrames], left[kBlockFrames], right[kBlockFrames];
+  Enter(inputs, x);
+  Diffuse(x);
+  Circulate(x, left, right);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    Block* out = outputs[static_cast<size_t>(lane)];
+    for (int i = 0; out && i < kBlockFrames; ++i) {
+      out->left[i] += 0.35f * left[i][lane];
+      out->right[i] += 0.35f * right[i][lane];
     }
   }
 }

@@ -21,25 +21,26 @@ class QuadReverb {
 
  private:
   static constexpr int kLines = 8;
-  struct Line {
+  // A ring of frames that is read and written a block at a time; every delay is longer than a block.
+  struct Ring {
     std::vector<Lanes> samples;
-    size_t position = 0;
-    float gain = 0, shift = 0, shift_step = 0;  // shift: how far the read point has moved, in frames
+    size_t position = 0;  // of the oldest frame
+    void Read(size_t ahead, int count, Lanes* to) const;  // from `ahead` frames after the oldest
+    void Write(const Lanes* from);                        // over the oldest block
+  };
+  struct Line {
+    Ring ring;
+    float gain = 0, shift = 0;  // shift: how far the read point stands from the oldest frame
     Lanes damped = Fill(0);
   };
-  struct Diffuser {
-    std::vector<Lanes> samples;
-    size_t position = 0;
-    float gain = 0;
-  };
-  Lanes Diffuse(Lanes x);
-  void Frame(Lanes x, Lanes& left, Lanes& right);
-  void MoveReadPoints();
+  void Enter(const std::array<const float*, kLanes>& inputs, Lanes* x);
+  void Diffuse(Lanes* x);
+  void ReadLine(size_t line, Lanes* y);
+  void Circulate(const Lanes* x, Lanes* left, Lanes* right);
 
   float rate_;
-  std::vector<Lanes> predelay_;
-  size_t predelay_position_ = 0;
-  std::array<Diffuser, 4> diffusers_;
+  Ring predelay_;
+  std::array<Ring, 4> diffusers_;
   std::array<Line, kLines> lines_;
   Lanes low_cut_ = Fill(0), high_cut_ = Fill(0);
   float low_cut_pole_, high_cut_pole_, damping_;
