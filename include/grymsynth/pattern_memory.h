@@ -18,6 +18,8 @@ namespace grym {
 struct PatternMemoryOptions {
   int64_t exact_search_limit = 100000;  // up to this many patterns the search is exact, above it by an HNSW index
   bool full_check = false;              // run the integrity check at open even after a clean end
+  int busy_timeout_ms = 5000;           // how long a write waits for another process
+  std::string vfs;                      // SQLite's storage layer by name, "" for the platform's; fault tests set it
 };
 
 struct PatternMatch {
@@ -43,7 +45,9 @@ struct PatternMemoryStats {
   bool index_approximate = false;
 };
 
-// One SQLite file (WAL); rows are the truth, the vector index a cache that can be rebuilt.
+// One SQLite file (WAL); rows are the truth, the vector index a cache that can be rebuilt: the folder PATH.index beside
+// the file may be deleted at any time. The first query reads the vectors (1 to 3 s for a million); above
+// exact_search_limit, one without a current index in the cache also builds it, about 0.1 to 0.2 ms a pattern.
 // Threads: any; calls on one object take turns. Two processes: the second writer waits up to 5 s, then Unavailable.
 class GRYM_EXPORT PatternMemory {
  public:
@@ -61,6 +65,10 @@ class GRYM_EXPORT PatternMemory {
   absl::StatusOr<std::vector<PatternMatch>> Query(const PatternQuery& query) const;
   // A take that used the pattern scored `score` in [0, 1]. NotFound.
   absl::Status RecordOutcome(int64_t id, double score, std::string_view note = "");
+  // Patterns learnt in the same Store call (heard together), strongest first, without the pattern itself. NotFound.
+  absl::StatusOr<std::vector<AudioPattern>> HeardWith(int64_t id, int limit = 20) const;
+  // Patterns with recorded outcomes, best mean score first; `similarity` is 0. limit in [1, 1000].
+  absl::StatusOr<std::vector<PatternMatch>> BestOutcomes(std::optional<PatternKind> kind, int limit = 20) const;
   absl::StatusOr<PatternMemoryStats> Stats() const;
   // SQLite's full integrity check, then rows against vectors. DataLoss says what is wrong.
   absl::Status CheckIntegrity() const;
