@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_format.h"
+#include "analysis/analyze.h"
+#include "analysis/enhance/clip_detect.h"
+#include "audio/block_source.h"
+#include "base/status.h"
+#include "dsp/decibels.h"
+#include "evaluation/clicks.h"
+#include "grymsynth/evaluation.h"
+
+namespace grym {
+namespace {
+
+constexpr double kGateSilenceDbfs = -60;
+constexpr double kGateOffset = 0.01;
+constexpr double kGateClippedRatio = 1e-4;
+constexpr size_t kGateClicks = 3;
+
+class Findings {
+ public:
+  void Fail(const char* failure, std::string text) {
+    report_.failures.push_back(failure);
+    report_.texts.push_back(std::move(text));
+  }
+  GateReport Take() {
+    report_.passed = report_.failures.empty();
+    return std::move(report_);
+  }
+
+ private:
+  GateReport report_;
+};
+
+void CheckSamples(const AudioBuffer& audio, Findings& findings) {
+  double squares = 0, worst = 0;
+  for (int c = 0; c < audio.channels(); ++c) {
+    double sum = 0;
+    for (const float sample : audio.channel(c)) sum += sample, squares += static_cast<double>(sample) * sample;
+    const double offset = audio.empty() ? 0 : sum / static_cast<double>(audio.frames());
+    if (std::abs(offset) > std::abs(worst)) worst = offset;
+  }
+  const double rms_dbfs = audio.empty() ? kMinusInfinityDb : DbOfPower(squares / static_cast<double>(audio.planar().size()));
+  if (!(rms_dbfs > kGateSilenceDbfs)) {
+    findings.Fail("silence", absl::StrFormat("level: want above %.0f dBFS RMS, got %.1f", kGateSilenceDbfs, rms_dbfs));
+  }
+  if (std::abs(worst) > kGateOffset) {
+    findings.Fail("dc", absl::StrFormat("constant offset: want at most %.3f, got %+.4f", kGateOffset, worst));
+  }
+}
+
+absl::Status CheckWaveform(const AudioBuffer& audio, const RunOptions& run, Findings& findings) {
+  int64_t clipped = 0, over = 0;
+  size_t clicks = 0;
+  double first_click_s = 0;
+  for (int c = 0; c < audio.channels(); ++c) {
+    GRYM_RETURN_IF_ERROR(run.cancel.Check());
+    for (const ClippedRun& flat : FindClippedRuns(audio.channel(c))) clipped += flat.count;
+    for (const float sample : audio.channel(c)) over += std::abs(sample) > 1.0f;
+    const std::vector<int64_t> found = FindClicks(audio.channel(c), audio.rate_hz());
+    if (found.size() <= clicks) continue;
+    clicks = found.size();
+    first_click_s = static_cast<double>(found.front()) / audio.rate_hz();
+  }
+  const double ratio = static_cast<double>(clipped + over) / static_cast<double>(audio.planar().size());
+  if (ratio > kGateClippedRatio) {
+    findings.Fail("clipping", absl::StrFormat("samples cut off or beyond full scale: want at most %.2f %%, got %.3f %%",
+                                              100 * kGateClippedRatio, 100 * ratio));
+  }
+  if (clicks >= kGateClicks) {
+    findings.Fail("ticking", absl::StrFormat("isolated jumps: want fewer than %d, got %d, the first at %.3f s",
+                                             static_cast<int>(kGateClicks), static_cast<int>(clicks), first_click_s));
+  }
+  return absl::OkStatus();
+}
+
+// Octaves allowed: a listener who taps twice as fast is not wrong.
+bool TempoAgrees(double wanted_bpm, double got_bpm) {
+  for (const double times : {0.5, 1.0, 2.0}) {
+    if (std::abs(got_bpm * times / wanted_bpm - 1) <= 0.01) return true;
+  }
+  return false;
+}
+
+bool KeyAgrees(int wanted, int got) {
+  if (wanted == got) return true;
+  const int relative = wanted < 12 ? 12 + (wanted + 9) % 12 : (wanted - 12 + 3) % 12;
+  return got == relative;
+}
+
+absl::Status CheckMusic(const AudioBuffer& audio, const GateWants& wants, const RunOptions& run, Findings& findings) {
+  GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(audio));
+  GRYM_ASSIGN_OR_RETURN(const AudioFeatures heard, AnalyzeSource(*source, run));
+  // Unsure is no evidence: a drone has no tempo to be wrong about.
+  if (wants.tempo_bpm && heard.tempo_bpm > 0 && !TempoAgrees(*wants.tempo_bpm, heard.tempo_bpm)) {
+    findings.Fail("tempo", absl::StrFormat("tempo: want %.2f bpm within 1 %%, got %.2f", *wants.tempo_bpm, heard.tempo_bpm));
+  }
+  if (wants.key && heard.key) {
+    GRYM_ASSIGN_OR_RETURN(const int wanted, ParseKey(*wants.key));
+    GRYM_ASSIGN_OR_RETURN(const int got, ParseKey(*heard.key));
+    if (!KeyAgrees(wanted, got)) findings.Fail("key", absl::StrFormat("key: want %s or its relative, got %s", *wants.key, *heard.key));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<GateReport> CheckTake(const AudioBuffer& audio, const GateWants& wants, const RunOptions& run) {
+  Findings findings;
+  if (wants.key) GRYM_RETURN_IF_ERROR(ParseKey(*wants.key).status());
+  GRYM_RETURN_IF_ERROR(run.cancel.Check());
+  if (wants.duration_s && std::abs(audio.duration_s() - *wants.duration_s) > std::max(0.05, 0.01 * *wants.duration_s)) {
+    findings.Fail("duration", absl::StrFormat("duration: want %.3f s, got %.3f s", *wants.duration_s, audio.duration_s()));
+  }
+  const auto strange = std::count_if(audio.planar().begin(), audio.planar().end(), [](float x) { return !std::isfinite(x); });
+  if (strange > 0) {  // nothing else can be measured
+    findings.Fail("non_finite", absl::StrFormat("samples: want numbers, got %d NaN or infinite", static_cast<int64_t>(strange)));
+    return findings.Take();
+  }
+  CheckSamples(audio, findings);
+  if (audio.empty()) return findings.Take();
+  GRYM_RETURN_IF_ERROR(CheckWaveform(audio, run, findings));
+  if (wants.tempo_bpm || wants.key) GRYM_RETURN_IF_ERROR(CheckMusic(audio, wants, run, findings));
+  return findings.Take();
+}
+
+}  // namespace grym

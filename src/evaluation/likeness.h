@@ -1,0 +1,27 @@
+// Whether two takes are the same music, and how time and pitch moved between them.
+#pragma once
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "evaluation/take_measures.h"
+
+namespace grym {
+
+struct Likeness {
+  double similarity = 0;     // correlation of the aligned band pictures, where the original has energy; [-1, 1]
+  double coverage = 0;       // share of the original that the result's length reaches, [0, 1]
+  double held = 0;           // share of the original's windows of 2 s that are found in the result
+  std::vector<TimeSpan> lost;  // the others, merged
+  double drift_s = 0;        // mean distance of the aligned times from their median offset
+  double speed = 1;          // result's time over original's, straight-line fit
+  std::vector<TimeSpan> drifting;  // where the offset leaves its median by more than 80 ms
+  double cents = 0;          // pitch of the result over the original's, within +-600; 0 when it cannot be told
+  double pitch_evidence = 0; // correlation of the fine spectra there
+};
+
+// Aligns the band pictures by dynamic time warping within 1 s or 12 % of the diagonal, both ends free within that.
+// Source: Sakoe and Chiba 1978. What the result has beyond the original does not count against it: the correlation is
+// weighed by the original's own energy. Cancelled when asked to stop.
+absl::StatusOr<Likeness> MeasureLikeness(const TakeMeasures& original, const TakeMeasures& result, const RunOptions& run = {});
+
+}  // namespace grym
