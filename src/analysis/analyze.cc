@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
-#include "analysis/hum.h"
+#include "analysis/hum_line.h"
 #include "analysis/level_meter.h"
 #include "analysis/loudness_meter.h"
 #include "analysis/pitch_tracker.h"
@@ -59,7 +59,7 @@ class Ears {
     progress.Report(0.85, "harmony");
     GRYM_RETURN_IF_ERROR(progress.Check());
     const TonalFrames tones = tonal_.Finish();
-    const Hum hum = FindHum(tones.mean_power, static_cast<double>(kTonalRateHz) / TonalStream::kSize);
+    const Hum hum = FindHumLine(tones.mean_power, static_cast<double>(kTonalRateHz) / TonalStream::kSize);
     features.condition.hum_hz = hum.hz;
     features.condition.hum_db = hum.db;
     features.tuning_hz = EstimateTuning(tones);
@@ -112,7 +112,7 @@ class Ears {
     OnsetSeries& onsets = spectral_.onsets();
     features.onsets_s = PickOnsets(onsets);
     while (!features.onsets_s.empty() && features.onsets_s.back() >= features.duration_s) features.onsets_s.pop_back();
-    Rhythm rhythm = FindRhythm(onsets, chroma, features.duration_s);
+    Rhythm rhythm = FindRhythm(onsets, features.onsets_s, chroma, features.duration_s);
     features.tempo_bpm = rhythm.tempo_bpm;
     features.tempo_confidence = rhythm.tempo_confidence;
     features.beats_s = std::move(rhythm.beats_s);

@@ -15,7 +15,7 @@ std::vector<double> BarEvidence(const OnsetSeries& onsets, const ChromaFrames& c
   const size_t count = beats.size();
   std::vector<double> bass(count), change(count), whole(count);
   const auto peak_near = [&](const std::vector<float>& series, double time) {
-    const int64_t centre = std::lround((time + 0.0058) * onsets.rate_hz), reach = std::lround(0.04 * onsets.rate_hz);
+    const int64_t centre = std::lround(time * onsets.rate_hz), reach = std::lround(0.04 * onsets.rate_hz);
     float best = 0;
     for (int64_t i = std::max<int64_t>(0, centre - reach); i <= std::min<int64_t>(centre + reach, static_cast<int64_t>(series.size()) - 1); ++i) {
       best = std::max(best, series[i]);

@@ -98,18 +98,30 @@ double Refine(const Activation& activation, int64_t frame, double period) {
   return static_cast<double>(peak) + (curve < -1e-9 ? std::clamp(0.5 * (a - c) / curve, -0.5, 0.5) : 0);
 }
 
+// The onset nearest to `time_s`, or that time itself where none is within `reach_s`.
+double NearestOnset(std::span<const double> onsets_s, double time_s, double reach_s) {
+  double nearest = time_s, distance = reach_s;
+  for (auto at = std::lower_bound(onsets_s.begin(), onsets_s.end(), time_s - reach_s); at != onsets_s.end() && *at <= time_s + reach_s; ++at) {
+    if (std::abs(*at - time_s) < distance) {
+      distance = std::abs(*at - time_s);
+      nearest = *at;
+    }
+  }
+  return nearest;
+}
+
 }  // namespace
 
-std::vector<double> TrackBeats(const Activation& activation, double bpm) {
+std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s) {
   std::vector<double> times;
   if (bpm <= 0 || activation.values.empty()) return times;
   const double period = 60 * activation.rate_hz / bpm;
   BeatPath path(std::max(4, static_cast<int>(period / kTempoRange)), static_cast<int>(std::ceil(period * kTempoRange)), period);
   for (const float value : activation.values) path.Step(value);
   for (const int64_t frame : path.Beats()) {
-    // Half a frame, since a frame is the mean of two; then the flux' own delay.
-    const double time = (Refine(activation, frame, period) + 0.25) / activation.rate_hz - 0.0058;
-    times.push_back(std::max(0.0, time));
+    // A quarter of a frame, since a frame is the mean of two of half its length.
+    const double time = std::max(0.0, (Refine(activation, frame, period) + 0.25) / activation.rate_hz);
+    times.push_back(NearestOnset(onsets_s, time, 0.03));
   }
   return times;
 }

@@ -7,10 +7,6 @@
 namespace grym {
 namespace {
 
-// The flux of a centred window rises before the attack reaches its middle and looks kOnsetLag frames back; what is
-// left after parabolic interpolation is this constant, the mean over isolated clicks and steps of all phases.
-constexpr double kFluxDelay_s = 0.0058;
-
 // The steepest rise of the fine envelope around `time_s` decides within 25 ms where one stands out; else the flux does.
 double RefineByAttack(const OnsetSeries& onsets, double time_s) {
   const int64_t count = static_cast<int64_t>(onsets.attack_rms.size());
@@ -30,6 +26,21 @@ double RefineByAttack(const OnsetSeries& onsets, double time_s) {
   return best < 0 ? time_s : static_cast<double>(best) / onsets.attack_rate_hz;
 }
 
+float LargestBetween(const std::vector<float>& series, double rate_hz, double from_s, double to_s) {
+  const int64_t last = static_cast<int64_t>(series.size());
+  const int64_t from = std::clamp<int64_t>(std::lround(from_s * rate_hz), 0, last), to = std::clamp<int64_t>(std::lround(to_s * rate_hz), from, last);
+  return from < to ? *std::max_element(series.begin() + from, series.begin() + to) : 0.0f;
+}
+
+// The abrupt end of a sound splashes over the spectrum as a beginning does, but leaves less than it found.
+bool IsAnEnd(const OnsetSeries& onsets, double time_s) {
+  const float before = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s - 0.045, time_s - 0.005);
+  const float after = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s, time_s + 0.04);
+  const float hiss_before = LargestBetween(onsets.attack_rms, onsets.attack_rate_hz, time_s - 0.045, time_s - 0.005);
+  const float hiss_after = LargestBetween(onsets.attack_rms, onsets.attack_rate_hz, time_s, time_s + 0.04);
+  return after < 0.25f * before && hiss_after < 0.25f * hiss_before;
+}
+
 }  // namespace
 
 // A frame is an onset when it is the largest within 30 ms and stands out of its surroundings. Source: Böck, Krebs and
@@ -43,6 +54,7 @@ std::vector<double> PickOnsets(const OnsetSeries& onsets) {
   const std::vector<float> mean = MovingMean(flux, frames_of(0.10), frames_of(0.07));
   const double strong = Percentile(flux, 0.98);
   const double threshold = std::max(0.08 * strong, 0.35);
+  const double audible = 0.01 * Percentile(onsets.level_rms, 0.95);  // 40 dB below what is loud here
   for (size_t i = 0; i < flux.size(); ++i) {
     if (flux[i] < largest[i] || flux[i] < mean[i] + threshold) continue;
     double shift = 0;
@@ -50,7 +62,10 @@ std::vector<double> PickOnsets(const OnsetSeries& onsets) {
       const double a = flux[i - 1], b = flux[i], c = flux[i + 1], curve = a - 2 * b + c;
       if (curve < -1e-9) shift = std::clamp(0.5 * (a - c) / curve, -0.5, 0.5);
     }
-    const double time = std::max(0.0, RefineByAttack(onsets, (static_cast<double>(i) + shift) / onsets.rate_hz - kFluxDelay_s));
+    // The flux looks kOnsetLag frames back, which delays its peak, and compression makes it early by as much.
+    const double time = std::max(0.0, RefineByAttack(onsets, (static_cast<double>(i) + shift) / onsets.rate_hz));
+    const float level = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time - 0.005, time + 0.05);
+    if (level < audible || IsAnEnd(onsets, time)) continue;
     if (times.empty() || time > times.back() + 0.03) times.push_back(time);
   }
   return times;

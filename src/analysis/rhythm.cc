@@ -40,9 +40,9 @@ double TempoOfBeats(const std::vector<double>& beats) {
 double PulseContrast(const Activation& activation, const std::vector<double>& beats) {
   double on = 0, all = 0;
   for (const double beat : beats) {
-    const int64_t centre = std::lround((beat + 0.0058) * activation.rate_hz - 0.25);
+    const int64_t centre = std::lround(beat * activation.rate_hz - 0.25);
     float peak = 0;
-    for (int64_t i = centre - 2; i <= centre + 2; ++i) {
+    for (int64_t i = centre - 3; i <= centre + 2; ++i) {
       if (i >= 0 && i < static_cast<int64_t>(activation.values.size())) peak = std::max(peak, activation.values[i]);
     }
     on += peak;
@@ -55,12 +55,12 @@ double PulseContrast(const Activation& activation, const std::vector<double>& be
 
 }  // namespace
 
-Rhythm FindRhythm(const OnsetSeries& onsets, const ChromaFrames& chroma, double duration_s) {
+Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma, double duration_s) {
   Rhythm rhythm;
   const Activation activation = BeatActivation(onsets);
   const TempoEstimate tempo = EstimateTempo(activation);
   if (tempo.bpm <= 0) return rhythm;
-  std::vector<double> beats = TrackBeats(activation, tempo.bpm);
+  std::vector<double> beats = TrackBeats(activation, tempo.bpm, onsets_s);
   while (!beats.empty() && beats.back() >= duration_s) beats.pop_back();
   if (beats.size() < 4) return rhythm;
   const double contrast = PulseContrast(activation, beats);

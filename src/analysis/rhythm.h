@@ -24,8 +24,8 @@ struct TempoEstimate {
 };
 TempoEstimate EstimateTempo(const Activation& activation);
 
-// Times of the beats at about `bpm`, following slow changes.
-std::vector<double> TrackBeats(const Activation& activation, double bpm);
+// Times of the beats at about `bpm`, following slow changes. A beat that falls on an onset takes its time.
+std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s);
 
 struct Rhythm {
   double tempo_bpm = 0;
@@ -36,7 +36,7 @@ struct Rhythm {
   double meter_confidence = 0;
 };
 // All of it; empty beats and tempo 0 where no steady beat is heard.
-Rhythm FindRhythm(const OnsetSeries& onsets, const ChromaFrames& chroma, double duration_s);
+Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma, double duration_s);
 
 // Bars over beats: fills downbeats, meter and its confidence.
 void FindBars(const OnsetSeries& onsets, const ChromaFrames& chroma, Rhythm& rhythm);

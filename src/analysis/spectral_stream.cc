@@ -68,9 +68,11 @@ void SpectralStream::Push(std::span<const float> mono) {
     const double slope = sample - attack_last_;
     attack_last_ = sample;
     attack_sum_ += slope * slope;
+    level_sum_ += static_cast<double>(sample) * sample;
     if (++attack_count_ == kAttackHop) {
       onsets_.attack_rms.push_back(static_cast<float>(std::sqrt(attack_sum_ / kAttackHop)));
-      attack_sum_ = 0;
+      onsets_.level_rms.push_back(static_cast<float>(std::sqrt(level_sum_ / kAttackHop)));
+      attack_sum_ = level_sum_ = 0;
       attack_count_ = 0;
     }
   }

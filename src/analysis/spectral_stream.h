@@ -22,6 +22,7 @@ struct OnsetSeries {
   std::array<std::vector<float>, kRegisters> registers;
   // RMS of 64 samples each, high-passed by first difference: where exactly an attack lies.
   std::vector<float> attack_rms;
+  std::vector<float> level_rms;  // the same without the high-pass
   double attack_rate_hz = 0;
 };
 
@@ -57,7 +58,7 @@ class SpectralStream {
   std::vector<std::array<int64_t, 300>> floor_histogram_;  // per third octave, 0.5 dB from -150 dBFS
   std::vector<signed char> octave_of_bin_;  // -1 outside the ten
   float attack_last_ = 0;
-  double attack_sum_ = 0;
+  double attack_sum_ = 0, level_sum_ = 0;
   int attack_count_ = 0;
 };
 

@@ -11,6 +11,7 @@ namespace grym {
 namespace {
 
 constexpr double kSlowest_bpm = 40, kFastest_bpm = 240;
+constexpr double kPreferred_bpm = 115, kPreferredSpread = 0.5;  // octaves
 constexpr int kTempoWindow = 1024;  // frames, 12 s: a few bars of anything
 constexpr double kGrid = 1.005;     // half a per cent
 
@@ -92,7 +93,7 @@ Activation BeatActivation(const OnsetSeries& onsets) {
 }
 
 // Peaks of the autocorrelation at the beat and its multiples, times the Fourier tempogram at the beat, whose octave
-// errors go the other way (Peeters 2007), times how people tap (log-normal around 120; van Noorden and Moelants 1999).
+// errors go the other way (Peeters 2007), times how people tap (log-normal; van Noorden and Moelants 1999, McKinney and Moelants 2006).
 TempoEstimate EstimateTempo(const Activation& activation) {
   TempoEstimate estimate;
   if (activation.values.size() < 2 * activation.rate_hz) return estimate;
@@ -109,8 +110,8 @@ TempoEstimate EstimateTempo(const Activation& activation) {
     comb = std::max(0.0, comb / weight);
     double spectrum = 0;
     for (int h = 1; h <= 2; ++h) spectrum += std::sqrt(At(periodicity.power, h * bpm / 60 / activation.rate_hz * periodicity.size)) / h;
-    const double octaves = std::log2(bpm / 120);
-    const double score = comb * spectrum * std::exp(-0.5 * octaves * octaves / (0.7 * 0.7));
+    const double octaves = std::log2(bpm / kPreferred_bpm) / kPreferredSpread;
+    const double score = comb * spectrum * std::exp(-0.5 * octaves * octaves);
     if (score > best) {
       best = score;
       estimate.bpm = bpm;
