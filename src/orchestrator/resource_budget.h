@@ -1,0 +1,40 @@
+// Bytes and cores per device, and the leases that hold them.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "grymsynth/model_orchestrator.h"
+
+namespace grym {
+
+// Threads: any. A lease keeps the counters alive, so it may be given back after the budget is gone.
+class ResourceBudget {
+ public:
+  ResourceBudget(int64_t budget_bytes, int cores);
+
+  void AddDevice(const std::string& device);
+  // ResourceExhausted (code "budget_exceeded") with what was wanted, what is free and what there is; InvalidArgument
+  // for negative demands; NotFound for a device that nobody registered.
+  absl::StatusOr<ResourceLease> Lease(const ResourceDemands& demands);
+  // The bytes, and as many of the cores as are free: work that finds none shares, it does not wait.
+  absl::StatusOr<ResourceLease> LeaseSharingCores(const ResourceDemands& demands);
+  std::vector<DeviceUse> Use() const;
+  int64_t budget_bytes() const { return budget_bytes_; }
+
+ private:
+  struct Counters {
+    std::mutex mutex;
+    std::map<std::string, DeviceUse> devices;
+  };
+  absl::StatusOr<ResourceLease> Grant(const ResourceDemands& demands, bool share_cores);
+  const int64_t budget_bytes_;
+  const int cores_;
+  std::shared_ptr<Counters> counters_ = std::make_shared<Counters>();
+};
+
+}  // namespace grym

@@ -1,0 +1,162 @@
+#include "orchestrator/router.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+
+namespace grym {
+namespace {
+
+struct Choice {
+  ChainLink link;
+  std::string reason;
+};
+
+bool HasInput(const AudioTask& task) { return !task.audio.empty() || !task.inputs.empty(); }
+
+// Seconds of audio that the link works on, as far as they are known before it runs.
+double AudioSeconds(const AudioTask& task, Capability capability) {
+  if (MakesAudio(capability)) {
+    return task.request.reference_buffer ? task.request.reference_buffer->duration_s() : task.request.duration_s;
+  }
+  return task.audio.empty() ? task.request.duration_s : task.audio.duration_s();
+}
+
+ChainLink MakeLink(const Model& model, const AudioTask& task, Capability capability, const CostTable& costs) {
+  const ModelInfo& info = model.info();
+  GenerateAudioRequest request = task.request;
+  request.duration_s = std::max(1e-3, AudioSeconds(task, capability));
+  ChainLink link{info.id, capability, model.Need(request), 0, 0};
+  if (MakesAudio(capability)) {
+    link.rate_hz = info.rate_hz;
+    link.channels = info.channels;
+  }
+  link.need.peak_bytes = std::max(link.need.peak_bytes, costs.PeakBytes(info.id, capability));
+  if (const auto measured = costs.SecondsPerAudioSecond(info.id, capability)) {
+    link.need.seconds = *measured * request.duration_s;
+  } else if (link.need.seconds <= 0) {
+    link.need.seconds = info.seconds_per_audio_second * request.duration_s;
+  }
+  return link;
+}
+
+// "" when the model can do it, else why not.
+std::string WhyNot(const ModelInfo& info, const ChainLink& link, const AudioTask& task, Capability capability, int64_t budget_bytes) {
+  if (!HasCapability(info, capability)) return "cannot " + std::string(CapabilityName(capability));
+  if (MakesAudio(capability)) {
+    const absl::Status fits = CheckRequestForModel(info, task.request, nullptr);
+    if (!fits.ok()) return std::string(fits.message());
+  }
+  const int64_t bytes = link.need.weights_bytes + link.need.peak_bytes;
+  if (bytes > budget_bytes) return absl::StrFormat("needs %d bytes, budget %d", bytes, budget_bytes);
+  return "";
+}
+
+absl::StatusOr<Choice> ChooseNamed(const std::string& id, const AudioTask& task, Capability capability, const ModelRegistry& registry,
+                                   const CostTable& costs, int64_t budget_bytes) {
+  GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, registry.Find(id));
+  const ModelInfo& info = model->info();
+  Choice choice{MakeLink(*model, task, capability, costs), "model \"" + id + "\" was asked for"};
+  if (!HasCapability(info, capability)) {
+    std::vector<std::string> can;
+    for (const Capability each : info.capabilities) can.emplace_back(CapabilityName(each));
+    return Error(absl::StatusCode::kNotFound, "no_model",
+                 "model \"" + id + "\": want one that can " + std::string(CapabilityName(capability)) + ", it can " + Join(can, ", "));
+  }
+  if (MakesAudio(capability)) GRYM_RETURN_IF_ERROR(CheckRequestForModel(info, task.request, nullptr));
+  const std::string reason = WhyNot(info, choice.link, task, capability, budget_bytes);
+  if (!reason.empty()) return Error(absl::StatusCode::kResourceExhausted, "budget_exceeded", "model \"" + id + "\": " + reason);
+  return choice;
+}
+
+// InvalidArgument when a single model could, but for the request; ResourceExhausted when only the budget is short.
+absl::Status NobodyCan(Capability capability, const std::vector<std::shared_ptr<const Model>>& models, const std::vector<std::string>& rejected,
+                       const absl::Status& only_request_error, bool only_budget) {
+  if (!only_request_error.ok()) return only_request_error;
+  const std::string what = "want a model that can " + std::string(CapabilityName(capability));
+  if (models.empty()) return Error(absl::StatusCode::kNotFound, "no_model", what + ": none is registered");
+  if (only_budget) return Error(absl::StatusCode::kResourceExhausted, "budget_exceeded", what + "; registered: " + Join(rejected, "; "));
+  return Error(absl::StatusCode::kNotFound, "no_model", what + "; registered: " + Join(rejected, "; "));
+}
+
+absl::StatusOr<Choice> ChooseAny(const AudioTask& task, Capability capability, const ModelRegistry& registry, const CostTable& costs,
+                                 int64_t budget_bytes, std::vector<std::string>& rejected) {
+  const auto models = registry.All();
+  std::vector<ChainLink> able;
+  std::vector<std::string> turned_down;
+  absl::Status request_error;
+  int capable = 0, too_big = 0;
+  for (const auto& model : models) {
+    const ModelInfo& info = model->info();
+    ChainLink link = MakeLink(*model, task, capability, costs);
+    const std::string reason = WhyNot(info, link, task, capability, budget_bytes);
+    if (reason.empty()) {
+      able.push_back(std::move(link));
+      continue;
+    }
+    turned_down.push_back(info.id + ": " + reason);
+    if (!HasCapability(info, capability)) continue;
+    ++capable;
+    const absl::Status fits = MakesAudio(capability) ? CheckRequestForModel(info, task.request, nullptr) : absl::OkStatus();
+    if (fits.ok()) ++too_big;
+    if (!fits.ok()) request_error = fits;
+  }
+  rejected.insert(rejected.end(), turned_down.begin(), turned_down.end());
+  if (able.empty()) {
+    return NobodyCan(capability, models, turned_down, capable == 1 ? request_error : absl::OkStatus(), capable > 0 && too_big == capable);
+  }
+  const auto best = std::min_element(able.begin(), able.end(), [](const ChainLink& a, const ChainLink& b) { return a.need.seconds < b.need.seconds; });
+  for (const ChainLink& link : able) {
+    if (link.model != best->model) rejected.push_back(absl::StrFormat("%s: slower, %.3g s against %.3g s", link.model, link.need.seconds, best->need.seconds));
+  }
+  const int runs = costs.Runs(best->model, capability);
+  const std::string basis = runs > 0 ? absl::StrFormat("measured over %d runs", runs) : "as declared";
+  Choice choice{*best, able.size() == 1 ? absl::StrFormat("\"%s\" is the only model that can %s it", best->model, std::string(CapabilityName(capability)))
+                                        : absl::StrFormat("\"%s\" is the fastest of %d that can %s it", best->model, able.size(), std::string(CapabilityName(capability)))};
+  choice.reason += absl::StrFormat(" (%.3g s estimated, %s)", best->need.seconds, basis);
+  return choice;
+}
+
+}  // namespace
+
+bool MakesAudio(Capability capability) { return capability == Capability::kGenerate || capability == Capability::kEnhance; }
+
+absl::Status CheckMetrics(const PerformanceMetrics& metrics) {
+  const bool good = std::isfinite(metrics.audio_seconds) && metrics.audio_seconds > 0 && std::isfinite(metrics.wall_seconds) &&
+                    metrics.wall_seconds >= 0 && metrics.peak_bytes >= 0;
+  if (good) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "bad_metrics",
+               absl::StrFormat("model \"%s\": want audio_seconds > 0, wall_seconds >= 0 and peak_bytes >= 0, got %g, %g and %d",
+                               Printable(metrics.model, 64), metrics.audio_seconds, metrics.wall_seconds, metrics.peak_bytes));
+}
+
+absl::StatusOr<ModelChain> Route(const AudioTask& task, const ModelRegistry& registry, const CostTable& costs, int64_t budget_bytes) {
+  const bool makes = MakesAudio(task.capability);
+  const bool generates_first = !makes && task.capability != Capability::kCompare && !HasInput(task) && !task.request.prompt.empty();
+  if (makes || generates_first) GRYM_RETURN_IF_ERROR(ValidateRequest(task.request));
+  if (!makes && !generates_first && !HasInput(task)) {
+    return Error(absl::StatusCode::kInvalidArgument, "missing_input",
+                 "task " + std::string(CapabilityName(task.capability)) + ": want audio, inputs or a prompt, got none");
+  }
+  if (makes && !task.model.empty() && !task.request.model.empty() && task.model != task.request.model) {
+    return Error(absl::StatusCode::kInvalidArgument, "model_conflict",
+                 "task: want one model, got \"" + Printable(task.model, 64) + "\" and \"" + Printable(task.request.model, 64) + "\" in its request");
+  }
+  ModelChain chain;
+  chain.task = task;
+  const auto add = [&](Capability capability, const std::string& named) -> absl::Status {
+    absl::StatusOr<Choice> choice = named.empty() ? ChooseAny(task, capability, registry, costs, budget_bytes, chain.rejected)
+                                                  : ChooseNamed(named, task, capability, registry, costs, budget_bytes);
+    GRYM_RETURN_IF_ERROR(choice.status());
+    chain.reason += (chain.reason.empty() ? "" : "; then ") + choice->reason;
+    chain.links.push_back(std::move(choice->link));
+    return absl::OkStatus();
+  };
+  if (generates_first) GRYM_RETURN_IF_ERROR(add(Capability::kGenerate, task.request.model));
+  GRYM_RETURN_IF_ERROR(add(task.capability, !task.model.empty() ? task.model : makes ? task.request.model : ""));
+  return chain;
+}
+
+}  // namespace grym

@@ -1,0 +1,145 @@
+#include "steps/step_runner.h"
+
+#include <gtest/gtest.h>
+
+#include "base/status.h"
+#include "generation/composer.h"
+#include "grymsynth/audio_file.h"
+#include "steps/rules_model.h"
+#include "steps/step_values.h"
+#include "support/scratch.h"
+#include "support/test_music.h"
+
+namespace grym {
+namespace {
+
+class StepRunnerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    processor_ = AudioProcessor::Create();
+    memory_ = PatternMemory::Open(scratch_ / "patterns.db").value();
+    recognizer_ = PatternRecognizer::Create(memory_.get()).value();
+    orchestrator_ = ModelOrchestrator::Create();
+    ASSERT_TRUE(orchestrator_->Register(MakeComposer()).ok());
+    ASSERT_TRUE(orchestrator_->Register(MakeRulesModel()).ok());
+    files_ = std::make_unique<ContentStore>(scratch_ / "files");
+    testing::TestMusicOptions music;
+    music.noise_db = -45;
+    music.seconds = 10;
+    recording_ = (scratch_ / "worn.wav").string();
+    ASSERT_TRUE(SaveAudio(recording_, testing::MakeTestMusic(music)).ok());
+  }
+  absl::StatusOr<Json> Run(const std::string& operation, std::vector<CallInput> inputs, Json parameters = Json::Object(), Json previous = Json(), int visit = 1) {
+    StepServices services{processor_.get(), memory_.get(), recognizer_.get(), orchestrator_.get(), scratch_ / "out", ""};
+    StepRunner runner(services);
+    OperationCall call;
+    call.step = operation;
+    call.operation = operation;
+    call.visit = visit;
+    call.visit_key = "run/" + operation + "/" + std::to_string(visit);
+    call.inputs = std::move(inputs);
+    call.parameters = std::move(parameters);
+    call.previous_result = std::move(previous);
+    call.seed = 11;
+    call.files = files_.get();
+    return runner.Run(call, {});
+  }
+  absl::StatusOr<Json> Take() {
+    GRYM_ASSIGN_OR_RETURN(const Json patterns, Run("patterns", {{"audio", "audioFile", recording_}}));
+    GRYM_ASSIGN_OR_RETURN(const Json features, Run("features", {{"audio", "audioFile", recording_}}));
+    Json parameters = Json::Object();
+    parameters["enhancementLevel"] = 0.5;
+    return Run("generate", {{"patterns", "", patterns}, {"features", "", features}}, parameters);
+  }
+
+  testing::Scratch scratch_;
+  std::unique_ptr<AudioProcessor> processor_;
+  std::unique_ptr<PatternMemory> memory_;
+  std::unique_ptr<PatternRecognizer> recognizer_;
+  std::unique_ptr<ModelOrchestrator> orchestrator_;
+  std::unique_ptr<ContentStore> files_;
+  std::string recording_;
+};
+
+TEST_F(StepRunnerTest, PatternsAreLearnedOnceHoweverOftenTheFileIsHeard) {
+  const auto first = Run("patterns", {{"audio", "audioFile", recording_}});
+  ASSERT_TRUE(first.ok()) << first.status();
+  const int64_t known = memory_->Stats()->patterns;
+  EXPECT_GT(known, 0);
+  const auto second = Run("patterns", {{"audio", "audioFile", recording_}});
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(memory_->Stats()->patterns, known);
+  EXPECT_EQ(first->Dump(), second->Dump());  // a second attempt answers the same bytes
+}
+
+TEST_F(StepRunnerTest, ATakeIsJudgedAndTheBestIsKept) {
+  const auto take = Take();
+  ASSERT_TRUE(take.ok()) << take.status();
+  const auto judged = Run("compare", {{"original", "", recording_}, {"candidate", "", *take}});
+  ASSERT_TRUE(judged.ok()) << judged.status();
+  const double score = judged->at("qualityScore").number(-1);
+  EXPECT_GT(score, 0.3);
+  EXPECT_EQ(judged->at("bestScore").number(), score);
+  EXPECT_EQ(judged->at("best").at("audio"), take->at("audio"));
+  // A worse take (silence) leaves the best where it was.
+  Json silent = *take;
+  silent["audio"] = PutAudio(*files_, AudioBuffer::Create(2, 441000, 44100).value()).value();
+  const auto again = Run("compare", {{"original", "", recording_}, {"candidate", "", silent}}, Json::Object(), *judged, 2);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_LT(again->at("qualityScore").number(), 0.3);
+  EXPECT_EQ(again->at("bestVisit"), Json(1));
+  EXPECT_EQ(again->at("best").at("audio"), take->at("audio"));
+  EXPECT_GT(memory_->Stats()->outcomes, 0);
+}
+
+TEST_F(StepRunnerTest, ExportWritesTakeStemsMidiAndASidecarThatRendersItAgain) {
+  const auto take = Take();
+  ASSERT_TRUE(take.ok()) << take.status();
+  Json parameters = Json::Object();
+  parameters["format"] = "wav";
+  parameters["sampleRate"] = 44100;
+  parameters["bitDepth"] = 16;
+  const auto exported = Run("export", {{"take", "", *take}}, parameters);
+  ASSERT_TRUE(exported.ok()) << exported.status();
+  EXPECT_TRUE(std::filesystem::exists(scratch_ / "out/worn-enhanced.wav"));
+  for (const Json& file : exported->at("files").items()) EXPECT_TRUE(std::filesystem::exists(file.text())) << file.text();
+  const auto info = ProbeAudioFile(scratch_ / "out/worn-enhanced.wav");
+  ASSERT_TRUE(info.ok());
+  EXPECT_EQ(info->rate_hz, 44100);
+  EXPECT_EQ(info->encoding, "pcm_16");
+  EXPECT_EQ(info->metadata.model, "composer");
+
+  const Json sidecar = Json::Parse(ReadFile(scratch_ / "out/worn-enhanced.json", 1 << 24).value(), ResultLimits()).value();
+  auto request = RequestFromJson(sidecar.at("request").Dump());
+  ASSERT_TRUE(request.ok()) << request.status();
+  const auto generator = orchestrator_->Find("composer").value()->NewGenerator().value();
+  const auto rendered = generator->Generate(*request, {});
+  ASSERT_TRUE(rendered.ok()) << rendered.status();
+  EXPECT_EQ(PutAudio(*files_, rendered->audio)->at("$file"), take->at("audio").at("$file"));
+}
+
+TEST_F(StepRunnerTest, BadInputsNameTheStep) {
+  for (const char* operation : {"patterns", "features", "classify", "enhance", "compare", "export"}) {
+    const auto answer = Run(operation, {{"audio", "", Json(5)}, {"original", "", Json(5)}, {"take", "", Json(5)}});
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.status().code(), absl::StatusCode::kInvalidArgument) << operation;
+    EXPECT_EQ(std::string(answer.status().message()).rfind(operation, 0), 0u) << answer.status();
+  }
+  EXPECT_EQ(Run("features", {{"audio", "", (scratch_ / "none.wav").string()}}).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Run("dance", {}).status().code(), absl::StatusCode::kUnimplemented);
+  Json parameters = Json::Object();
+  parameters["name"] = "../escape";
+  const auto take = Take();
+  ASSERT_TRUE(take.ok()) << take.status();
+  EXPECT_EQ(ErrorCode(Run("export", {{"take", "", *take}}, parameters).status()), "bad_parameter");
+}
+
+TEST_F(StepRunnerTest, EnhanceAnswersAudioAndStages) {
+  const auto enhanced = Run("enhance", {{"audio", "", recording_}});
+  ASSERT_TRUE(enhanced.ok()) << enhanced.status();
+  EXPECT_EQ(GetAudio(*files_, enhanced->at("audio"))->frames(), 441000);
+  EXPECT_GT(enhanced->at("stages").size(), 0u);
+}
+
+}  // namespace
+}  // namespace grym
