@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+#include <vector>
 
 #include "absl/strings/str_format.h"
+#include "analysis/enhance/limiter.h"
 #include "analysis/enhance/loudness_gain.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -18,7 +21,7 @@ namespace {
 using synth::Block;
 using synth::kBlockFrames;
 
-constexpr double kWorkingLufs = -20;  // what the compressor and the saturation are set for
+constexpr double kWorkingDb = -20;  // what the compressor and the saturation are set for
 constexpr double kMostGainDb = 40;    // a whisper is not turned into noise
 constexpr double kFadeS = 0.025;
 
@@ -149,6 +152,46 @@ void FadeEnd(AudioBuffer& audio) {
   }
 }
 
+// Power of what is above 100 Hz, over the tenths of a second that are within 15 dB of the loudest; -infinity for silence.
+// Good to 2 dB as a loudness, which is enough to choose a working level, at a tenth of a meter's cost.
+double WorkingLevelDb(const AudioBuffer& audio) {
+  const auto block = static_cast<size_t>(audio.rate_hz() / 10);
+  const float pole = 1 - std::exp(-6.2831853f * 100 / static_cast<float>(audio.rate_hz()));
+  std::vector<double> powers(static_cast<size_t>(audio.frames()) / block + 1);
+  for (int c = 0; c < audio.channels(); ++c) {
+    float low = 0;
+    const std::span<const float> samples = audio.channel(c);
+    for (size_t start = 0, k = 0; start < samples.size(); start += block, ++k) {
+      float sum = 0;
+      for (const float x : samples.subspan(start, std::min(block, samples.size() - start))) {
+        low += pole * (x - low);
+        sum += (x - low) * (x - low);
+      }
+      powers[k] += sum / static_cast<float>(block);
+    }
+  }
+  const double loudest = *std::max_element(powers.begin(), powers.end());
+  double sum = 0;
+  int count = 0;
+  for (const double power : powers) {
+    if (power * 31.6 < loudest || power == 0) continue;
+    sum += power;
+    ++count;
+  }
+  return count == 0 ? -std::numeric_limits<double>::infinity() : 10 * std::log10(sum / count);
+}
+
+// Mostly one gain and a limiter that has little to do; only where it had more is the loudness measured again.
+absl::Status BringToTarget(AudioBuffer& audio, const Mastering& m, const RunOptions& run) {
+  GRYM_ASSIGN_OR_RETURN(const double lufs, IntegratedLufs(audio, run));
+  if (!std::isfinite(lufs)) return GainToLoudness(audio, m.target_lufs, m.true_peak_dbtp, run).status();
+  const auto gain = static_cast<float>(std::pow(10.0, std::min(m.target_lufs - lufs, 2 * kMostGainDb) / 20));
+  for (float& x : audio.mutable_planar()) x *= gain;
+  GRYM_ASSIGN_OR_RETURN(const LimiterReport limited, LimitTruePeak(audio, m.true_peak_dbtp, run));
+  if (limited.limited_share * limited.max_reduction_db < 0.25) return absl::OkStatus();
+  return GainToLoudness(audio, m.target_lufs, m.true_peak_dbtp, run).status();
+}
+
 absl::Status RunChain(MasterChain& chain, AudioBuffer& audio, const ProgressReporter& progress) {
   const synth::FlushDenormals flush;
   const std::span<float> left = audio.mutable_channel(0), right = audio.mutable_channel(audio.channels() - 1);
@@ -172,16 +215,16 @@ absl::StatusOr<AudioBuffer> MasterMix(const AudioBuffer& mix, const Mastering& m
   GRYM_RETURN_IF_ERROR(CheckMastering(mix, mastering));
   ProgressReporter progress(run);
   progress.Report(0, "master");
-  GRYM_ASSIGN_OR_RETURN(const double lufs, IntegratedLufs(mix, run));
+  const double level_db = WorkingLevelDb(mix);
   AudioBuffer audio = mix;
-  const double gain_db = std::isfinite(lufs) ? std::min(kWorkingLufs - lufs, kMostGainDb) : 0;
-  if (std::isfinite(lufs)) {  // the saturation's offset must not be put on silence
+  const double gain_db = std::min(kWorkingDb - level_db, kMostGainDb);
+  if (std::isfinite(level_db)) {  // the saturation's offset must not be put on silence
     MasterChain chain(mastering, mix.channels(), mix.rate_hz(), gain_db);
     GRYM_RETURN_IF_ERROR(RunChain(chain, audio, progress));
   }
   FadeEnd(audio);
   progress.Report(0.4, "master");
-  GRYM_RETURN_IF_ERROR(GainToLoudness(audio, mastering.target_lufs, mastering.true_peak_dbtp, run).status());
+  GRYM_RETURN_IF_ERROR(BringToTarget(audio, mastering, run));
   progress.Report(1, "master");
   return audio;
 }

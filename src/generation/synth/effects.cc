@@ -82,7 +82,7 @@ EffectChain::EffectChain(const ChainSpec& spec, float rate_hz)
       high_cut_at_(SvfCoefficients::Of(spec.high_cut_hz, 0.7071f, rate_hz)),
       mono_at_(SvfCoefficients::Of(spec.mono_below_hz, 0.7071f, rate_hz)), formant_dry_(DryOf(spec.formant)) {
   for (const FormantPeak& peak : PeaksOf(spec.formant)) {
-    formants_.push_back({SvfCoefficients::Of(peak.hz, peak.q, rate_hz), peak.gain, {}});
+    formants_.push_back({SvfCoefficients::Of(peak.hz, peak.q, rate_hz), peak.gain, StereoSvf()});
   }
   if (spec.chorus > 0) chorus_.Prepare(rate_hz, 0.011f, 0.0035f * std::sqrt(spec.chorus), 0.55f, 0.37f);
   if (spec.rotor > 0) rotor_.Prepare(rate_hz, 0.004f, 0.00035f * spec.rotor, 6.1f, 0.5f);
@@ -103,44 +103,40 @@ void EffectChain::Run(float cutoff, Block& io) {
 }
 
 void EffectChain::RunFormants(Block& io) {
-  float* const channels[2] = {io.left, io.right};
-  for (int c = 0; c < 2; ++c) {
-    alignas(32) float sum[kBlockFrames];
-    for (int i = 0; i < kBlockFrames; ++i) sum[i] = formant_dry_ * channels[c][i];
-    for (Peak& peak : formants_) {
-      for (int i = 0; i < kBlockFrames; ++i) sum[i] += peak.gain * peak.filter[c].Step(channels[c][i], peak.coefficients).band;
-    }
-    std::copy_n(sum, kBlockFrames, channels[c]);
+  Block sum;
+  for (int i = 0; i < kBlockFrames; ++i) {
+    sum.left[i] = formant_dry_ * io.left[i];
+    sum.right[i] = formant_dry_ * io.right[i];
   }
+  for (Peak& peak : formants_) peak.filter.AddBand(peak.coefficients, peak.gain, io, sum);
+  io = sum;
 }
 
 void EffectChain::RunDrive(Block& io) {
-  float* const channels[2] = {io.left, io.right};
   const float gain = DbToGain(6 + 30 * spec_.drive), back = 1 / std::pow(gain, 0.8f);
-  for (int c = 0; c < 2; ++c) {
-    if (spec_.cabinet) before_drive_[c].High(tight_, channels[c]);
-    if (spec_.drive > 0) clip_[c].Run(gain, back, channels[c]);
-    if (!spec_.cabinet) continue;
-    for (int i = 0; i < kBlockFrames; ++i) {
-      float x = channels[c][i];
-      x += 0.6f * cabinet_peak_[c].Step(x, speaker_peak_).band;
-      channels[c][i] = cabinet_low2_[c].Step(cabinet_low_[c].Step(x, speaker_low_).low, speaker_low2_).low;
-    }
+  if (spec_.cabinet) before_drive_.High(tight_, io.left, io.right);
+  if (spec_.drive > 0) {
+    clip_[0].Run(gain, back, io.left);
+    clip_[1].Run(gain, back, io.right);
   }
+  if (!spec_.cabinet) return;
+  Block sum = io;
+  cabinet_peak_.AddBand(speaker_peak_, 0.6f, io, sum);
+  io = sum;
+  cabinet_low_.Low(speaker_low_, io.left, io.right);
+  cabinet_low2_.Low(speaker_low2_, io.left, io.right);
 }
 
 void EffectChain::RunCuts(float cutoff, Block& io) {
-  float* const channels[2] = {io.left, io.right};
+  if (spec_.low_cut_hz > 0) low_cut_.High(low_cut_at_, io.left, io.right);
+  if (spec_.high_cut_hz > 0) high_cut_.Low(high_cut_at_, io.left, io.right);
   automated_ = automated_ || cutoff < 0.999f;
-  if (automated_ && cutoff != sweep_) {
+  if (!automated_) return;
+  if (cutoff != sweep_) {
     sweep_at_ = SvfCoefficients::Of(18000 * cutoff, 0.8f, rate_);
     sweep_ = cutoff;
   }
-  for (int c = 0; c < 2; ++c) {
-    if (spec_.low_cut_hz > 0) low_cut_[c].High(low_cut_at_, channels[c]);
-    if (spec_.high_cut_hz > 0) high_cut_[c].Low(high_cut_at_, channels[c]);
-    if (automated_) automation_[c].Low(sweep_at_, channels[c]);
-  }
+  automation_.Low(sweep_at_, io.left, io.right);
 }
 
 void EffectChain::RunTremolo(Block& io) {

@@ -33,7 +33,7 @@ class EffectChain {
   struct Peak {
     SvfCoefficients coefficients;
     float gain;
-    Svf filter[2];
+    StereoSvf filter;
   };
   void RunFormants(Block& io);
   void RunDrive(Block& io);
@@ -48,7 +48,8 @@ class EffectChain {
   std::vector<Peak> formants_;
   float formant_dry_ = 0;
   SoftClip clip_[2];
-  Svf before_drive_[2], cabinet_low_[2], cabinet_low2_[2], cabinet_peak_[2], low_cut_[2], high_cut_[2], automation_[2], side_;
+  StereoSvf before_drive_, cabinet_low_, cabinet_low2_, cabinet_peak_, low_cut_, high_cut_, automation_;
+  Svf side_;
   ModulatedDelay chorus_, rotor_;
   double tremolo_phase_ = 0;
   float tremolo_from_[2] = {1, 1};

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "generation/synth/block.h"
+#include "generation/synth/lanes.h"
 
 namespace grym::synth {
 
@@ -22,6 +23,7 @@ struct SvfCoefficients {
   }
 };
 
+// One channel, a sample at a time.
 class Svf {
  public:
   struct Out { float low, band, high; };  // band is scaled to unity gain at the centre
@@ -33,12 +35,51 @@ class Svf {
     s2_ = 2 * v2 - s2_;
     return {v2, v1 * c.k, x - c.k * v1 - v2};
   }
-  void Low(const SvfCoefficients& c, float* x) { for (int i = 0; i < kBlockFrames; ++i) x[i] = Step(x[i], c).low; }
-  void High(const SvfCoefficients& c, float* x) { for (int i = 0; i < kBlockFrames; ++i) x[i] = Step(x[i], c).high; }
-  void Band(const SvfCoefficients& c, float* x) { for (int i = 0; i < kBlockFrames; ++i) x[i] = Step(x[i], c).band; }
 
  private:
   float s1_ = 0, s2_ = 0;
+};
+
+// The same filter over a block of two channels side by side, written as a matrix on its two states: half the latency.
+class StereoSvf {
+ public:
+  // In place; `right` may be null.
+  void Low(const SvfCoefficients& c, float* left, float* right) { Run(c, c.a2, 1 - c.a3, c.a3, left, right, nullptr); }
+  void High(const SvfCoefficients& c, float* left, float* right) {
+    Run(c, -c.k * c.a1 - c.a2, c.k * c.a2 - 1 + c.a3, 1 - c.k * c.a2 - c.a3, left, right, nullptr);
+  }
+  // Adds `gain` times the band to `sum`.
+  void AddBand(const SvfCoefficients& c, float gain, Block& in, Block& sum) {
+    const float k = gain * c.k;
+    Run(c, k * c.a1, -k * c.a2, k * c.a2, in.left, in.right, &sum);
+  }
+
+ private:
+  void Run(const SvfCoefficients& c, float out1, float out2, float direct, float* left, float* right, Block* sum) {
+    const Lanes m11 = Fill(2 * c.a1 - 1), m12 = Fill(2 * c.a2), m22 = Fill(1 - 2 * c.a3), b2 = Fill(2 * c.a3);
+    const Lanes o1 = Fill(out1), o2 = Fill(out2), d = Fill(direct);
+    Lanes s1 = s1_, s2 = s2_;
+    for (int i = 0; i < kBlockFrames; ++i) {
+      Lanes x = Fill(0);
+      x[0] = left[i];
+      if (right) x[1] = right[i];
+      const Lanes y = d * x + (o1 * s1 + o2 * s2);
+      const Lanes next = m11 * s1 + m12 * (x - s2);
+      s2 = m22 * s2 + (m12 * s1 + b2 * x);
+      s1 = next;
+      if (sum) {
+        sum->left[i] += y[0];
+        sum->right[i] += y[1];
+      } else {
+        left[i] = y[0];
+        if (right) right[i] = y[1];
+      }
+    }
+    s1_ = s1;
+    s2_ = s2;
+  }
+
+  Lanes s1_ = Fill(0), s2_ = Fill(0);
 };
 
 // x / sqrt(1 + x^2) with first-order antiderivative anti-aliasing. Source: Parker, Zavalishin, Le Bivic, DAFx 2016.

@@ -96,12 +96,14 @@ class SubtractiveVoice : public Voice {
       for (int c = 0; c < channels; ++c) ladder_[c].Run(cutoff, spec_.resonance, rate_, lanes[c]);
       return;
     }
-    const SvfCoefficients main = SvfCoefficients::Of(cutoff, q_, rate_);
-    for (int c = 0; c < channels; ++c) first_[c].Low(main, lanes[c]);
-    if (spec_.filter == FilterKind::kLow24) {
-      const SvfCoefficients flat = SvfCoefficients::Of(cutoff * 1.1f, 0.6f, rate_);
-      for (int c = 0; c < channels; ++c) second_[c].Low(flat, lanes[c]);
+    float* const right = stereo_ ? mine.right : nullptr;
+    if (cutoff != cutoff_) {
+      cutoff_ = cutoff;
+      main_ = SvfCoefficients::Of(cutoff, q_, rate_);
+      if (spec_.filter == FilterKind::kLow24) flat_ = SvfCoefficients::Of(cutoff * 1.1f, 0.6f, rate_);
     }
+    first_.Low(main_, mine.left, right);
+    if (spec_.filter == FilterKind::kLow24) second_.Low(flat_, mine.left, right);
   }
 
   const SubtractiveSpec& spec_;
@@ -113,7 +115,10 @@ class SubtractiveVoice : public Voice {
   std::vector<Oscillator> oscillators_;
   bool stereo_ = false;
   float level_ = 1, cutoff_octaves_ = 0, q_ = 0.7f, noise_level_ = 0, noise_decay_ = 0;
-  Svf first_[2], second_[2], breath_;
+  float cutoff_ = -1;  // what the two filters are set to
+  SvfCoefficients main_, flat_;
+  StereoSvf first_, second_;
+  Svf breath_;
   Ladder ladder_[2];
   SoftClip clip_[2];
 };
