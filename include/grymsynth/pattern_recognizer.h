@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,9 +31,14 @@ struct PatternClassification {
 };
 
 struct PatternRecognizerOptions {
-  // A taxonomy file (JSON, see the README of the folder data); empty: the built-in one.
+  // A taxonomy file; empty: the built-in one, DefaultTaxonomyJson(), which is also what to start an edit from.
   std::filesystem::path taxonomy;
 };
+
+// The built-in taxonomy: JSON text of schema "grymsynth.taxonomy/1". A class has a path ("kind/..."), a score in [0, 1]
+// and conditions {"field", "op", "value"} that must all hold; op is one of equals, at_least, at_most, between, one_of,
+// contains. A taxonomy with an unknown field, operator or type is InvalidArgument with every problem (ErrorProblems).
+GRYM_EXPORT std::string_view DefaultTaxonomyJson();
 
 // Threads: any; calls that touch the memory take turns.
 class GRYM_EXPORT PatternRecognizer {
