@@ -1,0 +1,180 @@
+#include "grymsynth/engine.h"
+
+#include <gtest/gtest.h>
+
+#ifndef _WIN32
+#include <csignal>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "support/scratch.h"
+#include "support/test_music.h"
+
+namespace grym {
+namespace {
+
+std::filesystem::path WornRecording(const testing::Scratch& scratch) {
+  testing::TestMusicOptions music;
+  music.seconds = 8;
+  music.noise_db = -40;
+  music.hum_db = -40;
+  const std::filesystem::path path = scratch / "worn.wav";
+  EXPECT_TRUE(SaveAudio(path, testing::MakeTestMusic(music)).ok());
+  return path;
+}
+
+WorkflowRunOptions OptionsFor(const std::filesystem::path& input, const std::filesystem::path& output) {
+  WorkflowRunOptions options;
+  options.parameters["audioFile"] = JsonText(input.string());
+  options.output_dir = output;
+  return options;
+}
+
+TEST(EngineTest, MainJobEndsWithTheBestTakeAndAReport) {
+  testing::Scratch scratch;
+  const auto input = WornRecording(scratch);
+  auto engine = Engine::Create();
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  WorkflowRunOptions options = OptionsFor(input, scratch / "out");
+  double last = 0;
+  options.run.progress = [&](const Progress& progress) {
+    EXPECT_GE(progress.fraction, last);
+    EXPECT_LE(progress.fraction, 1);
+    last = progress.fraction;
+  };
+  const auto run = (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(), options);
+  ASSERT_TRUE(run.ok()) << run.status();
+  ASSERT_EQ(run->state, "completed") << run->error;
+  const auto summary = (*engine)->Summarize(*run);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  ASSERT_FALSE(summary->takes.empty());
+  EXPECT_LE(summary->takes.size(), 4u);
+  double best = 0;
+  for (const TakeSummary& take : summary->takes) best = std::max(best, take.quality_score);
+  for (const TakeSummary& take : summary->takes) {
+    if (take.exported) {
+      EXPECT_EQ(take.quality_score, best);
+    }
+  }
+  for (const auto& file : summary->files) EXPECT_TRUE(std::filesystem::exists(file)) << file;
+  EXPECT_LT(summary->after.condition.noise_floor_dbfs, summary->before.condition.noise_floor_dbfs);
+  ASSERT_TRUE((*engine)->WriteReport(*run, scratch / "out/report.html").ok());
+  EXPECT_GT(std::filesystem::file_size(scratch / "out/report.html"), 50000u);
+  EXPECT_GT((*engine)->memory().Stats()->patterns, 0);
+}
+
+TEST(EngineTest, SameInputAndSeedGiveTheSameBytes) {
+  testing::Scratch scratch;
+  const auto input = WornRecording(scratch);
+  std::string digests[2];
+  for (int i = 0; i < 2; ++i) {
+    auto engine = Engine::Create();
+    ASSERT_TRUE(engine.ok());
+    const auto out = scratch / ("out" + std::to_string(i));
+    const auto run = (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(), OptionsFor(input, out));
+    ASSERT_TRUE(run.ok() && run->state == "completed");
+    digests[i] = Sha256OfFile(out / "worn-enhanced.wav").value();
+  }
+  EXPECT_EQ(digests[0], digests[1]);
+}
+
+TEST(EngineTest, GenerateIsGatedAndRepeatable) {
+  auto engine = Engine::Create();
+  ASSERT_TRUE(engine.ok());
+  GenerateAudioRequest request;
+  request.prompt = "funk, 110 bpm in E minor";
+  request.duration_s = 4;
+  request.seed = 3;
+  const auto first = (*engine)->Generate(request), second = (*engine)->Generate(request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(second.ok());
+  EXPECT_FALSE(first->attempts.empty());
+  EXPECT_TRUE(std::equal(first->audio.planar().begin(), first->audio.planar().end(), second->audio.planar().begin(), second->audio.planar().end()));
+}
+
+TEST(EngineTest, DestroyingItStopsItsJobs) {
+  auto engine = Engine::Create();
+  ASSERT_TRUE(engine.ok());
+  GenerateAudioRequest request;
+  request.prompt = "ambient";
+  request.duration_s = 600;
+  request.seed = 1;
+  auto job = (*engine)->StartGenerate(request);
+  engine->reset();
+  EXPECT_TRUE(job.done() || job.WaitFor(10));
+  EXPECT_EQ(job.Take().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(EngineTest, ParametersMustBeJsonAndComplete) {
+  auto engine = Engine::Create();
+  ASSERT_TRUE(engine.ok());
+  const Workflow workflow = Workflow::Template("audio-enhancement").value();
+  WorkflowRunOptions options;
+  EXPECT_FALSE((*engine)->RunWorkflow(workflow, options).ok());
+  options.parameters["audioFile"] = "{";
+  const absl::Status status = (*engine)->RunWorkflow(workflow, options).status();
+  EXPECT_EQ(ErrorCode(status), "bad_json");
+  EXPECT_NE(std::string(status.message()).find("audioFile"), std::string::npos);
+}
+
+TEST(EngineTest, AMissingFileFailsTheRunWithItsStepAndName) {
+  testing::Scratch scratch;
+  auto engine = Engine::Create();
+  ASSERT_TRUE(engine.ok());
+  const auto run = (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(), OptionsFor(scratch / "none.wav", scratch.path()));
+  const absl::Status error = run.ok() ? run->error : run.status();
+  EXPECT_FALSE(error.ok());
+  EXPECT_NE(std::string(error.message()).find("none.wav"), std::string::npos) << error;
+  EXPECT_FALSE((*engine)->Summarize(run.ok() ? *run : WorkflowRun()).ok());
+}
+
+TEST(EngineTest, JsonTextEscapes) { EXPECT_EQ(JsonText("a\"b\\\n"), "\"a\\\"b\\\\\\n\""); }
+
+#ifndef _WIN32
+// Runs the main job in a child that is killed when its n-th visit completes, then resumes it here.
+TEST(EngineTest, KilledBetweenStepsItResumesToTheSameBytes) {
+  testing::Scratch scratch;
+  const auto input = WornRecording(scratch);
+  const Workflow workflow = Workflow::Template("audio-enhancement").value();
+  std::string whole;
+  for (const int kill_at : {0, 1, 3, 4}) {
+    EngineOptions engine_options;
+    engine_options.data_dir = scratch / ("data" + std::to_string(kill_at));
+    WorkflowRunOptions options = OptionsFor(input, scratch / ("out" + std::to_string(kill_at)));
+    options.execution_id = "main-job";
+    const pid_t child = kill_at > 0 ? fork() : 0;
+    if (kill_at > 0 && child == 0) {
+      int completed = 0;
+      options.on_event = [&](const WorkflowEvent& event) {
+        if (event.kind == "visit_completed" && ++completed == kill_at) raise(SIGKILL);
+      };
+      auto engine = Engine::Create(engine_options);
+      if (engine.ok()) (void)(*engine)->RunWorkflow(workflow, options);
+      _exit(1);  // not reached when the kill came
+    }
+    if (kill_at > 0) {
+      int state = 0;
+      ASSERT_EQ(waitpid(child, &state, 0), child);
+      ASSERT_TRUE(WIFSIGNALED(state)) << kill_at;
+    }
+    auto engine = Engine::Create(engine_options);
+    ASSERT_TRUE(engine.ok()) << engine.status();
+    const auto run = (*engine)->RunWorkflow(workflow, options);
+    ASSERT_TRUE(run.ok()) << run.status();
+    ASSERT_EQ(run->state, "completed") << run->error;
+    int repeated = 0;
+    for (const WorkflowVisit& visit : run->visits) repeated += visit.attempts - 1;
+    EXPECT_LE(repeated, 1);
+    const std::string digest = Sha256OfFile(options.output_dir / "worn-enhanced.wav").value();
+    if (whole.empty()) whole = digest;
+    EXPECT_EQ(digest, whole) << "killed after visit " << kill_at;
+  }
+}
+#endif
+
+}  // namespace
+}  // namespace grym
