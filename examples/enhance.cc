@@ -78,7 +78,7 @@ int main(int count, char** values) {
   options.parameters["audioFile"] = grym::JsonText(std::filesystem::absolute(input).string());
   if (file.empty()) {
     options.parameters["enhancementLevel"] = std::to_string(level);
-    options.parameters["regenerateLevel"] = std::to_string(std::fmin(1.0, level + 0.2));
+    options.parameters["regenerationLevel"] = std::to_string(std::fmin(1.0, level + 0.2));
     options.parameters["targetLufs"] = std::to_string(target_lufs);
   }
   options.execution_id = arguments.Text("--resume");

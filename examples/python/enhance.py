@@ -12,7 +12,7 @@ def enhance(path, out, seed=0, level=0.5, target_lufs=-14.0, progress=None):
     engine = grymsynth.Engine()
     run = engine.run_workflow(
         grymsynth.Workflow.template("audio-enhancement"),
-        {"audioFile": str(Path(path).resolve()), "enhancementLevel": level, "regenerateLevel": min(1.0, level + 0.2),
+        {"audioFile": str(Path(path).resolve()), "enhancementLevel": level, "regenerationLevel": min(1.0, level + 0.2),
          "targetLufs": target_lufs},
         output_dir=out, output_name=Path(path).stem, seed=seed, progress=progress)
     engine.write_report(run, Path(out) / "report.html")
