@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/progress.h"
+#include "base/random.h"
 #include "base/status.h"
 #include "orchestrator/hand_over.h"
 #include "orchestrator/router.h"
@@ -22,15 +23,16 @@ struct Travelling {
   int64_t peak_bytes = 0;
 };
 
+// A caller that left the seed open gets the same one for the same request.
+int64_t SeedOf(const GenerateAudioRequest& request) { return static_cast<int64_t>(Random(HashName(RequestToJson(request))).Next() >> 1); }
+
 absl::Status RunGenerator(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run, Travelling& travelling) {
   GenerateAudioRequest request = chain.task.request;
   if (travelling.has_audio) request.reference_buffer = travelling.result.generated.audio;
   GRYM_RETURN_IF_ERROR(ValidateRequest(request));
   std::vector<std::string> warnings;
   GRYM_RETURN_IF_ERROR(CheckRequestForModel(model.info(), request, &warnings));
-  if (request.seed < 0) {
-    return Error(absl::StatusCode::kInvalidArgument, "seed_not_set", "request: want a seed of 0 or more by now, got " + std::to_string(request.seed));
-  }
+  if (request.seed < 0) request.seed = SeedOf(request);
   if (request.reference_buffer) GRYM_RETURN_IF_ERROR(CheckGivenAudio(link, *request.reference_buffer));
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Generator> session, model.NewGenerator());
   GRYM_ASSIGN_OR_RETURN(GenerateAudioResult made, session->Generate(request, run));
@@ -72,6 +74,7 @@ absl::Status RunAnalyzer(const Model& model, const ChainLink& link, const ModelC
     return Error(absl::StatusCode::kInvalidArgument, "bad_hand_over",
                  absl::StrFormat("input of model \"%s\": want %d recordings, got %d", link.model, wanted, inputs.size()));
   }
+  if (!travelling.has_audio) travelling.audio_seconds = HeardSeconds(chain.task);
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Analyzer> session, model.NewAnalyzer());
   GRYM_ASSIGN_OR_RETURN(travelling.result.json, session->Hear(link.capability, inputs, run));
   if (travelling.result.json.empty()) {

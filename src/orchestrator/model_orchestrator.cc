@@ -13,11 +13,7 @@ class Orchestrator final : public ModelOrchestrator {
  public:
   explicit Orchestrator(const ModelOrchestratorOptions& options) : budget_(options.budget_bytes, options.cores) {}
 
-  absl::Status Register(std::shared_ptr<const Model> model) override {
-    GRYM_RETURN_IF_ERROR(registry_.Add(model));
-    budget_.AddDevice(model->info().device);
-    return absl::OkStatus();
-  }
+  absl::Status Register(std::shared_ptr<const Model> model) override { return registry_.Add(std::move(model)); }
   std::vector<ModelInfo> Models() const override { return registry_.Infos(); }
   absl::StatusOr<std::shared_ptr<const Model>> Find(std::string_view id) const override { return registry_.Find(id); }
   absl::StatusOr<ModelChain> RouteTask(const AudioTask& task) const override {

@@ -33,7 +33,6 @@ std::vector<Problem> CheckInfo(const ModelInfo& info) {
     if (!good) problems.push_back({pointer, "out_of_range", message, ""});
   };
   want(IsModelId(info.id), "/id", "want [a-z0-9][a-z0-9._-]{0,63}, got \"" + Printable(info.id, 80) + "\"");
-  want(!info.version.empty(), "/version", "want a version, got none");
   want(!info.capabilities.empty(), "/capabilities", "want at least one capability, got none");
   want(!info.device.empty(), "/device", "want a device, got none");
   want(info.rate_hz >= AudioBuffer::kMinRateHz && info.rate_hz <= AudioBuffer::kMaxRateHz, "/rate_hz", "want [1000, 768000], got " + std::to_string(info.rate_hz));

@@ -27,7 +27,7 @@ RecoveryStrategy ChooseRecovery(const ProcessingError& error, const OtherModel& 
       return {RecoveryAction::kRetry, kFirstWaitSeconds * std::ldexp(1.0, error.attempt - 1), "", "transient error (" + code + ")"};
     }
     case absl::StatusCode::kResourceExhausted: {
-      if (error.attempt == 1) return {RecoveryAction::kEvictAndRetry, 0, "", "out of resources: once more after eviction"};
+      if (code != "resource_impossible" && error.attempt == 1) return {RecoveryAction::kEvictAndRetry, 0, "", "out of resources: once more after eviction"};
       const std::string smaller = other_model(error.model, true);
       return smaller.empty() ? Fail("out of resources, and no smaller model can do it") : UseOther(smaller, "out of resources: a smaller model can do it");
     }

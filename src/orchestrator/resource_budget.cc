@@ -11,12 +11,7 @@ namespace grym {
 ResourceBudget::ResourceBudget(int64_t budget_bytes, int cores)
     : budget_bytes_(std::max<int64_t>(0, budget_bytes)),
       cores_(cores > 0 ? cores : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {
-  AddDevice("cpu");
-}
-
-void ResourceBudget::AddDevice(const std::string& device) {
-  std::lock_guard<std::mutex> lock(counters_->mutex);
-  counters_->devices.try_emplace(device, DeviceUse{device, budget_bytes_, 0, cores_, 0});
+  counters_->devices["cpu"] = {"cpu", budget_bytes_, 0, cores_, 0};
 }
 
 absl::StatusOr<ResourceLease> ResourceBudget::Lease(const ResourceDemands& demands) { return Grant(demands, false); }
@@ -29,20 +24,15 @@ absl::StatusOr<ResourceLease> ResourceBudget::Grant(const ResourceDemands& deman
                  absl::StrFormat("%s: want bytes and cores of 0 or more, got %d and %d", who, demands.bytes, demands.cores));
   }
   std::lock_guard<std::mutex> lock(counters_->mutex);
-  const auto found = counters_->devices.find(demands.device);
-  if (found == counters_->devices.end()) {
-    std::vector<std::string> names;
-    for (const auto& [name, use] : counters_->devices) names.push_back(name);
-    return Error(absl::StatusCode::kNotFound, "unknown_device",
-                 who + ": want one of " + Join(names, ", ") + ", got \"" + Printable(demands.device, 64) + "\"");
-  }
-  DeviceUse& use = found->second;
+  const auto fresh = DeviceUse{demands.device, budget_bytes_, 0, cores_, 0};
+  DeviceUse& use = counters_->devices.try_emplace(demands.device, fresh).first->second;
   const int64_t free_bytes = use.budget_bytes - use.used_bytes;
   const int free_cores = std::max(0, use.cores - use.used_cores);
   const int cores = share_cores ? std::min(demands.cores, free_cores) : demands.cores;
   if (demands.bytes > free_bytes || cores > free_cores) {
-    return Error(absl::StatusCode::kResourceExhausted, "budget_exceeded",
-                 absl::StrFormat("%s on %s: want %d bytes and %d cores, free are %d of %d bytes and %d of %d cores", who, use.device,
+    const bool impossible = demands.bytes > use.budget_bytes || cores > use.cores;
+    return Error(absl::StatusCode::kResourceExhausted, impossible ? "resource_impossible" : "resource_busy",
+                 absl::StrFormat("%s on %s: want %d bytes and %d cores, free are %d of %d bytes and %d of %d cores", who, Printable(use.device, 64),
                                  demands.bytes, demands.cores, free_bytes, use.budget_bytes, free_cores, use.cores));
   }
   use.used_bytes += demands.bytes;

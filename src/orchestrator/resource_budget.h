@@ -17,13 +17,13 @@ class ResourceBudget {
  public:
   ResourceBudget(int64_t budget_bytes, int cores);
 
-  void AddDevice(const std::string& device);
-  // ResourceExhausted (code "budget_exceeded") with what was wanted, what is free and what there is; InvalidArgument
-  // for negative demands; NotFound for a device that nobody registered.
+  // ResourceExhausted with what was wanted, what is free and what there is: code "resource_impossible" for more than
+  // the device has, "resource_busy" for more than is free now. InvalidArgument for negative demands. A device that was
+  // not heard of before has the same budget as every other.
   absl::StatusOr<ResourceLease> Lease(const ResourceDemands& demands);
   // The bytes, and as many of the cores as are free: work that finds none shares, it does not wait.
   absl::StatusOr<ResourceLease> LeaseSharingCores(const ResourceDemands& demands);
-  std::vector<DeviceUse> Use() const;
+  std::vector<DeviceUse> Use() const;  // by name; "cpu" is always there
   int64_t budget_bytes() const { return budget_bytes_; }
 
  private:

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "grymsynth/audio_file.h"
 
 namespace grym {
 namespace {
@@ -21,7 +22,8 @@ double AudioSeconds(const AudioTask& task, Capability capability) {
   if (MakesAudio(capability)) {
     return task.request.reference_buffer ? task.request.reference_buffer->duration_s() : task.request.duration_s;
   }
-  return task.audio.empty() ? task.request.duration_s : task.audio.duration_s();
+  const double heard = HeardSeconds(task);
+  return heard > 0 ? heard : task.request.duration_s;
 }
 
 ChainLink MakeLink(const Model& model, const AudioTask& task, Capability capability, const CostTable& costs) {
@@ -67,7 +69,7 @@ absl::StatusOr<Choice> ChooseNamed(const std::string& id, const AudioTask& task,
   }
   if (MakesAudio(capability)) GRYM_RETURN_IF_ERROR(CheckRequestForModel(info, task.request, nullptr));
   const std::string reason = WhyNot(info, choice.link, task, capability, budget_bytes);
-  if (!reason.empty()) return Error(absl::StatusCode::kResourceExhausted, "budget_exceeded", "model \"" + id + "\": " + reason);
+  if (!reason.empty()) return Error(absl::StatusCode::kResourceExhausted, "resource_impossible", "model \"" + id + "\": " + reason);
   return choice;
 }
 
@@ -77,7 +79,7 @@ absl::Status NobodyCan(Capability capability, const std::vector<std::shared_ptr<
   if (!only_request_error.ok()) return only_request_error;
   const std::string what = "want a model that can " + std::string(CapabilityName(capability));
   if (models.empty()) return Error(absl::StatusCode::kNotFound, "no_model", what + ": none is registered");
-  if (only_budget) return Error(absl::StatusCode::kResourceExhausted, "budget_exceeded", what + "; registered: " + Join(rejected, "; "));
+  if (only_budget) return Error(absl::StatusCode::kResourceExhausted, "resource_impossible", what + "; registered: " + Join(rejected, "; "));
   return Error(absl::StatusCode::kNotFound, "no_model", what + "; registered: " + Join(rejected, "; "));
 }
 
@@ -120,6 +122,13 @@ absl::StatusOr<Choice> ChooseAny(const AudioTask& task, Capability capability, c
 }
 
 }  // namespace
+
+double HeardSeconds(const AudioTask& task) {
+  if (task.inputs.empty()) return task.audio.duration_s();
+  if (const AudioBuffer* audio = task.inputs[0].audio()) return audio->duration_s();
+  const auto info = ProbeAudioFile(*task.inputs[0].path());
+  return info.ok() && info->frames > 0 ? static_cast<double>(info->frames) / info->rate_hz : 0;
+}
 
 bool MakesAudio(Capability capability) { return capability == Capability::kGenerate || capability == Capability::kEnhance; }
 

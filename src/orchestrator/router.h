@@ -16,6 +16,9 @@ absl::StatusOr<ModelChain> Route(const AudioTask& task, const ModelRegistry& reg
 // InvalidArgument (code "bad_metrics").
 absl::Status CheckMetrics(const PerformanceMetrics& metrics);
 
+// Seconds of the recording that a task hears, 0 where only decoding the file could tell.
+double HeardSeconds(const AudioTask& task);
+
 bool MakesAudio(Capability capability);  // kGenerate, kEnhance
 
 }  // namespace grym

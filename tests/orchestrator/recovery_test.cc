@@ -7,34 +7,45 @@
 namespace grym {
 namespace {
 
-RecoveryAction ActionFor(absl::StatusCode code, int attempt, const std::string& other = "") {
-  return StrategyFor({absl::Status(code, "x"), "m", attempt}, other).action;
+RecoveryStrategy For(const absl::Status& status, int attempt, const std::string& other = "", const std::string& smaller = "") {
+  return ChooseRecovery({status, "m", attempt}, [&](const std::string&, bool small) { return small ? smaller : other; });
+}
+RecoveryAction ActionFor(absl::StatusCode code, int attempt, const std::string& other = "", const std::string& smaller = "") {
+  return For(absl::Status(code, "x"), attempt, other, smaller).action;
 }
 
 TEST(RecoveryTest, EveryErrorEndsAtTheThirdAttempt) {
   for (int code = 0; code <= 16; ++code) {
-    for (int attempt = kMostAttempts; attempt < kMostAttempts + 3; ++attempt) {
-      EXPECT_EQ(ActionFor(static_cast<absl::StatusCode>(code), attempt, "other"), RecoveryAction::kFail) << code;
+    for (int attempt = kMaxAttempts; attempt < kMaxAttempts + 3; ++attempt) {
+      EXPECT_EQ(ActionFor(static_cast<absl::StatusCode>(code), attempt, "other", "small"), RecoveryAction::kFail) << code;
     }
   }
 }
 
 TEST(RecoveryTest, FollowsTheTaxonomy) {
-  EXPECT_EQ(ActionFor(absl::StatusCode::kInvalidArgument, 1), RecoveryAction::kFail);
-  EXPECT_EQ(ActionFor(absl::StatusCode::kCancelled, 1), RecoveryAction::kFail);
-  EXPECT_EQ(ActionFor(absl::StatusCode::kUnavailable, 1), RecoveryAction::kRetry);
-  EXPECT_EQ(ActionFor(absl::StatusCode::kResourceExhausted, 1), RecoveryAction::kEvictAndRetry);
-  EXPECT_EQ(ActionFor(absl::StatusCode::kResourceExhausted, 2), RecoveryAction::kFail);
-  EXPECT_EQ(ActionFor(absl::StatusCode::kInternal, 1), RecoveryAction::kRetryOtherSeed);
-  EXPECT_EQ(ActionFor(absl::StatusCode::kInternal, 2, "other"), RecoveryAction::kUseModel);
-  EXPECT_EQ(ActionFor(absl::StatusCode::kInternal, 2), RecoveryAction::kFail);
-  const absl::Status impossible = Error(absl::StatusCode::kResourceExhausted, "resource_impossible", "x");
-  EXPECT_EQ(StrategyFor({impossible, "m", 1}, "").action, RecoveryAction::kFail);
+  using absl::StatusCode;
+  for (const StatusCode code : {StatusCode::kInvalidArgument, StatusCode::kCancelled, StatusCode::kInternal, StatusCode::kNotFound,
+                                StatusCode::kDataLoss, StatusCode::kFailedPrecondition}) {
+    EXPECT_EQ(ActionFor(code, 1, "other", "small"), RecoveryAction::kFail) << static_cast<int>(code);
+  }
+  EXPECT_EQ(ActionFor(StatusCode::kUnavailable, 1, "other"), RecoveryAction::kRetry);
+  EXPECT_EQ(ActionFor(StatusCode::kUnavailable, 2, "other"), RecoveryAction::kUseModel);
+  EXPECT_EQ(ActionFor(StatusCode::kUnavailable, 2), RecoveryAction::kRetry);
+  EXPECT_EQ(ActionFor(StatusCode::kResourceExhausted, 1), RecoveryAction::kEvictAndRetry);
+  EXPECT_EQ(ActionFor(StatusCode::kResourceExhausted, 2, "other"), RecoveryAction::kFail);
+  EXPECT_EQ(ActionFor(StatusCode::kResourceExhausted, 2, "other", "small"), RecoveryAction::kUseModel);
+  EXPECT_EQ(ActionFor(StatusCode::kAborted, 1), RecoveryAction::kRetryOtherSeed);
+  EXPECT_EQ(ActionFor(StatusCode::kUnimplemented, 1), RecoveryAction::kFail);
+  EXPECT_EQ(ActionFor(StatusCode::kUnimplemented, 1, "other"), RecoveryAction::kUseModel);
+  // What can never fit is not helped by eviction.
+  EXPECT_EQ(For(Error(StatusCode::kResourceExhausted, "resource_impossible", "x"), 1).action, RecoveryAction::kFail);
+  EXPECT_EQ(For(Error(StatusCode::kResourceExhausted, "resource_impossible", "x"), 1, "", "small").model, "small");
 }
 
-TEST(RecoveryTest, WaitsGrow) {
-  const ProcessingError first{absl::UnavailableError("x"), "m", 1}, second{absl::UnavailableError("x"), "m", 2};
-  EXPECT_LT(StrategyFor(first, "").wait_s, StrategyFor(second, "").wait_s);
+TEST(RecoveryTest, WaitsGrowAndReasonsAreGiven) {
+  EXPECT_LT(For(absl::UnavailableError("x"), 1).wait_s, For(absl::UnavailableError("x"), 2).wait_s);
+  EXPECT_GT(For(absl::UnavailableError("x"), 1).wait_s, 0);
+  for (int code = 0; code <= 16; ++code) EXPECT_FALSE(For(absl::Status(static_cast<absl::StatusCode>(code), "x"), 1).reason.empty());
 }
 
 }  // namespace
