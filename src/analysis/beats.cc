@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kTempoRange = 1.35;      // slowest and fastest beat around the estimate
 constexpr double kChangeSharpness = 100;  // lambda of Krebs, Böck and Widmer 2015
+constexpr double kWander = 0.2;             // octaves; every beat pays for its distance from the estimate, so that
+                                          // a pattern of three over four does not take the tempo along
 constexpr int kObservation = 16;          // the first sixteenth of a beat is "on the beat"
 
 // States are (interval, position) as in the bar pointer model of Krebs, Böck and Widmer 2015; intervals change at beats
@@ -20,7 +22,8 @@ class BeatPath {
       const double prior = std::log2((shortest + i) / likely);
       rings_.emplace_back(shortest + i, -0.5 * prior * prior / (0.1 * 0.1) - std::log(shortest + i));
       for (int j = 0; j < count_; ++j) {  // from j to i
-        change_.push_back(-kChangeSharpness * std::abs(static_cast<double>(shortest + i) / (shortest + j) - 1));
+        change_.push_back(-kChangeSharpness * std::abs(static_cast<double>(shortest + i) / (shortest + j) - 1) -
+                          0.5 * prior * prior / (kWander * kWander));
       }
     }
     heads_.assign(count_, 0);

@@ -19,8 +19,7 @@ struct Activation {
 Activation BeatActivation(const OnsetSeries& onsets);
 
 struct TempoEstimate {
-  double bpm = 0;      // most likely beat; 0 when there is nothing to hear
-  double clarity = 0;  // [0, 1]: share of the onset energy that returns after one beat
+  double bpm = 0;  // most likely beat; 0 when there is nothing to hear
 };
 TempoEstimate EstimateTempo(const Activation& activation);
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <complex>
 #include <numbers>
+#include <utility>
 
 #include "analysis/rhythm.h"
 #include "dsp/fft.h"
@@ -11,7 +12,9 @@ namespace grym {
 namespace {
 
 constexpr double kSlowest_bpm = 40, kFastest_bpm = 240;
-constexpr double kPreferred_bpm = 115, kPreferredSpread = 0.5;  // octaves
+constexpr double kPreferred_bpm = 115, kPreferredSpread = 0.4;  // octaves
+// The beat, its halves and its quarters all speak for it in the spectrum of onsets.
+constexpr std::pair<int, double> kLevels[] = {{1, 1.0}, {2, 1.0}, {4, 0.5}};
 constexpr int kTempoWindow = 1024;  // frames, 12 s: a few bars of anything
 constexpr double kGrid = 1.005;     // half a per cent
 
@@ -30,15 +33,18 @@ Periodicity MeasurePeriodicity(const Activation& activation) {
   result.power.assign(fft.bins(), 0);
   std::vector<float> frame(result.size), back(result.size);
   std::vector<std::complex<float>> bins(fft.bins());
-  const int64_t count = static_cast<int64_t>(activation.values.size());
+  // Squared: the activation is a root, and the beat is told by its strong strokes.
+  std::vector<float> strength = activation.values;
+  for (float& value : strength) value *= value;
+  const int64_t count = static_cast<int64_t>(strength.size());
   double weight = 0;
   for (int64_t start = 0; start == 0 || start + kTempoWindow / 2 < count; start += kTempoWindow / 2) {
     const int64_t length = std::min<int64_t>(kTempoWindow, count - start);
     std::fill(frame.begin(), frame.end(), 0.0f);
-    const double mean = Mean(std::span<const float>(activation.values).subspan(start, length));
+    const double mean = Mean(std::span<const float>(strength).subspan(start, length));
     double energy = 0;
     for (int64_t n = 0; n < length; ++n) {
-      frame[n] = activation.values[start + n] - static_cast<float>(mean);
+      frame[n] = strength[start + n] - static_cast<float>(mean);
       energy += static_cast<double>(frame[n]) * frame[n];
     }
     if (energy <= 0) continue;
@@ -108,14 +114,19 @@ TempoEstimate EstimateTempo(const Activation& activation) {
       weight += 1;
     }
     comb = std::max(0.0, comb / weight);
+    // A level that only every other stroke confirms is half a beat.
+    const double once = At(periodicity.correlation, lag), twice = At(periodicity.correlation, 2 * lag);
+    const double confirmed = twice > 0 ? std::clamp(once / twice, 0.0, 1.0) : once > 0 ? 1.0 : 0.0;
     double spectrum = 0;
-    for (int h = 1; h <= 2; ++h) spectrum += std::sqrt(At(periodicity.power, h * bpm / 60 / activation.rate_hz * periodicity.size)) / h;
+    // A level without a line of its own has strong strokes on every half of it alike: nothing marks the beat.
+    const auto line = [&](double factor) { return std::sqrt(At(periodicity.power, factor * bpm / 60 / activation.rate_hz * periodicity.size)); };
+    const double marked = std::min(1.0, 0.6 + 2 * line(1) / (line(2) + 1e-9));
+    for (const auto& [level, share] : kLevels) spectrum += share * line(level);
     const double octaves = std::log2(bpm / kPreferred_bpm) / kPreferredSpread;
-    const double score = comb * spectrum * std::exp(-0.5 * octaves * octaves);
+    const double score = comb * (0.35 + 0.65 * confirmed) * marked * spectrum * std::exp(-0.5 * octaves * octaves);
     if (score > best) {
       best = score;
       estimate.bpm = bpm;
-      estimate.clarity = std::clamp(comb, 0.0, 1.0);
     }
   }
   return estimate;
