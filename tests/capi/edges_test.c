@@ -1,0 +1,254 @@
+/* Errors, handles, option structs, callbacks: what a program can get wrong. */
+#include <math.h>
+
+#include "check.h"
+#include "grymsynth.h"
+
+static void errors(void) {
+  grym_audio* audio = (grym_audio*)&audio;
+  CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_audio_load("/no/such/file.wav", &audio));
+  CHECK(audio == NULL);
+  CHECK(strstr(grym_last_error(), "/no/such/file.wav") != NULL);
+  CHECK(strcmp(grym_last_error_code(), "ok") != 0);
+  CHECK(strcmp(grym_last_error_problems_json(), "[]") == 0);
+  CHECK_OK(grym_audio_create(NULL, 1, 10, 8000, &audio)); /* a good call clears it */
+  CHECK(strcmp(grym_last_error_code(), "ok") == 0 && grym_last_error()[0] == '\0');
+  CHECK_OK(grym_audio_destroy(audio));
+  CHECK(strcmp(grym_status_name(GRYM_STATUS_DATA_LOSS), "data_loss") == 0);
+  CHECK(strcmp(grym_status_name(99), "unknown") == 0 && strcmp(grym_status_name(-1), "unknown") == 0);
+  CHECK(strcmp(grym_version(), "0.1.0") == 0);
+}
+
+static void long_and_dirty_messages(void) {
+  char path[8000];
+  grym_audio* audio = NULL;
+  memset(path, 'a', sizeof path);
+  path[1] = '\n';
+  path[2] = '\x1b';
+  path[sizeof path - 1] = '\0';
+  CHECK(grym_audio_load(path, &audio) != GRYM_STATUS_OK);
+  CHECK(strlen(grym_last_error()) < 4000);
+  for (const char* c = grym_last_error(); *c; ++c) CHECK((unsigned char)*c >= 0x20 && *c != 0x7f);
+}
+
+static void handles(void) {
+  const float planar[6] = {0.0f, 0.5f, -0.5f, 1.0f, 0.25f, -1.0f};
+  grym_audio* audio = NULL;
+  CHECK_OK(grym_audio_create(planar, 2, 3, 44100, &audio));
+  CHECK(grym_audio_channels(audio) == 2 && grym_audio_frames(audio) == 3 && grym_audio_rate_hz(audio) == 44100);
+  CHECK(memcmp(grym_audio_planar(audio), planar, sizeof planar) == 0);
+
+  CHECK(grym_audio_channels(NULL) == 0 && strstr(grym_last_error(), "NULL") != NULL);
+  CHECK(grym_text_data((const grym_text*)(const void*)audio)[0] == '\0');
+  CHECK(strstr(grym_last_error(), "grym_audio") != NULL);
+  CHECK(grym_audio_channels((const grym_audio*)(const void*)planar) == 0);
+  CHECK(strstr(grym_last_error(), "no handle") != NULL);
+
+  CHECK_OK(grym_audio_destroy(audio));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_audio_destroy(audio));
+  CHECK(strstr(grym_last_error(), "destroyed") != NULL);
+  CHECK(grym_audio_planar(audio) == NULL);
+  CHECK_OK(grym_audio_destroy(NULL));
+
+  /* Slots are used again; a handle from before stays dead all the same. */
+  grym_audio* stale = audio;
+  for (int i = 0; i < 5000; ++i) {
+    CHECK_OK(grym_audio_create(NULL, 1, 1, 8000, &audio));
+    CHECK(audio != stale);
+    CHECK_OK(grym_audio_destroy(audio));
+    CHECK(grym_audio_channels(stale) == 0);
+  }
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_audio_create(NULL, 0, 1, 44100, &audio));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_audio_create(NULL, 33, 1, 44100, &audio));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_audio_create(NULL, 1, -1, 44100, &audio));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_audio_create(NULL, 1, 1, 10, &audio));
+  CHECK(grym_audio_create(NULL, 32, INT64_MAX / 8, 44100, &audio) != GRYM_STATUS_OK && audio == NULL);
+}
+
+/* A later version of a struct that today's library knows: longer at the end. */
+struct longer {
+  grym_enhance_options known;
+  double added;
+};
+
+static void option_structs(grym_engine* engine) {
+  grym_audio* audio = NULL;
+  grym_enhanced* out = NULL;
+  struct longer longer;
+  grym_enhance_options* options = &longer.known;
+  CHECK_OK(grym_audio_create(NULL, 1, 4410, 44100, &audio));
+
+  CHECK_OK(grym_enhance_options_init(options, sizeof *options));
+  CHECK(options->struct_size == sizeof *options && options->level == 0.5 && isnan(options->target_lufs));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_enhance_options_init(options, 0));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_enhance_options_init(options, 13));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_enhance_options_init(options, 1u << 20));
+
+  /* An older program: its struct ends before `level`. The rest keeps its defaults; nothing behind it is read. */
+  CHECK_OK(grym_enhance_options_init(options, sizeof *options));
+  options->struct_size = (uint32_t)offsetof(grym_enhance_options, level);
+  options->level = 1e9;
+  CHECK_OK(grym_engine_enhance(engine, audio, NULL, options, NULL, NULL, &out));
+  CHECK_OK(grym_enhanced_destroy(out));
+  options->struct_size = sizeof *options;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_enhance(engine, audio, NULL, options, NULL, NULL, &out));
+
+  /* A newer program: fine while what we do not know is zero. */
+  memset(&longer, 0, sizeof longer);
+  CHECK_OK(grym_enhance_options_init(options, sizeof longer));
+  CHECK(options->struct_size == sizeof longer && longer.added == 0);
+  CHECK_OK(grym_engine_enhance(engine, audio, NULL, options, NULL, NULL, &out));
+  CHECK_OK(grym_enhanced_destroy(out));
+  longer.added = 1;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_enhance(engine, audio, NULL, options, NULL, NULL, &out));
+  options->struct_size = 0;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_enhance(engine, audio, NULL, options, NULL, NULL, &out));
+  options->struct_size = 0xcccccccc;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_enhance(engine, audio, NULL, options, NULL, NULL, &out));
+  CHECK_OK(grym_audio_destroy(audio));
+}
+
+static void inputs(grym_engine* engine) {
+  grym_audio* audio = NULL;
+  grym_features* features = NULL;
+  CHECK_OK(grym_audio_create(NULL, 1, 4410, 44100, &audio));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_analyze(engine, NULL, NULL, NULL, NULL, &features));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_analyze(engine, audio, "x.wav", NULL, NULL, &features));
+  CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_analyze(engine, NULL, "/no/such.wav", NULL, NULL, &features));
+  CHECK(features == NULL);
+  CHECK_OK(grym_audio_destroy(audio));
+}
+
+static int32_t stop_at_once(double fraction, double eta_s, const char* stage, void* user_data) {
+  (void)fraction, (void)eta_s, (void)stage;
+  ++*(int*)user_data;
+  return 1;
+}
+
+struct inside {
+  grym_engine* engine;
+  grym_job** job;
+  int calls;
+  int wrong;
+};
+
+/* A callback that calls back. */
+static int32_t call_back(double fraction, double eta_s, const char* stage, void* user_data) {
+  struct inside* inside = user_data;
+  grym_models* all = NULL;
+  (void)fraction, (void)eta_s, (void)stage;
+  ++inside->calls;
+  if (grym_engine_models(inside->engine, &all) != GRYM_STATUS_OK) inside->wrong = 1;
+  grym_models_destroy(all);
+  if (inside->job && *inside->job) {
+    grym_result* result = NULL;
+    if (grym_job_progress(*inside->job, NULL, NULL, NULL) != GRYM_STATUS_OK) inside->wrong = 2;
+    if (grym_job_wait(*inside->job, -1) != GRYM_STATUS_FAILED_PRECONDITION) inside->wrong = 3;
+    if (grym_job_take_result(*inside->job, &result) != GRYM_STATUS_FAILED_PRECONDITION) inside->wrong = 4;
+    if (grym_job_destroy(*inside->job) != GRYM_STATUS_FAILED_PRECONDITION) inside->wrong = 5;
+  }
+  return 0;
+}
+
+static void callbacks(grym_engine* engine) {
+  grym_generate_options options;
+  grym_result* result = NULL;
+  int calls = 0;
+  CHECK_OK(grym_generate_options_init(&options, sizeof options));
+  options.prompt = "ambient";
+  options.seed = 1;
+  options.duration_s = 20;
+  CHECK_STATUS(GRYM_STATUS_CANCELLED, grym_engine_generate(engine, &options, stop_at_once, &calls, &result));
+  CHECK(calls >= 1 && result == NULL);
+
+  struct inside inside = {engine, NULL, 0, 0};
+  CHECK_OK(grym_engine_generate(engine, &options, call_back, &inside, &result));
+  CHECK(inside.calls > 0 && inside.wrong == 0);
+  CHECK_OK(grym_result_destroy(result));
+
+  grym_job* job = NULL;
+  inside.job = &job;
+  CHECK_OK(grym_engine_start_generate(engine, &options, call_back, &inside, &job));
+  CHECK_OK(grym_job_wait(job, -1));
+  CHECK(inside.wrong == 0);
+  CHECK_OK(grym_job_take_result(job, &result));
+  CHECK_OK(grym_result_destroy(result));
+  CHECK_OK(grym_job_destroy(job));
+}
+
+static void jobs_end(grym_engine* engine) {
+  grym_generate_options options;
+  grym_job* job = NULL;
+  grym_result* result = NULL;
+  CHECK_OK(grym_generate_options_init(&options, sizeof options));
+  options.prompt = "rock";
+  options.duration_s = 300;
+  CHECK_OK(grym_engine_start_generate(engine, &options, NULL, NULL, &job));
+  CHECK_STATUS(GRYM_STATUS_DEADLINE_EXCEEDED, grym_job_wait(job, 0));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_job_wait(job, NAN));
+  CHECK(grym_job_error_status(job) == GRYM_STATUS_OK && strcmp(grym_job_error_code(job), "ok") == 0);
+  CHECK_OK(grym_job_cancel(job));
+  CHECK_OK(grym_job_wait(job, 60));
+  CHECK(grym_job_error_status(job) == GRYM_STATUS_CANCELLED);
+  CHECK(strcmp(grym_job_error_code(job), "cancelled") == 0);
+  CHECK_STATUS(GRYM_STATUS_CANCELLED, grym_job_take_result(job, &result));
+  CHECK_OK(grym_job_destroy(job));
+
+  /* Destroying a running job cancels it; destroying the engine leaves a running job what it needs. */
+  CHECK_OK(grym_engine_start_generate(engine, &options, NULL, NULL, &job));
+  CHECK_OK(grym_job_destroy(job));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_job_destroy(job));
+  grym_engine* other = NULL;
+  CHECK_OK(grym_engine_create(NULL, &other));
+  options.duration_s = 4;
+  CHECK_OK(grym_engine_start_generate(other, &options, NULL, NULL, &job));
+  CHECK_OK(grym_engine_destroy(other));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_destroy(other));
+  CHECK_OK(grym_job_take_result(job, &result));
+  CHECK_OK(grym_result_destroy(result));
+  CHECK_OK(grym_job_destroy(job));
+}
+
+static void requests(grym_engine* engine) {
+  grym_generate_options options;
+  grym_result* result = NULL;
+  CHECK_OK(grym_generate_options_init(&options, sizeof options));
+  options.duration_s = -1;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_generate(engine, &options, NULL, NULL, &result));
+  CHECK(strstr(grym_last_error(), "uration") != NULL);
+  CHECK_OK(grym_generate_options_init(&options, sizeof options));
+  options.quality = 7;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_generate(engine, &options, NULL, NULL, &result));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_generate_json(engine, "{", NULL, NULL, NULL, &result));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT,
+               grym_engine_generate_json(engine, "{\"noSuchField\": 1}", NULL, NULL, NULL, &result));
+  grym_workflow* document = NULL;
+  grym_workflow_options how;
+  grym_run* run = NULL;
+  CHECK_OK(grym_workflow_from_template("audio-enhancement", &document));
+  CHECK_OK(grym_workflow_options_init(&how, sizeof how));
+  const char* bad[] = {"", "[]", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1}x", "{\"a\":1,\"a\":2}",
+                       "{\"a\":[1}", "{\"\\ud800\":1}", "{\"a\":\"\n\"}"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+    how.parameters_json = bad[i];
+    CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_run_workflow(engine, document, &how, NULL, NULL, &run));
+    CHECK(strstr(grym_last_error(), "parameters_json") != NULL);
+  }
+  CHECK_OK(grym_workflow_destroy(document));
+}
+
+int main(void) {
+  grym_engine* engine = NULL;
+  errors();
+  long_and_dirty_messages();
+  handles();
+  CHECK_OK(grym_engine_create(NULL, &engine));
+  if (!engine) return check_end();
+  option_structs(engine);
+  inputs(engine);
+  callbacks(engine);
+  jobs_end(engine);
+  requests(engine);
+  CHECK_OK(grym_engine_destroy(engine));
+  return check_end();
+}
