@@ -19,7 +19,8 @@ struct AiffChunks {
   AudioMetadata metadata;
 };
 
-absl::Status TakeAiffChunk(const SourceFile& file, std::string_view id, int64_t begin, int64_t bytes, AiffChunks& chunks) {
+absl::Status TakeAiffChunk(const SourceFile& file, std::string_view id, int64_t begin, int64_t bytes,
+                           AiffChunks& chunks) {
   if (id == "COMM") {
     if (!chunks.common.empty()) return DamagedAudio(file, "two COMM chunks");
     if (bytes < 18) return DamagedAudio(file, absl::StrFormat("COMM: want 18 bytes or more, got %d", bytes));
@@ -28,7 +29,8 @@ absl::Status TakeAiffChunk(const SourceFile& file, std::string_view id, int64_t 
     if (chunks.sound_begin >= 0) return DamagedAudio(file, "two SSND chunks");
     if (bytes < 8) return DamagedAudio(file, absl::StrFormat("SSND: want 8 bytes or more, got %d", bytes));
     const auto offset = static_cast<int64_t>(BigEndian(file.ReadString(begin, 4), 0, 4));
-    if (offset > bytes - 8) return DamagedAudio(file, absl::StrFormat("SSND: the offset %d passes its %d bytes", offset, bytes));
+    if (offset > bytes - 8)
+      return DamagedAudio(file, absl::StrFormat("SSND: the offset %d passes its %d bytes", offset, bytes));
     chunks.sound_begin = begin + 8 + offset;
     chunks.sound_bytes = bytes - 8 - offset;
   } else if (id == "NAME" && bytes <= kMaxTagBytes) {
@@ -44,12 +46,14 @@ absl::Status WalkAiffChunks(const SourceFile& file, AiffChunks& chunks) {
   for (int64_t count = 0; at < file.size(); ++count) {
     const std::string head = file.ReadString(at, 8);
     if (head.size() < 8 && chunks.sound_begin >= 0 && !chunks.common.empty()) return absl::OkStatus();
-    if (head.size() < 8) return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, within its chunks", file.size()));
+    if (head.size() < 8)
+      return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, within its chunks", file.size()));
     if (count == kMaxAiffChunks) return DamagedAudio(file, absl::StrFormat("more than %d chunks", kMaxAiffChunks));
     const auto bytes = static_cast<int64_t>(BigEndian(head, 4, 4));
     const int64_t there = file.size() - at - 8;
     if (bytes > there) {
-      return DamagedAudio(file, absl::StrFormat("cut off: chunk \"%s\" says %d bytes, the file has %d", Printable(head.substr(0, 4)), bytes, there));
+      return DamagedAudio(file, absl::StrFormat("cut off: chunk \"%s\" says %d bytes, the file has %d",
+                                                Printable(head.substr(0, 4)), bytes, there));
     }
     GRYM_RETURN_IF_ERROR(TakeAiffChunk(file, head.substr(0, 4), at + 8, bytes, chunks));
     at += 8 + bytes + bytes % 2;
@@ -81,7 +85,9 @@ absl::StatusOr<AiffEncoding> EncodingOfAiff(const SourceFile& file, const std::s
   if (type == "fl64" || type == "FL64") return AiffEncoding{"float_64", 8};
   if (type == "alaw" || type == "ALAW") return AiffEncoding{"a_law", 1};
   if (type == "ulaw" || type == "ULAW") return AiffEncoding{"mu_law", 1};
-  return UnsupportedAudio(file, absl::StrFormat("want PCM, float, A-law or mu-law, got AIFF compression \"%s\" of %d bits", Printable(type), bits));
+  return UnsupportedAudio(
+      file, absl::StrFormat("want PCM, float, A-law or mu-law, got AIFF compression \"%s\" of %d bits", Printable(type),
+                            bits));
 }
 
 // The extended float of a whole number of Hz.
@@ -97,7 +103,8 @@ std::string RateToExtended(uint64_t rate_hz) {
   return bytes;
 }
 
-std::string CanonicalAiffHeader(const AudioFileInfo& info, const AiffEncoding& encoding, const std::string& type, int64_t data_bytes) {
+std::string CanonicalAiffHeader(const AudioFileInfo& info, const AiffEncoding& encoding, const std::string& type,
+                                int64_t data_bytes) {
   std::string common;
   PutBigEndian(common, static_cast<uint64_t>(info.channels), 2);
   PutBigEndian(common, static_cast<uint64_t>(info.frames), 4);
@@ -125,7 +132,8 @@ absl::StatusOr<StreamHeader> ReadAiffHeader(const SourceFile& file) {
   const auto form_bytes = static_cast<int64_t>(BigEndian(file.ReadString(4, 4), 0, 4));
   GRYM_RETURN_IF_ERROR(WalkAiffChunks(file, chunks));
   if (form_bytes > file.size()) {
-    return DamagedAudio(file, absl::StrFormat("cut off: the header says %d bytes, the file has %d", form_bytes + 8, file.size()));
+    return DamagedAudio(
+        file, absl::StrFormat("cut off: the header says %d bytes, the file has %d", form_bytes + 8, file.size()));
   }
   if (chunks.common.empty()) return DamagedAudio(file, absl::StrFormat("no COMM chunk in %d bytes", file.size()));
   const auto channels = static_cast<int64_t>(BigEndian(chunks.common, 0, 2));
@@ -138,7 +146,8 @@ absl::StatusOr<StreamHeader> ReadAiffHeader(const SourceFile& file) {
   GRYM_ASSIGN_OR_RETURN(const AiffEncoding encoding, EncodingOfAiff(file, type, bits));
   const int64_t data_bytes = frames * channels * encoding.bytes_per_sample;
   if (data_bytes > chunks.sound_bytes) {
-    return DamagedAudio(file, absl::StrFormat("lying header: COMM says %d frames, SSND has %d bytes for %d", frames, chunks.sound_bytes, data_bytes));
+    return DamagedAudio(file, absl::StrFormat("lying header: COMM says %d frames, SSND has %d bytes for %d", frames,
+                                              chunks.sound_bytes, data_bytes));
   }
   StreamHeader header;
   header.info.container = AudioContainer::kAiff;

@@ -25,8 +25,8 @@ absl::Status CheckShape(int channels, int64_t frames, int rate_hz) {
     return BadBuffer(absl::StrFormat("frames: want 0 to %d, got %d", kMaxBufferSamples / channels, frames));
   }
   if (rate_hz < AudioBuffer::kMinRateHz || rate_hz > AudioBuffer::kMaxRateHz) {
-    return BadBuffer(absl::StrFormat("rate_hz: want %d to %d, got %d", AudioBuffer::kMinRateHz, AudioBuffer::kMaxRateHz,
-                                     rate_hz));
+    return BadBuffer(
+        absl::StrFormat("rate_hz: want %d to %d, got %d", AudioBuffer::kMinRateHz, AudioBuffer::kMaxRateHz, rate_hz));
   }
   return absl::OkStatus();
 }
@@ -67,8 +67,8 @@ absl::StatusOr<AudioBuffer> AudioBuffer::FromInterleaved(std::span<const float> 
   if (samples.size() % static_cast<size_t>(channels) != 0) {
     return BadBuffer(absl::StrFormat("samples: want a multiple of %d channels, got %d", channels, samples.size()));
   }
-  GRYM_ASSIGN_OR_RETURN(AudioBuffer buffer,
-                        Create(channels, static_cast<int64_t>(samples.size()) / channels, rate_hz));
+  GRYM_ASSIGN_OR_RETURN(AudioBuffer buffer, Create(channels, static_cast<int64_t>(samples.size()) / channels, rate_hz));
+  if (samples.empty()) return buffer;
   for (int c = 0; c < channels; ++c) {
     const float* from = samples.data() + c;
     for (float& to : buffer.mutable_channel(c)) {
@@ -137,7 +137,8 @@ AudioBuffer AudioBuffer::ToMono() const {
   mono.samples_.resize(static_cast<size_t>(frames_));
   for (int64_t i = 0; i < frames_; ++i) {
     double sum = 0;  // 32 channels at full scale keep all bits of a float
-    for (int c = 0; c < channels_; ++c) sum += samples_[static_cast<size_t>(c) * static_cast<size_t>(frames_) + static_cast<size_t>(i)];
+    for (int c = 0; c < channels_; ++c)
+      sum += samples_[static_cast<size_t>(c) * static_cast<size_t>(frames_) + static_cast<size_t>(i)];
     mono.samples_[static_cast<size_t>(i)] = static_cast<float>(sum / channels_);
   }
   return mono;

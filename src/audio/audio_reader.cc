@@ -64,7 +64,8 @@ absl::Status AudioReader::Impl::CheckEnd(bool exhausted) {
   const int64_t declared = header.info.frames;
   if (declared < 0) return absl::OkStatus();
   if (exhausted && position < declared - header.frame_tolerance) {
-    return DamagedAudio(*file, absl::StrFormat("cut off or damaged: the header says %d frames, only %d can be decoded", declared, position));
+    return DamagedAudio(*file, absl::StrFormat("cut off or damaged: the header says %d frames, only %d can be decoded",
+                                               declared, position));
   }
   if (position > declared + header.frame_tolerance) {
     return DamagedAudio(*file, absl::StrFormat("lying header: it says %d frames, more can be decoded", declared));
@@ -125,7 +126,8 @@ absl::StatusOr<AudioReader> AudioReader::Open(const std::filesystem::path& path,
 
 absl::StatusOr<AudioBuffer> AudioReader::Read(int64_t max_frames) {
   if (max_frames <= 0) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_block", absl::StrFormat("max_frames: want more than 0, got %d", max_frames));
+    return Error(absl::StatusCode::kInvalidArgument, "bad_block",
+                 absl::StrFormat("max_frames: want more than 0, got %d", max_frames));
   }
   Impl& reader = *impl_;
   GRYM_RETURN_IF_ERROR(reader.poisoned);
@@ -160,18 +162,22 @@ absl::StatusOr<AudioFileInfo> ProbeAudioFile(const std::filesystem::path& path, 
 
 namespace {
 
-absl::Status TooMuchAudio(const std::filesystem::path& path, int64_t frames, int channels, int64_t limit_bytes, bool at_least) {
+absl::Status TooMuchAudio(const std::filesystem::path& path, int64_t frames, int channels, int64_t limit_bytes,
+                          bool at_least) {
   return Error(absl::StatusCode::kResourceExhausted, "audio_too_long",
-               absl::StrFormat("\"%s\": want at most %d bytes decoded, got %s%.0f (%d frames of %d channels)", Printable(path.string()), limit_bytes,
-                               at_least ? "at least " : "", static_cast<double>(frames) * channels * sizeof(float), frames, channels));
+               absl::StrFormat("\"%s\": want at most %d bytes decoded, got %s%.0f (%d frames of %d channels)",
+                               Printable(path.string()), limit_bytes, at_least ? "at least " : "",
+                               static_cast<double>(frames) * channels * sizeof(float), frames, channels));
 }
 
 // Decodes to the end and keeps nothing.
-absl::StatusOr<int64_t> CountFrames(AudioReader& reader, const std::filesystem::path& path, int64_t limit_frames, int64_t limit_bytes) {
+absl::StatusOr<int64_t> CountFrames(AudioReader& reader, const std::filesystem::path& path, int64_t limit_frames,
+                                    int64_t limit_bytes) {
   while (true) {
     GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kStepFrames));
     if (block.empty()) return reader.position();
-    if (reader.position() > limit_frames) return TooMuchAudio(path, reader.position(), reader.info().channels, limit_bytes, true);
+    if (reader.position() > limit_frames)
+      return TooMuchAudio(path, reader.position(), reader.info().channels, limit_bytes, true);
   }
 }
 
@@ -185,7 +191,8 @@ absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const A
   int64_t frames = reader.info().frames;
   if (frames > limit_frames) return TooMuchAudio(path, frames, channels, limits.decoded_bytes, false);
   GRYM_ASSIGN_OR_RETURN(const int64_t file_bytes, RegularFileSize(path));
-  if (frames < 0 || (frames * frame_bytes > kSmallDecodedBytes && frames * frame_bytes / kPlausibleExpansion > file_bytes)) {
+  if (frames < 0 ||
+      (frames * frame_bytes > kSmallDecodedBytes && frames * frame_bytes / kPlausibleExpansion > file_bytes)) {
     GRYM_ASSIGN_OR_RETURN(frames, CountFrames(reader, path, limit_frames, limits.decoded_bytes));
     GRYM_RETURN_IF_ERROR(reader.Rewind());
   }

@@ -25,7 +25,8 @@ absl::StatusOr<AudioContainer> ContainerOf(const std::filesystem::path& path, co
     if (extension == ".wav") return AudioContainer::kWav;
     if (extension == ".flac") return AudioContainer::kFlac;
     if (extension == ".ogg") return AudioContainer::kOggVorbis;
-    return BadSave("unknown_extension", "\"" + Printable(path.string()) + "\": want .wav, .flac or .ogg, got \"" + Printable(extension) + "\"");
+    return BadSave("unknown_extension", "\"" + Printable(path.string()) + "\": want .wav, .flac or .ogg, got \"" +
+                                            Printable(extension) + "\"");
   }
   switch (*options.container) {
     case AudioContainer::kWav:
@@ -34,13 +35,18 @@ absl::StatusOr<AudioContainer> ContainerOf(const std::filesystem::path& path, co
     case AudioContainer::kOggVorbis: return AudioContainer::kOggVorbis;
     default: break;
   }
-  return BadSave("unwritable_container", absl::StrFormat("container: want wav, flac or ogg, got %s", AudioContainerName(*options.container).data()));
+  return BadSave("unwritable_container", absl::StrFormat("container: want wav, flac or ogg, got %s",
+                                                         AudioContainerName(*options.container).data()));
 }
 
 bool IsUtf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto lead = static_cast<uint8_t>(text[i]);
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    const size_t length = lead < 0x80                   ? 1
+                          : lead >= 0xc2 && lead < 0xe0 ? 2
+                          : lead >= 0xe0 && lead < 0xf0 ? 3
+                          : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                        : 0;
     if (length == 0 || i + length > text.size()) return false;
     uint32_t point = length == 1 ? lead : lead & (0xff >> (length + 1));
     for (size_t k = 1; k < length; ++k) {
@@ -57,18 +63,20 @@ bool IsUtf8(std::string_view text) {
 
 // Text that every one of our containers can carry: NUL ends a RIFF tag, and XML has no other control characters.
 absl::Status CheckMetadata(const AudioMetadata& metadata) {
-  const std::pair<const char*, const std::string*> fields[] = {{"title", &metadata.title},     {"prompt", &metadata.prompt},
-                                                               {"seed", &metadata.seed},       {"model", &metadata.model},
-                                                               {"licence", &metadata.licence}, {"parameters", &metadata.parameters},
-                                                               {"software", &metadata.software}};
+  const std::pair<const char*, const std::string*> fields[] = {
+      {"title", &metadata.title},      {"prompt", &metadata.prompt},   {"seed", &metadata.seed},
+      {"model", &metadata.model},      {"licence", &metadata.licence}, {"parameters", &metadata.parameters},
+      {"software", &metadata.software}};
   for (const auto& [name, text] : fields) {
     if (static_cast<int64_t>(text->size()) > kMaxTagBytes) {
-      return BadSave("bad_metadata", absl::StrFormat("metadata.%s: want at most %d bytes, got %d", name, kMaxTagBytes, text->size()));
+      return BadSave("bad_metadata",
+                     absl::StrFormat("metadata.%s: want at most %d bytes, got %d", name, kMaxTagBytes, text->size()));
     }
     for (size_t i = 0; i < text->size(); ++i) {
       const auto c = static_cast<uint8_t>((*text)[i]);
       if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
-        return BadSave("bad_metadata", absl::StrFormat("metadata.%s: want no control characters, got byte %d at %d", name, c, i));
+        return BadSave("bad_metadata",
+                       absl::StrFormat("metadata.%s: want no control characters, got byte %d at %d", name, c, i));
       }
     }
     if (!IsUtf8(*text)) return BadSave("bad_metadata", absl::StrFormat("metadata.%s: want UTF-8", name));
@@ -118,7 +126,8 @@ absl::Status SaveAudio(const std::filesystem::path& path, const AudioBuffer& aud
     GRYM_ASSIGN_OR_RETURN(const AudioFileInfo written, ProbeAudioFile(temporary, AudioLimits{INT64_MAX, INT64_MAX}));
     if (written.frames == audio.frames()) return absl::OkStatus();
     return Error(absl::StatusCode::kInternal, "cannot_encode",
-                 absl::StrFormat("\"%s\": want %d frames encoded, got %d", Printable(path.string()), audio.frames(), written.frames));
+                 absl::StrFormat("\"%s\": want %d frames encoded, got %d", Printable(path.string()), audio.frames(),
+                                 written.frames));
   });
 }
 

@@ -9,7 +9,8 @@
 
 namespace grym {
 
-// Everything of a WAV file before its samples. RF64 (EBU Tech 3306) with a ds64 chunk where 32 bits do not hold the sizes.
+// Everything of a WAV file before its samples. RF64 (EBU Tech 3306) with a ds64 chunk where 32 bits do not hold the
+// sizes.
 std::string WavHeader(const AudioMetadata& metadata, SampleFormat format, int channels, int rate_hz, int64_t frames);
 absl::Status WriteWav(const std::filesystem::path& path, const AudioBuffer& audio, const SaveOptions& options);
 // FLAC and OGG Vorbis.

@@ -13,7 +13,8 @@ namespace {
 
 absl::Status CheckBlockFrames(int64_t max_frames) {
   if (max_frames > 0) return absl::OkStatus();
-  return Error(absl::StatusCode::kInvalidArgument, "bad_block", absl::StrFormat("max_frames: want more than 0, got %d", max_frames));
+  return Error(absl::StatusCode::kInvalidArgument, "bad_block",
+               absl::StrFormat("max_frames: want more than 0, got %d", max_frames));
 }
 
 class BufferSource : public BlockSource {
@@ -118,7 +119,8 @@ class ResamplingSource : public BlockSource {
 
 absl::StatusOr<std::unique_ptr<BlockSource>> OpenInput(const AudioInput& input, const AudioLimits& limits) {
   if (const AudioBuffer* audio = input.audio()) return std::make_unique<BufferSource>(*audio);
-  if (!input.path()) return Error(absl::StatusCode::kInvalidArgument, "bad_input", "audio input: want a buffer or a path, got null");
+  if (!input.path())
+    return Error(absl::StatusCode::kInvalidArgument, "bad_input", "audio input: want a buffer or a path, got null");
   GRYM_ASSIGN_OR_RETURN(AudioReader reader, AudioReader::Open(*input.path(), limits));
   return std::make_unique<FileSource>(std::move(reader));
 }

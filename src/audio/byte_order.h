@@ -10,7 +10,8 @@ namespace grym {
 // Requires offset + the integer's bytes <= bytes.size().
 inline uint64_t LittleEndian(std::string_view bytes, size_t offset, int count) {
   uint64_t value = 0;
-  for (int i = count - 1; i >= 0; --i) value = value << 8 | static_cast<uint8_t>(bytes[offset + static_cast<size_t>(i)]);
+  for (int i = count - 1; i >= 0; --i)
+    value = value << 8 | static_cast<uint8_t>(bytes[offset + static_cast<size_t>(i)]);
   return value;
 }
 inline uint64_t BigEndian(std::string_view bytes, size_t offset, int count) {

@@ -1,5 +1,5 @@
-// FLAC and OGG Vorbis: encoded by libsndfile beside the target, then copied with our own comments. libsndfile knows only
-// a few keys, and gives an OGG stream a serial number from the clock: the same request must give the same bytes.
+// FLAC and OGG Vorbis: encoded by libsndfile beside the target, then copied with our own comments. libsndfile knows
+// only a few keys, and gives an OGG stream a serial number from the clock: the same request must give the same bytes.
 #include <sndfile.h>
 
 #include <algorithm>
@@ -29,7 +29,8 @@ absl::Status EncoderError(std::string_view what, const char* words) {
   return Error(absl::StatusCode::kInvalidArgument, "cannot_encode", std::string(what) + ": " + Printable(words));
 }
 
-absl::Status EncodeSamples(SNDFILE* sound, const AudioBuffer& audio, AudioContainer container, const SaveOptions& options) {
+absl::Status EncodeSamples(SNDFILE* sound, const AudioBuffer& audio, AudioContainer container,
+                           const SaveOptions& options) {
   constexpr int64_t kStepFrames = 4096;  // libsndfile keeps a step of OGG on the stack
   const bool flac = container == AudioContainer::kFlac;
   const int bits = options.format == SampleFormat::kPcm24 ? 24 : 16;
@@ -48,7 +49,8 @@ absl::Status EncodeSamples(SNDFILE* sound, const AudioBuffer& audio, AudioContai
     } else {
       floats.resize(static_cast<size_t>(frames) * channels);
       for (size_t c = 0; c < channels; ++c) {
-        const auto from = audio.channel(static_cast<int>(c)).subspan(static_cast<size_t>(start), static_cast<size_t>(frames));
+        const auto from =
+            audio.channel(static_cast<int>(c)).subspan(static_cast<size_t>(start), static_cast<size_t>(frames));
         for (size_t i = 0; i < from.size(); ++i) floats[i * channels + c] = from[i];
       }
       written = sf_writef_float(sound, floats.data(), frames);
@@ -58,23 +60,30 @@ absl::Status EncodeSamples(SNDFILE* sound, const AudioBuffer& audio, AudioContai
   return absl::OkStatus();
 }
 
-absl::Status Encode(const std::filesystem::path& path, const AudioBuffer& audio, AudioContainer container, const SaveOptions& options) {
+absl::Status Encode(const std::filesystem::path& path, const AudioBuffer& audio, AudioContainer container,
+                    const SaveOptions& options) {
   SF_INFO info{};
   info.channels = audio.channels();
   info.samplerate = audio.rate_hz();
-  info.format = container == AudioContainer::kOggVorbis ? SF_FORMAT_OGG | SF_FORMAT_VORBIS
-                                                        : SF_FORMAT_FLAC | (options.format == SampleFormat::kPcm24 ? SF_FORMAT_PCM_24 : SF_FORMAT_PCM_16);
-  const std::string shape = absl::StrFormat("%s of %d channels at %d Hz", AudioContainerName(container).data(), audio.channels(), audio.rate_hz());
+  info.format = container == AudioContainer::kOggVorbis
+                    ? SF_FORMAT_OGG | SF_FORMAT_VORBIS
+                    : SF_FORMAT_FLAC | (options.format == SampleFormat::kPcm24 ? SF_FORMAT_PCM_24 : SF_FORMAT_PCM_16);
+  const std::string shape = absl::StrFormat("%s of %d channels at %d Hz", AudioContainerName(container).data(),
+                                            audio.channels(), audio.rate_hz());
   SNDFILE* sound = sf_open(path.string().c_str(), SFM_WRITE, &info);
   if (!sound) return EncoderError(shape, sf_strerror(nullptr));
   double quality = options.ogg_quality;
-  if (container == AudioContainer::kOggVorbis) sf_command(sound, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof(quality));
+  if (container == AudioContainer::kOggVorbis)
+    sf_command(sound, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof(quality));
   absl::Status status = EncodeSamples(sound, audio, container, options);
-  if (const int closed = sf_close(sound); closed != 0 && status.ok()) status = EncoderError(shape, sf_error_number(closed));
+  if (const int closed = sf_close(sound); closed != 0 && status.ok())
+    status = EncoderError(shape, sf_error_number(closed));
   return status.ok() ? status : Annotate(status, shape);
 }
 
-bool PutBytes(std::FILE* to, std::string_view bytes) { return std::fwrite(bytes.data(), 1, bytes.size(), to) == bytes.size(); }
+bool PutBytes(std::FILE* to, std::string_view bytes) {
+  return std::fwrite(bytes.data(), 1, bytes.size(), to) == bytes.size();
+}
 
 bool CopyRest(const SourceFile& from, int64_t offset, std::FILE* to) {
   constexpr int64_t kStepBytes = 1 << 20;
@@ -90,7 +99,8 @@ absl::Status CopyFlac(const SourceFile& encoded, const AudioMetadata& metadata, 
   std::string stream_info;
   for (bool last = false; !last;) {
     const std::string head = encoded.ReadString(at, 4);
-    if (head.size() < 4) return Error(absl::StatusCode::kInternal, "cannot_encode", "flac: the encoder left a broken header");
+    if (head.size() < 4)
+      return Error(absl::StatusCode::kInternal, "cannot_encode", "flac: the encoder left a broken header");
     last = (static_cast<uint8_t>(head[0]) & 0x80) != 0;
     const auto bytes = static_cast<int64_t>(BigEndian(head, 1, 3));
     if ((static_cast<uint8_t>(head[0]) & 0x7f) == 0) stream_info = encoded.ReadString(at + 4, bytes);
@@ -111,7 +121,10 @@ std::string EmptyFlac(const AudioBuffer& audio, const SaveOptions& options) {
   PutBigEndian(header, 4096, 2);  // smallest and largest block
   PutBigEndian(header, 4096, 2);
   PutBigEndian(header, 0, 6);  // smallest and largest frame: unknown
-  PutBigEndian(header, static_cast<uint64_t>(audio.rate_hz()) << 44 | static_cast<uint64_t>(audio.channels() - 1) << 41 | (bits - 1) << 36, 8);
+  PutBigEndian(header,
+               static_cast<uint64_t>(audio.rate_hz()) << 44 | static_cast<uint64_t>(audio.channels() - 1) << 41 |
+                   (bits - 1) << 36,
+               8);
   header += std::string(16, '\0') + '\x84';
   const std::string comments = VorbisCommentBody(options.metadata);
   PutBigEndian(header, comments.size(), 3);
@@ -169,8 +182,10 @@ absl::Status CopyOgg(const SourceFile& encoded, const AudioMetadata& metadata, s
       if (static_cast<uint8_t>(segment) < 255) packets.emplace_back();
     }
     if (packets.size() < 3) continue;
-    // packets: comments, set-up, and the empty start of what follows on the next page (RFC 3533, Vorbis I appendix A.2).
-    for (const OggPage& made : PagesOf({comments, packets[1]}, serial, sequence)) written = written && PutBytes(to, made.Serialized());
+    // packets: comments, set-up, and the empty start of what follows on the next page (RFC 3533, Vorbis I appendix
+    // A.2).
+    for (const OggPage& made : PagesOf({comments, packets[1]}, serial, sequence))
+      written = written && PutBytes(to, made.Serialized());
     packets.resize(4);
   }
   return written ? absl::OkStatus() : AudioWriteError(encoded.name(), errno);
@@ -178,7 +193,8 @@ absl::Status CopyOgg(const SourceFile& encoded, const AudioMetadata& metadata, s
 
 }  // namespace
 
-absl::Status WriteCoded(const std::filesystem::path& path, const AudioBuffer& audio, AudioContainer container, const SaveOptions& options) {
+absl::Status WriteCoded(const std::filesystem::path& path, const AudioBuffer& audio, AudioContainer container,
+                        const SaveOptions& options) {
   OutputFile file(std::fopen(path.string().c_str(), "wb"), &std::fclose);
   if (!file) return AudioWriteError(path, errno);
   if (container == AudioContainer::kFlac && audio.empty()) {

@@ -43,19 +43,23 @@ absl::StatusOr<StreamHeader> ReadFlacHeader(const SourceFile& file) {
   bool last = false;
   for (int64_t count = 0; !last; ++count) {
     const std::string head = file.ReadString(at, 4);
-    if (head.size() < 4) return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, within the header", file.size()));
+    if (head.size() < 4)
+      return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, within the header", file.size()));
     last = (static_cast<uint8_t>(head[0]) & 0x80) != 0;
     const int type = static_cast<uint8_t>(head[0]) & 0x7f;
     const auto bytes = static_cast<int64_t>(BigEndian(head, 1, 3));
     const int64_t there = file.size() - at - 4;
     if (bytes > there) {
-      return DamagedAudio(file, absl::StrFormat("cut off: metadata block %d says %d bytes, the file has %d", count, bytes, there));
+      return DamagedAudio(
+          file, absl::StrFormat("cut off: metadata block %d says %d bytes, the file has %d", count, bytes, there));
     }
     if ((count == 0) != (type == kFlacStreamInfo) || type == kFlacInvalid || count == kMaxFlacBlocks) {
-      return DamagedAudio(file, absl::StrFormat("metadata block %d of type %d: want one STREAMINFO first", count, type));
+      return DamagedAudio(file,
+                          absl::StrFormat("metadata block %d of type %d: want one STREAMINFO first", count, type));
     }
     if (type == kFlacStreamInfo) {
-      if (bytes != kStreamInfoBytes) return DamagedAudio(file, absl::StrFormat("STREAMINFO: want 34 bytes, got %d", bytes));
+      if (bytes != kStreamInfoBytes)
+        return DamagedAudio(file, absl::StrFormat("STREAMINFO: want 34 bytes, got %d", bytes));
       GRYM_RETURN_IF_ERROR(TakeStreamInfo(file, file.ReadString(at + 4, bytes), header));
     } else if (type == kFlacVorbisComment && bytes <= kMaxFlacCommentBytes) {
       if (!ReadVorbisComment(file.ReadString(at + 4, bytes), header.info.metadata)) {
@@ -67,7 +71,9 @@ absl::StatusOr<StreamHeader> ReadFlacHeader(const SourceFile& file) {
   header.view.begin = at;
   header.view.length = file.size() - at;
   if (header.view.length > 0) return header;
-  if (header.info.frames > 0) return DamagedAudio(file, absl::StrFormat("cut off: the header says %d frames, there is no audio", header.info.frames));
+  if (header.info.frames > 0)
+    return DamagedAudio(file,
+                        absl::StrFormat("cut off: the header says %d frames, there is no audio", header.info.frames));
   header.info.frames = 0;
   header.view = SourceView();
   return header;

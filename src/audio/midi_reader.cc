@@ -17,7 +17,8 @@ namespace grym {
 namespace {
 
 absl::Status BadMidi(size_t offset, std::string_view message) {
-  return Error(absl::StatusCode::kDataLoss, "damaged_midi", absl::StrFormat("midi: byte %d: %s", offset, std::string(message)));
+  return Error(absl::StatusCode::kDataLoss, "damaged_midi",
+               absl::StrFormat("midi: byte %d: %s", offset, std::string(message)));
 }
 
 absl::Status MidiLimit(std::string_view message) {
@@ -59,8 +60,8 @@ class MidiParser {
   int64_t last_tick_ = 0;
   Midi midi_;
   std::vector<TickNote> notes_;
-  std::vector<std::pair<int64_t, int64_t>> tempi_;       // tick, microseconds a quarter
-  std::vector<std::tuple<int64_t, int, int>> meters_;    // tick, numerator, denominator
+  std::vector<std::pair<int64_t, int64_t>> tempi_;     // tick, microseconds a quarter
+  std::vector<std::tuple<int64_t, int, int>> meters_;  // tick, numerator, denominator
   // Of the track at hand.
   MidiTrack track_;
   bool has_program_ = false, has_notes_ = false, ended_ = false;
@@ -115,7 +116,8 @@ absl::Status MidiParser::Channel(size_t end, int64_t tick, int status) {
   if (kind == 0x9 && second > 0) {
     constexpr size_t kMaxOpen = 128;  // of one pitch: music has one or two, and closing looks at all of them
     auto& waiting = open_[static_cast<size_t>(channel * 128 + first)];
-    if (waiting.size() == kMaxOpen) return BadMidi(at_, absl::StrFormat("more than %d notes of pitch %d sound at once", kMaxOpen, first));
+    if (waiting.size() == kMaxOpen)
+      return BadMidi(at_, absl::StrFormat("more than %d notes of pitch %d sound at once", kMaxOpen, first));
     waiting.push_back({tick, second});
     has_notes_ = true;
   } else if (kind == 0x8 || kind == 0x9) {
@@ -140,7 +142,8 @@ absl::Status MidiParser::TakeMeta(int type, std::string_view body, size_t at, in
   } else if (type == 0x58) {
     if (body.size() < 2) return BadMidi(at, absl::StrFormat("time signature: want 4 bytes, got %d", body.size()));
     const int numerator = static_cast<uint8_t>(body[0]), power = static_cast<uint8_t>(body[1]);
-    if (numerator == 0 || power > 6) return BadMidi(at, absl::StrFormat("time signature: want 1-255 over 1-64, got %d over 2^%d", numerator, power));
+    if (numerator == 0 || power > 6)
+      return BadMidi(at, absl::StrFormat("time signature: want 1-255 over 1-64, got %d over 2^%d", numerator, power));
     meters_.emplace_back(tick, numerator, 1 << power);
   }
   return absl::OkStatus();
@@ -172,7 +175,8 @@ absl::Status MidiParser::Event(size_t end, int64_t tick) {
   }
   // The specification ends running status here; many files go on with it, and no good file is hurt by allowing it.
   if (status == 0xff) return Meta(end, tick);
-  if (status != 0xf0 && status != 0xf7) return BadMidi(at_ - 1, absl::StrFormat("want an event of a file, got status %d", status));
+  if (status != 0xf0 && status != 0xf7)
+    return BadMidi(at_ - 1, absl::StrFormat("want an event of a file, got status %d", status));
   GRYM_ASSIGN_OR_RETURN(const int64_t length, Varying(end));
   if (static_cast<size_t>(length) > end - at_) {
     return BadMidi(at_, absl::StrFormat("a system event says %d bytes, its track has %d left", length, end - at_));
@@ -199,22 +203,28 @@ absl::Status MidiParser::Track(size_t end) {
 
 absl::Status MidiParser::Header() {
   if (bytes_.substr(0, 4) != "MThd") {
-    return Error(absl::StatusCode::kInvalidArgument, "not_midi", "midi: want a file that starts with \"MThd\", got \"" + Printable(bytes_.substr(0, 4)) + "\"");
+    return Error(absl::StatusCode::kInvalidArgument, "not_midi",
+                 "midi: want a file that starts with \"MThd\", got \"" + Printable(bytes_.substr(0, 4)) + "\"");
   }
   if (bytes_.size() < 14) return BadMidi(bytes_.size(), "cut off within the header");
   const uint64_t length = BigEndian(bytes_, 4, 4);
-  if (length < 6 || length > bytes_.size() - 8) return BadMidi(4, absl::StrFormat("header: want 6 bytes, got %d", length));
+  if (length < 6 || length > bytes_.size() - 8)
+    return BadMidi(4, absl::StrFormat("header: want 6 bytes, got %d", length));
   format_ = static_cast<int>(BigEndian(bytes_, 8, 2));
   declared_tracks_ = static_cast<int>(BigEndian(bytes_, 10, 2));
   const auto division = static_cast<int>(BigEndian(bytes_, 12, 2));
   if (format_ > 1) {
-    return Error(absl::StatusCode::kUnimplemented, "unsupported_midi", absl::StrFormat("midi: byte 8: want format 0 or 1, got %d", format_));
+    return Error(absl::StatusCode::kUnimplemented, "unsupported_midi",
+                 absl::StrFormat("midi: byte 8: want format 0 or 1, got %d", format_));
   }
-  if (declared_tracks_ > kMaxMidiTracks) return MidiLimit(absl::StrFormat("want at most %d tracks, got %d", kMaxMidiTracks, declared_tracks_));
+  if (declared_tracks_ > kMaxMidiTracks)
+    return MidiLimit(absl::StrFormat("want at most %d tracks, got %d", kMaxMidiTracks, declared_tracks_));
   if (declared_tracks_ == 0 || (format_ == 0 && declared_tracks_ != 1)) {
     return BadMidi(10, absl::StrFormat("format %d with %d tracks", format_, declared_tracks_));
   }
-  if (division & 0x8000) return Error(absl::StatusCode::kUnimplemented, "unsupported_midi", "midi: byte 12: want ticks per quarter, got SMPTE time code");
+  if (division & 0x8000)
+    return Error(absl::StatusCode::kUnimplemented, "unsupported_midi",
+                 "midi: byte 12: want ticks per quarter, got SMPTE time code");
   if (division == 0) return BadMidi(12, "want 1 or more ticks per quarter, got 0");
   midi_.ticks_per_quarter = division;
   at_ = 8 + length;
@@ -222,15 +232,19 @@ absl::Status MidiParser::Header() {
 }
 
 absl::StatusOr<Midi> MidiParser::Parse() {
-  if (static_cast<int64_t>(bytes_.size()) > kMaxMidiBytes) return MidiLimit(absl::StrFormat("want at most %d bytes, got %d", kMaxMidiBytes, bytes_.size()));
+  if (static_cast<int64_t>(bytes_.size()) > kMaxMidiBytes)
+    return MidiLimit(absl::StrFormat("want at most %d bytes, got %d", kMaxMidiBytes, bytes_.size()));
   GRYM_RETURN_IF_ERROR(Header());
   for (int found = 0; found < declared_tracks_;) {
-    if (bytes_.size() - at_ < 8) return BadMidi(bytes_.size(), absl::StrFormat("cut off: the header says %d tracks, got %d", declared_tracks_, found));
+    if (bytes_.size() - at_ < 8)
+      return BadMidi(bytes_.size(),
+                     absl::StrFormat("cut off: the header says %d tracks, got %d", declared_tracks_, found));
     const std::string_view id = bytes_.substr(at_, 4);
     const uint64_t length = BigEndian(bytes_, at_ + 4, 4);
     at_ += 8;
     if (length > bytes_.size() - at_) {
-      return BadMidi(at_ - 4, absl::StrFormat("cut off: a chunk says %d bytes, the file has %d left", length, bytes_.size() - at_));
+      return BadMidi(at_ - 4, absl::StrFormat("cut off: a chunk says %d bytes, the file has %d left", length,
+                                              bytes_.size() - at_));
     }
     if (id != "MTrk") {  // chunks of other kinds are to be skipped
       at_ += length;
@@ -247,7 +261,8 @@ absl::StatusOr<Midi> MidiParser::Parse() {
 
 absl::StatusOr<Midi> MidiParser::Finish() {
   std::stable_sort(tempi_.begin(), tempi_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::stable_sort(meters_.begin(), meters_.end(), [](const auto& a, const auto& b) { return std::get<0>(a) < std::get<0>(b); });
+  std::stable_sort(meters_.begin(), meters_.end(),
+                   [](const auto& a, const auto& b) { return std::get<0>(a) < std::get<0>(b); });
   MidiTempoMap map(midi_.ticks_per_quarter);
   for (const auto& [tick, us_per_quarter] : tempi_) {
     map.Add(tick, us_per_quarter);
@@ -255,13 +270,16 @@ absl::StatusOr<Midi> MidiParser::Finish() {
     if (!midi_.tempi.empty() && midi_.tempi.back().time_s == tempo.time_s) midi_.tempi.pop_back();
     midi_.tempi.push_back(tempo);
   }
-  for (const auto& [tick, numerator, denominator] : meters_) midi_.meters.push_back({map.SecondsAt(tick), numerator, denominator});
+  for (const auto& [tick, numerator, denominator] : meters_)
+    midi_.meters.push_back({map.SecondsAt(tick), numerator, denominator});
   midi_.duration_s = map.SecondsAt(last_tick_);
-  if (midi_.duration_s > kMaxMidiSeconds) return MidiLimit(absl::StrFormat("want at most %.0f s, got %.0f s", kMaxMidiSeconds, midi_.duration_s));
+  if (midi_.duration_s > kMaxMidiSeconds)
+    return MidiLimit(absl::StrFormat("want at most %.0f s, got %.0f s", kMaxMidiSeconds, midi_.duration_s));
   midi_.notes.reserve(notes_.size());
   for (const TickNote& note : notes_) {
     const double start_s = map.SecondsAt(note.on);
-    midi_.notes.push_back({start_s, map.SecondsAt(note.off) - start_s, note.pitch, note.velocity, note.channel, note.track});
+    midi_.notes.push_back(
+        {start_s, map.SecondsAt(note.off) - start_s, note.pitch, note.velocity, note.channel, note.track});
   }
   std::stable_sort(midi_.notes.begin(), midi_.notes.end(), [](const MidiNote& a, const MidiNote& b) {
     return std::tie(a.start_s, a.pitch, a.track, a.channel) < std::tie(b.start_s, b.pitch, b.track, b.channel);

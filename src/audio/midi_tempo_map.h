@@ -15,7 +15,9 @@ inline constexpr size_t kMaxMidiNameBytes = 1024;
 
 class MidiTempoMap {
  public:
-  explicit MidiTempoMap(int ticks_per_quarter) : ticks_per_quarter_(ticks_per_quarter) { pieces_.push_back({0, 0, 500000}); }
+  explicit MidiTempoMap(int ticks_per_quarter) : ticks_per_quarter_(ticks_per_quarter) {
+    pieces_.push_back({0, 0, 500000});
+  }
 
   // Ticks must not fall from call to call; a later tempo on the same tick replaces the earlier.
   void Add(int64_t tick, int64_t us_per_quarter) {
@@ -42,7 +44,8 @@ class MidiTempoMap {
       (pieces_[middle].seconds <= seconds ? low : high) = middle;
     }
     const Piece& piece = pieces_[low];
-    const double ticks = (seconds - piece.seconds) * 1e6 * ticks_per_quarter_ / static_cast<double>(piece.us_per_quarter);
+    const double ticks =
+        (seconds - piece.seconds) * 1e6 * ticks_per_quarter_ / static_cast<double>(piece.us_per_quarter);
     return piece.tick + std::llround(ticks);
   }
 
@@ -53,7 +56,8 @@ class MidiTempoMap {
     int64_t us_per_quarter;
   };
   double Seconds(const Piece& piece, int64_t tick) const {
-    return piece.seconds + static_cast<double>(tick - piece.tick) * static_cast<double>(piece.us_per_quarter) / (1e6 * ticks_per_quarter_);
+    return piece.seconds + static_cast<double>(tick - piece.tick) * static_cast<double>(piece.us_per_quarter) /
+                               (1e6 * ticks_per_quarter_);
   }
 
   int ticks_per_quarter_;

@@ -15,7 +15,9 @@
 namespace grym {
 namespace {
 
-absl::Status BadMidiValue(std::string_view message) { return Error(absl::StatusCode::kInvalidArgument, "bad_midi", "midi: " + std::string(message)); }
+absl::Status BadMidiValue(std::string_view message) {
+  return Error(absl::StatusCode::kInvalidArgument, "bad_midi", "midi: " + std::string(message));
+}
 
 bool TimeFits(double seconds) { return seconds >= 0 && seconds <= kMaxMidiSeconds; }  // false for NaN
 
@@ -29,9 +31,12 @@ absl::Status CheckNote(const Midi& midi, size_t index) {
   GRYM_RETURN_IF_ERROR(within("velocity", note.velocity, 1, 127));
   GRYM_RETURN_IF_ERROR(within("channel", note.channel, 0, 15));
   GRYM_RETURN_IF_ERROR(within("track", note.track, 0, static_cast<int>(midi.tracks.size()) - 1));
-  if (!TimeFits(note.start_s)) return BadMidiValue(absl::StrFormat("notes[%d].start_s: want 0 to %.0f, got %g", index, kMaxMidiSeconds, note.start_s));
+  if (!TimeFits(note.start_s))
+    return BadMidiValue(
+        absl::StrFormat("notes[%d].start_s: want 0 to %.0f, got %g", index, kMaxMidiSeconds, note.start_s));
   if (!TimeFits(note.duration_s) || !TimeFits(note.start_s + note.duration_s)) {
-    return BadMidiValue(absl::StrFormat("notes[%d].duration_s: want an end of 0 to %.0f, got %g", index, kMaxMidiSeconds, note.duration_s));
+    return BadMidiValue(absl::StrFormat("notes[%d].duration_s: want an end of 0 to %.0f, got %g", index,
+                                        kMaxMidiSeconds, note.duration_s));
   }
   return absl::OkStatus();
 }
@@ -43,17 +48,22 @@ absl::Status CheckMidi(const Midi& midi) {
   if (midi.tracks.size() > static_cast<size_t>(kMaxMidiTracks) - 1) {
     return BadMidiValue(absl::StrFormat("tracks: want at most %d, got %d", kMaxMidiTracks - 1, midi.tracks.size()));
   }
-  if (!TimeFits(midi.duration_s)) return BadMidiValue(absl::StrFormat("duration_s: want 0 to %.0f, got %g", kMaxMidiSeconds, midi.duration_s));
+  if (!TimeFits(midi.duration_s))
+    return BadMidiValue(absl::StrFormat("duration_s: want 0 to %.0f, got %g", kMaxMidiSeconds, midi.duration_s));
   for (size_t i = 0; i < midi.tracks.size(); ++i) {
     const MidiTrack& track = midi.tracks[i];
-    if (track.program < 0 || track.program > 127) return BadMidiValue(absl::StrFormat("tracks[%d].program: want 0 to 127, got %d", i, track.program));
+    if (track.program < 0 || track.program > 127)
+      return BadMidiValue(absl::StrFormat("tracks[%d].program: want 0 to 127, got %d", i, track.program));
     if (track.name.size() > kMaxMidiNameBytes) {
-      return BadMidiValue(absl::StrFormat("tracks[%d].name: want at most %d bytes, got %d", i, kMaxMidiNameBytes, track.name.size()));
+      return BadMidiValue(
+          absl::StrFormat("tracks[%d].name: want at most %d bytes, got %d", i, kMaxMidiNameBytes, track.name.size()));
     }
   }
   for (size_t i = 0; i < midi.tempi.size(); ++i) {
     const MidiTempo& tempo = midi.tempi[i];
-    if (!TimeFits(tempo.time_s)) return BadMidiValue(absl::StrFormat("tempi[%d].time_s: want 0 to %.0f, got %g", i, kMaxMidiSeconds, tempo.time_s));
+    if (!TimeFits(tempo.time_s))
+      return BadMidiValue(
+          absl::StrFormat("tempi[%d].time_s: want 0 to %.0f, got %g", i, kMaxMidiSeconds, tempo.time_s));
     // What 24 bits of microseconds a quarter hold.
     if (!(tempo.tempo_bpm >= 60e6 / 0xffffff && tempo.tempo_bpm <= 60e6)) {
       return BadMidiValue(absl::StrFormat("tempi[%d].tempo_bpm: want 3.58 to 60000000, got %g", i, tempo.tempo_bpm));
@@ -61,10 +71,14 @@ absl::Status CheckMidi(const Midi& midi) {
   }
   for (size_t i = 0; i < midi.meters.size(); ++i) {
     const MidiMeter& meter = midi.meters[i];
-    const bool power = meter.denominator >= 1 && meter.denominator <= 64 && (meter.denominator & (meter.denominator - 1)) == 0;
-    if (!TimeFits(meter.time_s)) return BadMidiValue(absl::StrFormat("meters[%d].time_s: want 0 to %.0f, got %g", i, kMaxMidiSeconds, meter.time_s));
+    const bool power =
+        meter.denominator >= 1 && meter.denominator <= 64 && (meter.denominator & (meter.denominator - 1)) == 0;
+    if (!TimeFits(meter.time_s))
+      return BadMidiValue(
+          absl::StrFormat("meters[%d].time_s: want 0 to %.0f, got %g", i, kMaxMidiSeconds, meter.time_s));
     if (!power || meter.numerator < 1 || meter.numerator > 255) {
-      return BadMidiValue(absl::StrFormat("meters[%d]: want 1-255 over 1, 2, 4 .. 64, got %d/%d", i, meter.numerator, meter.denominator));
+      return BadMidiValue(absl::StrFormat("meters[%d]: want 1-255 over 1, 2, 4 .. 64, got %d/%d", i, meter.numerator,
+                                          meter.denominator));
     }
   }
   for (size_t i = 0; i < midi.notes.size(); ++i) GRYM_RETURN_IF_ERROR(CheckNote(midi, i));
@@ -100,7 +114,9 @@ std::string ChannelEvent(int kind, int channel, int first, int second = -1) {
 }
 
 std::string TrackChunk(std::vector<MidiEvent> events, int64_t end_tick) {
-  std::stable_sort(events.begin(), events.end(), [](const MidiEvent& a, const MidiEvent& b) { return std::tie(a.tick, a.order) < std::tie(b.tick, b.order); });
+  std::stable_sort(events.begin(), events.end(), [](const MidiEvent& a, const MidiEvent& b) {
+    return std::tie(a.tick, a.order) < std::tie(b.tick, b.order);
+  });
   constexpr int64_t kMaxDelta = (1 << 28) - 1;  // four bytes of seven bits
   std::string body;
   int64_t now = 0;
@@ -122,7 +138,8 @@ std::string TrackChunk(std::vector<MidiEvent> events, int64_t end_tick) {
 
 std::vector<MidiEvent> TempoEvents(const Midi& midi, MidiTempoMap& map) {
   std::vector<MidiTempo> tempi = midi.tempi;
-  std::stable_sort(tempi.begin(), tempi.end(), [](const MidiTempo& a, const MidiTempo& b) { return a.time_s < b.time_s; });
+  std::stable_sort(tempi.begin(), tempi.end(),
+                   [](const MidiTempo& a, const MidiTempo& b) { return a.time_s < b.time_s; });
   std::vector<MidiEvent> events;
   for (const MidiTempo& tempo : tempi) {
     const int64_t tick = map.TickAt(tempo.time_s);
@@ -178,13 +195,15 @@ absl::StatusOr<std::string> SerializeMidi(const Midi& midi) {
     if (!midi.tracks[i].name.empty()) events.push_back({0, 0, MetaEvent(0x03, midi.tracks[i].name)});
     for (int channel = 0; channel < 16; ++channel) {
       const bool used = channels[i] >> channel & 1;
-      if (used || (channels[i] == 0 && channel == 0)) events.push_back({0, 0, ChannelEvent(0xc, channel, midi.tracks[i].program)});
+      if (used || (channels[i] == 0 && channel == 0))
+        events.push_back({0, 0, ChannelEvent(0xc, channel, midi.tracks[i].program)});
     }
     events.insert(events.end(), std::make_move_iterator(tracks[i].begin()), std::make_move_iterator(tracks[i].end()));
     file += TrackChunk(std::move(events), 0);
   }
   if (static_cast<int64_t>(file.size()) > kMaxMidiBytes) {
-    return Error(absl::StatusCode::kResourceExhausted, "midi_too_large", absl::StrFormat("midi: want at most %d bytes, got %d", kMaxMidiBytes, file.size()));
+    return Error(absl::StatusCode::kResourceExhausted, "midi_too_large",
+                 absl::StrFormat("midi: want at most %d bytes, got %d", kMaxMidiBytes, file.size()));
   }
   return file;
 }

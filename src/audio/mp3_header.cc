@@ -30,11 +30,13 @@ struct Mp3Frame {
 
 // Four bytes of a frame header of layer III (ISO 11172-3 section 2.4.1.3); nothing for any other.
 std::optional<Mp3Frame> ParseMp3Frame(uint32_t bits) {
-  static constexpr std::array<int, 16> kKilobits1 = {0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0};
+  static constexpr std::array<int, 16> kKilobits1 = {0,   32,  40,  48,  56,  64,  80,  96,
+                                                     112, 128, 160, 192, 224, 256, 320, 0};
   static constexpr std::array<int, 16> kKilobits2 = {0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0};
   static constexpr std::array<int, 3> kRates = {44100, 48000, 32000};
   const uint32_t version = bits >> 19 & 3, layer = bits >> 17 & 3, bitrate = bits >> 12 & 15, rate = bits >> 10 & 3;
-  if (bits >> 21 != 0x7ff || version == 1 || layer != 1 || bitrate == 0 || bitrate == 15 || rate == 3) return std::nullopt;
+  if (bits >> 21 != 0x7ff || version == 1 || layer != 1 || bitrate == 0 || bitrate == 15 || rate == 3)
+    return std::nullopt;
   Mp3Frame frame;
   frame.version = version == 3 ? 1 : version == 2 ? 2 : 3;
   frame.rate_hz = kRates[rate] >> (frame.version - 1);
@@ -94,7 +96,8 @@ absl::Status Mp3Walk::SkipId3(int64_t& at) {
     for (size_t i = 6; i < 10; ++i) body = body << 7 | (static_cast<uint8_t>(head[i]) & 0x7f);
     size += body;
     if (size > file_.size() - at) {
-      return DamagedAudio(file_, absl::StrFormat("cut off: its ID3 tag says %d bytes, the file has %d", size, file_.size() - at));
+      return DamagedAudio(
+          file_, absl::StrFormat("cut off: its ID3 tag says %d bytes, the file has %d", size, file_.size() - at));
     }
     at += size;
   }
@@ -134,9 +137,11 @@ absl::Status Mp3Walk::Run() {
   if (!found) {
     const std::optional<Mp3Frame> lone = bytes_.FrameAt(at);
     if (lone && at + lone->bytes > file_.size()) {
-      return DamagedAudio(file_, absl::StrFormat("cut off: its first frame says %d bytes, the file has %d", lone->bytes, file_.size() - at));
+      return DamagedAudio(file_, absl::StrFormat("cut off: its first frame says %d bytes, the file has %d", lone->bytes,
+                                                 file_.size() - at));
     }
-    const std::string words = absl::StrFormat("no MPEG layer III frames in the %d bytes after offset %d", file_.size() - at, at);
+    const std::string words =
+        absl::StrFormat("no MPEG layer III frames in the %d bytes after offset %d", file_.size() - at, at);
     return tagged ? DamagedAudio(file_, words) : NotAudio(file_, words);
   }
   begin = at = *found;
@@ -145,28 +150,33 @@ absl::Status Mp3Walk::Run() {
     const std::optional<Mp3Frame> frame = bytes_.FrameAt(at);
     if (frame && frame->Like(first)) {
       if (at + frame->bytes > file_.size()) {
-        return DamagedAudio(file_, absl::StrFormat("cut off: its last frame says %d bytes, the file has %d", frame->bytes, file_.size() - at));
+        return DamagedAudio(file_, absl::StrFormat("cut off: its last frame says %d bytes, the file has %d",
+                                                   frame->bytes, file_.size() - at));
       }
       at += frame->bytes;
       ++count;
       end = at;
       continue;
     }
-    if (file_.size() - at < 4) return DamagedAudio(file_, absl::StrFormat("cut off %d bytes into a frame header", file_.size() - at));
+    if (file_.size() - at < 4)
+      return DamagedAudio(file_, absl::StrFormat("cut off %d bytes into a frame header", file_.size() - at));
     // No search for a later frame: decoders differ in what they do with a gap, and audio would be missing.
     return DamagedAudio(file_, absl::StrFormat("cut off or damaged: no frame of the stream at byte %d", at));
   }
   return absl::OkStatus();
 }
 
-// The number of frames that an Xing, Info or VBRI frame declares; -1 for a frame of audio, -2 for one that does not say.
+// The number of frames that an Xing, Info or VBRI frame declares; -1 for a frame of audio, -2 for one that does not
+// say.
 int64_t DeclaredMp3Frames(const SourceFile& file, int64_t offset, const Mp3Frame& frame) {
   const std::string body = file.ReadString(offset, frame.bytes);
-  const size_t xing = 4 + static_cast<size_t>(frame.version == 1 ? (frame.channels == 1 ? 17 : 32) : (frame.channels == 1 ? 9 : 17));
+  const size_t xing =
+      4 + static_cast<size_t>(frame.version == 1 ? (frame.channels == 1 ? 17 : 32) : (frame.channels == 1 ? 9 : 17));
   if (body.size() >= xing + 12 && (body.compare(xing, 4, "Xing") == 0 || body.compare(xing, 4, "Info") == 0)) {
     return BigEndian(body, xing + 4, 4) & 1 ? static_cast<int64_t>(BigEndian(body, xing + 8, 4)) : -2;
   }
-  if (body.size() >= 36 + 18 && body.compare(36, 4, "VBRI") == 0) return static_cast<int64_t>(BigEndian(body, 36 + 14, 4));
+  if (body.size() >= 36 + 18 && body.compare(36, 4, "VBRI") == 0)
+    return static_cast<int64_t>(BigEndian(body, 36 + 14, 4));
   return -1;
 }
 
@@ -178,13 +188,17 @@ absl::StatusOr<StreamHeader> ReadMp3Header(const SourceFile& file) {
   const int64_t declared = DeclaredMp3Frames(file, walk.begin, walk.first);
   const int64_t audio_frames = walk.count - (declared == -1 ? 0 : 1);
   if (declared > audio_frames + 1) {  // some writers count the frame that carries the number
-    return DamagedAudio(file, absl::StrFormat("cut off: the header says %d MPEG frames, the file has %d", declared, audio_frames));
+    return DamagedAudio(
+        file, absl::StrFormat("cut off: the header says %d MPEG frames, the file has %d", declared, audio_frames));
   }
   if (declared >= 0 && declared < audio_frames - 1) {
-    return DamagedAudio(file, absl::StrFormat("lying header: it says %d MPEG frames, the file has %d", declared, audio_frames));
+    return DamagedAudio(
+        file, absl::StrFormat("lying header: it says %d MPEG frames, the file has %d", declared, audio_frames));
   }
   // One frame alone says neither where the next begins nor what its bit reservoir lacks: no decoder takes it.
-  if (audio_frames < 1 || walk.count < 2) return DamagedAudio(file, absl::StrFormat("want two MPEG frames or more, got %d, of them %d of audio", walk.count, audio_frames));
+  if (audio_frames < 1 || walk.count < 2)
+    return DamagedAudio(
+        file, absl::StrFormat("want two MPEG frames or more, got %d, of them %d of audio", walk.count, audio_frames));
   StreamHeader header;
   header.info.container = AudioContainer::kMp3;
   header.info.encoding = "mpeg_layer_3";

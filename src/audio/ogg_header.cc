@@ -37,7 +37,8 @@ std::optional<OggPage> LastOggPage(const SourceFile& file, int64_t& end) {
   const int64_t window = std::min<int64_t>(file.size(), 2 * OggPage::kMaxBytes);
   const int64_t begin = file.size() - window;
   const std::string tail = file.ReadString(begin, window);
-  for (size_t at = tail.rfind("OggS"); at != std::string::npos; at = at == 0 ? std::string::npos : tail.rfind("OggS", at - 1)) {
+  for (size_t at = tail.rfind("OggS"); at != std::string::npos;
+       at = at == 0 ? std::string::npos : tail.rfind("OggS", at - 1)) {
     std::optional<OggPage> page = ReadOggPage(file, begin + static_cast<int64_t>(at));
     if (!page) continue;
     end = begin + static_cast<int64_t>(at) + page->bytes();
@@ -82,7 +83,8 @@ absl::StatusOr<StreamHeader> ReadOggHeader(const SourceFile& file) {
     GRYM_RETURN_IF_ERROR(TakeOpusHead(file, first->body, header));
     comment_skip = 8;
   } else {
-    return UnsupportedAudio(file, "want Vorbis or Opus in the OGG, got a stream that starts with \"" + Printable(first->body.substr(0, 8)) + "\"");
+    return UnsupportedAudio(file, "want Vorbis or Opus in the OGG, got a stream that starts with \"" +
+                                      Printable(first->body.substr(0, 8)) + "\"");
   }
   const std::string second = file.ReadString(first->bytes(), 6);
   if (second.size() == 6 && second.compare(0, 4, "OggS") == 0 && (static_cast<uint8_t>(second[5]) & OggPage::kFirst)) {
@@ -91,13 +93,15 @@ absl::StatusOr<StreamHeader> ReadOggHeader(const SourceFile& file) {
   int64_t end = 0;
   const std::optional<OggPage> last = LastOggPage(file, end);
   if (!last) return DamagedAudio(file, "no whole OGG page near its end: cut off or damaged");
-  if (last->serial != first->serial) return UnsupportedAudio(file, "want one stream in the OGG, got a chain of several");
+  if (last->serial != first->serial)
+    return UnsupportedAudio(file, "want one stream in the OGG, got a chain of several");
   // An OGG says its length only by its last page. Without the mark on it the rest is missing.
   if (!(last->flags & OggPage::kLast)) {
     return DamagedAudio(file, absl::StrFormat("cut off: no end-of-stream page in %d bytes", file.size()));
   }
   const std::string comment = OggCommentPacket(file, first->bytes(), first->serial);
-  if (comment.size() > comment_skip && !ReadVorbisComment(std::string_view(comment).substr(comment_skip), header.info.metadata)) {
+  if (comment.size() > comment_skip &&
+      !ReadVorbisComment(std::string_view(comment).substr(comment_skip), header.info.metadata)) {
     return DamagedAudio(file, "the comments do not fit their packet");
   }
   header.info.frames = -1;  // the decoder counts: it knows what the codec skips at the start

@@ -6,7 +6,12 @@
 namespace grym {
 
 Quantizer::Quantizer(const AudioBuffer& audio, int bits, bool dither, uint64_t seed)
-    : audio_(audio), scale_(std::ldexp(1.0, bits - 1)), low_(-scale_), high_(scale_ - 1), dither_(dither), random_(seed, "dither") {
+    : audio_(audio),
+      scale_(std::ldexp(1.0, bits - 1)),
+      low_(-scale_),
+      high_(scale_ - 1),
+      dither_(dither),
+      random_(seed, "dither") {
   if (dither_) FindSilence(0);
 }
 
@@ -40,7 +45,8 @@ void Quantizer::Next(std::span<int32_t> interleaved) {
         const double triangle = (static_cast<double>(draw >> 32) - static_cast<double>(draw & 0xffffffff)) * 0x1.0p-32;
         if (!silence) value += triangle;
       }
-      interleaved[static_cast<size_t>(i) * channels + c] = static_cast<int32_t>(std::clamp(std::nearbyint(value), low_, high_));
+      interleaved[static_cast<size_t>(i) * channels + c] =
+          static_cast<int32_t>(std::clamp(std::nearbyint(value), low_, high_));
     }
   }
 }

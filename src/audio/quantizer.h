@@ -11,9 +11,9 @@ namespace grym {
 
 // Triangular dither of two uniform draws, +-1 LSB: the error's mean and variance no longer depend on the signal.
 // Source: Lipshitz, Wannamaker, Vanderkooy 1992, "Quantization and dither: a theoretical survey".
-// Differs: a run of at least kSilentRunFrames frames that are exactly 0 on every channel stays 0, so that digital silence
-// is kept as such. The draws go on through it: the bytes after a silence do not depend on it.
-// Threads: one at a time.
+// Differs: a run of at least kSilentRunFrames frames that are exactly 0 on every channel stays 0, so that digital
+// silence is kept as such. The draws go on through it: the bytes after a silence do not depend on it. Threads: one at a
+// time.
 class Quantizer {
  public:
   static constexpr int64_t kSilentRunFrames = 1024;

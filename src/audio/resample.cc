@@ -13,9 +13,11 @@ namespace grym {
 
 absl::StatusOr<AudioBuffer> Resample(const AudioBuffer& audio, int rate_hz, ResampleQuality quality) {
   if (rate_hz == audio.rate_hz()) return audio;
-  GRYM_ASSIGN_OR_RETURN(StreamResampler resampler, StreamResampler::Create(audio.channels(), audio.rate_hz(), rate_hz, quality));
-  GRYM_ASSIGN_OR_RETURN(AudioBuffer result,
-                        AudioBuffer::Create(audio.channels(), ResampledFrames(audio.frames(), audio.rate_hz(), rate_hz), rate_hz));
+  GRYM_ASSIGN_OR_RETURN(StreamResampler resampler,
+                        StreamResampler::Create(audio.channels(), audio.rate_hz(), rate_hz, quality));
+  GRYM_ASSIGN_OR_RETURN(
+      AudioBuffer result,
+      AudioBuffer::Create(audio.channels(), ResampledFrames(audio.frames(), audio.rate_hz(), rate_hz), rate_hz));
   int64_t written = 0;
   const auto put = [&](const AudioBuffer& block) {
     for (int c = 0; c < audio.channels(); ++c) {

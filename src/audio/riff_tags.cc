@@ -61,8 +61,14 @@ std::string XmlEscaped(std::string_view text) {
 }
 
 std::string XmlUnescaped(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, char>, 8> kEntities = {
-      {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}, {"&#13;", '\r'}, {"&#10;", '\n'}, {"&#9;", '\t'}}};
+  static constexpr std::array<std::pair<std::string_view, char>, 8> kEntities = {{{"&amp;", '&'},
+                                                                                  {"&lt;", '<'},
+                                                                                  {"&gt;", '>'},
+                                                                                  {"&quot;", '"'},
+                                                                                  {"&apos;", '\''},
+                                                                                  {"&#13;", '\r'},
+                                                                                  {"&#10;", '\n'},
+                                                                                  {"&#9;", '\t'}}};
   std::string plain;
   while (!text.empty()) {
     size_t taken = 0;
@@ -96,12 +102,12 @@ bool XmlElement(std::string_view xml, std::string_view name, std::string_view& c
 
 std::string BextChunk(const AudioMetadata& metadata, std::string_view coding_history) {
   std::string body = Fixed(metadata.prompt.empty() ? metadata.title : metadata.prompt, 256);
-  body += Fixed(metadata.software, 32);  // Originator
+  body += Fixed(metadata.software, 32);                                     // Originator
   body += Fixed(metadata.seed.empty() ? "" : "seed " + metadata.seed, 32);  // OriginatorReference
   // The date of origination stays empty, for the same request must give the same bytes.
   body += std::string(10 + 8, '\0');
-  PutLittleEndian(body, 0, 8);  // time reference
-  PutLittleEndian(body, 1, 2);  // version
+  PutLittleEndian(body, 0, 8);          // time reference
+  PutLittleEndian(body, 1, 2);          // version
   body += std::string(64 + 190, '\0');  // no UMID; reserved
   body += coding_history;
   return Chunk("bext", body);
@@ -118,7 +124,8 @@ std::string InfoChunk(const AudioMetadata& metadata) {
 
 std::string IxmlChunk(const AudioMetadata& metadata) {
   std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<BWFXML>\n<IXML_VERSION>1.61</IXML_VERSION>\n";
-  xml += "<PROJECT>" + XmlEscaped(metadata.title) + "</PROJECT>\n<NOTE>" + XmlEscaped(metadata.prompt) + "</NOTE>\n<USER>\n<";
+  xml += "<PROJECT>" + XmlEscaped(metadata.title) + "</PROJECT>\n<NOTE>" + XmlEscaped(metadata.prompt) +
+         "</NOTE>\n<USER>\n<";
   xml += std::string(kOwnElement) + ">\n";
   for (const auto& [name, field] : kIxmlFields) {
     xml += "<" + std::string(name) + ">" + XmlEscaped(metadata.*field) + "</" + name + ">\n";
@@ -135,8 +142,10 @@ void ReadInfoBody(std::string_view body, AudioMetadata& metadata) {
     std::string_view text = body.substr(at + 8, length);
     text = text.substr(0, text.find('\0'));
     for (const auto& [id, field] : kInfoFields) {
-      const bool common = field == &AudioMetadata::title || field == &AudioMetadata::licence || field == &AudioMetadata::software;
-      if (common && body.substr(at, 4) == id && static_cast<int64_t>(text.size()) <= kMaxTagBytes && (metadata.*field).empty()) {
+      const bool common =
+          field == &AudioMetadata::title || field == &AudioMetadata::licence || field == &AudioMetadata::software;
+      if (common && body.substr(at, 4) == id && static_cast<int64_t>(text.size()) <= kMaxTagBytes &&
+          (metadata.*field).empty()) {
         metadata.*field = std::string(text);
       }
     }

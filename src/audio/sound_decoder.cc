@@ -35,7 +35,8 @@ sf_count_t VirtualSeek(sf_count_t offset, int whence, void* user) {
 sf_count_t VirtualRead(void* to, sf_count_t bytes, void* user) {
   auto* virtual_file = static_cast<VirtualFile*>(user);
   if (bytes <= 0) return 0;
-  const size_t got = virtual_file->view.Read(*virtual_file->file, virtual_file->position, to, static_cast<size_t>(bytes));
+  const size_t got =
+      virtual_file->view.Read(*virtual_file->file, virtual_file->position, to, static_cast<size_t>(bytes));
   virtual_file->position += static_cast<int64_t>(got);
   return static_cast<sf_count_t>(got);
 }
@@ -95,24 +96,31 @@ class SilentDecoder : public SoundDecoder {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SoundDecoder>> SoundDecoder::Open(std::shared_ptr<const SourceFile> file, const StreamHeader& header) {
+absl::StatusOr<std::unique_ptr<SoundDecoder>> SoundDecoder::Open(std::shared_ptr<const SourceFile> file,
+                                                                 const StreamHeader& header) {
   if (header.view.size() == 0) return std::make_unique<SilentDecoder>(header.info.rate_hz);
   auto decoder = std::make_unique<SndfileDecoder>(file, header.view);
   if (!decoder->opened()) {
     // For a stream that is no MP3 after all libsndfile says that the file does not exist, which would mislead.
     const int cause = sf_error(nullptr);
-    return DamagedAudio(*file, "the decoder refuses the stream" + (cause > SF_ERR_UNSUPPORTED_ENCODING && header.info.container != AudioContainer::kMp3 ? ": " + Printable(sf_error_number(cause)) : std::string()));
+    return DamagedAudio(*file, "the decoder refuses the stream" +
+                                   (cause > SF_ERR_UNSUPPORTED_ENCODING && header.info.container != AudioContainer::kMp3
+                                        ? ": " + Printable(sf_error_number(cause))
+                                        : std::string()));
   }
   const SF_INFO& info = decoder->info();
   const int major = info.format & SF_FORMAT_TYPEMASK;
   const bool wav_kind = major == SF_FORMAT_RF64 || major == SF_FORMAT_WAVEX;
-  if (major != MajorFormat(header.info.container) && !(wav_kind && MajorFormat(header.info.container) == SF_FORMAT_WAV)) {
-    return DamagedAudio(*file, absl::StrFormat("the header says %s, the decoder sees another kind", AudioContainerName(header.info.container).data()));
+  if (major != MajorFormat(header.info.container) &&
+      !(wav_kind && MajorFormat(header.info.container) == SF_FORMAT_WAV)) {
+    return DamagedAudio(*file, absl::StrFormat("the header says %s, the decoder sees another kind",
+                                               AudioContainerName(header.info.container).data()));
   }
   const bool opus = header.info.container == AudioContainer::kOggOpus;  // its rate is the decoder's choice
   if (info.channels != header.info.channels || (!opus && info.samplerate != header.info.rate_hz)) {
-    return DamagedAudio(*file, absl::StrFormat("the header says %d channels at %d Hz, the decoder sees %d at %d Hz", header.info.channels,
-                                               header.info.rate_hz, info.channels, info.samplerate));
+    return DamagedAudio(*file,
+                        absl::StrFormat("the header says %d channels at %d Hz, the decoder sees %d at %d Hz",
+                                        header.info.channels, header.info.rate_hz, info.channels, info.samplerate));
   }
   return decoder;
 }

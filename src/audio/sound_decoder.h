@@ -14,7 +14,8 @@ namespace grym {
 class SoundDecoder {
  public:
   // DataLoss if the decoder refuses the stream or reads another shape out of it than the header says.
-  static absl::StatusOr<std::unique_ptr<SoundDecoder>> Open(std::shared_ptr<const SourceFile> file, const StreamHeader& header);
+  static absl::StatusOr<std::unique_ptr<SoundDecoder>> Open(std::shared_ptr<const SourceFile> file,
+                                                            const StreamHeader& header);
   virtual ~SoundDecoder() = default;
   // What the decoder makes of the stream: its length (negative: unknown) and rate (Opus: 48 kHz or a divisor).
   virtual int64_t frames() const = 0;

@@ -19,14 +19,17 @@
 
 namespace grym {
 
-absl::StatusOr<std::shared_ptr<const SourceFile>> SourceFile::Open(const std::filesystem::path& path, int64_t limit_bytes) {
+absl::StatusOr<std::shared_ptr<const SourceFile>> SourceFile::Open(const std::filesystem::path& path,
+                                                                   int64_t limit_bytes) {
   GRYM_ASSIGN_OR_RETURN(int64_t size, RegularFileSize(path));
   std::shared_ptr<SourceFile> file(new SourceFile);
   file->name_ = "\"" + Printable(path.string()) + "\"";
 #ifdef _WIN32
-  file->handle_ = CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  file->handle_ =
+      CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file->handle_ == INVALID_HANDLE_VALUE) {
-    return Error(absl::StatusCode::kPermissionDenied, "file_unreadable", file->name_ + ": cannot be opened for reading");
+    return Error(absl::StatusCode::kPermissionDenied, "file_unreadable",
+                 file->name_ + ": cannot be opened for reading");
   }
 #else
   // Not blocking, and looked at again once open: the name may have become a pipe since.
@@ -66,9 +69,12 @@ size_t SourceFile::ReadAt(int64_t offset, void* to, size_t bytes) const {
     at.Offset = static_cast<DWORD>(position);
     at.OffsetHigh = static_cast<DWORD>(position >> 32);
     DWORD got = 0;
-    if (!ReadFile(handle_, static_cast<char*>(to) + done, static_cast<DWORD>(std::min<size_t>(bytes - done, 1u << 30)), &got, &at)) break;
+    if (!ReadFile(handle_, static_cast<char*>(to) + done, static_cast<DWORD>(std::min<size_t>(bytes - done, 1u << 30)),
+                  &got, &at))
+      break;
 #else
-    const ssize_t got = pread(descriptor_, static_cast<char*>(to) + done, bytes - done, offset + static_cast<int64_t>(done));
+    const ssize_t got =
+        pread(descriptor_, static_cast<char*>(to) + done, bytes - done, offset + static_cast<int64_t>(done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) break;
 #endif
@@ -94,7 +100,8 @@ size_t SourceView::Read(const SourceFile& file, int64_t position, void* to, size
     position += static_cast<int64_t>(done);
   }
   const auto wanted = std::min<int64_t>(static_cast<int64_t>(bytes - done), size() - position);
-  return done + file.ReadAt(begin + (position - prefix_bytes), static_cast<char*>(to) + done, static_cast<size_t>(wanted));
+  return done +
+         file.ReadAt(begin + (position - prefix_bytes), static_cast<char*>(to) + done, static_cast<size_t>(wanted));
 }
 
 }  // namespace grym

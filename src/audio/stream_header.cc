@@ -45,11 +45,13 @@ absl::StatusOr<StreamHeader> ReadStreamHeader(const SourceFile& file) {
   const std::string head = file.ReadString(0, 12);
   const auto at = [&](size_t offset, std::string_view magic) { return head.compare(offset, magic.size(), magic) == 0; };
   if (head.empty()) return NotAudio(file, "the file is empty");
-  if (head.size() >= 12 && (at(0, "RIFF") || at(0, "RF64") || at(0, "RIFX")) && at(8, "WAVE")) return ReadWavHeader(file);
+  if (head.size() >= 12 && (at(0, "RIFF") || at(0, "RF64") || at(0, "RIFX")) && at(8, "WAVE"))
+    return ReadWavHeader(file);
   if (head.size() >= 12 && at(0, "FORM") && (at(8, "AIFF") || at(8, "AIFC"))) return ReadAiffHeader(file);
   if (head.size() >= 4 && at(0, "fLaC")) return ReadFlacHeader(file);
   if (head.size() >= 4 && at(0, "OggS")) return ReadOggHeader(file);
-  const bool sync = head.size() >= 2 && static_cast<uint8_t>(head[0]) == 0xff && (static_cast<uint8_t>(head[1]) & 0xe0) == 0xe0;
+  const bool sync =
+      head.size() >= 2 && static_cast<uint8_t>(head[0]) == 0xff && (static_cast<uint8_t>(head[1]) & 0xe0) == 0xe0;
   if ((head.size() >= 3 && at(0, "ID3")) || sync) return ReadMp3Header(file);
   // A file cut within its first twelve bytes is still told as what it was.
   for (const char* magic : {"RIFF", "RF64", "FORM", "fLaC", "OggS"}) {

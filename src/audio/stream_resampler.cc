@@ -49,16 +49,20 @@ StreamResampler::StreamResampler(StreamResampler&&) noexcept = default;
 StreamResampler& StreamResampler::operator=(StreamResampler&&) noexcept = default;
 StreamResampler::~StreamResampler() = default;
 
-absl::StatusOr<StreamResampler> StreamResampler::Create(int channels, int from_rate_hz, int to_rate_hz, ResampleQuality quality) {
+absl::StatusOr<StreamResampler> StreamResampler::Create(int channels, int from_rate_hz, int to_rate_hz,
+                                                        ResampleQuality quality) {
   GRYM_RETURN_IF_ERROR(AudioBuffer::Create(channels, 0, from_rate_hz).status());
   GRYM_RETURN_IF_ERROR(AudioBuffer::Create(channels, 0, to_rate_hz).status());
   const double ratio = static_cast<double>(to_rate_hz) / from_rate_hz;
   if (!src_is_valid_ratio(ratio)) {
-    return ResampleError(absl::StrFormat("rate_hz: want at most 256 times up or down, got %d from %d", to_rate_hz, from_rate_hz));
+    return ResampleError(
+        absl::StrFormat("rate_hz: want at most 256 times up or down, got %d from %d", to_rate_hz, from_rate_hz));
   }
   int error = 0;
   SRC_STATE* opened = src_new(ConverterOf(quality), channels, &error);
-  if (!opened) return Error(absl::StatusCode::kResourceExhausted, "out_of_memory", std::string("resampler: ") + src_strerror(error));
+  if (!opened)
+    return Error(absl::StatusCode::kResourceExhausted, "out_of_memory",
+                 std::string("resampler: ") + src_strerror(error));
   auto state = std::make_unique<State>(opened);
   src_set_ratio(opened, ratio);
   return StreamResampler(channels, from_rate_hz, to_rate_hz, std::move(state));
@@ -89,13 +93,14 @@ absl::Status StreamResampler::Convert(std::span<const float> interleaved, bool l
 }
 
 absl::StatusOr<AudioBuffer> StreamResampler::Push(const AudioBuffer& block) {
-  if (finished_) return Error(absl::StatusCode::kFailedPrecondition, "resampler_finished", "resampler: Push after Finish");
+  if (finished_)
+    return Error(absl::StatusCode::kFailedPrecondition, "resampler_finished", "resampler: Push after Finish");
   if (block.channels() != channels_ || block.rate_hz() != from_rate_hz_) {
-    return ResampleError(absl::StrFormat("resampler: want %d channels at %d Hz, got %d channels at %d Hz", channels_, from_rate_hz_,
-                                         block.channels(), block.rate_hz()));
+    return ResampleError(absl::StrFormat("resampler: want %d channels at %d Hz, got %d channels at %d Hz", channels_,
+                                         from_rate_hz_, block.channels(), block.rate_hz()));
   }
   state_->interleaved.resize(block.planar().size());
-  for (int c = 0; c < channels_; ++c) {
+  for (int c = 0; c < channels_ && !block.empty(); ++c) {
     float* to = state_->interleaved.data() + c;
     for (const float sample : block.channel(c)) {
       *to = sample;
@@ -109,11 +114,13 @@ absl::StatusOr<AudioBuffer> StreamResampler::Push(const AudioBuffer& block) {
   const int64_t allowed = ResampledFrames(frames_in_, from_rate_hz_, to_rate_hz_) - frames_out_;
   const int64_t made = std::min<int64_t>(static_cast<int64_t>(out.size()) / channels_, std::max<int64_t>(allowed, 0));
   frames_out_ += made;
-  return AudioBuffer::FromInterleaved(std::span<const float>(out).first(static_cast<size_t>(made * channels_)), channels_, to_rate_hz_);
+  return AudioBuffer::FromInterleaved(std::span<const float>(out).first(static_cast<size_t>(made * channels_)),
+                                      channels_, to_rate_hz_);
 }
 
 absl::StatusOr<AudioBuffer> StreamResampler::Finish() {
-  if (finished_) return Error(absl::StatusCode::kFailedPrecondition, "resampler_finished", "resampler: Finish after Finish");
+  if (finished_)
+    return Error(absl::StatusCode::kFailedPrecondition, "resampler_finished", "resampler: Finish after Finish");
   finished_ = true;
   std::vector<float> out;
   if (frames_in_ > 0) GRYM_RETURN_IF_ERROR(Convert({}, true, out));

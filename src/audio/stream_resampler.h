@@ -20,7 +20,8 @@ int64_t ResampledFrames(int64_t frames, int from_rate_hz, int to_rate_hz);
 class StreamResampler {
  public:
   // Rates in AudioBuffer's range, not more than 256 times apart (libsamplerate's limit).
-  static absl::StatusOr<StreamResampler> Create(int channels, int from_rate_hz, int to_rate_hz, ResampleQuality quality);
+  static absl::StatusOr<StreamResampler> Create(int channels, int from_rate_hz, int to_rate_hz,
+                                                ResampleQuality quality);
   StreamResampler(StreamResampler&&) noexcept;
   StreamResampler& operator=(StreamResampler&&) noexcept;
   ~StreamResampler();

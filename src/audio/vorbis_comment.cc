@@ -68,7 +68,8 @@ bool ReadVorbisComment(std::string_view body, AudioMetadata& metadata) {
     const size_t equals = entry.find('=');
     if (equals == std::string_view::npos || static_cast<int64_t>(entry.size() - equals - 1) > kMaxTagBytes) continue;
     for (const auto& [key, field] : kCommentFields) {
-      if (SameKey(entry.substr(0, equals), key) && (metadata.*field).empty()) metadata.*field = std::string(entry.substr(equals + 1));
+      if (SameKey(entry.substr(0, equals), key) && (metadata.*field).empty())
+        metadata.*field = std::string(entry.substr(equals + 1));
     }
   }
   return true;

@@ -30,7 +30,8 @@ uint64_t WavNumber(const WavChunks& chunks, std::string_view bytes, size_t offse
   return chunks.big_endian ? BigEndian(bytes, offset, count) : LittleEndian(bytes, offset, count);
 }
 
-absl::Status TakeWavChunk(const SourceFile& file, std::string_view id, int64_t begin, int64_t bytes, WavChunks& chunks) {
+absl::Status TakeWavChunk(const SourceFile& file, std::string_view id, int64_t begin, int64_t bytes,
+                          WavChunks& chunks) {
   if (id == "ds64" && chunks.rf64) {
     const std::string body = file.ReadString(begin, 28);
     if (body.size() < 24) return DamagedAudio(file, "ds64: the chunk is too short");
@@ -38,7 +39,8 @@ absl::Status TakeWavChunk(const SourceFile& file, std::string_view id, int64_t b
     if (chunks.ds64_data_bytes < 0) return DamagedAudio(file, "ds64: the size of the data is negative");
   } else if (id == "fmt ") {
     if (!chunks.format.empty()) return DamagedAudio(file, "two fmt chunks");
-    if (bytes < 16 || bytes > 4096) return DamagedAudio(file, absl::StrFormat("fmt: want 16 to 4096 bytes, got %d", bytes));
+    if (bytes < 16 || bytes > 4096)
+      return DamagedAudio(file, absl::StrFormat("fmt: want 16 to 4096 bytes, got %d", bytes));
     chunks.format = file.ReadString(begin, bytes);
   } else if (id == "data") {
     if (chunks.data_begin >= 0) return DamagedAudio(file, "two data chunks");
@@ -65,7 +67,8 @@ absl::Status WalkWavChunks(const SourceFile& file, WavChunks& chunks) {
     const std::string head = file.ReadString(at, 8);
     // A writer that forgets to pad, or pads the end, leaves a few bytes that are no chunk.
     if (head.size() < 8 && chunks.data_begin >= 0) return absl::OkStatus();
-    if (head.size() < 8) return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, before the data chunk", file.size()));
+    if (head.size() < 8)
+      return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, before the data chunk", file.size()));
     if (count == kMaxChunks) return DamagedAudio(file, absl::StrFormat("more than %d chunks", kMaxChunks));
     const std::string id = head.substr(0, 4);
     int64_t bytes = static_cast<int64_t>(WavNumber(chunks, head, 4, 4));
@@ -73,7 +76,8 @@ absl::Status WalkWavChunks(const SourceFile& file, WavChunks& chunks) {
     if (bytes < 0) return DamagedAudio(file, "RF64 without a ds64 chunk before its data");
     const int64_t there = file.size() - at - 8;
     if (bytes > there) {
-      return DamagedAudio(file, absl::StrFormat("cut off: chunk \"%s\" says %d bytes, the file has %d", Printable(id), bytes, there));
+      return DamagedAudio(
+          file, absl::StrFormat("cut off: chunk \"%s\" says %d bytes, the file has %d", Printable(id), bytes, there));
     }
     GRYM_RETURN_IF_ERROR(TakeWavChunk(file, id, at + 8, bytes, chunks));
     at += 8 + bytes + bytes % 2;
@@ -89,13 +93,15 @@ struct WavEncoding {
 
 absl::StatusOr<WavEncoding> EncodingOfWav(const SourceFile& file, uint16_t tag, int bytes_per_sample) {
   static constexpr const char* kIntegers[] = {"", "pcm_u8", "pcm_16", "pcm_24", "pcm_32"};
-  if (tag == kWavPcm && bytes_per_sample >= 1 && bytes_per_sample <= 4) return WavEncoding{tag, bytes_per_sample, kIntegers[bytes_per_sample]};
+  if (tag == kWavPcm && bytes_per_sample >= 1 && bytes_per_sample <= 4)
+    return WavEncoding{tag, bytes_per_sample, kIntegers[bytes_per_sample]};
   if (tag == kWavFloat && bytes_per_sample == 4) return WavEncoding{tag, 4, "float_32"};
   if (tag == kWavFloat && bytes_per_sample == 8) return WavEncoding{tag, 8, "float_64"};
   if (tag == kWavALaw && bytes_per_sample == 1) return WavEncoding{tag, 1, "a_law"};
   if (tag == kWavMuLaw && bytes_per_sample == 1) return WavEncoding{tag, 1, "mu_law"};
-  return UnsupportedAudio(file, absl::StrFormat("want PCM, float, A-law or mu-law, got WAV format %d with %d bytes a sample", tag,
-                                                bytes_per_sample));
+  return UnsupportedAudio(
+      file, absl::StrFormat("want PCM, float, A-law or mu-law, got WAV format %d with %d bytes a sample", tag,
+                            bytes_per_sample));
 }
 
 // A header as the decoder likes it, in 32 or 64 bits.
@@ -142,7 +148,8 @@ absl::StatusOr<StreamHeader> ReadWavHeader(const SourceFile& file) {
   if (chunks.data_begin < 0) return DamagedAudio(file, absl::StrFormat("no data chunk in %d bytes", file.size()));
   // Some writers count the first eight bytes too, which is harmless; more than the file is a cut.
   if (!chunks.rf64 && riff_bytes > file.size()) {
-    return DamagedAudio(file, absl::StrFormat("cut off: the header says %d bytes, the file has %d", riff_bytes + 8, file.size()));
+    return DamagedAudio(
+        file, absl::StrFormat("cut off: the header says %d bytes, the file has %d", riff_bytes + 8, file.size()));
   }
   auto tag = static_cast<uint16_t>(WavNumber(chunks, chunks.format, 0, 2));
   const auto channels = static_cast<int64_t>(WavNumber(chunks, chunks.format, 2, 2));
@@ -155,11 +162,13 @@ absl::StatusOr<StreamHeader> ReadWavHeader(const SourceFile& file) {
     tag = static_cast<uint16_t>(WavNumber(chunks, chunks.format, 24, 2));
   }
   if (block % channels != 0 || bits > 8 * (block / channels)) {
-    return DamagedAudio(file, absl::StrFormat("fmt: %d bytes a frame do not hold %d channels of %d bits", block, channels, bits));
+    return DamagedAudio(
+        file, absl::StrFormat("fmt: %d bytes a frame do not hold %d channels of %d bits", block, channels, bits));
   }
   GRYM_ASSIGN_OR_RETURN(const WavEncoding encoding, EncodingOfWav(file, tag, static_cast<int>(block / channels)));
   if (chunks.data_bytes % block != 0) {
-    return DamagedAudio(file, absl::StrFormat("data: %d bytes are no whole number of frames of %d bytes", chunks.data_bytes, block));
+    return DamagedAudio(
+        file, absl::StrFormat("data: %d bytes are no whole number of frames of %d bytes", chunks.data_bytes, block));
   }
   StreamHeader header;
   header.info.container = chunks.rf64 ? AudioContainer::kRf64 : AudioContainer::kWav;

@@ -34,7 +34,11 @@ std::string FormatChunk(SampleFormat format, int channels, int rate_hz) {
   PutLittleEndian(body, static_cast<uint64_t>(bytes) * 8, 2);
   if (extensible) {
     // Speakers by the usual order where it has a name for all of them, else none.
-    const uint64_t speakers = channels == 3 ? 0x7 : channels == 4 ? 0x33 : channels == 6 ? 0x3f : channels == 8 ? 0x63f : 0;
+    const uint64_t speakers = channels == 3   ? 0x7
+                              : channels == 4 ? 0x33
+                              : channels == 6 ? 0x3f
+                              : channels == 8 ? 0x63f
+                                              : 0;
     PutLittleEndian(body, 22, 2);
     PutLittleEndian(body, static_cast<uint64_t>(bytes) * 8, 2);
     PutLittleEndian(body, speakers, 4);
@@ -59,7 +63,8 @@ std::string FactChunk(int64_t frames) {
 
 std::string WavHeader(const AudioMetadata& metadata, SampleFormat format, int channels, int rate_hz, int64_t frames) {
   const char* layout = channels == 1 ? "mono" : channels == 2 ? "stereo" : "multichannel";
-  const std::string history = absl::StrFormat("A=PCM,F=%d,W=%d,M=%s,T=%s\r\n", rate_hz, 8 * BytesOf(format), layout, std::string(SoftwareName()));
+  const std::string history = absl::StrFormat("A=PCM,F=%d,W=%d,M=%s,T=%s\r\n", rate_hz, 8 * BytesOf(format), layout,
+                                              std::string(SoftwareName()));
   std::string chunks = BextChunk(metadata, history) + FormatChunk(format, channels, rate_hz);
   if (format == SampleFormat::kFloat32) chunks += FactChunk(frames);
   chunks += InfoChunk(metadata) + IxmlChunk(metadata);
@@ -86,9 +91,12 @@ std::string WavHeader(const AudioMetadata& metadata, SampleFormat format, int ch
 absl::Status WriteWav(const std::filesystem::path& path, const AudioBuffer& audio, const SaveOptions& options) {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.string().c_str(), "wb"), &std::fclose);
   if (!file) return AudioWriteError(path, errno);
-  const auto put = [&](const std::string& bytes) { return std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size(); };
+  const auto put = [&](const std::string& bytes) {
+    return std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
+  };
   const int channels = audio.channels();
-  if (!put(WavHeader(options.metadata, options.format, channels, audio.rate_hz(), audio.frames()))) return AudioWriteError(path, errno);
+  if (!put(WavHeader(options.metadata, options.format, channels, audio.rate_hz(), audio.frames())))
+    return AudioWriteError(path, errno);
   const int bytes_per_sample = BytesOf(options.format);
   Quantizer quantizer(audio, options.format == SampleFormat::kPcm24 ? 24 : 16,
                       options.dither && options.format != SampleFormat::kFloat32, options.dither_seed);
@@ -101,7 +109,8 @@ absl::Status WriteWav(const std::filesystem::path& path, const AudioBuffer& audi
     if (options.format == SampleFormat::kFloat32) {
       for (int c = 0; c < channels; ++c) {
         const auto from = audio.channel(c).subspan(static_cast<size_t>(start), static_cast<size_t>(frames));
-        for (size_t i = 0; i < from.size(); ++i) integers[i * static_cast<size_t>(channels) + static_cast<size_t>(c)] = std::bit_cast<int32_t>(from[i]);
+        for (size_t i = 0; i < from.size(); ++i)
+          integers[i * static_cast<size_t>(channels) + static_cast<size_t>(c)] = std::bit_cast<int32_t>(from[i]);
       }
     } else {
       quantizer.Next(integers);
@@ -110,7 +119,8 @@ absl::Status WriteWav(const std::filesystem::path& path, const AudioBuffer& audi
     for (const int32_t value : integers) PutLittleEndian(bytes, static_cast<uint32_t>(value), bytes_per_sample);
     if (!put(bytes)) return AudioWriteError(path, errno);
   }
-  if (audio.frames() * channels * bytes_per_sample % 2 != 0 && !put(std::string(1, '\0'))) return AudioWriteError(path, errno);
+  if (audio.frames() * channels * bytes_per_sample % 2 != 0 && !put(std::string(1, '\0')))
+    return AudioWriteError(path, errno);
   return std::fclose(file.release()) == 0 ? absl::OkStatus() : AudioWriteError(path, errno);
 }
 

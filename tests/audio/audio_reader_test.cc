@@ -83,16 +83,22 @@ constexpr AudioContainer kW = AudioContainer::kWav;
 INSTANTIATE_TEST_SUITE_P(
     Formats, AudioFormatTest,
     ::testing::Values(
-        Format{"wav_u8", SF_FORMAT_WAV | SF_FORMAT_PCM_U8, "pcm_u8", kW, 1.01 / 128}, Format{"wav_16", SF_FORMAT_WAV | SF_FORMAT_PCM_16, "pcm_16", kW, 1.01 / 32768},
-        Format{"wav_24", SF_FORMAT_WAV | SF_FORMAT_PCM_24, "pcm_24", kW, 2e-7}, Format{"wav_32", SF_FORMAT_WAV | SF_FORMAT_PCM_32, "pcm_32", kW, 1e-7},
-        Format{"wav_float", SF_FORMAT_WAV | SF_FORMAT_FLOAT, "float_32", kW, 0}, Format{"wav_double", SF_FORMAT_WAV | SF_FORMAT_DOUBLE, "float_64", kW, 0},
-        Format{"wav_alaw", SF_FORMAT_WAV | SF_FORMAT_ALAW, "a_law", kW, 0.02}, Format{"wav_ulaw", SF_FORMAT_WAV | SF_FORMAT_ULAW, "mu_law", kW, 0.02},
-        Format{"wavex", SF_FORMAT_WAVEX | SF_FORMAT_PCM_16, "pcm_16", kW, 1.01 / 32768}, Format{"rifx", SF_FORMAT_WAV | SF_FORMAT_PCM_16 | SF_ENDIAN_BIG, "pcm_16", kW, 1.01 / 32768},
+        Format{"wav_u8", SF_FORMAT_WAV | SF_FORMAT_PCM_U8, "pcm_u8", kW, 1.01 / 128},
+        Format{"wav_16", SF_FORMAT_WAV | SF_FORMAT_PCM_16, "pcm_16", kW, 1.01 / 32768},
+        Format{"wav_24", SF_FORMAT_WAV | SF_FORMAT_PCM_24, "pcm_24", kW, 2e-7},
+        Format{"wav_32", SF_FORMAT_WAV | SF_FORMAT_PCM_32, "pcm_32", kW, 1e-7},
+        Format{"wav_float", SF_FORMAT_WAV | SF_FORMAT_FLOAT, "float_32", kW, 0},
+        Format{"wav_double", SF_FORMAT_WAV | SF_FORMAT_DOUBLE, "float_64", kW, 0},
+        Format{"wav_alaw", SF_FORMAT_WAV | SF_FORMAT_ALAW, "a_law", kW, 0.02},
+        Format{"wav_ulaw", SF_FORMAT_WAV | SF_FORMAT_ULAW, "mu_law", kW, 0.02},
+        Format{"wavex", SF_FORMAT_WAVEX | SF_FORMAT_PCM_16, "pcm_16", kW, 1.01 / 32768},
+        Format{"rifx", SF_FORMAT_WAV | SF_FORMAT_PCM_16 | SF_ENDIAN_BIG, "pcm_16", kW, 1.01 / 32768},
         Format{"rf64", SF_FORMAT_RF64 | SF_FORMAT_PCM_24, "pcm_24", AudioContainer::kRf64, 2e-7},
         Format{"aiff_8", SF_FORMAT_AIFF | SF_FORMAT_PCM_S8, "pcm_s8", AudioContainer::kAiff, 1.01 / 128},
         Format{"aiff_16", SF_FORMAT_AIFF | SF_FORMAT_PCM_16, "pcm_16", AudioContainer::kAiff, 1.01 / 32768},
         Format{"aiff_24", SF_FORMAT_AIFF | SF_FORMAT_PCM_24, "pcm_24", AudioContainer::kAiff, 2e-7},
-        Format{"aiff_sowt", SF_FORMAT_AIFF | SF_FORMAT_PCM_16 | SF_ENDIAN_LITTLE, "pcm_16", AudioContainer::kAiff, 1.01 / 32768},
+        Format{"aiff_sowt", SF_FORMAT_AIFF | SF_FORMAT_PCM_16 | SF_ENDIAN_LITTLE, "pcm_16", AudioContainer::kAiff,
+               1.01 / 32768},
         Format{"aiff_float", SF_FORMAT_AIFF | SF_FORMAT_FLOAT, "float_32", AudioContainer::kAiff, 0},
         Format{"aiff_double", SF_FORMAT_AIFF | SF_FORMAT_DOUBLE, "float_64", AudioContainer::kAiff, 0},
         Format{"aiff_ulaw", SF_FORMAT_AIFF | SF_FORMAT_ULAW, "mu_law", AudioContainer::kAiff, 0.02},
@@ -153,7 +159,8 @@ TEST(SharedDecodeTest, EveryFileGivesWhatItsTruthSays) {
       EXPECT_FALSE(expect.rfind("clear error", 0) == 0 && audio.ok()) << name;
       if (audio.ok()) continue;
       EXPECT_EQ(audio.status().code(), absl::StatusCode::kDataLoss) << audio.status();
-      EXPECT_NE(audio.status().message().find(std::filesystem::path(name).filename().string()), absl::string_view::npos) << audio.status();
+      EXPECT_NE(audio.status().message().find(std::filesystem::path(name).filename().string()), absl::string_view::npos)
+          << audio.status();
     }
   }
   EXPECT_EQ(checked, 8);
@@ -196,7 +203,8 @@ TEST(AudioReaderTest, NonFiniteSamplesBecomeZeroAndAreCounted) {
 TEST(AudioReaderTest, EmptyAndOneFrame) {
   Scratch scratch;
   for (const int64_t frames : {0, 1}) {
-    testing::WriteBySndfile(scratch / "few.wav", AudioBuffer::Create(2, frames, 8000).value(), SF_FORMAT_WAV | SF_FORMAT_PCM_16);
+    testing::WriteBySndfile(scratch / "few.wav", AudioBuffer::Create(2, frames, 8000).value(),
+                            SF_FORMAT_WAV | SF_FORMAT_PCM_16);
     const auto audio = LoadAudio(scratch / "few.wav");
     ASSERT_TRUE(audio.ok()) << audio.status();
     EXPECT_EQ(audio->frames(), frames);

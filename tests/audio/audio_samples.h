@@ -22,7 +22,8 @@ inline AudioBuffer Sine(double frequency_hz, double duration_s, int rate_hz, int
   for (int c = 0; c < channels; ++c) {
     const double step = 2 * std::numbers::pi * frequency_hz * std::pow(1.25, c) / rate_hz;
     auto samples = audio.mutable_channel(c);
-    for (size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<float>(level * std::sin(step * static_cast<double>(i)));
+    for (size_t i = 0; i < samples.size(); ++i)
+      samples[i] = static_cast<float>(level * std::sin(step * static_cast<double>(i)));
   }
   return audio;
 }
@@ -38,7 +39,8 @@ inline void WriteBySndfile(const std::filesystem::path& path, const AudioBuffer&
   std::vector<float> interleaved(audio.planar().size());
   for (int c = 0; c < audio.channels(); ++c) {
     const auto samples = audio.channel(c);
-    for (size_t i = 0; i < samples.size(); ++i) interleaved[i * static_cast<size_t>(audio.channels()) + static_cast<size_t>(c)] = samples[i];
+    for (size_t i = 0; i < samples.size(); ++i)
+      interleaved[i * static_cast<size_t>(audio.channels()) + static_cast<size_t>(c)] = samples[i];
   }
   for (int64_t at = 0; at < audio.frames(); at += 4096) {
     const int64_t frames = std::min<int64_t>(4096, audio.frames() - at);
@@ -53,7 +55,8 @@ inline std::string Bytes(const std::filesystem::path& path) {
 }
 
 inline void PutFile(const std::filesystem::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 inline double MaxDifference(const AudioBuffer& a, const AudioBuffer& b) {
@@ -61,12 +64,14 @@ inline double MaxDifference(const AudioBuffer& a, const AudioBuffer& b) {
   EXPECT_EQ(a.frames(), b.frames());
   if (a.planar().size() != b.planar().size()) return 1e9;
   double largest = 0;
-  for (size_t i = 0; i < a.planar().size(); ++i) largest = std::max(largest, std::abs(static_cast<double>(a.planar()[i]) - b.planar()[i]));
+  for (size_t i = 0; i < a.planar().size(); ++i)
+    largest = std::max(largest, std::abs(static_cast<double>(a.planar()[i]) - b.planar()[i]));
   return largest;
 }
 
 inline bool SameSamples(const AudioBuffer& a, const AudioBuffer& b) {
-  return a.channels() == b.channels() && a.rate_hz() == b.rate_hz() && std::equal(a.planar().begin(), a.planar().end(), b.planar().begin(), b.planar().end());
+  return a.channels() == b.channels() && a.rate_hz() == b.rate_hz() &&
+         std::equal(a.planar().begin(), a.planar().end(), b.planar().begin(), b.planar().end());
 }
 
 }  // namespace grym::testing

@@ -98,14 +98,18 @@ TEST_P(WrittenTest, EmptyAndOneFrame) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, WrittenTest,
-                         ::testing::Values(Written{"a.wav", SampleFormat::kPcm16, 1.0 / 32768}, Written{"b.wav", SampleFormat::kPcm24, 1.0 / 8388608},
-                                           Written{"c.wav", SampleFormat::kFloat32, 0}, Written{"d.flac", SampleFormat::kPcm16, 1.0 / 32768},
-                                           Written{"e.flac", SampleFormat::kPcm24, 1.0 / 8388608}, Written{"f.ogg", SampleFormat::kPcm16, 0}));
+                         ::testing::Values(Written{"a.wav", SampleFormat::kPcm16, 1.0 / 32768},
+                                           Written{"b.wav", SampleFormat::kPcm24, 1.0 / 8388608},
+                                           Written{"c.wav", SampleFormat::kFloat32, 0},
+                                           Written{"d.flac", SampleFormat::kPcm16, 1.0 / 32768},
+                                           Written{"e.flac", SampleFormat::kPcm24, 1.0 / 8388608},
+                                           Written{"f.ogg", SampleFormat::kPcm16, 0}));
 
 TEST(SaveAudioTest, TagsUpTo64KiBSurvive) {
   Scratch scratch;
   SaveOptions options;
-  for (std::string AudioMetadata::*field : {&AudioMetadata::prompt, &AudioMetadata::parameters, &AudioMetadata::title}) {
+  for (std::string AudioMetadata::* field :
+       {&AudioMetadata::prompt, &AudioMetadata::parameters, &AudioMetadata::title}) {
     std::string& text = options.metadata.*field;
     while (text.size() + 4 <= 64 << 10) text += text.size() % 7 == 0 ? "<&é" : "word";
     text.resize(64 << 10, 'x');
@@ -143,7 +147,8 @@ TEST(SaveAudioTest, RefusesWhatCannotBeWrittenAndLeavesTheOldFile) {
   options = SaveOptions();
   options.format = SampleFormat::kFloat32;
   EXPECT_EQ(SaveAudio(scratch / "a.flac", good, options).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(SaveAudio(scratch / "a.flac", AudioBuffer::Create(9, 10, 44100).value()).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(SaveAudio(scratch / "a.flac", AudioBuffer::Create(9, 10, 44100).value()).code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ErrorCode(SaveAudio(scratch / "a.mp3", good)), "unknown_extension");
   options = SaveOptions();
   options.container = AudioContainer::kMp3;
@@ -152,9 +157,16 @@ TEST(SaveAudioTest, RefusesWhatCannotBeWrittenAndLeavesTheOldFile) {
   options.ogg_quality = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(ErrorCode(SaveAudio(scratch / "a.ogg", good, options)), "bad_ogg_quality");
   // A rate that the coder cannot take is told, not crashed on.
-  EXPECT_EQ(SaveAudio(scratch / "a.flac", AudioBuffer::Create(1, 10, 768000).value()).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(SaveAudio(scratch / "a.flac", AudioBuffer::Create(1, 10, 768000).value()).code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch.path()), {}), 1);
-  EXPECT_FALSE(SaveAudio(scratch.path(), good, [] { SaveOptions o; o.container = AudioContainer::kWav; return o; }()).ok());
+  EXPECT_FALSE(SaveAudio(scratch.path(), good,
+                         [] {
+                           SaveOptions o;
+                           o.container = AudioContainer::kWav;
+                           return o;
+                         }())
+                   .ok());
 }
 
 TEST(SaveAudioTest, SamplesBeyondFullScaleAreClipped) {
@@ -241,8 +253,8 @@ TEST(QuantizerTest, ErrorsAreTriangularAndFreeOfTheSignal) {
       square += std::pow(value - 0.25, 2) / 400000;
       largest = std::max(largest, std::abs(value));
     }
-    EXPECT_NEAR(mean, 0.25, 0.01);        // five deviations of the mean of 400,000 draws
-    EXPECT_NEAR(square, 0.25, 0.01);      // 1/6 by the dither and 1/12 by the steps
+    EXPECT_NEAR(mean, 0.25, 0.01);    // five deviations of the mean of 400,000 draws
+    EXPECT_NEAR(square, 0.25, 0.01);  // 1/6 by the dither and 1/12 by the steps
     EXPECT_LE(largest, 1);
   }
   std::vector<int32_t> plain(400000);
@@ -253,7 +265,8 @@ TEST(QuantizerTest, ErrorsAreTriangularAndFreeOfTheSignal) {
 TEST(QuantizerTest, SeedsDecideAndLongSilenceStaysSilent) {
   AudioBuffer audio = Sine(440, 1, 44100);
   for (int64_t i = 10000; i < 20000; ++i) audio.mutable_channel(0)[static_cast<size_t>(i)] = 0;
-  for (int64_t i = 30000; i < 30000 + Quantizer::kSilentRunFrames - 1; ++i) audio.mutable_channel(0)[static_cast<size_t>(i)] = 0;
+  for (int64_t i = 30000; i < 30000 + Quantizer::kSilentRunFrames - 1; ++i)
+    audio.mutable_channel(0)[static_cast<size_t>(i)] = 0;
   const auto run = [&](uint64_t seed, int64_t step) {
     Quantizer quantizer(audio, 16, true, seed);
     std::vector<int32_t> values;
@@ -295,9 +308,13 @@ TEST(SaveAudioTest, FfprobeReadsTheTags) {
   for (const std::string name : {"a.wav", "a.flac", "a.ogg"}) {
     ASSERT_TRUE(SaveAudio(scratch / name, audio, options).ok());
     EXPECT_EQ(Output("ffprobe -v warning -show_error '" + (scratch / name).string() + "' 2>&1"), "") << "no warnings";
-    const Json shown = Json::Parse(Output("ffprobe -v quiet -print_format json -show_format -show_streams '" + (scratch / name).string() + "'")).value();
+    const Json shown = Json::Parse(Output("ffprobe -v quiet -print_format json -show_format -show_streams '" +
+                                          (scratch / name).string() + "'"))
+                           .value();
     const Json& tags = name == "a.ogg" ? shown.at("streams").at(size_t{0}).at("tags") : shown.at("format").at("tags");
-    const auto tag = [&](const char* one, const char* other) { return tags.contains(one) ? tags.at(one).text() : tags.at(other).text(); };
+    const auto tag = [&](const char* one, const char* other) {
+      return tags.contains(one) ? tags.at(one).text() : tags.at(other).text();
+    };
     EXPECT_EQ(tag("title", "TITLE"), options.metadata.title) << name << tags.Dump(1);
     EXPECT_EQ(tag("comment", "PROMPT"), options.metadata.prompt) << name << tags.Dump(1);
     EXPECT_EQ(tag("copyright", "LICENSE"), options.metadata.licence) << name << tags.Dump(1);
@@ -321,7 +338,8 @@ TEST(SaveAudioTest, ExiftoolReadsTheTags) {
   options.metadata = FullMetadata();
   options.metadata.prompt = "rain & night";
   ASSERT_TRUE(SaveAudio(scratch / "a.wav", Sine(440, 0.5, 44100, 2), options).ok());
-  const Json shown = Json::Parse(Output("exiftool -json -charset riff=UTF8 '" + (scratch / "a.wav").string() + "'")).value();
+  const Json shown =
+      Json::Parse(Output("exiftool -json -charset riff=UTF8 '" + (scratch / "a.wav").string() + "'")).value();
   const Json& tags = shown.at(size_t{0});
   EXPECT_EQ(tags.at("Title").text(), options.metadata.title) << tags.Dump(1);
   EXPECT_EQ(tags.at("Comment").text(), "rain & night");

@@ -44,8 +44,8 @@ const std::string kEnd = B({0, 0xff, 0x2f, 0});
 TEST(ParseMidiTest, RunningStatusTempoMapAndVelocityZero) {
   // 96 ticks a quarter: a quarter at 120, then 60 bpm from the second quarter on.
   const std::string body = B({0, 0xff, 0x03, 4}) + "lead" + B({0, 0xc0, 81, 0, 0xff, 0x58, 4, 3, 3, 24, 8}) +
-                           B({0, 0x90, 60, 100, 96, 60, 0}) +                     // running status, velocity 0 ends it
-                           B({0, 0xff, 0x51, 3, 0x0f, 0x42, 0x40}) +              // 1,000,000 us
+                           B({0, 0x90, 60, 100, 96, 60, 0}) +         // running status, velocity 0 ends it
+                           B({0, 0xff, 0x51, 3, 0x0f, 0x42, 0x40}) +  // 1,000,000 us
                            B({0, 0x90, 64, 90, 96, 0x80, 64, 0}) + B({0, 0xf0, 3, 1, 2, 0xf7}) + B({96, 0xff, 0x2f, 0});
   const auto midi = ParseMidi(FileOf(0, 96, {body}));
   ASSERT_TRUE(midi.ok()) << midi.status();
@@ -80,7 +80,8 @@ TEST(ParseMidiTest, FirstOnFirstOffAndNotesLeftOpen) {
 }
 
 TEST(ParseMidiTest, ConductorTrackIsNoTrackAndStrangeChunksAreSkipped) {
-  std::string file = FileOf(1, 480, {B({0, 0xff, 0x51, 3, 7, 0xa1, 0x20}) + kEnd, B({0, 0x99, 36, 100, 10, 36, 0}) + kEnd});
+  std::string file =
+      FileOf(1, 480, {B({0, 0xff, 0x51, 3, 7, 0xa1, 0x20}) + kEnd, B({0, 0x99, 36, 100, 10, 36, 0}) + kEnd});
   auto midi = ParseMidi(file);
   ASSERT_TRUE(midi.ok()) << midi.status();
   EXPECT_EQ(midi->tracks.size(), 1u);
@@ -98,9 +99,9 @@ TEST(ParseMidiTest, ErrorsNameTheByte) {
     EXPECT_EQ(told.code(), absl::StatusCode::kDataLoss) << told;
     return std::string(told.message());
   };
-  EXPECT_NE(message(FileOf(0, 96, {B({0, 60, 100})})).find("byte 23"), std::string::npos);             // data without status
-  EXPECT_NE(message(FileOf(0, 96, {B({0, 0x90, 60, 0x90})})).find("byte 25"), std::string::npos);      // status within data
-  EXPECT_NE(message(FileOf(0, 96, {B({0, 0xf8})})).find("byte 23"), std::string::npos);                // real time message
+  EXPECT_NE(message(FileOf(0, 96, {B({0, 60, 100})})).find("byte 23"), std::string::npos);  // data without status
+  EXPECT_NE(message(FileOf(0, 96, {B({0, 0x90, 60, 0x90})})).find("byte 25"), std::string::npos);  // status within data
+  EXPECT_NE(message(FileOf(0, 96, {B({0, 0xf8})})).find("byte 23"), std::string::npos);            // real time message
   EXPECT_NE(message(FileOf(0, 96, {B({0x81, 0x81, 0x81, 0x81, 1})})).find("byte 25"), std::string::npos);
   EXPECT_NE(message(FileOf(0, 96, {B({0, 0xff, 0x51, 3, 0, 0, 0})})).find("byte 26"), std::string::npos);
   EXPECT_NE(message(FileOf(0, 96, {B({0, 0xff, 0x01, 100, 1})})).find("byte 26"), std::string::npos);
@@ -114,7 +115,8 @@ TEST(ParseMidiTest, ErrorsNameTheByte) {
 
 TEST(ParseMidiTest, LimitsHoldOnBothSides) {
   EXPECT_TRUE(ParseMidi(FileOf(1, 96, std::vector<std::string>(1024, kEnd))).ok());
-  EXPECT_EQ(ParseMidi(FileOf(1, 96, std::vector<std::string>(1025, kEnd))).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ParseMidi(FileOf(1, 96, std::vector<std::string>(1025, kEnd))).status().code(),
+            absl::StatusCode::kResourceExhausted);
   std::string many;  // two bytes an event: a program change in running status
   for (int64_t i = 0; i < kMaxMidiEvents - 1; ++i) many += i == 0 ? B({0, 0xc0, 5}) : B({0, 5});
   EXPECT_TRUE(ParseMidi(FileOf(0, 96, {many + kEnd})).ok());
@@ -126,7 +128,8 @@ TEST(ParseMidiTest, LimitsHoldOnBothSides) {
   EXPECT_EQ(ParseMidi(large).status().code(), absl::StatusCode::kResourceExhausted);
   // 24 hours at 1 tick a quarter and 120 bpm are 172,800 ticks.
   EXPECT_TRUE(ParseMidi(FileOf(0, 1, {B({0x8a, 0xc6, 0x00, 0xff, 0x2f, 0})})).ok());
-  EXPECT_EQ(ParseMidi(FileOf(0, 1, {B({0x8a, 0xc6, 0x01, 0xff, 0x2f, 0})})).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ParseMidi(FileOf(0, 1, {B({0x8a, 0xc6, 0x01, 0xff, 0x2f, 0})})).status().code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 Midi RandomPiece(uint64_t seed) {
@@ -141,17 +144,21 @@ Midi RandomPiece(uint64_t seed) {
     midi.tempi.push_back({map.SecondsAt(tick), 60e6 / static_cast<double>(us_per_quarter)});
     tick += 1 + random.Below(5000);
   }
-  for (int64_t i = random.Below(3); i > 0; --i) midi.meters.push_back({map.SecondsAt(i * 700), static_cast<int>(1 + random.Below(12)), 1 << random.Below(5)});
-  std::sort(midi.meters.begin(), midi.meters.end(), [](const MidiMeter& a, const MidiMeter& b) { return a.time_s < b.time_s; });
+  for (int64_t i = random.Below(3); i > 0; --i)
+    midi.meters.push_back({map.SecondsAt(i * 700), static_cast<int>(1 + random.Below(12)), 1 << random.Below(5)});
+  std::sort(midi.meters.begin(), midi.meters.end(),
+            [](const MidiMeter& a, const MidiMeter& b) { return a.time_s < b.time_s; });
   const auto tracks = static_cast<int>(random.Below(5));
   for (int t = 0; t < tracks; ++t) {
-    midi.tracks.push_back({random.Chance(0.7) ? "track " + std::to_string(t) + " é" : "", static_cast<int>(random.Below(128))});
+    midi.tracks.push_back(
+        {random.Chance(0.7) ? "track " + std::to_string(t) + " é" : "", static_cast<int>(random.Below(128))});
     int64_t now = random.Below(100);
-    for (int64_t i = random.Below(60); i > 0; --i) {  // one after the other: overlaps of a pitch cannot be told apart in SMF
+    for (int64_t i = random.Below(60); i > 0;
+         --i) {  // one after the other: overlaps of a pitch cannot be told apart in SMF
       const int64_t length = 1 + random.Below(300);
       const double start_s = map.SecondsAt(now);
-      midi.notes.push_back({start_s, map.SecondsAt(now + length) - start_s, static_cast<int>(random.Below(128)), static_cast<int>(1 + random.Below(127)),
-                            static_cast<int>(random.Below(16)), t});
+      midi.notes.push_back({start_s, map.SecondsAt(now + length) - start_s, static_cast<int>(random.Below(128)),
+                            static_cast<int>(1 + random.Below(127)), static_cast<int>(random.Below(16)), t});
       now += length + (random.Chance(0.02) ? 300000000 / midi.ticks_per_quarter : random.Below(200));
     }
   }
@@ -183,7 +190,8 @@ TEST(MidiRoundTripTest, PiecesSurviveAndBytesAreStable) {
       const MidiNote &a = midi.notes[i], &b = back->notes[i];
       ASSERT_NEAR(a.start_s, b.start_s, 1e-7) << seed;  // the piece lies on ticks, so only rounding is left
       ASSERT_NEAR(a.duration_s, b.duration_s, 1e-7) << seed;
-      ASSERT_EQ(std::tie(a.pitch, a.velocity, a.channel, a.track), std::tie(b.pitch, b.velocity, b.channel, b.track)) << seed;
+      ASSERT_EQ(std::tie(a.pitch, a.velocity, a.channel, a.track), std::tie(b.pitch, b.velocity, b.channel, b.track))
+          << seed;
     }
     ASSERT_EQ(back->tempi.size(), midi.tempi.size());
     for (size_t i = 0; i < midi.tempi.size(); ++i) {
@@ -230,7 +238,8 @@ TEST(HostileMidiTest, EveryCutIsAnError) {
   ASSERT_GT(whole.size(), 100u);
   for (size_t cut = 0; cut < whole.size(); ++cut) {
     const absl::Status told = ParseMidi(std::string_view(whole).substr(0, cut)).status();
-    const bool clear = told.code() == absl::StatusCode::kDataLoss || (cut < 4 && told.code() == absl::StatusCode::kInvalidArgument);
+    const bool clear =
+        told.code() == absl::StatusCode::kDataLoss || (cut < 4 && told.code() == absl::StatusCode::kInvalidArgument);
     EXPECT_TRUE(clear) << cut << told;
   }
 }
@@ -239,7 +248,9 @@ TEST(HostileMidiTest, RandomDamageNeverCrashesAndWhatIsReadCanBeWritten) {
   Random random(5);
   for (int round = 0; round < 3000; ++round) {
     std::string bytes = SerializeMidi(RandomPiece(static_cast<uint64_t>(round % 20 + 1))).value();
-    for (int64_t i = random.Below(8); i >= 0; --i) bytes[static_cast<size_t>(random.Below(static_cast<int64_t>(bytes.size())))] = static_cast<char>(random.Below(256));
+    for (int64_t i = random.Below(8); i >= 0; --i)
+      bytes[static_cast<size_t>(random.Below(static_cast<int64_t>(bytes.size())))] =
+          static_cast<char>(random.Below(256));
     const auto midi = ParseMidi(bytes);
     if (!midi.ok()) continue;
     for (const MidiNote& note : midi->notes) {

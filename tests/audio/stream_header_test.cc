@@ -17,6 +17,9 @@
 #include "grymsynth/error.h"
 #include "support/scratch.h"
 
+// libsndfile 1.2 forgets Vorbis' and Ogg's state when a broken OGG fails to open. Nothing else may leak.
+extern "C" const char* __lsan_default_suppressions() { return "leak:vorbis_\nleak:ogg_\n"; }
+
 namespace grym {
 namespace {
 
@@ -65,31 +68,37 @@ TEST_P(CutFileTest, IsDataLossAtEveryPlaceAndWholeOtherwise) {
     PutFile(path, whole.substr(0, cut));
     const absl::Status told = Told(path);
     const bool header_only = cut < 12;  // too short to say even what it was
-    const bool clear = told.code() == absl::StatusCode::kDataLoss || (header_only && told.code() == absl::StatusCode::kInvalidArgument);
+    const bool clear = told.code() == absl::StatusCode::kDataLoss ||
+                       (header_only && told.code() == absl::StatusCode::kInvalidArgument);
     EXPECT_TRUE(clear) << GetParam().name << " cut at " << cut << " of " << whole.size() << ": " << told;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Containers, CutFileTest,
-                         ::testing::Values(Container{"wav16", SF_FORMAT_WAV | SF_FORMAT_PCM_16}, Container{"wavfloat", SF_FORMAT_WAV | SF_FORMAT_FLOAT},
-                                           Container{"rf64", SF_FORMAT_RF64 | SF_FORMAT_PCM_24}, Container{"aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16},
-                                           Container{"flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16}, Container{"vorbis", SF_FORMAT_OGG | SF_FORMAT_VORBIS},
-                                           Container{"opus", SF_FORMAT_OGG | SF_FORMAT_OPUS}, Container{"mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III}),
+                         ::testing::Values(Container{"wav16", SF_FORMAT_WAV | SF_FORMAT_PCM_16},
+                                           Container{"wavfloat", SF_FORMAT_WAV | SF_FORMAT_FLOAT},
+                                           Container{"rf64", SF_FORMAT_RF64 | SF_FORMAT_PCM_24},
+                                           Container{"aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16},
+                                           Container{"flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16},
+                                           Container{"vorbis", SF_FORMAT_OGG | SF_FORMAT_VORBIS},
+                                           Container{"opus", SF_FORMAT_OGG | SF_FORMAT_OPUS},
+                                           Container{"mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III}),
                          [](const auto& container) { return container.param.name; });
 
 TEST(StreamHeaderTest, RandomDamageNeverCrashesOrHangs) {
   Scratch scratch;
   Random random(11);
   const AudioBuffer audio = Sine(440, 0.3, 44100, 2);
-  for (const int format : {SF_FORMAT_WAV | SF_FORMAT_PCM_16, SF_FORMAT_AIFF | SF_FORMAT_PCM_24, SF_FORMAT_FLAC | SF_FORMAT_PCM_16,
-                           SF_FORMAT_OGG | SF_FORMAT_VORBIS}) {
+  for (const int format : {SF_FORMAT_WAV | SF_FORMAT_PCM_16, SF_FORMAT_AIFF | SF_FORMAT_PCM_24,
+                           SF_FORMAT_FLAC | SF_FORMAT_PCM_16, SF_FORMAT_OGG | SF_FORMAT_VORBIS}) {
     const std::string whole = WavBytes(audio, format, scratch / "whole");
     for (int round = 0; round < 150; ++round) {
       std::string bytes = whole;
       for (int64_t i = random.Below(6); i >= 0; --i) {
         // Half of the hits on the first 200 bytes, where the headers are.
         const int64_t span = random.Chance(0.5) ? 200 : static_cast<int64_t>(bytes.size());
-        bytes[static_cast<size_t>(random.Below(std::min<int64_t>(span, static_cast<int64_t>(bytes.size()))))] = static_cast<char>(random.Below(256));
+        bytes[static_cast<size_t>(random.Below(std::min<int64_t>(span, static_cast<int64_t>(bytes.size()))))] =
+            static_cast<char>(random.Below(256));
       }
       PutFile(scratch / "damaged", bytes);
       const absl::Status told = Told(scratch / "damaged");
@@ -101,15 +110,17 @@ TEST(StreamHeaderTest, RandomDamageNeverCrashesOrHangs) {
 TEST(StreamHeaderTest, OtherKindsNeverReachTheDecoder) {
   Scratch scratch;
   const AudioBuffer audio = Sine(440, 0.1, 44100);
-  for (const int format : {SF_FORMAT_AU | SF_FORMAT_PCM_16, SF_FORMAT_CAF | SF_FORMAT_PCM_16, SF_FORMAT_VOC | SF_FORMAT_PCM_16,
-                           SF_FORMAT_MAT4 | SF_FORMAT_PCM_16, SF_FORMAT_PAF | SF_FORMAT_PCM_16, SF_FORMAT_HTK | SF_FORMAT_PCM_16,
-                           SF_FORMAT_W64 | SF_FORMAT_PCM_16, SF_FORMAT_SVX | SF_FORMAT_PCM_16, SF_FORMAT_IRCAM | SF_FORMAT_PCM_16}) {
+  for (const int format :
+       {SF_FORMAT_AU | SF_FORMAT_PCM_16, SF_FORMAT_CAF | SF_FORMAT_PCM_16, SF_FORMAT_VOC | SF_FORMAT_PCM_16,
+        SF_FORMAT_MAT4 | SF_FORMAT_PCM_16, SF_FORMAT_PAF | SF_FORMAT_PCM_16, SF_FORMAT_HTK | SF_FORMAT_PCM_16,
+        SF_FORMAT_W64 | SF_FORMAT_PCM_16, SF_FORMAT_SVX | SF_FORMAT_PCM_16, SF_FORMAT_IRCAM | SF_FORMAT_PCM_16}) {
     testing::WriteBySndfile(scratch / "disguised.wav", audio, format);
     const absl::Status told = Told(scratch / "disguised.wav");
     EXPECT_EQ(told.code(), absl::StatusCode::kInvalidArgument) << std::hex << format << told;
     EXPECT_EQ(ErrorCode(told), "not_audio");
   }
-  for (const std::string text : {"", "x", "hello, this is no audio at all", "{\"a\": 1}", "\xff\xfe\x41\x00\x42\x00\x43\x00"}) {
+  for (const std::string text :
+       {"", "x", "hello, this is no audio at all", "{\"a\": 1}", "\xff\xfe\x41\x00\x42\x00\x43\x00"}) {
     PutFile(scratch / "text.mp3", text);
     EXPECT_EQ(ErrorCode(Told(scratch / "text.mp3")), "not_audio") << text;
   }
@@ -118,7 +129,8 @@ TEST(StreamHeaderTest, OtherKindsNeverReachTheDecoder) {
 TEST(StreamHeaderTest, CodingsThatAreNotReadAreNamed) {
   Scratch scratch;
   const AudioBuffer audio = Sine(440, 0.2, 8000);
-  for (const int format : {SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM, SF_FORMAT_WAV | SF_FORMAT_MS_ADPCM, SF_FORMAT_WAV | SF_FORMAT_GSM610}) {
+  for (const int format :
+       {SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM, SF_FORMAT_WAV | SF_FORMAT_MS_ADPCM, SF_FORMAT_WAV | SF_FORMAT_GSM610}) {
     testing::WriteBySndfile(scratch / "adpcm.wav", audio, format);
     EXPECT_EQ(ErrorCode(Told(scratch / "adpcm.wav")), "unsupported_audio") << std::hex << format;
   }
@@ -173,7 +185,8 @@ TEST(StreamHeaderTest, LyingSizesTakeNoMemory) {
   bytes.replace(bytes.find("COMM") + 10, 4, "\x7f\xff\xff\xff");
   PutFile(path, bytes);
   EXPECT_EQ(Told(path).code(), absl::StatusCode::kDataLoss);
-  // FLAC: 36 bits of frames. 2^26 frames of stereo are below the limit of decoded bytes, so only counting shows the lie.
+  // FLAC: 36 bits of frames. 2^26 frames of stereo are below the limit of decoded bytes, so only counting shows the
+  // lie.
   for (const uint64_t frames : {uint64_t{1} << 26, uint64_t{8821}, uint64_t{8819}, uint64_t{1}}) {
     bytes = flac;
     std::string field;
@@ -208,7 +221,8 @@ TEST(StreamHeaderTest, BombsAreRefusedWithoutBeingKept) {
   // Read in blocks there is no limit.
   AudioReader reader = AudioReader::Open(path, limits).value();
   int64_t frames = 0;
-  for (auto block = reader.Read(100000).value(); !block.empty(); block = reader.Read(100000).value()) frames += block.frames();
+  for (auto block = reader.Read(100000).value(); !block.empty(); block = reader.Read(100000).value())
+    frames += block.frames();
   EXPECT_EQ(frames, silence.frames());
   // OGG and MP3 of silence.
   testing::WriteBySndfile(scratch / "bomb.ogg", silence, SF_FORMAT_OGG | SF_FORMAT_VORBIS);

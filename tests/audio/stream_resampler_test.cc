@@ -13,7 +13,8 @@ namespace {
 
 using testing::Sine;
 
-AudioBuffer InBlocks(const AudioBuffer& audio, int rate_hz, ResampleQuality quality, const std::vector<int64_t>& sizes) {
+AudioBuffer InBlocks(const AudioBuffer& audio, int rate_hz, ResampleQuality quality,
+                     const std::vector<int64_t>& sizes) {
   StreamResampler resampler = StreamResampler::Create(audio.channels(), audio.rate_hz(), rate_hz, quality).value();
   AudioBuffer joined = AudioBuffer::Create(audio.channels(), 0, rate_hz).value();
   int64_t at = 0;
@@ -64,7 +65,8 @@ double SignalToNoiseDb(double frequency_hz, int from, int to, ResampleQuality qu
 
 // The ideal sine starts at the same instant: a delay of one hundredth of a frame at 997 Hz would leave 57 dB.
 TEST(StreamResamplerTest, SinesStayInPlaceAndClean) {
-  for (const auto& [from, to] : {std::pair{44100, 48000}, {48000, 44100}, {44100, 22050}, {22050, 44100}, {44100, 16000}, {96000, 44100}}) {
+  for (const auto& [from, to] :
+       {std::pair{44100, 48000}, {48000, 44100}, {44100, 22050}, {22050, 44100}, {44100, 16000}, {96000, 44100}}) {
     EXPECT_GT(SignalToNoiseDb(997, from, to, ResampleQuality::kBest), 110) << from << " to " << to;
     EXPECT_GT(SignalToNoiseDb(997, from, to, ResampleQuality::kMedium), 100) << from << " to " << to;
     EXPECT_GT(SignalToNoiseDb(997, from, to, ResampleQuality::kFast), 80) << from << " to " << to;
@@ -73,7 +75,9 @@ TEST(StreamResamplerTest, SinesStayInPlaceAndClean) {
 
 TEST(StreamResamplerTest, WhatLiesBeyondTheNewRateIsGone) {
   // 15 kHz cannot live at 22.05 kHz; what comes out is alias.
-  for (const auto& [quality, limit_db] : {std::pair{ResampleQuality::kBest, -110.0}, {ResampleQuality::kMedium, -100.0}, {ResampleQuality::kFast, -80.0}}) {
+  for (const auto& [quality, limit_db] : {std::pair{ResampleQuality::kBest, -110.0},
+                                          {ResampleQuality::kMedium, -100.0},
+                                          {ResampleQuality::kFast, -80.0}}) {
     const AudioBuffer made = Resample(Sine(15000, 1, 44100, 1, 1.0), 22050, quality).value();
     double energy = 0;
     for (int64_t i = 2205; i < 19845; ++i) energy += std::pow(made.planar()[static_cast<size_t>(i)], 2);
@@ -91,7 +95,8 @@ TEST(StreamResamplerTest, EdgesAndMisuse) {
   EXPECT_TRUE(testing::SameSamples(Resample(Sine(100, 0.1, 44100), 44100).value(), Sine(100, 0.1, 44100)));
   EXPECT_EQ(Resample(silence, 0).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Resample(silence, 999).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(Resample(AudioBuffer::Create(1, 10, 1000).value(), 768000).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Resample(AudioBuffer::Create(1, 10, 1000).value(), 768000).status().code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(Resample(AudioBuffer::Create(1, 10, 1000).value(), 256000).ok());
 
   StreamResampler resampler = StreamResampler::Create(1, 44100, 22050, ResampleQuality::kFast).value();
