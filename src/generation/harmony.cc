@@ -179,8 +179,11 @@ std::vector<int> VoiceChord(const ChordTones& chord, const std::vector<int>& pre
   std::vector<int> classes;
   for (const int interval : chord.intervals) classes.push_back((chord.root + interval) % 12);
   // With more tones than voices the fifth goes first, then the root: the bass has it.
+  // Two voices are a power chord: root and fifth.
+  const int fifth_class = (chord.root + 7) % 12;
+  if (voices == 2 && classes.size() > 2) classes = {chord.root, fifth_class};
   while (static_cast<int>(classes.size()) > std::max(voices, 2)) {
-    const auto fifth = std::find(classes.begin(), classes.end(), (chord.root + 7) % 12);
+    const auto fifth = std::find(classes.begin(), classes.end(), fifth_class);
     classes.erase(fifth != classes.end() ? fifth : classes.begin());
   }
   std::vector<int> best;

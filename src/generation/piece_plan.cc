@@ -74,7 +74,7 @@ absl::Status ChooseMood(const GenerateAudioRequest& request, PromptWish* wish, P
 }
 
 void ChooseKey(const GenerateAudioRequest& request, const PromptWish& wish, PiecePlan* plan) {
-  Random random(plan->seed, "key");
+  Random random(plan->seed, std::string("key ") + plan->genre.name);
   const int tonic = static_cast<int>(random.Below(12));
   double chance = plan->genre.minor_chance;
   if (wish.mood.valence > 0.4) chance *= 0.25;

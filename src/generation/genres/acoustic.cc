@@ -77,10 +77,10 @@ Genre Ambient() {
   Genre g;
   g.name = "ambient";
   g.words = {"drone", "atmospheric", "meditation", "new age", "space", "soundscape", "sleep", "downtempo"};
-  g.tempo_low = 76, g.tempo_high = 92;
+  g.tempo_low = 80, g.tempo_high = 94;
   g.minor_chance = 0.45;
   g.major = {"Imaj7 Imaj7 IVmaj7 IVmaj7", "Iadd9 Iadd9 vi7 IVmaj7", "Iadd9 V Iadd9 IVmaj7"};
-  g.minor = {"imadd9 imadd9 VImaj7 VImaj7", "im7 im7 iv7 iv7", "im im VI VII"};
+  g.minor = {"imadd9 imadd9 VImaj7 VImaj7", "im7 im7 iv7 iv7", "im im VI im"};
   g.cadence = "";
   g.form = FormFamily::kFlow;
   g.parts = {{Role::kPad, "pad", {"pad_warm", "pad_glass"}, {"~"}, 48, 72, 4, 0, -0.1, -6, -60, false, 0.0},

@@ -11,7 +11,7 @@ Genre Pop() {
   g.tempo_low = 100, g.tempo_high = 118;
   g.minor_chance = 0.2;
   g.major = {"I V vi IV", "I vi IV V", "I IV vi V", "I IV I V"};
-  g.minor = {"i VI III VII", "i VI iv V", "i iv VI V"};
+  g.minor = {"i VI iv VII", "i VI iv V", "i iv VI V"};
   g.cadence = "V";
   g.kit = "kit_acoustic", g.drums_gain_db = -1, g.drums_reverb_db = -22;
   g.grooves = {{0.0, {{42, "x...x...x...x..."}}},
@@ -40,7 +40,7 @@ Genre Rock() {
   g.tempo_low = 122, g.tempo_high = 140;
   g.minor_chance = 0.4;
   g.major = {"I IV V IV", "I bVII IV I", "I V IV IV", "I I IV V"};
-  g.minor = {"i VII VI VII", "i III VII iv", "i i VI VII", "i VI VII i"};
+  g.minor = {"i VII VI i", "i VI i VII", "i i VI VII", "i VI VII i"};
   g.cadence = "V";
   g.lead_scale = LeadScale::kPentatonic;
   g.kit = "kit_acoustic", g.drums_gain_db = 1, g.drums_reverb_db = -20;
@@ -66,9 +66,9 @@ Genre Metal() {
   g.words = {"heavy metal", "thrash", "djent", "metalcore", "doom"};
   g.tempo_low = 146, g.tempo_high = 164;
   g.minor_chance = 1;
-  g.minor = {"i5 i5 VI5 VII5", "i5 i5 i5 iv5", "i5 VI5 iv5 i5", "i5 i5 VII5 VI5"};
-  g.major = {"I5 I5 IV5 V5"};
-  g.cadence = "V5";
+  g.minor = {"i i VI VII", "i i i iv", "i VI iv i", "i i VI i"};
+  g.major = {"I I IV V"};
+  g.cadence = "V";
   g.kit = "kit_metal", g.drums_gain_db = 2, g.drums_reverb_db = -24;
   g.grooves = {{0.0, {{36, "X.......x......."}, {51, "x...x...x...x..."}}},
                {0.4, {{36, "X.xxX.xxX.xxX.xx"}, {38, "....X.......X..."}, {42, "X...x...X...x..."}}},
@@ -77,11 +77,11 @@ Genre Metal() {
   g.parts = {{Role::kBass, "bass", {"bass_saw", "bass_finger"}, {"R.RRR.RRR.RRR.RR", "RRRRRRRRRRRRRRRR", "R.RRR.RRR.RRO.RR"}, 28, 43,
               1, -1, 0, -60, -60, false, 0.3},
              {Role::kChords, "guitar", {"guitar_distorted"}, {"X.xxX.xxX.xxX.xx", "XxxxXxxxXxxxXxxx", "X-..x.xxX-..x.xx"}, 40, 57,
-              2, -3, -0.6, -30, -60, false, 0.0},
-             {Role::kArp, "guitar 2", {"guitar_distorted"}, {"X.xxX.xxX.xxX.xx", "X---------------"}, 45, 62, 2, -5, 0.6, -30, -60,
+              2, -5, -0.6, -30, -60, false, 0.0},
+             {Role::kArp, "guitar 2", {"guitar_distorted"}, {"X---x---X---x---", "X-------X-------"}, 55, 71, 3, -6, 0.6, -30, -60,
               false, 0.4},
              {Role::kLead, "lead", {"guitar_distorted"}, {"x-x-x-x-x---x-x-", "xxxxx-x-xxxxx---", "X-----x-x-----x-"}, 64, 86, 1,
-              -8, 0.0, -16, -16, false, 0.75}};
+              -7, 0.0, -16, -16, false, 0.6}};
   g.timing_ms = 3, g.velocity_spread = 0.06;
   g.reverb_seconds = 1.0, g.glue = 0.7f, g.warmth = 0.45f, g.tilt_db = 1;
   return g;

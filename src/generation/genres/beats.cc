@@ -11,7 +11,7 @@ Genre HipHop() {
   g.tempo_low = 86, g.tempo_high = 98;
   g.swing = 0.57, g.swing_beats = 0.25;
   g.minor_chance = 0.85;
-  g.minor = {"im7 im7 iv7 V7", "im7 VI im7 V7", "im7 im7 VI VII", "im9 iv7 im9 iv7"};
+  g.minor = {"i im7 iv7 V7", "i VI i V7", "im7 i VI VII", "i iv7 i iv7"};
   g.major = {"Imaj7 vi7 ii7 V7", "Imaj7 Imaj7 ii7 V7"};
   g.cadence = "V7";
   g.lead_scale = LeadScale::kPentatonic;
@@ -37,11 +37,11 @@ Genre LoFi() {
   Genre g;
   g.name = "lo-fi";
   g.words = {"lofi", "lo fi", "chillhop", "study beats", "chill beats", "chill"};
-  g.tempo_low = 72, g.tempo_high = 84;
+  g.tempo_low = 80, g.tempo_high = 90;
   g.swing = 0.6, g.swing_beats = 0.25;
-  g.minor_chance = 0.45;
+  g.minor_chance = 0.35;
   g.major = {"Imaj9 vi7 ii9 V7", "IVmaj7 V7 Imaj7 vi7", "Imaj7 iii7 IVmaj7 V7", "Imaj7 IVmaj7 ii7 V7"};
-  g.minor = {"im9 iv7 VII7 IIImaj7", "im7 VImaj7 iv7 V7", "im9 im9 iv9 V7"};
+  g.minor = {"i iv7 V7 im7", "i VImaj7 iv7 V7", "im9 i iv9 V7"};
   g.cadence = "V7";
   g.lead_scale = LeadScale::kPentatonic;
   g.kit = "kit_lofi", g.drums_gain_db = -2, g.drums_reverb_db = -24;
@@ -70,7 +70,7 @@ Genre Funk() {
   g.tempo_low = 102, g.tempo_high = 114;
   g.swing = 0.54, g.swing_beats = 0.25;
   g.minor_chance = 0.6;
-  g.minor = {"im7 im7 im7 IV7", "im7 iv7 im7 V7", "im9 im9 iv9 im9"};
+  g.minor = {"im7 i im7 IV7", "i iv7 im7 V7", "im9 i iv9 i"};
   g.major = {"I9 I9 IV9 I9", "I I IV V", "I6 IV I6 V7"};
   g.cadence = "V7";
   g.lead_scale = LeadScale::kPentatonic;
@@ -96,7 +96,7 @@ Genre Reggae() {
   Genre g;
   g.name = "reggae";
   g.words = {"dub", "ska", "dancehall"};
-  g.tempo_low = 70, g.tempo_high = 80;
+  g.tempo_low = 82, g.tempo_high = 92;
   g.swing = 0.56, g.swing_beats = 0.25;
   g.minor_chance = 0.4;
   g.major = {"I IV I V", "I vi IV V", "I I IV I", "I ii IV I"};
@@ -105,15 +105,15 @@ Genre Reggae() {
   g.lead_scale = LeadScale::kPentatonic;
   g.kit = "kit_acoustic", g.drums_gain_db = -1, g.drums_reverb_db = -18;
   // One drop: kick and rim together on the third beat.
-  g.grooves = {{0.0, {{37, "........x......."}, {42, "x.x.x.x.x.x.x.x."}}},
-               {0.4, {{36, "?.......X......."}, {37, "........X......?"}, {42, "x.xox.x.x.xox.x."}}},
-               {0.75, {{36, "x...x...X...x..."}, {37, "........X..?...."}, {42, "x.xox.x.x.xox.xo"}, {46, "..............?."},
+  g.grooves = {{0.0, {{37, "........x......."}, {42, "X.o.x.o.X.o.x.o."}}},
+               {0.4, {{36, "?.......X......."}, {37, "........X......?"}, {42, "X.o?x.o.X.o?x.o."}}},
+               {0.75, {{36, "x...x...X...x..."}, {37, "........X..?...."}, {42, "X.o?x.o.X.o?x.oo"}, {46, "..............?."},
                        {63, "...?..x....?..x."}}}};
   g.parts = {{Role::kBass, "bass", {"bass_finger", "bass_sub"},
               {"R-..R-T-F---....", "..R-R-..T-F-R-..", "R---..F-..T-R-.."}, 29, 46, 1, 2, 0, -60, -60, false, 0.0, 2, 0.7},
              {Role::kChords, "guitar", {"guitar_clean"}, {"....x.......x...", "....x.......x.x."}, 57, 76, 3, -4, -0.3, -18, -20,
               false, 0.0},
-             {Role::kArp, "organ", {"organ"}, {"..x...x...x...x.", "..xo..xo..xo..xo"}, 55, 74, 3, -11, 0.3, -20, -60, false, 0.3},
+             {Role::kArp, "organ", {"organ"}, {"..o...o...o...o.", "..o...oo..o...oo"}, 55, 74, 3, -11, 0.3, -20, -60, false, 0.5},
              {Role::kLead, "lead", {"brass", "flute", "lead_soft"}, {"x---x-x-----....", "....x-x-x---....", "x-..x-..x-----.."},
               64, 81, 1, -7, 0.1, -14, -14, false, 0.6}};
   g.timing_ms = 5, g.layback_ms = 8, g.velocity_spread = 0.1;

@@ -11,7 +11,7 @@ Genre House() {
   g.tempo_low = 120, g.tempo_high = 127;
   g.swing = 0.53, g.swing_beats = 0.25;
   g.minor_chance = 0.75;
-  g.minor = {"im7 iv7 im7 v7", "im7 VImaj7 iv7 im7", "im9 im9 iv7 iv7", "im7 VImaj7 VII im7"};
+  g.minor = {"i iv7 i v7", "i VImaj7 iv i", "im7 i iv7 i", "i VI VII i"};
   g.major = {"Imaj7 vi7 IVmaj7 V", "Imaj7 IVmaj7 Imaj7 ii7", "I IVmaj7 vi7 V"};
   g.cadence = "";
   g.form = FormFamily::kDance;
@@ -70,19 +70,19 @@ Genre DrumAndBass() {
   Genre g;
   g.name = "drum and bass";
   g.words = {"drum & bass", "drum n bass", "drum'n'bass", "dnb", "d&b", "jungle", "breakbeat", "liquid"};
-  g.tempo_low = 170, g.tempo_high = 176;
+  g.tempo_low = 162, g.tempo_high = 168;
   g.minor_chance = 0.85;
-  g.minor = {"i i VI VII", "im7 im7 iv7 iv7", "i VI i VII", "im9 im9 VImaj7 im9"};
+  g.minor = {"i i VI VII", "i im7 iv7 i", "i VI i VII", "im9 i VImaj7 i"};
   g.major = {"I I vi IV", "Imaj7 Imaj7 IVmaj7 V"};
   g.cadence = "";
   g.form = FormFamily::kDance;
   g.phrase_bars = 8;
   g.kit = "kit_acoustic", g.drums_gain_db = 2, g.drums_reverb_db = -24;
   g.grooves = {{0.0, {{42, "x.o.x.o.x.o.x.o."}, {37, "....o.......o..."}}},
-               {0.4, {{36, "X.........x....."}, {38, "....X.......X..."}, {42, "x.x.x.x.x.x.x.x."}}},
-               {0.7, {{36, "X.........X....."}, {38, "....X..o.o..X..?"}, {42, "xox.xoxoxoxoxoxo"}, {51, "x...x...x...x..."}}},
-               {0.9, {{36, "X.x.......X....?"}, {38, "....X..o.o..X.?o"}, {42, "x.xox.xox.xox.xo"}, {46, "..............x."},
-                      {51, "x...x...x...x..."}}}};
+               {0.4, {{36, "X.......x.x....."}, {38, "....X.......X..."}, {42, "X.o.X.o.X.o.X.o."}}},
+               {0.7, {{36, "X.......x.X....."}, {38, "....X..o.o..X..?"}, {42, "Xoo.XoooXoooXooo"}, {51, "X...X...X...X..."}}},
+               {0.9, {{36, "X.x.....x.X....?"}, {38, "....X..o.o..X.?o"}, {42, "X.ooX.ooX.ooX.oo"}, {46, "..............x."},
+                      {51, "X...X...X...X..."}}}};
   g.parts = {{Role::kBass, "bass", {"bass_reese", "bass_sub"},
               {"R-----------R-O-", "R-----R---------", "R---..R-----..O-"}, 29, 45, 1, 0, 0, -60, -60, true, 0.45},
              {Role::kPad, "pad", {"pad_warm", "strings", "pad_glass"}, {"~"}, 53, 77, 4, -9, 0, -10, -60, false, 0.0},
@@ -101,7 +101,7 @@ Genre Synthwave() {
   g.words = {"retrowave", "80s", "eighties", "outrun", "synthpop", "synth pop", "electro", "vaporwave"};
   g.tempo_low = 96, g.tempo_high = 112;
   g.minor_chance = 0.8;
-  g.minor = {"i VI III VII", "i VII VI VII", "i i VI VII", "i iv VI V"};
+  g.minor = {"i VI i VII", "i VII VI i", "i i VI VII", "i iv VI V"};
   g.major = {"I V vi IV", "I IV vi V", "I I IV V"};
   g.cadence = "V";
   g.form = FormFamily::kSong;
