@@ -1,0 +1,197 @@
+// Engine: everything from one options struct.
+#include "grymsynth/engine.h"
+
+#include <pybind11/stl.h>
+
+#include "face.h"
+#include "job.h"
+
+namespace grym::python {
+namespace {
+
+using Engine_ = std::shared_ptr<Engine>;
+
+constexpr const char* kGenerateDoc = R"(Makes audio: routes, runs, and gates the take (one retry on another seed).
+
+Args:
+  request: a GenerateAudioRequest.
+  progress: called with a Progress about ten times a second; True shows a tqdm bar.
+Returns: GenerateAudioResult.
+Raises: InvalidArgumentError (code "unsupported_field" for a field that the model cannot honour), NotFoundError (code
+  "no_model"), ResourceExhaustedError with both numbers.)";
+
+constexpr const char* kRunDoc = R"(Runs a workflow to its end; a run that the journal knows goes on where it stopped.
+
+Args:
+  parameters: values by name: {"audioFile": "in.wav"}; anything that JSON can say, paths too.
+  execution_id: "" starts a new run.
+  output_dir: where export writes; None is the engine's data folder.
+  output_name: stem of exported names; "" takes the input's.
+  seed: base of every seed in the run.
+  on_event: called with a WorkflowEvent.
+  progress: called with a Progress; True shows a tqdm bar.
+Returns: WorkflowRun; the error of a failed run is in its .error.)";
+
+EngineOptions OptionsFrom(const py::object& data_dir, int64_t budget_bytes, int cores, int64_t exact_search_limit,
+                          bool full_check, const py::object& taxonomy) {
+  EngineOptions options;
+  if (!data_dir.is_none()) options.data_dir = PathOf(data_dir);
+  options.budget_bytes = budget_bytes;
+  options.cores = cores;
+  options.memory.exact_search_limit = exact_search_limit;
+  options.memory.full_check = full_check;
+  if (!taxonomy.is_none()) options.recognizer.taxonomy = PathOf(taxonomy);
+  return options;
+}
+
+WorkflowRunOptions RunOptionsFrom(const py::object& parameters, const std::string& execution_id,
+                                  const py::object& output_dir, const std::string& output_name, int64_t seed) {
+  WorkflowRunOptions options;
+  if (!parameters.is_none()) {
+    for (const auto& [key, value] : parameters.cast<py::dict>()) {
+      options.parameters[py::str(key)] = JsonOf(py::reinterpret_borrow<py::object>(value), false);
+    }
+  }
+  options.execution_id = execution_id;
+  if (!output_dir.is_none()) options.output_dir = PathOf(output_dir);
+  options.output_name = output_name;
+  options.seed = seed;
+  return options;
+}
+
+// Python's on_event, kept and let go with the lock.
+std::shared_ptr<py::object> KeptCallable(const py::object& callable) {
+  if (callable.is_none()) return nullptr;
+  if (!PyCallable_Check(callable.ptr())) throw py::type_error("on_event: want a callable or None");
+  return std::shared_ptr<py::object>(new py::object(callable), [](py::object* kept) {
+    if (CurrentStage() == Stage::kEnded || CurrentStage() == Stage::kForked) return;
+    py::gil_scoped_acquire gil;
+    delete kept;
+  });
+}
+
+void TellEvents(const std::shared_ptr<py::object>& on_event, Listener& listener, WorkflowRunOptions& options) {
+  if (!on_event) return;
+  options.on_event = [on_event, &listener](const WorkflowEvent& event) {
+    listener.Call([&] { (*on_event)(event); });
+  };
+}
+
+absl::StatusOr<ModelChain> Route(const Engine_& self, const std::string& capability, const py::object& request,
+                                 const std::string& model) {
+  constexpr Capability kAll[] = {Capability::kGenerate,      Capability::kEnhance,        Capability::kEmbedAudio,
+                                 Capability::kAnalyze,       Capability::kClassifyStyle,  Capability::kDetectPatterns,
+                                 Capability::kCompare};
+  AudioTask task;
+  bool known = false;
+  for (const Capability each : kAll) {
+    if (CapabilityName(each) != capability) continue;
+    task.capability = each;
+    known = true;
+  }
+  if (!known) ThrowBad("capability: \"" + capability.substr(0, 100) + "\" is unknown");
+  if (!request.is_none()) task.request = request.cast<GenerateAudioRequest>();
+  task.model = model;
+  return Unlocked([&] { return self->orchestrator().RouteTask(task); });
+}
+
+template <class Class>
+void DefineMaking(Class& c) {
+  c.def("generate", [](const Engine_& self, const std::shared_ptr<GenerateAudioRequest>& request,
+                       const py::object& progress) {
+    const GenerateAudioRequest wanted = *request;
+    return std::make_shared<GenerateAudioResult>(Blocking(
+        progress, [&](const RunOptions& run, Listener&) { return self->Generate(wanted, run); }));
+  }, py::arg("request"), py::kw_only(), py::arg("progress") = py::none(), kGenerateDoc);
+  c.def("start_generate", [](const Engine_& self, const std::shared_ptr<GenerateAudioRequest>& request,
+                             const py::object& progress) {
+    return TypedPyJob<GenerateAudioResult>::Start(progress, [self, wanted = *request](const RunOptions& run, Listener&) {
+      return self->Generate(wanted, run);
+    });
+  }, py::arg("request"), py::kw_only(), py::arg("progress") = py::none(), "The same as `generate`, as a Job.");
+  c.def("models", [](const Engine_& self) {
+    return Unlocked([&] { return self->orchestrator().Models(); });
+  }, "What is registered, as ModelInfo.");
+  c.def("route", [](const Engine_& self, const std::string& capability, const py::object& request,
+                    const std::string& model) {
+    return ValueOrThrow(Route(self, capability, request, model));
+  }, py::arg("capability"), py::arg("request") = py::none(), py::kw_only(), py::arg("model") = "",
+        "Who would do a task, and why. Raises NotFoundError (code \"no_model\") that says what is missing.");
+}
+
+template <class Class>
+void DefineWorkflows(Class& c) {
+  c.def("run_workflow", [](const Engine_& self, const Workflow& workflow, const py::object& parameters,
+                           const std::string& execution_id, const py::object& output_dir,
+                           const std::string& output_name, int64_t seed, const py::object& on_event,
+                           const py::object& progress) {
+    WorkflowRunOptions options = RunOptionsFrom(parameters, execution_id, output_dir, output_name, seed);
+    const auto kept = KeptCallable(on_event);
+    return std::make_shared<WorkflowRun>(Blocking(progress, [&](const RunOptions& run, Listener& listener) {
+      options.run = run;
+      TellEvents(kept, listener, options);
+      return self->RunWorkflow(workflow, options);
+    }));
+  }, py::arg("workflow"), py::arg("parameters") = py::none(), py::kw_only(), py::arg("execution_id") = "",
+        py::arg("output_dir") = py::none(), py::arg("output_name") = "", py::arg("seed") = 0,
+        py::arg("on_event") = py::none(), py::arg("progress") = py::none(), kRunDoc);
+  c.def("start_workflow", [](const Engine_& self, const std::shared_ptr<Workflow>& workflow,
+                             const py::object& parameters, const std::string& execution_id,
+                             const py::object& output_dir, const std::string& output_name, int64_t seed,
+                             const py::object& on_event, const py::object& progress) {
+    WorkflowRunOptions options = RunOptionsFrom(parameters, execution_id, output_dir, output_name, seed);
+    return TypedPyJob<WorkflowRun>::Start(
+        progress, [self, workflow = *workflow, options = std::move(options), kept = KeptCallable(on_event)](
+                      const RunOptions& run, Listener& listener) mutable {
+      options.run = run;
+      TellEvents(kept, listener, options);
+      return self->RunWorkflow(workflow, options);
+    });
+  }, py::arg("workflow"), py::arg("parameters") = py::none(), py::kw_only(), py::arg("execution_id") = "",
+        py::arg("output_dir") = py::none(), py::arg("output_name") = "", py::arg("seed") = 0,
+        py::arg("on_event") = py::none(), py::arg("progress") = py::none(), "The same as `run_workflow`, as a Job.");
+  c.def("executions", [](const Engine_& self) {
+    std::vector<std::shared_ptr<WorkflowRun>> runs;
+    for (WorkflowRun& run : ValueOrThrow(Unlocked([&] { return self->Executions(); }))) {
+      runs.push_back(std::make_shared<WorkflowRun>(std::move(run)));
+    }
+    return runs;
+  }, "Journalled runs, newest first: id and state.");
+  c.def("write_report", [](const Engine_& self, const std::shared_ptr<WorkflowRun>& run, const py::object& path) {
+    const std::filesystem::path target = PathOf(path);
+    ThrowUnlessOk(Unlocked([&] { return self->WriteReport(*run, target); }));
+  }, py::arg("run"), py::arg("path"), "A self-contained HTML page over a finished enhancement run.");
+}
+
+}  // namespace
+
+void BindEngine(py::module_& m) {
+  const EngineOptions d;
+  py::class_<Engine, Engine_> c(m, "Engine", R"(Everything that has state: pattern memory, workflow journal, models.
+
+Args:
+  data_dir: where these live; None keeps them in a temporary folder that ends with the engine.
+  budget_bytes: memory for models per device.
+  cores: 0 takes as many as the machine has.)");
+  c.def(py::init([](const py::object& data_dir, int64_t budget_bytes, int cores, int64_t exact_search_limit,
+                    bool full_check, const py::object& taxonomy) {
+    const EngineOptions options =
+        OptionsFrom(data_dir, budget_bytes, cores, exact_search_limit, full_check, taxonomy);
+    return Held(ValueOrThrow(Unlocked([&] { return Engine::Create(options); })));
+  }), py::arg("data_dir") = py::none(), py::kw_only(), py::arg("budget_bytes") = d.budget_bytes,
+        py::arg("cores") = d.cores, py::arg("exact_search_limit") = d.memory.exact_search_limit,
+        py::arg("full_check") = d.memory.full_check, py::arg("taxonomy") = py::none());
+  c.def_property_readonly("processor", [](const Engine_& self) {
+    return std::shared_ptr<AudioProcessor>(self, &self->processor());
+  });
+  c.def_property_readonly("memory", [](const Engine_& self) {
+    return std::shared_ptr<PatternMemory>(self, &self->memory());
+  });
+  c.def_property_readonly("recognizer", [](const Engine_& self) {
+    return std::shared_ptr<PatternRecognizer>(self, &self->recognizer());
+  });
+  DefineMaking(c);
+  DefineWorkflows(c);
+}
+
+}  // namespace grym::python

@@ -1,0 +1,247 @@
+"""Jobs, progress, callbacks, asyncio, threads; and the ends of a process."""
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import grymsynth as gs
+from conftest import child_environment
+
+LONG = dict(prompt="rock", duration_s=300.0, seed=1)
+SHORT = dict(prompt="rock", duration_s=3.0, seed=1)
+
+
+def test_job_result_equals_the_blocking_call(engine):
+    job = engine.start_generate(gs.GenerateAudioRequest(**SHORT))
+    assert job.wait(60)
+    assert job.done and job.progress.fraction == 1
+    result = job.result()
+    assert job.result() is result
+    blocking = engine.generate(gs.GenerateAudioRequest(**SHORT))
+    assert np.array_equal(result.audio.samples, blocking.audio.samples)
+
+
+def test_cancel_ends_promptly(engine):
+    job = engine.start_generate(gs.GenerateAudioRequest(**LONG))
+    assert not job.wait(0)
+    job.cancel()
+    assert job.wait(10)
+    with pytest.raises(gs.CancelledError) as caught:
+        job.result()
+    assert caught.value.status == "cancelled"
+
+
+def test_dropping_a_job_cancels_it(engine):
+    job = engine.start_generate(gs.GenerateAudioRequest(**LONG))
+    started = time.monotonic()
+    del job
+    assert time.monotonic() - started < 5
+
+
+def test_await_does_not_block_the_loop(engine):
+    async def main():
+        ticks = 0
+
+        async def tick():
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.002)
+                ticks += 1
+
+        ticking = asyncio.ensure_future(tick())
+        result = await engine.start_generate(gs.GenerateAudioRequest(prompt="house", duration_s=30, seed=2))
+        ticking.cancel()
+        return ticks, result
+
+    ticks, result = asyncio.run(main())
+    assert ticks > 2 and result.audio.frames > 0
+
+
+def test_cancelled_await_cancels_the_job(engine):
+    async def main():
+        job = engine.start_generate(gs.GenerateAudioRequest(**LONG))
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(_await(job), 0.05)
+        return job
+
+    job = asyncio.run(main())
+    assert job.wait(10)
+    with pytest.raises(gs.CancelledError):
+        job.result()
+
+
+async def _await(job):
+    return await job
+
+
+def test_progress_rises(engine):
+    heard = []
+    engine.generate(gs.GenerateAudioRequest(**SHORT), progress=heard.append)
+    fractions = [p.fraction for p in heard]
+    assert heard and fractions == sorted(fractions) and all(0 <= f <= 1 for f in fractions)
+    assert all(isinstance(p.stage, str) for p in heard)
+
+
+def test_exception_in_a_callback_reaches_the_caller_once(engine, piece):
+    class Stop(Exception):
+        pass
+
+    calls = []
+
+    def stop(progress):
+        calls.append(progress)
+        raise Stop("enough")
+
+    with pytest.raises(Stop, match="enough"):
+        engine.generate(gs.GenerateAudioRequest(**LONG), progress=stop)
+    assert len(calls) == 1
+    with pytest.raises(Stop):
+        gs.AudioProcessor().analyze(piece, progress=stop)
+
+    job = engine.start_generate(gs.GenerateAudioRequest(**LONG), progress=stop)
+    assert job.wait(10)
+    with pytest.raises(Stop):
+        job.result()
+    with pytest.raises(gs.CancelledError):
+        job.result()
+
+
+def test_callback_may_call_back(engine, piece):
+    seen = []
+
+    def again(progress):
+        seen.append(len(engine.models()))
+        if len(seen) == 1:
+            gs.AudioProcessor().analyze(piece)
+
+    engine.generate(gs.GenerateAudioRequest(**SHORT), progress=again)
+    assert seen and all(n > 0 for n in seen)
+
+
+def test_bar(engine, capsys):
+    pytest.importorskip("tqdm")
+    engine.generate(gs.GenerateAudioRequest(**SHORT), progress=True)
+    assert "%" in capsys.readouterr().err
+    with pytest.raises(TypeError):
+        engine.generate(gs.GenerateAudioRequest(**SHORT), progress=3)
+
+
+def test_other_threads_run_during_a_call(engine):
+    done = threading.Event()
+    ticks = []
+
+    def tick():
+        while not done.is_set():
+            ticks.append(1)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    engine.generate(gs.GenerateAudioRequest(prompt="house", duration_s=20, seed=3))
+    done.set()
+    thread.join()
+    assert len(ticks) > 5
+
+
+def test_many_threads_share_an_engine(engine):
+    expected = engine.generate(gs.GenerateAudioRequest(prompt="jazz", duration_s=1, seed=5)).audio.samples
+    wrong = []
+
+    def work():
+        samples = engine.generate(gs.GenerateAudioRequest(prompt="jazz", duration_s=1, seed=5)).audio.samples
+        if not np.array_equal(samples, expected):
+            wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def run_child(code: str, timeout: float = 60) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=child_environment(), timeout=timeout,
+                          capture_output=True, text=True)
+
+
+START = """
+    import os, sys, time, threading
+    import grymsynth as gs
+    engine = gs.Engine()
+    request = gs.GenerateAudioRequest(prompt="rock", duration_s=600.0, seed=1)
+"""
+ROUNDS = int(os.environ.get("GRYM_END_ROUNDS", "3"))
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(0)", "del engine", "raise SystemExit(0)"])
+def test_exit_with_a_running_job(end):
+    for _ in range(ROUNDS):
+        child = run_child(START + f"""
+    job = engine.start_generate(request, progress=lambda p: None)
+    job.wait(0.05)
+    print(time.time(), flush=True)
+    {end}
+    """)
+        ended = time.time()
+        assert child.returncode == 0, child.stderr
+        assert ended - float(child.stdout.split()[-1]) < 3  # 2 s are promised; the rest is the machine's
+        assert "Fatal" not in child.stderr
+
+
+def test_exit_with_a_daemon_thread_inside_a_call():
+    for _ in range(ROUNDS):
+        child = run_child(START + """
+    thread = threading.Thread(target=lambda: engine.generate(request), daemon=True)
+    thread.start()
+    time.sleep(0.1)
+    print(time.time(), flush=True)
+    """)
+        ended = time.time()
+        assert child.returncode == 0, child.stderr
+        assert ended - float(child.stdout.split()[-1]) < 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_calls_after_a_fork_are_refused():
+    child = run_child(START + """
+    job = engine.start_generate(request)
+    processor = gs.AudioProcessor()
+    pid = os.fork()
+    if pid == 0:
+        refused = 0
+        for call in (lambda: engine.generate(request), lambda: gs.load("x.wav"), gs.Engine, gs.AudioProcessor,
+                     lambda: gs.generate(request), lambda: job.wait(1), lambda: processor.analyze("x.wav"),
+                     lambda: gs.Workflow.template("audio-enhancement"), lambda: gs.compare("a.wav", "b.wav")):
+            try:
+                call()
+            except gs.FailedPreconditionError as error:
+                refused += "fork" in str(error)
+        sys.exit(40 + refused)
+    _, status = os.waitpid(pid, 0)
+    job.cancel()
+    print(os.waitstatus_to_exitcode(status))
+    """)
+    assert child.returncode == 0, child.stderr
+    assert child.stdout.split()[-1] == "49", child.stdout + child.stderr
+
+
+def test_interrupt_stops_a_call():
+    child = run_child("""
+    import _thread, threading, grymsynth as gs
+    engine = gs.Engine()
+    threading.Timer(0.2, _thread.interrupt_main).start()
+    try:
+        engine.generate(gs.GenerateAudioRequest(prompt="rock", duration_s=600.0, seed=1), progress=lambda p: None)
+    except KeyboardInterrupt:
+        print("interrupted")
+    """)
+    assert "interrupted" in child.stdout, child.stdout + child.stderr
