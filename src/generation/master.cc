@@ -108,7 +108,7 @@ class MasterChain {
     glue_.Run(channels_, io);
     if (mastering_.warmth > 0) Saturate(lanes);
     if (channels_ == 2 && mastering_.width != 1) Widen(io);
-    for (int c = 0; c < channels_; ++c) dc_[c].Run(dc_pole_, lanes[c]);
+    dc_.Run(dc_pole_, io.left, io.right);
   }
 
  private:
@@ -138,7 +138,7 @@ class MasterChain {
   std::array<Biquad, 2> high_pass_, low_shelf_, high_shelf_;
   GlueCompressor glue_;
   synth::SoftClip clip_[2];
-  synth::DcBlock dc_[2];
+  synth::DcBlock dc_;
   float dc_pole_;
 };
 

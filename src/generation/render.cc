@@ -53,6 +53,8 @@ struct StemRender {
   std::vector<std::unique_ptr<synth::PartPlayer>> parts;
   std::optional<synth::PingPongDelay> delay;
   bool reverb = false;
+  // Drums and phase modulation are lopsided by nature, and ducking them moves that; so it is taken out behind the fader.
+  synth::DcBlock dc;
   synth::StemBus bus;
 };
 
@@ -68,6 +70,7 @@ class ScoreRender {
       if (part.delay_db > -60 && !stem.delay) stem.delay.emplace(score.delay_s, static_cast<float>(score.rate_hz));
       stem.reverb = stem.reverb || part.reverb_db > -60 || Automates(part, "reverb_db");
     }
+    dc_pole_ = std::exp(-6.2831853f * 6 / static_cast<float>(score.rate_hz));
     size_t lanes = 0;
     for (const StemRender& stem : stems_) lanes += stem.reverb ? 1 : 0;
     for (size_t i = 0; i < lanes; i += synth::QuadReverb::kLanes) reverbs_.emplace_back(score.reverb_seconds, static_cast<float>(score.rate_hz));
@@ -78,6 +81,7 @@ class ScoreRender {
     for (StemRender& stem : stems_) {
       stem.bus.Clear();
       for (auto& part : stem.parts) part->Render(block, stem.bus);
+      stem.dc.Run(dc_pole_, stem.bus.dry.left, stem.bus.dry.right);
       if (stem.delay) RunDelay(stem);
     }
     RunReverbs();
@@ -132,6 +136,7 @@ class ScoreRender {
     if (lane > 0) reverbs_[reverb].Run(inputs, outputs);
   }
 
+  float dc_pole_ = 0;
   std::vector<StemRender> stems_;
   std::vector<synth::QuadReverb> reverbs_;
 };

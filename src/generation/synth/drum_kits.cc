@@ -50,15 +50,15 @@ DrumSpec Wood(float hz, float pan, float decay_s, float level) {
 // What every kit has alike: hand percussion and cymbals.
 DrumKit Percussion() {
   DrumKit kit;
-  SetDrum(kit, 49, Cymbal(2.6f, -0.35f, 342, 0.75f, 3500));
-  SetDrum(kit, 57, Cymbal(2.2f, 0.4f, 390, 0.7f, 4000));
-  SetDrum(kit, 55, Cymbal(0.9f, -0.2f, 520, 0.6f, 5000));
-  SetDrum(kit, 52, Cymbal(1.4f, 0.3f, 261, 0.7f, 2500));
-  const DrumSpec ride{.tones = {{.hz = 3150, .start_hz = 3150, .decay_s = 0.5f, .level = 0.035f},
-                                {.hz = 4720, .start_hz = 4720, .decay_s = 0.35f, .level = 0.03f}},
-                      .bursts = {{.level = 0.10f, .decay_s = 1.3f, .low_hz = 5500, .high_hz = 14000},
+  SetDrum(kit, 49, Cymbal(4.6f, -0.35f, 342, 0.75f, 3500));
+  SetDrum(kit, 57, Cymbal(4.0f, 0.4f, 390, 0.7f, 4000));
+  SetDrum(kit, 55, Cymbal(1.5f, -0.2f, 520, 0.6f, 5000));
+  SetDrum(kit, 52, Cymbal(2.4f, 0.3f, 261, 0.7f, 2500));
+  const DrumSpec ride{.tones = {{.hz = 3150, .start_hz = 3150, .decay_s = 1.1f, .level = 0.035f},
+                                {.hz = 4720, .start_hz = 4720, .decay_s = 0.8f, .level = 0.03f}},
+                      .bursts = {{.level = 0.10f, .decay_s = 2.6f, .low_hz = 5500, .high_hz = 14000},
                                  {.level = 0.22f, .decay_s = 0.03f, .low_hz = 3000, .high_hz = 10000}},
-                      .metal = {.level = 0.035f, .hz = 410, .decay_s = 0.9f, .low_hz = 5000}, .pan = 0.3f, .level = 0.6f};
+                      .metal = {.level = 0.035f, .hz = 410, .decay_s = 2.0f, .low_hz = 5000}, .pan = 0.3f, .level = 0.6f};
   SetDrum(kit, 51, ride);
   SetDrum(kit, 59, ride);
   SetDrum(kit, 53, {.tones = {{.hz = 1130, .start_hz = 1130, .decay_s = 0.8f, .level = 0.12f},
@@ -119,63 +119,63 @@ DrumSpec Rim(float hz, float level) {
 
 DrumKit AcousticKit() {
   DrumKit kit = Percussion();
-  SetBoth(kit, 35, 36, {.tones = {{.hz = 52, .start_hz = 125, .sweep_s = 0.018f, .decay_s = 0.34f, .level = 1.0f},
+  SetBoth(kit, 35, 36, {.tones = {{.hz = 52, .start_hz = 125, .sweep_s = 0.018f, .decay_s = 0.48f, .level = 1.0f},
                                   {.hz = 96, .start_hz = 110, .sweep_s = 0.02f, .decay_s = 0.13f, .level = 0.25f}},
                         .bursts = {{.level = 0.5f, .decay_s = 0.022f, .low_hz = 1200, .high_hz = 5500},
                                    {.level = 0.2f, .decay_s = 0.08f, .low_hz = 60, .high_hz = 500}}, .drive = 0.15f});
   SetBoth(kit, 38, 40, {.tones = {{.hz = 186, .start_hz = 225, .sweep_s = 0.012f, .decay_s = 0.17f, .level = 0.55f},
                                   {.hz = 331, .start_hz = 360, .sweep_s = 0.01f, .decay_s = 0.11f, .level = 0.28f}},
-                        .bursts = {{.level = 0.55f, .decay_s = 0.22f, .low_hz = 900, .high_hz = 9500},
+                        .bursts = {{.level = 0.55f, .decay_s = 0.32f, .low_hz = 900, .high_hz = 9500},
                                    {.level = 0.5f, .decay_s = 0.04f, .low_hz = 2500, .high_hz = 12000}}, .pan = -0.04f, .level = 0.72f, .drive = 0.12f});
   SetDrum(kit, 37, Rim(820, 0.5f));
-  SetDrum(kit, 39, Clap(850, 6500, 0.13f, 0.55f));
-  SetToms(kit, 1, 0.5f, 0.25f);
-  SetHats(kit, 0.045f, 0.30f, 6500, 0.075f, 0.55f, 0.52f);
+  SetDrum(kit, 39, Clap(850, 6500, 0.20f, 0.55f));
+  SetToms(kit, 1, 0.75f, 0.25f);
+  SetHats(kit, 0.045f, 0.30f, 6500, 0.11f, 1.0f, 0.52f);
   return kit;
 }
 
 DrumKit Kit808() {
   DrumKit kit = Percussion();
-  SetBoth(kit, 35, 36, {.tones = {{.hz = 47, .start_hz = 150, .sweep_s = 0.013f, .decay_s = 0.95f, .level = 1.1f}},
+  SetBoth(kit, 35, 36, {.tones = {{.hz = 47, .start_hz = 150, .sweep_s = 0.013f, .decay_s = 1.4f, .level = 1.1f}},
                         .bursts = {{.level = 0.2f, .decay_s = 0.008f, .low_hz = 400, .high_hz = 3500}}, .drive = 0.25f});
   SetBoth(kit, 38, 40, {.tones = {{.hz = 178, .start_hz = 185, .decay_s = 0.17f, .level = 0.5f}, {.hz = 336, .start_hz = 345, .decay_s = 0.10f, .level = 0.3f}},
-                        .bursts = {{.level = 0.5f, .decay_s = 0.19f, .low_hz = 1500, .high_hz = 11000}}, .level = 0.68f});
+                        .bursts = {{.level = 0.5f, .decay_s = 0.26f, .low_hz = 1500, .high_hz = 11000}}, .level = 0.68f});
   SetDrum(kit, 37, Rim(1667, 0.42f));
-  SetDrum(kit, 39, Clap(900, 5500, 0.16f, 0.62f));
-  SetToms(kit, 0.95f, 0.65f, 0.06f);
-  SetHats(kit, 0.11f, 0.06f, 7500, 0.065f, 0.5f, 0.6f);
+  SetDrum(kit, 39, Clap(900, 5500, 0.24f, 0.62f));
+  SetToms(kit, 0.95f, 0.8f, 0.06f);
+  SetHats(kit, 0.11f, 0.06f, 7500, 0.09f, 0.9f, 0.6f);
   return kit;
 }
 
 DrumKit Kit909() {
   DrumKit kit = Percussion();
-  SetBoth(kit, 35, 36, {.tones = {{.hz = 50, .start_hz = 230, .sweep_s = 0.017f, .decay_s = 0.42f, .level = 1.1f}},
+  SetBoth(kit, 35, 36, {.tones = {{.hz = 50, .start_hz = 230, .sweep_s = 0.017f, .decay_s = 0.55f, .level = 1.1f}},
                         .bursts = {{.level = 0.45f, .decay_s = 0.010f, .low_hz = 800, .high_hz = 7000}}, .drive = 0.45f});
   SetBoth(kit, 38, 40, {.tones = {{.hz = 190, .start_hz = 290, .sweep_s = 0.012f, .decay_s = 0.13f, .level = 0.55f}},
-                        .bursts = {{.level = 0.62f, .decay_s = 0.21f, .low_hz = 1100, .high_hz = 10000}}, .level = 0.68f, .drive = 0.25f});
+                        .bursts = {{.level = 0.62f, .decay_s = 0.30f, .low_hz = 1100, .high_hz = 10000}}, .level = 0.68f, .drive = 0.25f});
   SetDrum(kit, 37, Rim(1200, 0.42f));
-  SetDrum(kit, 39, Clap(1000, 7500, 0.19f, 0.66f));
+  SetDrum(kit, 39, Clap(1000, 7500, 0.28f, 0.66f));
   SetToms(kit, 1.05f, 0.42f, 0.12f);
-  SetHats(kit, 0.075f, 0.22f, 8000, 0.07f, 0.42f, 0.55f);
+  SetHats(kit, 0.075f, 0.22f, 8000, 0.10f, 0.85f, 0.55f);
   return kit;
 }
 
 DrumKit LofiKit() {
   DrumKit kit = Percussion();
-  SetBoth(kit, 35, 36, {.tones = {{.hz = 56, .start_hz = 105, .sweep_s = 0.022f, .decay_s = 0.26f, .level = 1.0f}},
+  SetBoth(kit, 35, 36, {.tones = {{.hz = 56, .start_hz = 105, .sweep_s = 0.022f, .decay_s = 0.36f, .level = 1.0f}},
                         .bursts = {{.level = 0.25f, .decay_s = 0.03f, .low_hz = 300, .high_hz = 2200}}, .drive = 0.5f});
   SetBoth(kit, 38, 40, {.tones = {{.hz = 172, .start_hz = 200, .sweep_s = 0.015f, .decay_s = 0.15f, .level = 0.5f}},
-                        .bursts = {{.level = 0.55f, .decay_s = 0.17f, .low_hz = 700, .high_hz = 4800}}, .level = 0.7f, .drive = 0.4f});
+                        .bursts = {{.level = 0.55f, .decay_s = 0.24f, .low_hz = 700, .high_hz = 4800}}, .level = 0.7f, .drive = 0.4f});
   SetDrum(kit, 37, Rim(640, 0.55f));
   SetDrum(kit, 39, Clap(700, 4500, 0.12f, 0.55f));
   SetToms(kit, 0.92f, 0.38f, 0.2f);
-  SetHats(kit, 0.02f, 0.34f, 5200, 0.055f, 0.35f, 0.46f);
+  SetHats(kit, 0.02f, 0.34f, 5200, 0.085f, 0.7f, 0.46f);
   return kit;
 }
 
 DrumKit BrushKit() {
   DrumKit kit = Percussion();
-  SetBoth(kit, 35, 36, {.tones = {{.hz = 58, .start_hz = 92, .sweep_s = 0.025f, .decay_s = 0.30f, .level = 0.8f}},
+  SetBoth(kit, 35, 36, {.tones = {{.hz = 58, .start_hz = 92, .sweep_s = 0.025f, .decay_s = 0.42f, .level = 0.8f}},
                         .bursts = {{.level = 0.14f, .decay_s = 0.03f, .low_hz = 200, .high_hz = 1800}}});
   // A brush lands soft and is drawn across the head.
   SetBoth(kit, 38, 40, {.tones = {{.hz = 190, .start_hz = 205, .sweep_s = 0.012f, .decay_s = 0.12f, .level = 0.16f}},
@@ -184,20 +184,20 @@ DrumKit BrushKit() {
   SetDrum(kit, 37, Rim(760, 0.45f));
   SetDrum(kit, 39, {.bursts = {{.level = 0.5f, .decay_s = 0.5f, .low_hz = 1500, .high_hz = 6500, .attack_s = 0.16f}}, .level = 0.6f});
   SetToms(kit, 1, 0.42f, 0.12f);
-  SetHats(kit, 0.03f, 0.22f, 6000, 0.06f, 0.4f, 0.45f);
+  SetHats(kit, 0.03f, 0.22f, 6000, 0.10f, 0.8f, 0.45f);
   return kit;
 }
 
 DrumKit MetalKit() {
   DrumKit kit = Percussion();
-  SetBoth(kit, 35, 36, {.tones = {{.hz = 58, .start_hz = 190, .sweep_s = 0.011f, .decay_s = 0.24f, .level = 1.0f}},
+  SetBoth(kit, 35, 36, {.tones = {{.hz = 58, .start_hz = 190, .sweep_s = 0.011f, .decay_s = 0.34f, .level = 1.0f}},
                         .bursts = {{.level = 0.85f, .decay_s = 0.020f, .low_hz = 2500, .high_hz = 8000}}, .drive = 0.4f});
   SetBoth(kit, 38, 40, {.tones = {{.hz = 205, .start_hz = 260, .sweep_s = 0.012f, .decay_s = 0.19f, .level = 0.7f}, {.hz = 368, .start_hz = 390, .decay_s = 0.12f, .level = 0.3f}},
-                        .bursts = {{.level = 0.7f, .decay_s = 0.26f, .low_hz = 900, .high_hz = 11000}}, .level = 0.8f, .drive = 0.4f});
+                        .bursts = {{.level = 0.7f, .decay_s = 0.40f, .low_hz = 900, .high_hz = 11000}}, .level = 0.8f, .drive = 0.4f});
   SetDrum(kit, 37, Rim(900, 0.5f));
   SetDrum(kit, 39, Clap(900, 7000, 0.15f, 0.6f));
-  SetToms(kit, 0.9f, 0.6f, 0.4f);
-  SetHats(kit, 0.07f, 0.30f, 6000, 0.085f, 0.7f, 0.55f);
+  SetToms(kit, 0.9f, 0.85f, 0.4f);
+  SetHats(kit, 0.07f, 0.30f, 6000, 0.13f, 1.3f, 0.55f);
   return kit;
 }
 

@@ -74,7 +74,7 @@ void ModulatedDelay::Run(float dry, float wet, Block& io) {
 }
 
 EffectChain::EffectChain(const ChainSpec& spec, float rate_hz)
-    : spec_(spec), rate_(rate_hz), dc_pole_(std::exp(-6.2831853f * 6 / rate_hz)),
+    : spec_(spec), rate_(rate_hz),
       // A closed 12-inch cabinet: a bump at 2.4 kHz and a steep fall above 4.5 kHz; the amplifier in front of it is tight.
       tight_(SvfCoefficients::Of(110, 0.7071f, rate_hz)), speaker_low_(SvfCoefficients::Of(4300, 0.9f, rate_hz)),
       speaker_low2_(SvfCoefficients::Of(5200, 0.6f, rate_hz)), speaker_peak_(SvfCoefficients::Of(2400, 1.2f, rate_hz)),
@@ -96,10 +96,6 @@ void EffectChain::Run(float cutoff, Block& io) {
   if (spec_.rotor > 0) rotor_.Run(0.35f, 0.65f, io);
   if (spec_.tremolo > 0) RunTremolo(io);
   if (spec_.width != 1 || spec_.mono_below_hz > 0) RunImage(io);
-  if (spec_.drive > 0) {  // nothing else here can make an offset
-    dc_[0].Run(dc_pole_, io.left);
-    dc_[1].Run(dc_pole_, io.right);
-  }
 }
 
 void EffectChain::RunFormants(Block& io) {

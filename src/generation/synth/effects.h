@@ -42,7 +42,7 @@ class EffectChain {
   void RunImage(Block& io);
 
   ChainSpec spec_;
-  float rate_, dc_pole_;
+  float rate_;
   SvfCoefficients tight_, speaker_low_, speaker_low2_, speaker_peak_, low_cut_at_, high_cut_at_, sweep_at_, mono_at_;
   float sweep_ = -1;  // the multiplier that sweep_at_ was made for
   std::vector<Peak> formants_;
@@ -54,7 +54,6 @@ class EffectChain {
   double tremolo_phase_ = 0;
   float tremolo_from_[2] = {1, 1};
   bool automated_ = false;
-  DcBlock dc_[2];
 };
 
 // Echoes from left to right at the tempo, darker each time. Linear.

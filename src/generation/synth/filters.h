@@ -132,20 +132,27 @@ class Ladder {
   float s_[4] = {0, 0, 0, 0};
 };
 
-// y[n] = x[n] - x[n-1] + r y[n-1].
+// Both channels: y[n] = x[n] - x[n-1] + pole * y[n-1].
 class DcBlock {
  public:
-  void Run(float pole, float* x) {
+  void Run(float pole, float* left, float* right) {
+    const Lanes r = Fill(pole);
+    Lanes before = x_, y = y_;
     for (int i = 0; i < kBlockFrames; ++i) {
-      const float in = x[i];
-      y_ = in - x_ + pole * y_;
-      x_ = in;
-      x[i] = y_;
+      Lanes x = Fill(0);
+      x[0] = left[i];
+      x[1] = right[i];
+      y = (x - before) + r * y;
+      before = x;
+      left[i] = y[0];
+      right[i] = y[1];
     }
+    x_ = before;
+    y_ = y;
   }
 
  private:
-  float x_ = 0, y_ = 0;
+  Lanes x_ = Fill(0), y_ = Fill(0);
 };
 
 }  // namespace grym::synth

@@ -90,7 +90,7 @@ class ModalVoice : public Voice {
       const bool doubled = n <= 10;
       all.push_back({f, static_cast<float>(doubled ? 0.8 * level : level), static_cast<float>(doubled ? 0.55 * decay : decay)});
       if (doubled) {
-        const double apart = n == 1 ? 0.12 : 0.35 * random.Uniform(-1, 1);  // hertz
+        const double apart = f * 0.0007 * random.Uniform(-1, 1);  // a cent: what a good tuner leaves between the strings
         all.push_back({f + apart, static_cast<float>(0.32 * level), static_cast<float>(1.6 * decay)});
       }
     }

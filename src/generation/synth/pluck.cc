@@ -85,10 +85,16 @@ class PluckVoice : public Voice {
     double sum = 0, power = 0;
     for (size_t i = 0; i < raw.size(); ++i) {
       excitation_[i] = raw[i] - 0.9f * raw[(i + raw.size() - offset) % raw.size()];
-      sum += excitation_[i];
     }
+    // A finger lets go in half a millisecond, not in one sample.
+    const size_t rise = std::min<size_t>(24, raw.size() / 3);
+    for (size_t i = 0; i < rise; ++i) excitation_[i] *= static_cast<float>(i) / static_cast<float>(rise);
+    for (const float x : excitation_) sum += x;
     const auto mean = static_cast<float>(sum / length);
-    for (float& x : excitation_) { x -= mean; power += static_cast<double>(x) * x; }
+    for (size_t i = 0; i < raw.size(); ++i) {
+      excitation_[i] -= mean * (i < rise ? static_cast<float>(i) / static_cast<float>(rise) : 1);
+      power += static_cast<double>(excitation_[i]) * excitation_[i];
+    }
     // The same strength for every draw of noise; softer notes are also duller, so they lose less to loudness alone.
     const auto gain = static_cast<float>(0.35 * std::pow(note.velocity, 1.2) / std::sqrt(power / length + 1e-12));
     for (float& x : excitation_) x *= gain;

@@ -5,9 +5,9 @@ namespace grym::synth {
 
 std::vector<Program> KeysPrograms() {
   return {
-      {.info = {"piano", "keys", 0, 40, 84, false, "acoustic piano"}, .level_db = -4.3f,
+      {.info = {"piano", "keys", 0, 40, 84, false, "acoustic piano"}, .level_db = -4.8f,
        .sound = ModalSpec{.piano = true, .decay_s = 7, .decay_track = 0.75f, .strike_hz = 1500, .velocity_octaves = 3, .release_s = 0.28f, .hammer = 0.07f, .width = 0.35f}},
-      {.info = {"epiano", "keys", 4, 40, 80, false, "electric piano: bell-like tines, warm body, slow tremolo"}, .level_db = -14.9f,
+      {.info = {"epiano", "keys", 4, 40, 80, false, "electric piano: bell-like tines, warm body, slow tremolo"}, .level_db = -15.0f,
        .chain = {.chorus = 0.25f, .tremolo = 0.18f, .tremolo_hz = 4.2f},
        .sound = FmSpec{.operators = {{.ratio = 1, .detune_cents = 0, .level = 0.62f, .envelope = {0.002f, 3.2f, 0, 0.3f}, .velocity = 0},
                                      {.ratio = 1, .level = 0.85f, .target = 0, .envelope = {0.001f, 1.5f, 0.12f, 0.3f}, .velocity = 0.9f, .key_scale = 0.35f},
@@ -18,7 +18,7 @@ std::vector<Program> KeysPrograms() {
        .chain = {.drive = 0.05f, .high_cut_hz = 7500, .rotor = 1, .tremolo = 0.16f, .tremolo_hz = 6.1f},
        .sound = SubtractiveSpec{.oscillators = {{.wave = Wave::kOrgan, .semitones = -12}}, .noise_attack = 0.05f, .filter = FilterKind::kNone,
                                 .amp = {0.004f, 0.1f, 1, 0.05f}, .velocity_curve = 0.5f}},
-      {.info = {"clav", "keys", 7, 40, 76, false, "clavinet: hard struck strings under pickups"}, .level_db = -8.1f,
+      {.info = {"clav", "keys", 7, 40, 76, false, "clavinet: hard struck strings under pickups"}, .level_db = -7.8f,
        .chain = {.formant = Formant::kClav, .drive = 0.04f, .low_cut_hz = 130},
        .sound = PluckSpec{.decay_s = 2.4f, .decay_track = 0.5f, .damping = 0.035f, .pick_hz = 3200, .pick_position = 0.10f, .noise = 0.1f, .release_s = 0.06f, .width = 0.05f}},
       {.info = {"bell_fm", "keys", 14, 60, 96, false, "FM bell"}, .level_db = -16.2f,

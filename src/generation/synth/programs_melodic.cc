@@ -44,7 +44,7 @@ std::vector<Program> StringPrograms() {
       {.info = {"guitar_clean", "pluck", 27, 40, 81, false, "electric guitar, clean amplifier"}, .level_db = -9.3f,
        .chain = {.drive = 0.05f, .low_cut_hz = 95, .high_cut_hz = 6000, .chorus = 0.3f},
        .sound = PluckSpec{.decay_s = 5, .decay_track = 0.5f, .damping = 0.040f, .pick_hz = 3000, .pick_position = 0.16f, .noise = 0.5f, .release_s = 0.12f, .width = 0.05f}},
-      {.info = {"guitar_distorted", "pluck", 30, 40, 76, false, "electric guitar through a driven amplifier and a speaker"}, .level_db = -3.8f,
+      {.info = {"guitar_distorted", "pluck", 30, 40, 76, false, "electric guitar through a driven amplifier and a speaker"}, .level_db = -3.9f,
        .chain = {.drive = 0.72f, .cabinet = true},
        .sound = PluckSpec{.decay_s = 8, .decay_track = 0.4f, .damping = 0.028f, .pick_hz = 3200, .pick_position = 0.14f, .noise = 0.55f, .release_s = 0.08f, .width = 0}},
       {.info = {"harp", "pluck", 46, 43, 91, false, "concert harp"}, .level_db = -10.2f,

@@ -12,12 +12,12 @@ Program KitProgram(const std::string& name, float level_db, const std::string& t
 
 std::vector<Program> DrumPrograms() {
   return {
-      KitProgram("kit_acoustic", -1.0f, "acoustic drums, dry and close"),
-      KitProgram("kit_808", -4.3f, "analogue drum machine: long booming kick, ticking hats"),
-      KitProgram("kit_909", -2.1f, "analogue drum machine: hard kick, bright hats, wide clap; house and techno"),
-      KitProgram("kit_lofi", -0.1f, "dull sampled drums, saturated", {.drive = 0.08f, .high_cut_hz = 6500}),
-      KitProgram("kit_brush", 1.2f, "jazz drums played with brushes"),
-      KitProgram("kit_metal", -1.9f, "loud rock drums: clicking kick, big snare, toms"),
+      KitProgram("kit_acoustic", -2.3f, "acoustic drums, dry and close"),
+      KitProgram("kit_808", -5.9f, "analogue drum machine: long booming kick, ticking hats"),
+      KitProgram("kit_909", -3.1f, "analogue drum machine: hard kick, bright hats, wide clap; house and techno"),
+      KitProgram("kit_lofi", -1.2f, "dull sampled drums, saturated", {.drive = 0.08f, .high_cut_hz = 6500}),
+      KitProgram("kit_brush", -0.0f, "jazz drums played with brushes"),
+      KitProgram("kit_metal", -3.2f, "loud rock drums: clicking kick, big snare, toms"),
   };
 }
 
@@ -30,7 +30,7 @@ std::vector<Program> BassPrograms() {
        .sound = SubtractiveSpec{.oscillators = {{.wave = Wave::kSine}, {.wave = Wave::kTriangle, .level = 0.35f}, {.wave = Wave::kSine, .semitones = 12, .level = 0.12f}},
                                 .random_phase = false, .filter = FilterKind::kLow12, .cutoff_hz = 900, .key_track = 0.4f,
                                 .amp = {0.006f, 0.6f, 0.85f, 0.09f}, .velocity_curve = 1.1f}},
-      {.info = {"bass_saw", "bass", 38, 28, 50, true, "saw and square through a punchy low-pass"}, .level_db = -11.9f,
+      {.info = {"bass_saw", "bass", 38, 28, 50, true, "saw and square through a punchy low-pass"}, .level_db = -12.0f,
        .chain = {.mono_below_hz = 120},
        .sound = SubtractiveSpec{.oscillators = {{.wave = Wave::kSaw, .cents = -4, .level = 0.6f}, {.wave = Wave::kSaw, .cents = 4, .level = 0.6f}, {.wave = Wave::kSquare, .semitones = -12, .level = 0.35f}},
                                 .random_phase = false, .filter = FilterKind::kLow24, .cutoff_hz = 520, .key_track = 0.4f, .env_octaves = 2.4f, .velocity_octaves = 2.2f,
@@ -43,7 +43,7 @@ std::vector<Program> BassPrograms() {
        .chain = {.drive = 0.18f, .mono_below_hz = 120},
        .sound = SubtractiveSpec{.oscillators = {{.wave = Wave::kSaw}}, .random_phase = false, .filter = FilterKind::kLadder, .cutoff_hz = 420, .key_track = 0.35f,
                                 .env_octaves = 2.9f, .velocity_octaves = 3, .resonance = 0.78f, .amp = {0.002f, 0.5f, 0.6f, 0.05f}, .filter_env = {0.002f, 0.22f, 0, 0.1f}}},
-      {.info = {"bass_finger", "bass", 33, 28, 52, false, "electric bass played with fingers"}, .level_db = -9.1f,
+      {.info = {"bass_finger", "bass", 33, 28, 52, false, "electric bass played with fingers"}, .level_db = -8.9f,
        .chain = {.drive = 0.04f, .high_cut_hz = 4500, .mono_below_hz = 120},
        .sound = PluckSpec{.decay_s = 4.5f, .decay_track = 0.4f, .damping = 0.10f, .pick_hz = 900, .pick_position = 0.22f, .noise = 0.15f, .release_s = 0.09f, .thump = 0.06f, .thump_hz = 75, .width = 0}},
       {.info = {"bass_upright", "bass", 32, 28, 50, false, "double bass, plucked: woody, short"}, .level_db = -8.9f,
