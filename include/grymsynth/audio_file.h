@@ -51,7 +51,9 @@ GRYM_EXPORT absl::StatusOr<AudioFileInfo> ProbeAudioFile(const std::filesystem::
                                                          const AudioLimits& limits = {});
 
 // The whole file as float32. Non-finite samples are replaced by 0. Errors as ProbeAudioFile; a cut-off or lying file
-// is DataLoss, one that decodes to more than the limit is ResourceExhausted.
+// is DataLoss, one that decodes to more than the limit is ResourceExhausted. Cut off means: WAV, AIFF: a chunk longer
+// than the file; FLAC: fewer frames than STREAMINFO says; OGG: no end-of-stream page; MP3: fewer frames than its Xing
+// frame says, or a last frame that is not whole (one cut exactly between frames, without Xing, cannot be told).
 GRYM_EXPORT absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const AudioLimits& limits = {});
 
 // A file as a stream of blocks with a fixed memory ceiling (the block and the decoder's own state).
@@ -83,7 +85,7 @@ struct SaveOptions {
   // WAV, FLAC or OGG Vorbis; unset: by the path's extension (.wav, .flac, .ogg).
   std::optional<AudioContainer> container;
   SampleFormat format = SampleFormat::kPcm16;  // FLAC takes 16 and 24, OGG ignores it
-  bool dither = true;                          // triangular, 1 LSB, for 16 and 24 bit
+  bool dither = true;                          // triangular, 1 LSB, for 16 and 24 bit; long digital silence stays 0
   uint64_t dither_seed = 0;                    // same seed, same bytes
   double ogg_quality = 0.6;                    // [0, 1]
   AudioMetadata metadata;
@@ -96,6 +98,7 @@ GRYM_EXPORT absl::Status SaveAudio(const std::filesystem::path& path, const Audi
 
 enum class ResampleQuality { kBest, kMedium, kFast };
 // By libsamplerate's sinc converters, delay compensated: frames out = round(frames * rate_hz / audio.rate_hz()).
+// InvalidArgument for rates more than 256 times apart.
 GRYM_EXPORT absl::StatusOr<AudioBuffer> Resample(const AudioBuffer& audio, int rate_hz,
                                                  ResampleQuality quality = ResampleQuality::kBest);
 // Mono to stereo copies; stereo to mono is the mean; others by the usual 5.1/7.1 weights, or the mean.

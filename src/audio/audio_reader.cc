@@ -17,7 +17,7 @@
 namespace grym {
 namespace {
 
-constexpr int64_t kStepFrames = 16384;  // decoded at a time
+constexpr int64_t kDecodeFrames = 16384;  // decoded at a time
 // A coder that claims more audio per byte than this is counted before memory is taken for it. Speech at 24 kbit/s in
 // Vorbis is 1:60 against float32.
 constexpr int64_t kPlausibleExpansion = 128;
@@ -77,7 +77,7 @@ absl::Status AudioReader::Impl::CheckEnd(bool exhausted) {
 absl::StatusOr<int64_t> AudioReader::Impl::Step(int64_t max_frames) {
   if (ended) return 0;
   const int channels = header.info.channels;
-  const int64_t frames = std::min(max_frames, kStepFrames);
+  const int64_t frames = std::min(max_frames, kDecodeFrames);
   interleaved.resize(static_cast<size_t>(frames * channels));
   int64_t got = 0;
   while (got < frames) {  // a coder may deliver less than asked before its end
@@ -174,7 +174,7 @@ absl::Status TooMuchAudio(const std::filesystem::path& path, int64_t frames, int
 absl::StatusOr<int64_t> CountFrames(AudioReader& reader, const std::filesystem::path& path, int64_t limit_frames,
                                     int64_t limit_bytes) {
   while (true) {
-    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kStepFrames));
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kDecodeFrames));
     if (block.empty()) return reader.position();
     if (reader.position() > limit_frames)
       return TooMuchAudio(path, reader.position(), reader.info().channels, limit_bytes, true);
@@ -200,7 +200,7 @@ absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const A
   GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, AudioBuffer::Create(channels, frames, reader.info().rate_hz));
   int64_t written = 0;
   while (true) {
-    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kStepFrames));
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kDecodeFrames));
     if (block.empty()) break;
     const int64_t kept = std::min(block.frames(), frames - written);
     for (int c = 0; c < channels; ++c) {
