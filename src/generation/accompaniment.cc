@@ -14,7 +14,7 @@ namespace grym {
 namespace {
 
 // Below these the analysis guesses; measured confidences of right answers lie above.
-constexpr double kSureTempo = 0.2, kSureKey = 0.25, kSureChords = 0.35;
+constexpr double kSureTempo = 0.35, kSureKey = 0.3, kSureChords = 0.35;
 
 // Bars of the recording: beats from the first downbeat, the form from its sections.
 struct RecordedTime {
@@ -31,7 +31,7 @@ RecordedTime TimeOf(const AudioFeatures& features) {
     while (first + 1 < features.beats_s.size() && features.beats_s[first] < features.downbeats_s[0] - 0.02) ++first;
   }
   time.beats_s.assign(features.beats_s.begin() + static_cast<std::ptrdiff_t>(first), features.beats_s.end());
-  time.bars = static_cast<int>(time.beats_s.size()) / time.meter;
+  time.bars = (static_cast<int>(time.beats_s.size()) + time.meter - 1) / time.meter;
   return time;
 }
 
@@ -78,7 +78,7 @@ ChordTrack RecordedChords(const AudioFeatures& features, const RecordedTime& tim
     track.Append(held, chord.ok() ? *chord : ChordTones{});
     held = 0;
   };
-  const size_t beats = static_cast<size_t>(time.bars * time.meter);
+  const size_t beats = time.beats_s.size();
   size_t at = 0;
   for (size_t beat = 0; beat < beats; ++beat) {
     const double middle = time.beats_s[beat] + 0.2;
@@ -131,7 +131,7 @@ class Accompanist {
     plan_.meter = time_.meter;
     plan_.duration_s = features.duration_s;
     plan_.bars = time_.bars;
-    plan_.body_beats = time_.bars * time_.meter;
+    plan_.body_beats = static_cast<double>(time_.beats_s.size());
     plan_.adventure = std::clamp(request.temperature.value_or(1.0), 0.0, 2.0);
     plan_.form = FormOf(features, time_);
     plan_.genre.timing_ms = 3;
@@ -163,10 +163,10 @@ class Accompanist {
       for (int bar = 0; bar < section.bars; ++bar) {
         for (int half = 0; half < 2 * time_.meter; ++half) {
           const double beat = (section.first_bar + bar) * time_.meter + half * 0.5;
-          if (half % 2 == 1 && random.Chance(0.12)) continue;
+          if (beat >= plan_.body_beats || (half % 2 == 1 && random.Chance(0.12))) continue;
           draft.notes.push_back({beat, 0.25, 70, half % 2 ? 0.42 : 0.6, 0, 0, 0});
           const bool weak = half % 2 == 0 && (half / 2) % 2 == 1;
-          if (weak && section.energy >= 0.7) draft.notes.push_back({beat, 0.25, 54, 0.35, 0, 0, 0});
+          if (weak && section.energy >= 0.7 && !features_.downbeats_s.empty()) draft.notes.push_back({beat, 0.25, 54, 0.35, 0, 0, 0});
         }
       }
     }
@@ -242,7 +242,7 @@ class Accompanist {
 Accompaniment Accompany(const GenerateAudioRequest& request, const AudioFeatures& features) {
   Accompaniment made;
   made.basis = "none";
-  const bool steady = features.tempo_bpm > 0 && features.tempo_confidence >= kSureTempo && features.beats_s.size() >= 8;
+  const bool steady = features.tempo_bpm > 0 && features.tempo_confidence >= kSureTempo && features.beats_s.size() >= 6;
   if (!steady || TimeOf(features).bars < 1) {
     made.warnings.push_back("composer: no steady beat was heard in the reference, so it is only cleaned");
     return made;

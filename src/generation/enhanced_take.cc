@@ -77,6 +77,25 @@ double WorstBandDb(const LongTermSpectrum& before, const LongTermSpectrum& after
   return worst;
 }
 
+double MeanSquareDb(const AudioBuffer& audio) {
+  double sum = 1e-12;
+  for (const float sample : audio.planar()) sum += static_cast<double>(sample) * sample;
+  return 10 * std::log10(sum / static_cast<double>(std::max<size_t>(1, audio.planar().size())));
+}
+
+// The gain at which a part stays 4 dB below the original in every octave band (which lifts it by at most 1.5 dB), or 44
+// dB below its strongest band where the original holds less than that.
+double GainWithinBands(const LongTermSpectrum& original, double original_db, const LongTermSpectrum& part, double part_db) {
+  const double strongest = *std::max_element(original.octave_db.begin(), original.octave_db.end());
+  double gain_db = 60;
+  for (size_t band = 0; band < original.octave_db.size(); ++band) {
+    if (part.octave_db[band] < -60) continue;
+    const double most = std::max(original.octave_db[band] - 4, strongest - 44) + original_db;
+    gain_db = std::min(gain_db, most - part.octave_db[band] - part_db);
+  }
+  return gain_db;
+}
+
 void AddScaled(const AudioBuffer& from, const std::vector<float>& gain, AudioBuffer* to) {
   for (int c = 0; c < to->channels(); ++c) {
     const auto in = from.channel(c);
@@ -217,28 +236,52 @@ class TakeMaker {
     if (made.score.parts.empty()) return absl::OkStatus();
     made.score.duration_s = mix->duration_s();
     const RunOptions render_run = PartOf(run_, 0.6, 0.85);
-    GRYM_ASSIGN_OR_RETURN(Rendered parts, RenderScore(made.score, render_run, request_.want_stems));
+    GRYM_ASSIGN_OR_RETURN(Rendered parts, RenderScore(made.score, render_run));
     GRYM_ASSIGN_OR_RETURN(const double parts_lufs, IntegratedLufs(parts.mix));
     if (!std::isfinite(parts_lufs)) return absl::OkStatus();
     const double distance = kPartsFarDb + (kPartsNearDb - kPartsFarDb) * request_.enhancement_level;
-    double base_db = features_.loudness.integrated_lufs - distance + focus_.parts_db() - parts_lufs;
-    AudioBuffer sum;
-    std::vector<float> gain;
-    for (int tries = 0; tries < 6; ++tries, base_db -= 3) {
-      gain = FollowGain(features_, base_db, mix->frames());
-      sum = *mix;
-      AddScaled(parts.mix, gain, &sum);
-      if (!request_.preserve_original_characteristics) break;
-      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(sum));
-      if (WorstBandDb(before_, after) <= kKeptBandDb) break;
-    }
-    for (Stem& stem : parts.stems) {
-      ScaleBy(gain, &stem.audio);
-      if (request_.want_stems) result_.stems.push_back(std::move(stem));
-    }
-    *mix = std::move(sum);
+    const double wanted_db = features_.loudness.integrated_lufs - distance + focus_.parts_db() - parts_lufs;
+    GRYM_RETURN_IF_ERROR(LevelParts(wanted_db, &parts, mix));
     result_.midi = ScoreToMidi(made.score);
     result_.peak_bytes += parts.peak_bytes;
+    return absl::OkStatus();
+  }
+
+  // Gives every part its gain over time and adds it to the mix. Where the original's balance is to be kept, no part may
+  // lift an octave band by more than about 1.5 dB, and the sum is measured.
+  absl::Status LevelParts(double wanted_db, Rendered* parts, AudioBuffer* mix) {
+    const bool preserve = request_.preserve_original_characteristics;
+    std::vector<double> stem_db(parts->stems.size(), wanted_db);
+    for (size_t i = 0; preserve && i < parts->stems.size(); ++i) {
+      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum spectrum, MeasureLongTermSpectrum(parts->stems[i].audio));
+      stem_db[i] = std::min(wanted_db, GainWithinBands(before_, MeanSquareDb(original_), spectrum, MeanSquareDb(parts->stems[i].audio)));
+    }
+    const std::vector<float> follow = FollowGain(features_, 0, mix->frames());
+    AudioBuffer sum;
+    double less_db = 0;
+    std::vector<float> gain(follow.size());
+    const auto gain_of = [&](size_t stem) {
+      const float level = static_cast<float>(std::pow(10, (stem_db[stem] - less_db) / 20));
+      for (size_t i = 0; i < follow.size(); ++i) gain[i] = follow[i] * level;
+    };
+    for (int tries = 0; tries < 5; ++tries, less_db += 2) {
+      sum = *mix;
+      for (size_t i = 0; i < parts->stems.size(); ++i) {
+        gain_of(i);
+        AddScaled(parts->stems[i].audio, gain, &sum);
+      }
+      if (!preserve) break;
+      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(sum));
+      if (WorstBandDb(before_, after) <= kKeptBandDb) break;
+      if (tries == 4) result_.warnings.push_back("composer: an octave band changed by more than 3 dB, which the repair of the recording needs");
+      else if (tries == 3) less_db += 4;
+    }
+    for (size_t i = 0; i < parts->stems.size() && request_.want_stems; ++i) {
+      gain_of(i);
+      ScaleBy(gain, &parts->stems[i].audio);
+      result_.stems.push_back(std::move(parts->stems[i]));
+    }
+    *mix = std::move(sum);
     return absl::OkStatus();
   }
 

@@ -37,7 +37,7 @@ Genre LoFi() {
   Genre g;
   g.name = "lo-fi";
   g.words = {"lofi", "lo fi", "chillhop", "study beats", "chill beats", "chill"};
-  g.tempo_low = 80, g.tempo_high = 90;
+  g.tempo_low = 84, g.tempo_high = 92;
   g.swing = 0.6, g.swing_beats = 0.25;
   g.minor_chance = 0.35;
   g.major = {"Imaj9 vi7 ii9 V7", "IVmaj7 V7 Imaj7 vi7", "Imaj7 iii7 IVmaj7 V7", "Imaj7 IVmaj7 ii7 V7"};
@@ -96,7 +96,7 @@ Genre Reggae() {
   Genre g;
   g.name = "reggae";
   g.words = {"dub", "ska", "dancehall"};
-  g.tempo_low = 82, g.tempo_high = 92;
+  g.tempo_low = 86, g.tempo_high = 96;
   g.swing = 0.56, g.swing_beats = 0.25;
   g.minor_chance = 0.4;
   g.major = {"I IV I V", "I vi IV V", "I I IV I", "I ii IV I"};

@@ -58,8 +58,8 @@ Genre Techno() {
              {Role::kArp, "arp", {"bass_acid", "lead_saw", "pluck"},
               {"0.20.10.2.01.02.", "01.20.1.02.10.2.", "0..0..1.0..2..1."}, 52, 76, 3, -8, 0.15, -18, -14, false, 0.55},
              {Role::kChords, "chords", {"supersaw", "lead_saw"}, {"...x......x.....", "..x.....x.....x.", "......x..x......"},
-              52, 72, 3, -9, -0.2, -12, -12, true, 0.45},
-             {Role::kPad, "pad", {"pad_glass", "pad_warm"}, {"~"}, 48, 70, 3, -14, 0, -8, -60, true, 0.0, 0.75}};
+              52, 72, 3, -7, -0.2, -12, -12, true, 0.45},
+             {Role::kPad, "pad", {"pad_warm", "strings"}, {"~"}, 48, 70, 3, -8, 0, -8, -60, true, 0.0, 2}};
   g.risers = true;
   g.timing_ms = 0.8, g.velocity_spread = 0.06;
   g.delay_beats = 0.75, g.reverb_seconds = 2.2, g.glue = 0.7f, g.warmth = 0.4f, g.tilt_db = 0.5f;
