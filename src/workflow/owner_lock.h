@@ -1,0 +1,23 @@
+// One process at a time owns a folder: an OS lock that ends with the process, and a text that says who holds it.
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace grym {
+
+class OwnerLock {
+ public:
+  // Tries for `wait_ms`, then Unavailable (code "store_locked", with the owner's text).
+  static absl::StatusOr<OwnerLock> Take(const std::filesystem::path& file, int wait_ms);
+  OwnerLock(OwnerLock&& other) noexcept : handle_(other.handle_) { other.handle_ = -1; }
+  OwnerLock& operator=(OwnerLock&&) = delete;
+  ~OwnerLock();
+
+ private:
+  explicit OwnerLock(int handle) : handle_(handle) {}
+  int handle_ = -1;
+};
+
+}  // namespace grym
