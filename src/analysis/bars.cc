@@ -85,8 +85,9 @@ void FindBars(const OnsetSeries& onsets, const ChromaFrames& chroma, Rhythm& rhy
   if (rhythm.beats_s.size() < kFewestBeats) return;
   const std::vector<double> evidence = BarEvidence(onsets, chroma, rhythm.beats_s);
   const BarGuess three = BestPhase(evidence, 3), four = BestPhase(evidence, 4);
-  // Most music counts four; three must be clearly better.
-  const BarGuess best = three.score > 1.15 * four.score + 0.5 ? three : four;
+  // Most music counts four; three must be clearly better, also than the two of kick and snare.
+  const double even = std::max(four.score, BestPhase(evidence, 2).score);
+  const BarGuess best = three.score > 1.15 * even + 0.5 ? three : four;
   const BarGuess& other = best.meter == 3 ? four : three;
   rhythm.meter_confidence = std::clamp((best.score - std::max(0.0, other.score)) / 6, 0.0, 1.0);
   if (best.score < 1.0) return;  // no beat stands out: no bars

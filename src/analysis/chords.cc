@@ -28,18 +28,18 @@ struct Segment {
   double level = 0;
 };
 
-// One segment per beat where beats are known (long beats halved), else per third of a second.
+// One segment per beat where beats are known (long beats halved), else per fifth of a second.
 std::vector<Segment> CutIntoSegments(const ChromaFrames& chroma, std::span<const double> beats_s, double duration_s) {
   std::vector<double> edges = {0};
   const auto add = [&](double t) {
-    if (t > edges.back() + 0.1 && t < duration_s) edges.push_back(t);
+    if (t > edges.back() + 0.1 && t < duration_s - 0.1) edges.push_back(t);
   };
   for (size_t i = 0; i < beats_s.size(); ++i) {
     if (i > 0 && beats_s[i] - beats_s[i - 1] > 0.7) add(0.5 * (beats_s[i] + beats_s[i - 1]));
     add(beats_s[i]);
   }
   if (beats_s.empty()) {
-    for (double t = 1.0 / 3; t < duration_s; t += 1.0 / 3) add(t);
+    for (double t = 0.2; t < duration_s; t += 0.2) add(t);
   } else {  // before the first and after the last beat
     for (double t = beats_s.back() + 0.5; t < duration_s; t += 0.5) add(t);
   }

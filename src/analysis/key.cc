@@ -52,7 +52,7 @@ KeyEstimate EstimateKey(const ChromaFrames& chroma) {
   const double fit = std::clamp((scores[best] - 0.45) / 0.45, 0.0, 1.0);
   const double lead = std::clamp((scores[best] - second) / 0.15, 0.0, 1.0);
   estimate.confidence = fit * (0.5 + 0.5 * lead);
-  if (estimate.confidence >= 0.2) estimate.key = KeyName(best);
+  if (estimate.confidence >= 0.35) estimate.key = KeyName(best);
   return estimate;
 }
 
