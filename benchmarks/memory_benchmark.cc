@@ -1,8 +1,9 @@
 // PatternMemory: storing, querying with rows fetched, opening. Clustered vectors are what music gives (songs repeat
 // themselves and each other); random ones have no structure at all and are the hardest case for a graph.
 //
-// GRYM_BENCH_LARGE=1 adds a million patterns (a few minutes, 2 GB of disk). GRYM_BENCH_FOLDER keeps the stores and the
-// vectors (NAME.f32, NAME-queries.f32: float32 [n, 128]) for benchmarks/peers/memory_peers.py.
+// GRYM_BENCH_SHORT=1 leaves 10,000 only; GRYM_BENCH_LARGE=1 adds a million patterns (a few minutes, 2 GB of disk).
+// GRYM_BENCH_FOLDER keeps the stores and the vectors (NAME.f32, NAME-queries.f32: float32 [n, 128]) for
+// benchmarks/peers/memory_peers.py.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -72,7 +73,8 @@ class Vectors {
   PatternEmbedding Next() {
     PatternEmbedding vector = RandomUnit(random_);
     if (!clustered_) return vector;
-    const PatternEmbedding& centre = centres_[static_cast<size_t>(random_.Below(static_cast<int64_t>(centres_.size())))];
+    const PatternEmbedding& centre =
+        centres_[static_cast<size_t>(random_.Below(static_cast<int64_t>(centres_.size())))];
     double squares = 0;
     for (size_t d = 0; d < vector.size(); ++d) {
       vector[d] = centre[d] + 0.5f * vector[d];
@@ -95,7 +97,8 @@ AudioPattern TypicalPattern(int64_t number, const PatternEmbedding& embedding) {
   pattern.description = "4-bar loop C Am F G, 4 times";
   for (int i = 0; i < 4; ++i) pattern.spans.push_back({8.0 * i, 8.0 * (i + 1)});
   pattern.strength = 0.5;
-  pattern.evidence = {{"chord_loop_length", 4, "the chords return every 4 bars"}, {"coverage", 0.9, "it fills 90 % of the bars"}};
+  pattern.evidence = {{"chord_loop_length", 4, "the chords return every 4 bars"},
+                      {"coverage", 0.9, "it fills 90 % of the bars"}};
   pattern.embedding = embedding;
   pattern.tempo_bpm = 120;
   pattern.meter = 4;
@@ -117,7 +120,9 @@ struct Filled {
 };
 
 void KeepVectors(const std::filesystem::path& path, const std::vector<PatternEmbedding>& vectors) {
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(vectors.data()), static_cast<std::streamsize>(vectors.size() * sizeof(PatternEmbedding)));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(vectors.data()),
+             static_cast<std::streamsize>(vectors.size() * sizeof(PatternEmbedding)));
 }
 
 // A closed store of `count` patterns, made once.
@@ -169,7 +174,9 @@ void ReportTimes(benchmark::State& state, std::vector<double> times_ms) {
   state.counters["max_ms"] = times_ms.back();
 }
 
-double SinceMs(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double SinceMs(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 // One pattern a call, on disk when it returns.
 void BM_Memory_Store(benchmark::State& state) {
@@ -211,7 +218,8 @@ void QueryBenchmark(benchmark::State& state, bool clustered) {
     if (!matches.ok()) return Check(state, matches.status());
     for (const grym::Neighbour& near : (*filled)->truth[number]) {
       ++wanted;
-      found += std::any_of(matches->begin(), matches->end(), [&](const auto& match) { return match.pattern.id == near.id; });
+      found +=
+          std::any_of(matches->begin(), matches->end(), [&](const auto& match) { return match.pattern.id == near.id; });
     }
   }
   ReportTimes(state, times_ms);
@@ -233,7 +241,9 @@ void BM_Memory_Open(benchmark::State& state) {
 }
 
 void Sizes(benchmark::internal::Benchmark* family) {
-  family->Arg(10000)->Arg(100000)->Unit(benchmark::kMillisecond);
+  family->Arg(10000)->Unit(benchmark::kMillisecond);
+  const char* shortened = std::getenv("GRYM_BENCH_SHORT");
+  if (!shortened || !*shortened) family->Arg(100000);
   if (Large()) family->Arg(1000000);
 }
 

@@ -72,7 +72,8 @@ GRYM_AVX2 int32_t Avx2CodesByCodes(const int8_t* a, const int8_t* b) {
 GRYM_AVX2 float Avx2Floats(const float* a, const float* b) {
   __m256 sums[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
   for (int d = 0; d < 128; d += 32) {
-    for (int i = 0; i < 4; ++i) sums[i] = _mm256_fmadd_ps(_mm256_loadu_ps(a + d + 8 * i), _mm256_loadu_ps(b + d + 8 * i), sums[i]);
+    for (int i = 0; i < 4; ++i)
+      sums[i] = _mm256_fmadd_ps(_mm256_loadu_ps(a + d + 8 * i), _mm256_loadu_ps(b + d + 8 * i), sums[i]);
   }
   const __m256 sum = _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]));
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));

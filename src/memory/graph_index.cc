@@ -55,7 +55,8 @@ absl::Status GuardGraph(absl::StatusCode code, const char* doing, Work work) {
   try {
     work();
   } catch (const std::bad_alloc&) {
-    return Error(absl::StatusCode::kResourceExhausted, "no_memory", std::string("vector index: no memory for ") + doing);
+    return Error(absl::StatusCode::kResourceExhausted, "no_memory",
+                 std::string("vector index: no memory for ") + doing);
   } catch (const std::exception& error) {
     return Error(code, "index_failed", std::string("vector index: ") + doing + ": " + error.what());
   }
@@ -75,8 +76,9 @@ GraphIndex::~GraphIndex() = default;
 absl::StatusOr<std::unique_ptr<GraphIndex>> GraphIndex::Create(int64_t capacity) {
   auto graph = std::make_unique<Graph>();
   GRYM_RETURN_IF_ERROR(GuardGraph(absl::StatusCode::kInternal, "a new graph", [&] {
-    graph->nodes = std::make_unique<hnswlib::HierarchicalNSW<float>>(&graph->space, static_cast<size_t>(std::max<int64_t>(capacity, 1024)),
-                                                                     kLinks, kBuildWidth, /*random_seed=*/100);
+    graph->nodes = std::make_unique<hnswlib::HierarchicalNSW<float>>(
+        &graph->space, static_cast<size_t>(std::max<int64_t>(capacity, 1024)), kLinks, kBuildWidth,
+        /*random_seed=*/100);
   }));
   return std::unique_ptr<GraphIndex>(new GraphIndex(std::move(graph)));
 }
@@ -98,14 +100,17 @@ absl::StatusOr<std::unique_ptr<GraphIndex>> GraphIndex::Load(const std::filesyst
 absl::Status GraphIndex::Add(int64_t id, const VectorCodes& codes) {
   return GuardGraph(absl::StatusCode::kInternal, "adding a vector", [&] {
     auto& nodes = *graph_->nodes;
-    if (nodes.cur_element_count >= nodes.max_elements_) nodes.resizeIndex(nodes.max_elements_ + nodes.max_elements_ / 2);
+    if (nodes.cur_element_count >= nodes.max_elements_)
+      nodes.resizeIndex(nodes.max_elements_ + nodes.max_elements_ / 2);
     const GraphPoint point = PointOf(codes);
     nodes.addPoint(&point, static_cast<hnswlib::labeltype>(id));
   });
 }
 
 void GraphIndex::Remove(int64_t id) {
-  if (Contains(id)) (void)GuardGraph(absl::StatusCode::kInternal, "removing a vector", [&] { graph_->nodes->markDelete(static_cast<hnswlib::labeltype>(id)); });
+  if (Contains(id))
+    (void)GuardGraph(absl::StatusCode::kInternal, "removing a vector",
+                     [&] { graph_->nodes->markDelete(static_cast<hnswlib::labeltype>(id)); });
 }
 
 bool GraphIndex::Contains(int64_t id) const {
@@ -126,7 +131,8 @@ std::vector<int64_t> GraphIndex::Search(const VectorCodes& query, size_t width) 
 }
 
 absl::Status GraphIndex::Save(const std::filesystem::path& path) const {
-  return GuardGraph(absl::StatusCode::kUnavailable, "writing a graph", [&] { graph_->nodes->saveIndex(path.string()); });
+  return GuardGraph(absl::StatusCode::kUnavailable, "writing a graph",
+                    [&] { graph_->nodes->saveIndex(path.string()); });
 }
 
 }  // namespace grym

@@ -44,12 +44,15 @@ StampHead HeadOf(const GraphStamp& stamp) {
 }
 
 absl::Status DamagedCache(const std::filesystem::path& path) {
-  return Error(absl::StatusCode::kDataLoss, "index_damaged", "vector index: \"" + Printable(path.string()) + "\" is not what was written");
+  return Error(absl::StatusCode::kDataLoss, "index_damaged",
+               "vector index: \"" + Printable(path.string()) + "\" is not what was written");
 }
 
 absl::Status DigestFile(const std::filesystem::path& path, uint64_t& bytes, uint64_t& digest) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Error(absl::StatusCode::kNotFound, "file_not_found", "vector index: no file \"" + Printable(path.string()) + "\"");
+  if (!file)
+    return Error(absl::StatusCode::kNotFound, "file_not_found",
+                 "vector index: no file \"" + Printable(path.string()) + "\"");
   std::vector<char> block(size_t{1} << 20);
   ContentHash hash;
   bytes = 0;
@@ -77,10 +80,13 @@ absl::StatusOr<GraphStamp> ReadGraphStamp(const std::filesystem::path& path) {
   stamp.graph_bytes = read.graph_bytes;
   stamp.graph_digest = read.graph_digest;
   stamp.vectors.resize(read.vectors);
-  if (read.vectors > 0) std::memcpy(stamp.vectors.data(), text.data() + sizeof(read), read.vectors * sizeof(StampedVector));
+  if (read.vectors > 0)
+    std::memcpy(stamp.vectors.data(), text.data() + sizeof(read), read.vectors * sizeof(StampedVector));
   // The head that these values should have had, digest included.
   const StampHead want = HeadOf(stamp);
-  if (text.size() != sizeof(read) + read.vectors * sizeof(StampedVector) || std::memcmp(&want, &read, sizeof(read)) != 0) return DamagedCache(path);
+  if (text.size() != sizeof(read) + read.vectors * sizeof(StampedVector) ||
+      std::memcmp(&want, &read, sizeof(read)) != 0)
+    return DamagedCache(path);
   return stamp;
 }
 

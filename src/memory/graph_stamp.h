@@ -17,7 +17,7 @@ struct StampedVector {
 };
 
 struct GraphStamp {
-  std::string identity;                // of the store, 16 bytes
+  std::string identity;  // of the store, 16 bytes
   uint64_t graph_bytes = 0;
   uint64_t graph_digest = 0;
   std::vector<StampedVector> vectors;  // in rising order of id

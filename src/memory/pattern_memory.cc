@@ -14,12 +14,14 @@ namespace grym {
 namespace {
 
 absl::Status NoPattern(int64_t id) {
-  return Error(absl::StatusCode::kNotFound, "pattern_not_found", absl::StrFormat("pattern memory: no pattern with id %d", id));
+  return Error(absl::StatusCode::kNotFound, "pattern_not_found",
+               absl::StrFormat("pattern memory: no pattern with id %d", id));
 }
 
 absl::Status CheckLimit(int limit) {
   if (limit >= 1 && limit <= 1000) return absl::OkStatus();
-  return Error(absl::StatusCode::kInvalidArgument, "bad_limit", absl::StrFormat("pattern memory: want a limit of 1 to 1000, got %d", limit));
+  return Error(absl::StatusCode::kInvalidArgument, "bad_limit",
+               absl::StrFormat("pattern memory: want a limit of 1 to 1000, got %d", limit));
 }
 
 absl::StatusOr<int64_t> ReadNumber(Database& db, std::string_view sql) {
@@ -54,7 +56,9 @@ struct PatternMemory::Impl {
 
 // Rows after the last one seen. Ids only rise, so what another process wrote in between is found here as well.
 absl::Status PatternMemory::Impl::ReadNewVectors() {
-  GRYM_ASSIGN_OR_RETURN(Statement * read, db->Cached("SELECT pattern_id, kind, value FROM vector WHERE pattern_id > ?1 ORDER BY pattern_id"));
+  GRYM_ASSIGN_OR_RETURN(
+      Statement * read,
+      db->Cached("SELECT pattern_id, kind, value FROM vector WHERE pattern_id > ?1 ORDER BY pattern_id"));
   read->BindInt(1, index_last_id);
   while (true) {
     GRYM_ASSIGN_OR_RETURN(const bool row, read->Step());
@@ -65,7 +69,8 @@ absl::Status PatternMemory::Impl::ReadNewVectors() {
     if (blob.size() == sizeof(vector)) std::memcpy(vector.data(), blob.data(), sizeof(vector));
     if (blob.size() != sizeof(vector) || kind < 0 || kind >= VectorIndex::kKinds || !UnitEmbedding(vector).ok()) {
       read->Reset();
-      return Error(absl::StatusCode::kDataLoss, "store_damaged", absl::StrFormat("pattern memory: the vector of pattern %d does not read back", id));
+      return Error(absl::StatusCode::kDataLoss, "store_damaged",
+                   absl::StrFormat("pattern memory: the vector of pattern %d does not read back", id));
     }
     index->Add(static_cast<PatternKind>(kind), id, vector);
     index_last_id = id;
@@ -110,7 +115,8 @@ absl::Status PatternMemory::Impl::CatchUp() {
 }
 
 absl::StatusOr<PatternMatch> PatternMemory::Impl::Fetch(int64_t id) {
-  static const std::string sql = std::string("SELECT ") + kMatchColumns + " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.id = ?1";
+  static const std::string sql =
+      std::string("SELECT ") + kMatchColumns + " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.id = ?1";
   GRYM_ASSIGN_OR_RETURN(Statement * read, db->Cached(sql));
   GRYM_ASSIGN_OR_RETURN(const bool found, read->BindInt(1, id).Step());
   if (!found) return NoPattern(id);
@@ -120,7 +126,8 @@ absl::StatusOr<PatternMatch> PatternMemory::Impl::Fetch(int64_t id) {
 }
 
 // The commit is done; the index follows, unless another process wrote in between: then the next query reads the rows.
-absl::Status PatternMemory::Impl::Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows, int64_t generation_before) {
+absl::Status PatternMemory::Impl::Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows,
+                                         int64_t generation_before) {
   if (!index || index_generation != generation_before) return absl::OkStatus();
   for (size_t i = 0; i < ids.size(); ++i) index->Add(rows[i].pattern->kind, ids[i], rows[i].embedding);
   if (!ids.empty()) index_last_id = ids.back();
@@ -132,11 +139,13 @@ PatternMemory::PatternMemory(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 
 PatternMemory::~PatternMemory() { (void)Close(); }
 
-absl::StatusOr<std::unique_ptr<PatternMemory>> PatternMemory::Open(const std::filesystem::path& path, const PatternMemoryOptions& options) {
+absl::StatusOr<std::unique_ptr<PatternMemory>> PatternMemory::Open(const std::filesystem::path& path,
+                                                                   const PatternMemoryOptions& options) {
   if (options.exact_search_limit < 0 || options.busy_timeout_ms < 0) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_options",
-                 absl::StrFormat("pattern memory: want exact_search_limit and busy_timeout_ms of 0 or more, got %d and %d",
-                                 options.exact_search_limit, options.busy_timeout_ms));
+    return Error(
+        absl::StatusCode::kInvalidArgument, "bad_options",
+        absl::StrFormat("pattern memory: want exact_search_limit and busy_timeout_ms of 0 or more, got %d and %d",
+                        options.exact_search_limit, options.busy_timeout_ms));
   }
   auto impl = std::make_unique<Impl>();
   impl->options = options;
@@ -149,7 +158,9 @@ absl::StatusOr<std::unique_ptr<PatternMemory>> PatternMemory::Open(const std::fi
   GRYM_ASSIGN_OR_RETURN(impl->db, Database::Open(path, PatternMemorySchema(), database));
   GRYM_ASSIGN_OR_RETURN(Statement * read, impl->db->Cached("SELECT identity FROM state"));
   GRYM_ASSIGN_OR_RETURN(const bool found, read->Step());
-  if (!found) return Error(absl::StatusCode::kDataLoss, "store_damaged", "\"" + Printable(path.string()) + "\": want one row of state, got none");
+  if (!found)
+    return Error(absl::StatusCode::kDataLoss, "store_damaged",
+                 "\"" + Printable(path.string()) + "\": want one row of state, got none");
   const std::span<const std::byte> identity = read->Blob(0);
   impl->identity.assign(reinterpret_cast<const char*>(identity.data()), identity.size());
   impl->identity.resize(16);
@@ -173,7 +184,8 @@ absl::StatusOr<std::vector<int64_t>> PatternMemory::Store(std::span<const AudioP
     GRYM_ASSIGN_OR_RETURN(const int64_t id, InsertPattern(db, row, generation + 1));
     ids.push_back(id);
   }
-  GRYM_ASSIGN_OR_RETURN(Statement * count, db.Cached("UPDATE state SET generation = generation + 1, patterns = patterns + ?1"));
+  GRYM_ASSIGN_OR_RETURN(Statement * count,
+                        db.Cached("UPDATE state SET generation = generation + 1, patterns = patterns + ?1"));
   GRYM_RETURN_IF_ERROR(count->BindInt(1, static_cast<int64_t>(ids.size())).Run());
   GRYM_RETURN_IF_ERROR(transaction.Commit());
   GRYM_RETURN_IF_ERROR(impl_->Stored(ids, rows, generation));
@@ -211,13 +223,15 @@ absl::Status PatternMemory::Remove(int64_t id) {
 absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuery& query) const {
   GRYM_RETURN_IF_ERROR(CheckLimit(query.limit));
   if (std::isnan(query.min_similarity)) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_threshold", "pattern memory: want a similarity in [-1, 1], got NaN");
+    return Error(absl::StatusCode::kInvalidArgument, "bad_threshold",
+                 "pattern memory: want a similarity in [-1, 1], got NaN");
   }
   GRYM_ASSIGN_OR_RETURN(const PatternEmbedding unit, UnitEmbedding(query.embedding));
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   GRYM_RETURN_IF_ERROR(impl_->CatchUp());
   std::vector<PatternMatch> matches;
-  for (const Neighbour& near : impl_->index->Search(unit, query.kind, static_cast<size_t>(query.limit), query.min_similarity)) {
+  for (const Neighbour& near :
+       impl_->index->Search(unit, query.kind, static_cast<size_t>(query.limit), query.min_similarity)) {
     absl::StatusOr<PatternMatch> match = impl_->Fetch(near.id);
     if (match.status().code() == absl::StatusCode::kNotFound) continue;  // another process removed it just now
     if (!match.ok()) return match.status();
@@ -229,12 +243,15 @@ absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuer
 
 absl::Status PatternMemory::RecordOutcome(int64_t id, double score, std::string_view note) {
   if (!(score >= 0 && score <= 1)) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_score", absl::StrFormat("pattern memory: want a score in [0, 1], got %g", score));
+    return Error(absl::StatusCode::kInvalidArgument, "bad_score",
+                 absl::StrFormat("pattern memory: want a score in [0, 1], got %g", score));
   }
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   Database& db = *impl_->db;
   GRYM_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
-  GRYM_ASSIGN_OR_RETURN(Statement * change, db.Cached("UPDATE pattern SET outcome_count = outcome_count + 1, outcome_sum = outcome_sum + ?2 WHERE id = ?1"));
+  GRYM_ASSIGN_OR_RETURN(
+      Statement * change,
+      db.Cached("UPDATE pattern SET outcome_count = outcome_count + 1, outcome_sum = outcome_sum + ?2 WHERE id = ?1"));
   GRYM_RETURN_IF_ERROR(change->BindInt(1, id).BindDouble(2, score).Run());
   if (db.changes() == 0) return NoPattern(id);
   GRYM_ASSIGN_OR_RETURN(change, db.Cached("INSERT INTO outcome (pattern_id, score, note) VALUES (?1, ?2, ?3)"));
@@ -246,9 +263,10 @@ absl::Status PatternMemory::RecordOutcome(int64_t id, double score, std::string_
 
 absl::StatusOr<std::vector<AudioPattern>> PatternMemory::HeardWith(int64_t id, int limit) const {
   GRYM_RETURN_IF_ERROR(CheckLimit(limit));
-  static const std::string sql = std::string("SELECT ") + kMatchColumns +
-                                 " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.batch = (SELECT batch FROM pattern "
-                                 "WHERE id = ?1) AND p.id <> ?1 ORDER BY p.strength DESC, p.id LIMIT ?2";
+  static const std::string sql =
+      std::string("SELECT ") + kMatchColumns +
+      " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.batch = (SELECT batch FROM pattern "
+      "WHERE id = ?1) AND p.id <> ?1 ORDER BY p.strength DESC, p.id LIMIT ?2";
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   GRYM_RETURN_IF_ERROR(impl_->Fetch(id).status());
   GRYM_ASSIGN_OR_RETURN(Statement * read, impl_->db->Cached(sql));
@@ -266,11 +284,13 @@ absl::StatusOr<std::vector<AudioPattern>> PatternMemory::HeardWith(int64_t id, i
   }
 }
 
-absl::StatusOr<std::vector<PatternMatch>> PatternMemory::BestOutcomes(std::optional<PatternKind> kind, int limit) const {
+absl::StatusOr<std::vector<PatternMatch>> PatternMemory::BestOutcomes(std::optional<PatternKind> kind,
+                                                                      int limit) const {
   GRYM_RETURN_IF_ERROR(CheckLimit(limit));
-  static const std::string sql = std::string("SELECT ") + kMatchColumns +
-                                 " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.outcome_count > 0 AND (?1 < 0 OR "
-                                 "p.kind = ?1) ORDER BY p.outcome_sum / p.outcome_count DESC, p.id LIMIT ?2";
+  static const std::string sql =
+      std::string("SELECT ") + kMatchColumns +
+      " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.outcome_count > 0 AND (?1 < 0 OR "
+      "p.kind = ?1) ORDER BY p.outcome_sum / p.outcome_count DESC, p.id LIMIT ?2";
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   GRYM_ASSIGN_OR_RETURN(Statement * read, impl_->db->Cached(sql));
   read->BindInt(1, kind ? static_cast<int>(*kind) : -1).BindInt(2, limit);
@@ -305,11 +325,15 @@ absl::Status PatternMemory::Impl::CompareCounts() {
     const char* words;
   };
   static constexpr Rule kRules[] = {
-      {"SELECT (SELECT patterns FROM state) - (SELECT count(*) FROM pattern)", "the number of patterns against what was counted"},
-      {"SELECT (SELECT outcomes FROM state) - (SELECT count(*) FROM outcome)", "the number of outcomes against what was counted"},
-      {"SELECT count(*) FROM pattern p LEFT JOIN vector v ON v.pattern_id = p.id WHERE v.kind IS NOT p.kind", "patterns without their vector"},
+      {"SELECT (SELECT patterns FROM state) - (SELECT count(*) FROM pattern)",
+       "the number of patterns against what was counted"},
+      {"SELECT (SELECT outcomes FROM state) - (SELECT count(*) FROM outcome)",
+       "the number of outcomes against what was counted"},
+      {"SELECT count(*) FROM pattern p LEFT JOIN vector v ON v.pattern_id = p.id WHERE v.kind IS NOT p.kind",
+       "patterns without their vector"},
       {"SELECT (SELECT count(*) FROM vector) - (SELECT count(*) FROM pattern)", "vectors without a pattern"},
-      {"SELECT sum(p.outcome_count) - (SELECT count(*) FROM outcome) FROM pattern p", "outcomes against the patterns' own counts"}};
+      {"SELECT sum(p.outcome_count) - (SELECT count(*) FROM outcome) FROM pattern p",
+       "outcomes against the patterns' own counts"}};
   for (const Rule& rule : kRules) {
     GRYM_ASSIGN_OR_RETURN(const int64_t wrong, ReadNumber(*db, rule.sql));
     if (wrong != 0) {
@@ -334,7 +358,8 @@ absl::Status PatternMemory::Impl::CompareIndex() {
   }
   if (wrong == 0 && rows == index->size()) return absl::OkStatus();
   return Error(absl::StatusCode::kDataLoss, "store_damaged",
-               absl::StrFormat("\"%s\": the index holds %d vectors, the file %d; %d differ", Printable(path.string()), index->size(), rows, wrong));
+               absl::StrFormat("\"%s\": the index holds %d vectors, the file %d; %d differ", Printable(path.string()),
+                               index->size(), rows, wrong));
 }
 
 absl::Status PatternMemory::CheckIntegrity() const {

@@ -19,7 +19,9 @@ class MemoryRecognizer : public PatternRecognizer {
  public:
   MemoryRecognizer(PatternMemory* memory, Taxonomy taxonomy) : memory_(memory), taxonomy_(std::move(taxonomy)) {}
 
-  absl::StatusOr<AudioPatterns> DetectPatterns(const AudioFeatures& features) override { return DetectPatternsIn(features); }
+  absl::StatusOr<AudioPatterns> DetectPatterns(const AudioFeatures& features) override {
+    return DetectPatternsIn(features);
+  }
 
   absl::Status LearnPatterns(AudioPatterns& patterns) override {
     GRYM_ASSIGN_OR_RETURN(const std::vector<int64_t> ids, memory_->Store(patterns.patterns));
@@ -29,24 +31,32 @@ class MemoryRecognizer : public PatternRecognizer {
 
   absl::StatusOr<std::vector<RelatedPattern>> GetRelatedPatterns(const AudioPattern& pattern) override;
 
-  absl::StatusOr<PatternClassification> ClassifyPattern(const AudioPattern& pattern) override { return taxonomy_.Classify(pattern); }
+  absl::StatusOr<PatternClassification> ClassifyPattern(const AudioPattern& pattern) override {
+    return taxonomy_.Classify(pattern);
+  }
 
-  absl::StatusOr<std::vector<PatternMatch>> FindSimilarPatterns(const AudioPattern& pattern, double threshold, int limit) override {
+  absl::StatusOr<std::vector<PatternMatch>> FindSimilarPatterns(const AudioPattern& pattern, double threshold,
+                                                                int limit) override {
     if (!(threshold >= -1 && threshold <= 1)) {
-      return Error(absl::StatusCode::kInvalidArgument, "bad_threshold", absl::StrFormat("similar patterns: want a threshold in [-1, 1], got %g", threshold));
+      return Error(absl::StatusCode::kInvalidArgument, "bad_threshold",
+                   absl::StrFormat("similar patterns: want a threshold in [-1, 1], got %g", threshold));
     }
     if (limit < 1 || limit > 999) {
-      return Error(absl::StatusCode::kInvalidArgument, "bad_limit", absl::StrFormat("similar patterns: want a limit of 1 to 999, got %d", limit));
+      return Error(absl::StatusCode::kInvalidArgument, "bad_limit",
+                   absl::StrFormat("similar patterns: want a limit of 1 to 999, got %d", limit));
     }
     // One more, since the pattern itself may be in the memory.
-    GRYM_ASSIGN_OR_RETURN(std::vector<PatternMatch> matches, memory_->Query({pattern.embedding, limit + 1, pattern.kind, threshold}));
-    std::erase_if(matches, [&](const PatternMatch& match) { return pattern.id != 0 && match.pattern.id == pattern.id; });
+    GRYM_ASSIGN_OR_RETURN(std::vector<PatternMatch> matches,
+                          memory_->Query({pattern.embedding, limit + 1, pattern.kind, threshold}));
+    std::erase_if(matches,
+                  [&](const PatternMatch& match) { return pattern.id != 0 && match.pattern.id == pattern.id; });
     if (matches.size() > static_cast<size_t>(limit)) matches.resize(static_cast<size_t>(limit));
     return matches;
   }
 
  private:
-  absl::Status AddHeardTogether(const PatternMatch& origin, double worth, std::vector<std::pair<double, RelatedPattern>>& found);
+  absl::Status AddHeardTogether(const PatternMatch& origin, double worth,
+                                std::vector<std::pair<double, RelatedPattern>>& found);
 
   PatternMemory* memory_;
   Taxonomy taxonomy_;
@@ -61,7 +71,8 @@ double OutcomeBonus(const PatternMatch& match) {
 bool SameHarmony(const AudioPattern& a, const AudioPattern& b) { return !a.chords.empty() && a.chords == b.chords; }
 
 // What was learnt in one go with `origin` goes with it.
-absl::Status MemoryRecognizer::AddHeardTogether(const PatternMatch& origin, double worth, std::vector<std::pair<double, RelatedPattern>>& found) {
+absl::Status MemoryRecognizer::AddHeardTogether(const PatternMatch& origin, double worth,
+                                                std::vector<std::pair<double, RelatedPattern>>& found) {
   absl::StatusOr<std::vector<AudioPattern>> heard = memory_->HeardWith(origin.pattern.id, 8);
   if (heard.status().code() == absl::StatusCode::kNotFound) return absl::OkStatus();
   if (!heard.ok()) return heard.status();
@@ -77,7 +88,8 @@ absl::StatusOr<std::vector<RelatedPattern>> MemoryRecognizer::GetRelatedPatterns
   GRYM_ASSIGN_OR_RETURN(std::vector<PatternMatch> similar, memory_->Query({pattern.embedding, 24, pattern.kind, -1}));
   for (const PatternMatch& match : similar) {
     // What goes with this very pattern, or with its near twins.
-    if (match.pattern.id == pattern.id || match.similarity > 0.9) GRYM_RETURN_IF_ERROR(AddHeardTogether(match, 0.8 * match.similarity, found));
+    if (match.pattern.id == pattern.id || match.similarity > 0.9)
+      GRYM_RETURN_IF_ERROR(AddHeardTogether(match, 0.8 * match.similarity, found));
     if (match.pattern.id == pattern.id || match.similarity < kRelatedSimilarity) continue;
     const bool worked = match.outcomes > 0 && match.mean_score >= kWorkedWell;
     const char* relation = worked ? "worked well" : SameHarmony(pattern, match.pattern) ? "same harmony" : "same kind";
@@ -104,8 +116,11 @@ absl::StatusOr<std::vector<RelatedPattern>> MemoryRecognizer::GetRelatedPatterns
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PatternRecognizer>> PatternRecognizer::Create(PatternMemory* memory, const PatternRecognizerOptions& options) {
-  if (!memory) return Error(absl::StatusCode::kInvalidArgument, "no_memory_given", "pattern recogniser: want a pattern memory, got none");
+absl::StatusOr<std::unique_ptr<PatternRecognizer>> PatternRecognizer::Create(PatternMemory* memory,
+                                                                             const PatternRecognizerOptions& options) {
+  if (!memory)
+    return Error(absl::StatusCode::kInvalidArgument, "no_memory_given",
+                 "pattern recogniser: want a pattern memory, got none");
   if (options.taxonomy.empty()) return std::make_unique<MemoryRecognizer>(memory, Taxonomy::Default());
   GRYM_ASSIGN_OR_RETURN(Taxonomy taxonomy, Taxonomy::FromFile(options.taxonomy));
   return std::make_unique<MemoryRecognizer>(memory, std::move(taxonomy));

@@ -39,8 +39,10 @@ absl::Status BadPattern(const std::string& what) {
 }
 
 bool AllFinite(const AudioPattern& pattern) {
-  bool finite = std::isfinite(pattern.strength) && std::isfinite(pattern.tempo_bpm) && std::isfinite(pattern.chord_beats);
-  for (const TimeSpan& span : pattern.spans) finite = finite && std::isfinite(span.start_s) && std::isfinite(span.end_s);
+  bool finite =
+      std::isfinite(pattern.strength) && std::isfinite(pattern.tempo_bpm) && std::isfinite(pattern.chord_beats);
+  for (const TimeSpan& span : pattern.spans)
+    finite = finite && std::isfinite(span.start_s) && std::isfinite(span.end_s);
   for (const Evidence& evidence : pattern.evidence) finite = finite && std::isfinite(evidence.value);
   for (const double duration : pattern.durations_beats) finite = finite && std::isfinite(duration);
   for (const float value : pattern.onset_grid) finite = finite && std::isfinite(value);
@@ -80,7 +82,8 @@ bool ReadDetail(const std::string& text, AudioPattern& pattern) {
     pattern.evidence.push_back({evidence[i].text(), evidence[i + 1].number(), evidence[i + 2].text()});
   }
   for (const Json& chord : detail->at("chords").items()) pattern.chords.push_back(chord.text());
-  for (const Json& step : detail->at("intervals").items()) pattern.intervals.push_back(static_cast<int>(step.integer()));
+  for (const Json& step : detail->at("intervals").items())
+    pattern.intervals.push_back(static_cast<int>(step.integer()));
   for (const Json& duration : detail->at("durations").items()) pattern.durations_beats.push_back(duration.number());
   for (const Json& value : detail->at("grid").items()) pattern.onset_grid.push_back(static_cast<float>(value.number()));
   return true;
@@ -101,7 +104,8 @@ absl::StatusOr<PatternEmbedding> UnitEmbedding(const PatternEmbedding& embedding
   double squares = 0;
   for (const float value : embedding) squares += double{value} * value;
   if (!std::isfinite(squares) || squares < 1e-24) {
-    return BadPattern(absl::StrFormat("want an embedding that is finite and has a length, got squares that sum to %g", squares));
+    return BadPattern(
+        absl::StrFormat("want an embedding that is finite and has a length, got squares that sum to %g", squares));
   }
   if (std::abs(squares - 1) < 1e-5) return embedding;
   PatternEmbedding unit;
@@ -119,22 +123,35 @@ absl::StatusOr<PatternRow> MakePatternRow(const AudioPattern& pattern) {
   row.detail = DetailJson(pattern);
   AudioPattern read;
   Json names = Json::Array();
-  for (const std::string* text : {&pattern.description, &pattern.source, &pattern.key, &pattern.section_label}) names.push_back(*text);
-  if (!ReadDetail(row.detail, read) || !Json::Parse(names.Dump()).ok()) return BadPattern("want UTF-8 text of at most 1 MiB, got other bytes");
+  for (const std::string* text : {&pattern.description, &pattern.source, &pattern.key, &pattern.section_label})
+    names.push_back(*text);
+  if (!ReadDetail(row.detail, read) || !Json::Parse(names.Dump()).ok())
+    return BadPattern("want UTF-8 text of at most 1 MiB, got other bytes");
   return row;
 }
 
 absl::StatusOr<int64_t> InsertPattern(Database& db, const PatternRow& row, int64_t batch) {
   const AudioPattern& pattern = *row.pattern;
-  GRYM_ASSIGN_OR_RETURN(Statement * insert,
-                        db.Cached("INSERT INTO pattern (kind, batch, strength, description, source, key, section_label, tempo_bpm, "
-                                  "meter, chord_beats, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"));
-  insert->BindInt(1, static_cast<int>(pattern.kind)).BindInt(2, batch).BindDouble(3, pattern.strength).BindText(4, pattern.description);
-  insert->BindText(5, pattern.source).BindText(6, pattern.key).BindText(7, pattern.section_label).BindDouble(8, pattern.tempo_bpm);
-  GRYM_RETURN_IF_ERROR(insert->BindInt(9, pattern.meter).BindDouble(10, pattern.chord_beats).BindText(11, row.detail).Run());
+  GRYM_ASSIGN_OR_RETURN(
+      Statement * insert,
+      db.Cached("INSERT INTO pattern (kind, batch, strength, description, source, key, section_label, tempo_bpm, "
+                "meter, chord_beats, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"));
+  insert->BindInt(1, static_cast<int>(pattern.kind))
+      .BindInt(2, batch)
+      .BindDouble(3, pattern.strength)
+      .BindText(4, pattern.description);
+  insert->BindText(5, pattern.source)
+      .BindText(6, pattern.key)
+      .BindText(7, pattern.section_label)
+      .BindDouble(8, pattern.tempo_bpm);
+  GRYM_RETURN_IF_ERROR(
+      insert->BindInt(9, pattern.meter).BindDouble(10, pattern.chord_beats).BindText(11, row.detail).Run());
   const int64_t id = db.last_insert_id();
   GRYM_ASSIGN_OR_RETURN(insert, db.Cached("INSERT INTO vector (pattern_id, kind, value) VALUES (?1, ?2, ?3)"));
-  GRYM_RETURN_IF_ERROR(insert->BindInt(1, id).BindInt(2, static_cast<int>(pattern.kind)).BindBlob(3, std::as_bytes(std::span(row.embedding))).Run());
+  GRYM_RETURN_IF_ERROR(insert->BindInt(1, id)
+                           .BindInt(2, static_cast<int>(pattern.kind))
+                           .BindBlob(3, std::as_bytes(std::span(row.embedding)))
+                           .Run());
   return id;
 }
 
@@ -154,8 +171,10 @@ absl::StatusOr<PatternMatch> ReadMatch(const Statement& row) {
   match.outcomes = row.Int(11);
   match.mean_score = match.outcomes > 0 ? row.Double(12) / static_cast<double>(match.outcomes) : 0;
   const std::span<const std::byte> vector = row.Blob(13);
-  if (vector.size() != sizeof(pattern.embedding) || row.Int(1) < 0 || row.Int(1) > 4 || !ReadDetail(row.Text(10), pattern)) {
-    return Error(absl::StatusCode::kDataLoss, "store_damaged", absl::StrFormat("pattern memory: pattern %d does not read back", pattern.id));
+  if (vector.size() != sizeof(pattern.embedding) || row.Int(1) < 0 || row.Int(1) > 4 ||
+      !ReadDetail(row.Text(10), pattern)) {
+    return Error(absl::StatusCode::kDataLoss, "store_damaged",
+                 absl::StrFormat("pattern memory: pattern %d does not read back", pattern.id));
   }
   std::memcpy(pattern.embedding.data(), vector.data(), vector.size());
   return match;

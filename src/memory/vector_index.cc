@@ -19,7 +19,9 @@ constexpr int64_t kUnsavedVectors = 1000;
 VectorIndex::VectorIndex(std::filesystem::path cache_folder, std::string identity, int64_t exact_limit)
     : cache_folder_(std::move(cache_folder)), identity_(std::move(identity)), exact_limit_(exact_limit) {}
 
-void VectorIndex::Add(PatternKind kind, int64_t id, std::span<const float, kVectorDims> vector) { SetOf(kind).Add(id, vector); }
+void VectorIndex::Add(PatternKind kind, int64_t id, std::span<const float, kVectorDims> vector) {
+  SetOf(kind).Add(id, vector);
+}
 
 void VectorIndex::Remove(int64_t id) {
   for (Partition& partition : partitions_) {
@@ -42,7 +44,8 @@ int64_t VectorIndex::last_id() const {
 }
 
 bool VectorIndex::approximate() const {
-  return std::any_of(partitions_.begin(), partitions_.end(), [](const Partition& partition) { return partition.graph != nullptr; });
+  return std::any_of(partitions_.begin(), partitions_.end(),
+                     [](const Partition& partition) { return partition.graph != nullptr; });
 }
 
 // Small kinds stay exact in a large memory: five scans of a fifth of the limit cost what one of the limit does.
@@ -50,9 +53,11 @@ bool VectorIndex::WantsGraph(const Partition& partition) const {
   return !partition.graph_failed && size() > exact_limit_ && partition.vectors.size() > exact_limit_ / kKinds;
 }
 
-std::vector<Neighbour> VectorIndex::SearchPartition(const Partition& partition, std::span<const float, kVectorDims> query, size_t limit,
+std::vector<Neighbour> VectorIndex::SearchPartition(const Partition& partition,
+                                                    std::span<const float, kVectorDims> query, size_t limit,
                                                     double minimum) const {
-  if (!partition.graph || static_cast<int64_t>(limit) * 4 > partition.vectors.size()) return partition.vectors.Search(query, limit, minimum);
+  if (!partition.graph || static_cast<int64_t>(limit) * 4 > partition.vectors.size())
+    return partition.vectors.Search(query, limit, minimum);
   std::vector<Neighbour> nearest;
   for (const int64_t id : partition.graph->Search(EncodeVector(query), std::max(GraphIndex::kSearchWidth, 2 * limit))) {
     const float* vector = partition.vectors.Find(id);
@@ -66,8 +71,8 @@ std::vector<Neighbour> VectorIndex::SearchPartition(const Partition& partition, 
   return nearest;
 }
 
-std::vector<Neighbour> VectorIndex::Search(std::span<const float, kVectorDims> query, std::optional<PatternKind> kind, size_t limit,
-                                           double minimum) {
+std::vector<Neighbour> VectorIndex::Search(std::span<const float, kVectorDims> query, std::optional<PatternKind> kind,
+                                           size_t limit, double minimum) {
   PrepareGraphs(kind);
   if (kind) return SearchPartition(partitions_[static_cast<size_t>(*kind)], query, limit, minimum);
   std::vector<Neighbour> nearest;
@@ -115,7 +120,8 @@ void VectorIndex::PrepareGraph(size_t kind) {
   }
   absl::Status status;
   if (!partition.graph) {
-    absl::StatusOr<std::unique_ptr<GraphIndex>> made = GraphIndex::Create(partition.vectors.size() + partition.vectors.size() / 8);
+    absl::StatusOr<std::unique_ptr<GraphIndex>> made =
+        GraphIndex::Create(partition.vectors.size() + partition.vectors.size() / 8);
     status = made.status();
     if (made.ok()) partition.graph = std::move(*made);
     partition.graph_last_id = 0;
@@ -144,19 +150,22 @@ std::filesystem::path VectorIndex::CacheFile(size_t kind, const char* suffix) co
 absl::Status VectorIndex::LoadGraph(size_t kind) {
   Partition& partition = partitions_[kind];
   GRYM_ASSIGN_OR_RETURN(const GraphStamp stamp, ReadGraphStamp(CacheFile(kind, ".stamp")));
-  if (stamp.identity != identity_) return Error(absl::StatusCode::kFailedPrecondition, "index_stale", "vector index: of another store");
-  // Vectors never change and ids are never used twice, so a graph is right if each vector in it is either the store's or
-  // gone. A store that was put back from a copy may have other vectors under the same ids: their digests tell.
+  if (stamp.identity != identity_)
+    return Error(absl::StatusCode::kFailedPrecondition, "index_stale", "vector index: of another store");
+  // Vectors never change and ids are never used twice, so a graph is right if each vector in it is either the store's
+  // or gone. A store that was put back from a copy may have other vectors under the same ids: their digests tell.
   std::vector<int64_t> gone;
   for (const StampedVector& stamped : stamp.vectors) {
     const float* vector = partition.vectors.Find(stamped.id);
     if (!vector) {
       gone.push_back(stamped.id);
     } else if (VectorDigest(vector) != stamped.digest) {
-      return Error(absl::StatusCode::kFailedPrecondition, "index_stale", "vector index: other vectors under the same ids");
+      return Error(absl::StatusCode::kFailedPrecondition, "index_stale",
+                   "vector index: other vectors under the same ids");
     }
   }
-  if (gone.size() > stamp.vectors.size() / 3) return Error(absl::StatusCode::kFailedPrecondition, "index_stale", "vector index: mostly removed");
+  if (gone.size() > stamp.vectors.size() / 3)
+    return Error(absl::StatusCode::kFailedPrecondition, "index_stale", "vector index: mostly removed");
   const int64_t last = stamp.vectors.empty() ? 0 : stamp.vectors.back().id;
   int64_t up_to_last = 0;
   partition.vectors.ForEach([&](int64_t id, const float*) { up_to_last += id <= last; });
@@ -178,9 +187,9 @@ absl::Status VectorIndex::SaveGraph(size_t kind) {
   partition.vectors.ForEach([&](int64_t id, const float* vector) {
     if (id <= partition.graph_last_id) stamp.vectors.push_back({id, VectorDigest(vector)});
   });
-  GRYM_RETURN_IF_ERROR(WriteStamped(
-      stamp, CacheFile(kind, ".graph"), CacheFile(kind, ".stamp"),
-      [&](const std::filesystem::path& temporary) { return partition.graph->Save(temporary); }));
+  GRYM_RETURN_IF_ERROR(
+      WriteStamped(stamp, CacheFile(kind, ".graph"), CacheFile(kind, ".stamp"),
+                   [&](const std::filesystem::path& temporary) { return partition.graph->Save(temporary); }));
   partition.unsaved = 0;
   return absl::OkStatus();
 }
@@ -188,7 +197,9 @@ absl::Status VectorIndex::SaveGraph(size_t kind) {
 void VectorIndex::SaveCache() {
   for (size_t kind = 0; kind < partitions_.size(); ++kind) {
     const Partition& partition = partitions_[kind];
-    if (partition.graph && partition.unsaved > kUnsavedVectors && partition.unsaved > partition.graph->size() / kUnsavedShare) (void)SaveGraph(kind);
+    if (partition.graph && partition.unsaved > kUnsavedVectors &&
+        partition.unsaved > partition.graph->size() / kUnsavedShare)
+      (void)SaveGraph(kind);
   }
 }
 

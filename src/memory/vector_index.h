@@ -21,8 +21,8 @@ class VectorIndex {
  public:
   static constexpr int kKinds = 5;
 
-  // `cache_folder` holds, per kind, NAME.graph and NAME.stamp; it can be deleted at any time. `identity` names the store
-  // that it belongs to.
+  // `cache_folder` holds, per kind, NAME.graph and NAME.stamp; it can be deleted at any time. `identity` names the
+  // store that it belongs to.
   VectorIndex(std::filesystem::path cache_folder, std::string identity, int64_t exact_limit);
 
   // Requires an id above all earlier ones.
@@ -35,7 +35,8 @@ class VectorIndex {
 
   // Nearest first. Makes, loads or catches up with the graphs where needed: about 0.1 ms a vector that is not in the
   // cache. A graph that fails is dropped and its kind searched exactly.
-  std::vector<Neighbour> Search(std::span<const float, kVectorDims> query, std::optional<PatternKind> kind, size_t limit, double minimum);
+  std::vector<Neighbour> Search(std::span<const float, kVectorDims> query, std::optional<PatternKind> kind,
+                                size_t limit, double minimum);
 
   // Writes the graphs that changed much since they were written; failures only cost time at the next open.
   void SaveCache();
@@ -44,8 +45,8 @@ class VectorIndex {
   struct Partition {
     VectorSet vectors;
     std::unique_ptr<GraphIndex> graph;
-    int64_t graph_last_id = 0;   // vectors up to this id are in it
-    int64_t unsaved = 0;         // added or removed since it was written
+    int64_t graph_last_id = 0;  // vectors up to this id are in it
+    int64_t unsaved = 0;        // added or removed since it was written
     bool cache_tried = false;
     bool graph_failed = false;
   };
@@ -56,7 +57,8 @@ class VectorIndex {
   void PrepareGraph(size_t kind);
   absl::Status LoadGraph(size_t kind);
   absl::Status SaveGraph(size_t kind);
-  std::vector<Neighbour> SearchPartition(const Partition& partition, std::span<const float, kVectorDims> query, size_t limit, double minimum) const;
+  std::vector<Neighbour> SearchPartition(const Partition& partition, std::span<const float, kVectorDims> query,
+                                         size_t limit, double minimum) const;
   std::filesystem::path CacheFile(size_t kind, const char* suffix) const;
 
   std::filesystem::path cache_folder_;

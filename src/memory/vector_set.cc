@@ -92,7 +92,8 @@ int64_t VectorSet::last_id() const { return blocks_.empty() ? 0 : blocks_.back()
 
 std::pair<VectorSet::Block*, size_t> VectorSet::Place(int64_t id) const {
   // Ids rise through the blocks.
-  const auto after = std::upper_bound(blocks_.begin(), blocks_.end(), id, [](int64_t wanted, const auto& block) { return wanted < block->ids[0]; });
+  const auto after = std::upper_bound(blocks_.begin(), blocks_.end(), id,
+                                      [](int64_t wanted, const auto& block) { return wanted < block->ids[0]; });
   if (after == blocks_.begin()) return {nullptr, 0};
   Block* block = (after - 1)->get();
   const int64_t* end = block->ids + block->count;
@@ -114,7 +115,8 @@ const float* VectorSet::Find(int64_t id) const {
   return block ? block->vectors + at * kVectorDims : nullptr;
 }
 
-std::vector<Neighbour> VectorSet::Search(std::span<const float, kVectorDims> query, size_t limit, double minimum) const {
+std::vector<Neighbour> VectorSet::Search(std::span<const float, kVectorDims> query, size_t limit,
+                                         double minimum) const {
   const PreparedQuery prepared = PrepareQuery(query);
   struct Candidate {
     int64_t id;

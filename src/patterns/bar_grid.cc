@@ -49,8 +49,8 @@ BarGrid MakeBarGrid(const AudioFeatures& features) {
   for (size_t beat = phase; beat + per_bar <= grid.beats_s.size(); beat += per_bar) {
     // The last bar has no next beat: its last beat lasts as long as the one before.
     const size_t next = beat + per_bar;
-    const double end_s = next < grid.beats_s.size() ? grid.beats_s[next]
-                                                    : 2 * grid.beats_s[next - 1] - grid.beats_s[next - 2];
+    const double end_s =
+        next < grid.beats_s.size() ? grid.beats_s[next] : 2 * grid.beats_s[next - 1] - grid.beats_s[next - 2];
     grid.bars.push_back({grid.beats_s[beat], end_s});
     grid.first_beat.push_back(beat);
   }
@@ -61,8 +61,9 @@ double LargestIn(const FrameSeries& series, double from_s, double to_s) {
   if (series.frames() == 0 || series.dim < 1) return 0;
   auto [first, last] = FramesWithin(series, from_s, to_s);
   if (first >= last) {
-    first = std::clamp<int64_t>(static_cast<int64_t>(std::lround(((from_s + to_s) / 2 - series.start_s) * series.rate_hz)), 0,
-                                series.frames() - 1);
+    first =
+        std::clamp<int64_t>(static_cast<int64_t>(std::lround(((from_s + to_s) / 2 - series.start_s) * series.rate_hz)),
+                            0, series.frames() - 1);
     last = first + 1;
   }
   double largest = 0;

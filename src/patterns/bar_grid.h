@@ -9,9 +9,9 @@ namespace grym {
 
 struct BarGrid {
   int beats_per_bar = 4;
-  std::vector<double> beats_s;      // rising
-  std::vector<TimeSpan> bars;       // whole bars, back to back
-  std::vector<size_t> first_beat;   // per bar: index into beats_s
+  std::vector<double> beats_s;     // rising
+  std::vector<TimeSpan> bars;      // whole bars, back to back
+  std::vector<size_t> first_beat;  // per bar: index into beats_s
   bool empty() const { return bars.empty(); }
   // From the start of bar `first` to the end of bar `first + count - 1`, clipped.
   TimeSpan Span(size_t first, size_t count) const;

@@ -46,9 +46,11 @@ class RulesEmbedder : public Embedder {
   int dims() const override { return kPatternDims; }
   absl::StatusOr<std::vector<float>> Embed(const AudioBuffer& audio, const RunOptions& run) override {
     if (audio.empty()) {
-      return Error(absl::StatusCode::kInvalidArgument, "no_frames", std::string(kRulesEmbedderId) + ": want at least one frame, got an empty buffer");
+      return Error(absl::StatusCode::kInvalidArgument, "no_frames",
+                   std::string(kRulesEmbedderId) + ": want at least one frame, got an empty buffer");
     }
-    const bool silent = std::all_of(audio.planar().begin(), audio.planar().end(), [](float sample) { return sample == 0; });
+    const bool silent =
+        std::all_of(audio.planar().begin(), audio.planar().end(), [](float sample) { return sample == 0; });
     PatternEmbedding embedding{};
     if (silent) {
       embedding[0] = 1;

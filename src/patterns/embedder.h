@@ -6,9 +6,9 @@
 
 namespace grym {
 
-// Id "rules-embedder", capability embed audio: 128 numbers of unit length from texture (MFCC, contrast, band shape), harmony
-// (2-D Fourier magnitude of chroma, free of key) and rhythm (autocorrelation of the onset strength in beats). InvalidArgument
-// for an empty buffer; silence gives the first axis.
+// Id "rules-embedder", capability embed audio: 128 numbers of unit length from texture (MFCC, contrast, band shape),
+// harmony (2-D Fourier magnitude of chroma, free of key) and rhythm (autocorrelation of the onset strength in beats).
+// InvalidArgument for an empty buffer; silence gives the first axis.
 std::shared_ptr<const Model> MakeRulesEmbedder();
 
 }  // namespace grym

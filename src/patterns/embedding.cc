@@ -57,16 +57,19 @@ struct Texture {
 };
 
 Texture TextureOver(const SpectralFeatures& spectral, std::span<const TimeSpan> spans) {
-  Texture made{std::vector<double>(19, 0), std::vector<double>(19, 0), std::vector<double>(7, 0), std::vector<double>(4, 0)};
+  Texture made{std::vector<double>(19, 0), std::vector<double>(19, 0), std::vector<double>(7, 0),
+               std::vector<double>(4, 0)};
   double total_s = 0;
   for (const TimeSpan& span : spans) {
     const double length_s = span.end_s - span.start_s;
-    const SeriesStatistics mfcc = StatisticsOver(spectral.mfcc, span), contrast = StatisticsOver(spectral.contrast_db, span);
+    const SeriesStatistics mfcc = StatisticsOver(spectral.mfcc, span),
+                           contrast = StatisticsOver(spectral.contrast_db, span);
     for (size_t i = 1; i < mfcc.mean.size() && i < 20; ++i) {
       made.mfcc_mean[i - 1] += length_s * (mfcc.mean[i] - TypicalMfccMean(i)) / TypicalMfccDeviation(i);
       made.mfcc_deviation[i - 1] += length_s * (2 * mfcc.deviation[i] / TypicalMfccDeviation(i) - 0.6);
     }
-    for (size_t i = 0; i < contrast.mean.size() && i < 7; ++i) made.contrast[i] += length_s * (contrast.mean[i] - 20) / 6;
+    for (size_t i = 0; i < contrast.mean.size() && i < 7; ++i)
+      made.contrast[i] += length_s * (contrast.mean[i] - 20) / 6;
     const auto mean_of = [&](const FrameSeries& series) {
       const SeriesStatistics statistics = StatisticsOver(series, span);
       return statistics.mean.empty() ? 0.0 : statistics.mean[0];
@@ -128,8 +131,10 @@ PatternEmbedding RhythmicEmbedding(std::span<const double> beat_onsets, std::spa
     correlation[lag - 1] = sum / static_cast<double>(onsets.size() - lag);
   }
   // One bar stands for two; of four bars the first two count, the rest being their variation.
-  std::vector<float> two_bars(onset_grid.begin(), onset_grid.begin() + static_cast<int64_t>(std::min<size_t>(onset_grid.size(), 32)));
-  if (two_bars.size() <= 16) two_bars.insert(two_bars.end(), onset_grid.begin(), onset_grid.begin() + static_cast<int64_t>(two_bars.size()));
+  std::vector<float> two_bars(onset_grid.begin(),
+                              onset_grid.begin() + static_cast<int64_t>(std::min<size_t>(onset_grid.size(), 32)));
+  if (two_bars.size() <= 16)
+    two_bars.insert(two_bars.end(), onset_grid.begin(), onset_grid.begin() + static_cast<int64_t>(two_bars.size()));
   std::vector<double> grid = StretchTo(two_bars, 32);
   RemoveMean(grid);
   std::vector<double> magnitudes(17, 0);
@@ -154,7 +159,8 @@ PatternEmbedding HarmonicEmbedding(std::span<const std::string> chords) {
   std::vector<ChordTones> tones;
   for (const std::string& chord : chords) tones.push_back(ParseChord(chord));
   for (size_t step = 0; step < columns.size() && !tones.empty(); ++step) {
-    for (const int pitch_class : tones[step * tones.size() / columns.size()].pitch_classes) columns[step][static_cast<size_t>(pitch_class)] = 1;
+    for (const int pitch_class : tones[step * tones.size() / columns.size()].pitch_classes)
+      columns[step][static_cast<size_t>(pitch_class)] = 1;
   }
   for (size_t i = 0; i < tones.size(); ++i) {
     const ChordTones& now = tones[i];
@@ -175,14 +181,16 @@ PatternEmbedding MelodicEmbedding(std::span<const int> intervals, std::span<cons
   for (size_t i = 1; i < intervals.size(); ++i) {
     const int step = intervals[i] - intervals[i - 1];
     steps[static_cast<size_t>(std::clamp(step, -12, 12) + 12)] += 1;
-    if (i >= 2) pairs[static_cast<size_t>(IntervalClass(intervals[i - 1] - intervals[i - 2]) * 7 + IntervalClass(step))] += 1;
+    if (i >= 2)
+      pairs[static_cast<size_t>(IntervalClass(intervals[i - 1] - intervals[i - 2]) * 7 + IntervalClass(step))] += 1;
   }
   double total = 0;
   for (const double duration : durations_beats) total += std::max(duration, 0.0);
   for (size_t point = 0; point < contour.size() && !intervals.empty() && total > 0; ++point) {
     double at = (static_cast<double>(point) + 0.5) / static_cast<double>(contour.size()) * total;
     size_t note = 0;
-    while (note + 1 < intervals.size() && note < durations_beats.size() && at >= durations_beats[note]) at -= durations_beats[note++];
+    while (note + 1 < intervals.size() && note < durations_beats.size() && at >= durations_beats[note])
+      at -= durations_beats[note++];
     contour[point] = intervals[note];
   }
   RemoveMean(contour);
@@ -226,7 +234,8 @@ PatternEmbedding StructuralEmbedding(const AudioFeatures& features, std::span<co
   std::vector<double> sound = texture.mfcc_mean;
   sound.insert(sound.end(), texture.mfcc_deviation.begin(), texture.mfcc_deviation.end());
   const double whole_s = std::max(features.duration_s, 1e-3);
-  const std::array<double, 4> place = {covered_s / whole_s - 0.3, (spans.empty() ? 0 : spans[0].start_s / whole_s) - 0.3,
+  const std::array<double, 4> place = {covered_s / whole_s - 0.3,
+                                       (spans.empty() ? 0 : spans[0].start_s / whole_s) - 0.3,
                                        std::log2(1 + static_cast<double>(spans.size())) / 2 - 0.7,
                                        std::log2(0.1 + onsets / std::max(covered_s, 1e-3)) / 3};
   EmbeddingWriter writer;
@@ -252,7 +261,11 @@ ChordTones ParseChord(std::string_view label) {
   const int fifth = diminished ? 6 : augmented ? 8 : 7;
   made.pitch_classes = {made.root, (made.root + third) % 12, (made.root + fifth) % 12};
   const bool seventh = rest.find('7') != std::string_view::npos;
-  if (seventh) made.pitch_classes.push_back((made.root + (rest.find("maj7") != std::string_view::npos ? 11 : diminished ? 9 : 10)) % 12);
+  if (seventh)
+    made.pitch_classes.push_back((made.root + (rest.find("maj7") != std::string_view::npos ? 11
+                                               : diminished                                ? 9
+                                                                                           : 10)) %
+                                 12);
   made.quality = diminished || augmented || suspended ? 3 : seventh && !minor && rest != "maj7" ? 2 : minor ? 1 : 0;
   return made;
 }

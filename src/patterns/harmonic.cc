@@ -36,20 +36,22 @@ std::vector<std::string> ChordPerBeat(const AudioFeatures& features, const BarGr
 }
 
 struct ChordLoop {
-  size_t bars = 0;                  // length
-  std::vector<size_t> first_bars;   // of each occurrence
-  std::vector<std::string> beats;   // chord per beat
-  double agreement = 0;             // mean over occurrences
-  double covered = 0;               // bars
+  size_t bars = 0;                 // length
+  std::vector<size_t> first_bars;  // of each occurrence
+  std::vector<std::string> beats;  // chord per beat
+  double agreement = 0;            // mean over occurrences
+  double covered = 0;              // bars
 };
 
 // The chord that most of the given loops have at each beat; ties go to the one that is first in the alphabet.
-std::vector<std::string> VotePerBeat(const std::vector<std::string>& chords, const BarGrid& bars, const std::vector<size_t>& starts, size_t beats) {
+std::vector<std::string> VotePerBeat(const std::vector<std::string>& chords, const BarGrid& bars,
+                                     const std::vector<size_t>& starts, size_t beats) {
   std::vector<std::string> voted;
   for (size_t beat = 0; beat < beats; ++beat) {
     std::map<std::string, int> votes;
     for (const size_t bar : starts) ++votes[chords[bars.first_beat[bar] + beat]];
-    const auto most = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto most =
+        std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     voted.push_back(most->first);
   }
   return voted;
@@ -64,13 +66,15 @@ size_t DistinctChords(const std::vector<std::string>& chords) {
 }
 
 // Loops of `length` bars that start at bars = `phase` modulo `length`, among the free ones.
-ChordLoop LoopOf(const std::vector<std::string>& chords, const BarGrid& bars, const std::vector<bool>& taken, size_t length, size_t phase) {
+ChordLoop LoopOf(const std::vector<std::string>& chords, const BarGrid& bars, const std::vector<bool>& taken,
+                 size_t length, size_t phase) {
   ChordLoop loop;
   loop.bars = length;
   const size_t beats = length * static_cast<size_t>(bars.beats_per_bar);
   std::vector<size_t> starts;
   for (size_t bar = phase; bar + length <= bars.bars.size(); bar += length) {
-    if (std::none_of(taken.begin() + static_cast<int64_t>(bar), taken.begin() + static_cast<int64_t>(bar + length), [](bool t) { return t; })) {
+    if (std::none_of(taken.begin() + static_cast<int64_t>(bar), taken.begin() + static_cast<int64_t>(bar + length),
+                     [](bool t) { return t; })) {
       starts.push_back(bar);
     }
   }
@@ -80,7 +84,8 @@ ChordLoop LoopOf(const std::vector<std::string>& chords, const BarGrid& bars, co
     loop.agreement = 0;
     for (const size_t bar : starts) {
       size_t agree = 0;
-      for (size_t beat = 0; beat < beats; ++beat) agree += chords[bars.first_beat[bar] + beat] == loop.beats[beat] && !loop.beats[beat].empty();
+      for (size_t beat = 0; beat < beats; ++beat)
+        agree += chords[bars.first_beat[bar] + beat] == loop.beats[beat] && !loop.beats[beat].empty();
       const double share = static_cast<double>(agree) / static_cast<double>(beats);
       if (share < kLoopAgreement) continue;
       loop.first_bars.push_back(bar);
@@ -136,7 +141,8 @@ double MeanChordConfidence(const AudioFeatures& features, const std::vector<Time
   for (const TimeSpan& span : spans) {
     while (from < features.chords.size() && features.chords[from].end_s <= span.start_s) ++from;
     for (size_t i = from; i < features.chords.size() && features.chords[i].start_s < span.end_s; ++i) {
-      const double shared_s = std::min(span.end_s, features.chords[i].end_s) - std::max(span.start_s, features.chords[i].start_s);
+      const double shared_s =
+          std::min(span.end_s, features.chords[i].end_s) - std::max(span.start_s, features.chords[i].start_s);
       weighted += shared_s * std::clamp(features.chords[i].confidence, 0.0, 1.0);
       total_s += shared_s;
     }
@@ -162,11 +168,15 @@ AudioPattern DescribeLoop(const AudioFeatures& features, const BarGrid& bars, co
   const double confidence = MeanChordConfidence(features, pattern.spans);
   pattern.strength = std::clamp(loop.agreement * (0.4 + 0.6 * coverage) * (0.5 + 0.5 * confidence), 0.0, 1.0);
   pattern.embedding = HarmonicEmbedding(pattern.chords);
-  pattern.description = absl::StrFormat("%d-bar loop %s, %s", loop.bars, Join(spoken, " "), Times(loop.first_bars.size()));
-  pattern.evidence = {{"chord_loop_length", static_cast<double>(loop.bars), absl::StrFormat("the chords return every %d bars", loop.bars)},
-                      {"agreement", loop.agreement, absl::StrFormat("%.0f %% of its beats have the loop's chord", 100 * loop.agreement)},
-                      {"coverage", coverage, absl::StrFormat("it fills %.0f %% of the bars", 100 * coverage)},
-                      {"chord_confidence", confidence, absl::StrFormat("the chords were heard with confidence %.2f", confidence)}};
+  pattern.description =
+      absl::StrFormat("%d-bar loop %s, %s", loop.bars, Join(spoken, " "), Times(loop.first_bars.size()));
+  pattern.evidence = {
+      {"chord_loop_length", static_cast<double>(loop.bars),
+       absl::StrFormat("the chords return every %d bars", loop.bars)},
+      {"agreement", loop.agreement,
+       absl::StrFormat("%.0f %% of its beats have the loop's chord", 100 * loop.agreement)},
+      {"coverage", coverage, absl::StrFormat("it fills %.0f %% of the bars", 100 * coverage)},
+      {"chord_confidence", confidence, absl::StrFormat("the chords were heard with confidence %.2f", confidence)}};
   return pattern;
 }
 

@@ -11,8 +11,8 @@ namespace grym {
 namespace {
 
 constexpr double kShortestNote_s = 0.06;
-constexpr double kLongestGap_s = 0.08;      // of silence inside a note
-constexpr double kLongestRest_s = 1.5;      // between two notes of one motif
+constexpr double kLongestGap_s = 0.08;  // of silence inside a note
+constexpr double kLongestRest_s = 1.5;  // between two notes of one motif
 constexpr float kVoicedConfidence = 0.3f;
 constexpr size_t kLongestMotif = 10, kShortestMotif = 4;  // notes
 constexpr size_t kMaxMotifs = 3;
@@ -81,7 +81,8 @@ std::vector<int> MotifTokens(const std::vector<HeardNote>& notes) {
     const int interval = std::clamp(notes[i + 1].pitch - notes[i].pitch, -24, 24);
     int pace = 1;
     if (i + 2 < notes.size()) {
-      const double ratio = (notes[i + 2].start_s - notes[i + 1].start_s) / std::max(notes[i + 1].start_s - notes[i].start_s, 1e-3);
+      const double ratio =
+          (notes[i + 2].start_s - notes[i + 1].start_s) / std::max(notes[i + 1].start_s - notes[i].start_s, 1e-3);
       pace = ratio < 0.62 ? 0 : ratio > 1.6 ? 2 : 1;
     }
     tokens.push_back((interval + 24) * 3 + pace);
@@ -96,7 +97,8 @@ struct Motif {
 
 // The last token's pace looks beyond the motif, so it counts by its interval alone.
 std::vector<int> MotifKey(const std::vector<int>& tokens, size_t first, size_t length) {
-  std::vector<int> key(tokens.begin() + static_cast<int64_t>(first), tokens.begin() + static_cast<int64_t>(first + length));
+  std::vector<int> key(tokens.begin() + static_cast<int64_t>(first),
+                       tokens.begin() + static_cast<int64_t>(first + length));
   key.back() /= 3;
   return key;
 }
@@ -147,15 +149,19 @@ AudioPattern DescribeMotif(const AudioFeatures& features, const std::vector<Hear
     pattern.durations_beats.push_back(std::max(0.25, std::round((next_s - note.start_s) / beat_s * 4) / 4));
     if (i > 0) spoken.push_back(absl::StrFormat("%+d", note.pitch - notes[first + i - 1].pitch));
   }
-  for (const size_t at : motif.first_notes) pattern.spans.push_back({notes[at].start_s, notes[at + motif.notes - 1].end_s});
+  for (const size_t at : motif.first_notes)
+    pattern.spans.push_back({notes[at].start_s, notes[at + motif.notes - 1].end_s});
   const double share = static_cast<double>(motif.notes * motif.first_notes.size()) / static_cast<double>(notes.size());
   const auto returns = static_cast<double>(motif.first_notes.size());
-  pattern.strength = std::clamp((1 - 1 / returns) * (0.3 + 0.4 * std::min(1.0, share) + 0.03 * static_cast<double>(motif.notes)), 0.0, 1.0);
+  pattern.strength = std::clamp(
+      (1 - 1 / returns) * (0.3 + 0.4 * std::min(1.0, share) + 0.03 * static_cast<double>(motif.notes)), 0.0, 1.0);
   pattern.embedding = MelodicEmbedding(pattern.intervals, pattern.durations_beats);
-  pattern.description = absl::StrFormat("motif of %d notes (%s semitones), %s", motif.notes, Join(spoken, " "), Times(motif.first_notes.size()));
-  pattern.evidence = {{"motif_notes", static_cast<double>(motif.notes), absl::StrFormat("%d notes in a row return", motif.notes)},
-                      {"occurrences", returns, "with the same intervals and pace " + Times(motif.first_notes.size())},
-                      {"share_of_notes", share, absl::StrFormat("%.0f %% of the notes heard belong to it", 100 * share)}};
+  pattern.description = absl::StrFormat("motif of %d notes (%s semitones), %s", motif.notes, Join(spoken, " "),
+                                        Times(motif.first_notes.size()));
+  pattern.evidence = {
+      {"motif_notes", static_cast<double>(motif.notes), absl::StrFormat("%d notes in a row return", motif.notes)},
+      {"occurrences", returns, "with the same intervals and pace " + Times(motif.first_notes.size())},
+      {"share_of_notes", share, absl::StrFormat("%.0f %% of the notes heard belong to it", 100 * share)}};
   return pattern;
 }
 

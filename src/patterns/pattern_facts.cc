@@ -21,7 +21,8 @@ double CoveredSeconds(const AudioPattern& pattern) {
 double ShareOfChords(const AudioPattern& pattern, bool (*counts)(const ChordTones& now, const ChordTones& next)) {
   double matching = 0, total = 0;
   for (size_t i = 0; i < pattern.chords.size(); ++i) {
-    const ChordTones now = ParseChord(pattern.chords[i]), next = ParseChord(pattern.chords[(i + 1) % pattern.chords.size()]);
+    const ChordTones now = ParseChord(pattern.chords[i]),
+                     next = ParseChord(pattern.chords[(i + 1) % pattern.chords.size()]);
     if (now.pitch_classes.empty()) continue;
     ++total;
     matching += counts(now, next);
@@ -49,7 +50,8 @@ double MeanOverSteps(const AudioPattern& pattern, double (*value)(int step)) {
 
 double PaceChanges(const AudioPattern& pattern) {
   double changes = 0;
-  for (size_t i = 1; i < pattern.durations_beats.size(); ++i) changes += pattern.durations_beats[i] != pattern.durations_beats[i - 1];
+  for (size_t i = 1; i < pattern.durations_beats.size(); ++i)
+    changes += pattern.durations_beats[i] != pattern.durations_beats[i - 1];
   return changes;
 }
 
@@ -58,7 +60,8 @@ constexpr float kHit = 0.4f;  // of the strongest step
 // Hits among the grid's steps whose place in the beat (four steps) satisfies `counts`.
 double CountHits(const AudioPattern& pattern, bool (*counts)(size_t place)) {
   double hits = 0;
-  for (size_t step = 0; step < pattern.onset_grid.size(); ++step) hits += pattern.onset_grid[step] >= kHit && counts(step % 4);
+  for (size_t step = 0; step < pattern.onset_grid.size(); ++step)
+    hits += pattern.onset_grid[step] >= kHit && counts(step % 4);
   return hits;
 }
 
@@ -92,30 +95,52 @@ constexpr NamedNumber kNumbers[] = {
     {"strength", [](const AudioPattern& p) { return p.strength; }},
     {"occurrences", [](const AudioPattern& p) { return static_cast<double>(p.spans.size()); }},
     {"covered_s", &CoveredSeconds},
-    {"mean_span_s", [](const AudioPattern& p) { return p.spans.empty() ? 0 : CoveredSeconds(p) / static_cast<double>(p.spans.size()); }},
+    {"mean_span_s",
+     [](const AudioPattern& p) {
+       return p.spans.empty() ? 0 : CoveredSeconds(p) / static_cast<double>(p.spans.size());
+     }},
     {"tempo_bpm", [](const AudioPattern& p) { return p.tempo_bpm; }},
     {"meter", [](const AudioPattern& p) { return static_cast<double>(p.meter); }},
     {"chords", [](const AudioPattern& p) { return static_cast<double>(p.chords.size()); }},
     {"distinct_chords", &DistinctChordNames},
     {"loop_beats", [](const AudioPattern& p) { return p.chord_beats * static_cast<double>(p.chords.size()); }},
     {"chord_beats", [](const AudioPattern& p) { return p.chord_beats; }},
-    {"minor_share", [](const AudioPattern& p) { return ShareOfChords(p, [](const ChordTones& now, const ChordTones&) { return now.quality == 1; }); }},
-    {"seventh_share", [](const AudioPattern& p) { return ShareOfChords(p, [](const ChordTones& now, const ChordTones&) { return now.pitch_classes.size() > 3; }); }},
+    {"minor_share",
+     [](const AudioPattern& p) {
+       return ShareOfChords(p, [](const ChordTones& now, const ChordTones&) { return now.quality == 1; });
+     }},
+    {"seventh_share",
+     [](const AudioPattern& p) {
+       return ShareOfChords(p, [](const ChordTones& now, const ChordTones&) { return now.pitch_classes.size() > 3; });
+     }},
     {"fifth_motion_share",
      [](const AudioPattern& p) {
-       return ShareOfChords(p, [](const ChordTones& now, const ChordTones& next) { return !next.pitch_classes.empty() && (next.root - now.root + 12) % 12 == 5; });
+       return ShareOfChords(p, [](const ChordTones& now, const ChordTones& next) {
+         return !next.pitch_classes.empty() && (next.root - now.root + 12) % 12 == 5;
+       });
      }},
     {"notes", [](const AudioPattern& p) { return static_cast<double>(p.intervals.size()); }},
     {"range_semitones", &MelodicRange},
-    {"mean_step", [](const AudioPattern& p) { return MeanOverSteps(p, [](int step) { return std::abs(static_cast<double>(step)); }); }},
-    {"leap_share", [](const AudioPattern& p) { return MeanOverSteps(p, [](int step) { return std::abs(step) > 4 ? 1.0 : 0.0; }); }},
-    {"net_motion", [](const AudioPattern& p) { return p.intervals.empty() ? 0.0 : p.intervals.back() - p.intervals.front(); }},
+    {"mean_step",
+     [](const AudioPattern& p) {
+       return MeanOverSteps(p, [](int step) { return std::abs(static_cast<double>(step)); });
+     }},
+    {"leap_share",
+     [](const AudioPattern& p) { return MeanOverSteps(p, [](int step) { return std::abs(step) > 4 ? 1.0 : 0.0; }); }},
+    {"net_motion",
+     [](const AudioPattern& p) { return p.intervals.empty() ? 0.0 : p.intervals.back() - p.intervals.front(); }},
     {"pace_changes", &PaceChanges},
     {"steps", [](const AudioPattern& p) { return static_cast<double>(p.onset_grid.size()); }},
-    {"hits_per_beat", [](const AudioPattern& p) { return p.onset_grid.empty() ? 0 : 4 * AllHits(p) / static_cast<double>(p.onset_grid.size()); }},
+    {"hits_per_beat",
+     [](const AudioPattern& p) {
+       return p.onset_grid.empty() ? 0 : 4 * AllHits(p) / static_cast<double>(p.onset_grid.size());
+     }},
     {"offbeat_share",
-     [](const AudioPattern& p) { return AllHits(p) > 0 ? CountHits(p, [](size_t place) { return place != 0; }) / AllHits(p) : 0; }},
-    {"downbeat_strength", [](const AudioPattern& p) { return p.onset_grid.empty() ? 0.0 : static_cast<double>(p.onset_grid[0]); }},
+     [](const AudioPattern& p) {
+       return AllHits(p) > 0 ? CountHits(p, [](size_t place) { return place != 0; }) / AllHits(p) : 0;
+     }},
+    {"downbeat_strength",
+     [](const AudioPattern& p) { return p.onset_grid.empty() ? 0.0 : static_cast<double>(p.onset_grid[0]); }},
     {"evenness", &Evenness},
 };
 
@@ -128,7 +153,9 @@ constexpr NamedText kTexts[] = {
     {"key", [](const AudioPattern& p) { return p.key; }},
     {"mode",
      [](const AudioPattern& p) {
-       return std::string(p.key.find("minor") != std::string::npos ? "minor" : p.key.find("major") != std::string::npos ? "major" : "");
+       return std::string(p.key.find("minor") != std::string::npos   ? "minor"
+                          : p.key.find("major") != std::string::npos ? "major"
+                                                                     : "");
      }},
     {"section_label", [](const AudioPattern& p) { return p.section_label; }},
     {"description", [](const AudioPattern& p) { return p.description; }},

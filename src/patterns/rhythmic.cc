@@ -36,7 +36,8 @@ StepGrid OnsetsOnBeats(const AudioFeatures& features, const BarGrid& bars, size_
   StepGrid grid;
   for (size_t beat = first; beat < first + beats && beat < bars.beats_s.size(); ++beat) {
     const double start_s = bars.beats_s[beat];
-    const double length_s = beat + 1 < bars.beats_s.size() ? bars.beats_s[beat + 1] - start_s : start_s - bars.beats_s[beat - 1];
+    const double length_s =
+        beat + 1 < bars.beats_s.size() ? bars.beats_s[beat + 1] - start_s : start_s - bars.beats_s[beat - 1];
     const double half_s = length_s / points / 2;
     for (int point = 0; point < points; ++point) {
       const double at_s = start_s + length_s * point / points;
@@ -99,7 +100,8 @@ size_t LoopBars(const std::vector<StepGrid>& bars) {
   return 1;
 }
 
-AudioPattern DescribeRhythm(const AudioFeatures& features, const BarGrid& bars, const RhythmGroup& group, size_t loop, double autocorrelation) {
+AudioPattern DescribeRhythm(const AudioFeatures& features, const BarGrid& bars, const RhythmGroup& group, size_t loop,
+                            double autocorrelation) {
   AudioPattern pattern;
   pattern.kind = PatternKind::kRhythmic;
   pattern.tempo_bpm = features.tempo_bpm;
@@ -114,16 +116,19 @@ AudioPattern DescribeRhythm(const AudioFeatures& features, const BarGrid& bars, 
   for (const size_t bar : group.bars) {
     pattern.spans.push_back(bars.Span(bar, loop));
     if (beat_onsets.size() > 4096) continue;  // enough for the autocorrelation
-    const StepGrid more = OnsetsOnBeats(features, bars, bars.first_beat[bar], loop * static_cast<size_t>(bars.beats_per_bar), 8);
+    const StepGrid more =
+        OnsetsOnBeats(features, bars, bars.first_beat[bar], loop * static_cast<size_t>(bars.beats_per_bar), 8);
     beat_onsets.insert(beat_onsets.end(), more.begin(), more.end());
   }
   const double coverage = static_cast<double>(group.bars.size() * loop) / static_cast<double>(bars.bars.size());
   pattern.strength = std::clamp(group.likeness * (0.4 + 0.6 * coverage), 0.0, 1.0);
   pattern.embedding = RhythmicEmbedding(beat_onsets, pattern.onset_grid);
-  pattern.description = absl::StrFormat("%d-bar rhythm in %d/4, %d hits, %s", loop, bars.beats_per_bar, hits, Times(group.bars.size()));
+  pattern.description =
+      absl::StrFormat("%d-bar rhythm in %d/4, %d hits, %s", loop, bars.beats_per_bar, hits, Times(group.bars.size()));
   pattern.evidence = {
       {"autocorrelation_peak", autocorrelation, absl::StrFormat("bars %d apart agree at %.2f", loop, autocorrelation)},
-      {"grid_likeness", group.likeness, absl::StrFormat("its occurrences agree with their mean at %.2f", group.likeness)},
+      {"grid_likeness", group.likeness,
+       absl::StrFormat("its occurrences agree with their mean at %.2f", group.likeness)},
       {"coverage", coverage, absl::StrFormat("it fills %.0f %% of the bars", 100 * coverage)}};
   return pattern;
 }

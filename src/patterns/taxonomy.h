@@ -14,9 +14,9 @@ namespace grym {
 
 // {"schema": "grymsynth.taxonomy/1", "version": "...", "classes": [{"path": "harmonic/loop/four-chord", "score": 0.8,
 //   "when": [{"field": "distinct_chords", "op": "equals", "value": 4}]}, ...]}
-// The path's first part is a kind's name. Fields: patterns/pattern_facts.h. Operators: equals (number or text), at_least
-// and at_most (number), between ([low, high]), one_of (an array), contains (text within text).
-// Immutable; any thread.
+// The path's first part is a kind's name. Fields: patterns/pattern_facts.h. Operators: equals (number or text),
+// at_least and at_most (number), between ([low, high]), one_of (an array), contains (text within text). Immutable; any
+// thread.
 class Taxonomy {
  public:
   // InvalidArgument (code "bad_taxonomy") with every problem.
@@ -42,8 +42,10 @@ class Taxonomy {
     std::vector<Condition> when;
   };
   static bool Holds(const Condition& condition, const AudioPattern& pattern);
-  static void ReadClass(const Json& json, const std::string& pointer, std::vector<Class>& classes, std::vector<Problem>& problems);
-  static void ReadCondition(const Json& json, const std::string& pointer, std::vector<Condition>& when, std::vector<Problem>& problems);
+  static void ReadClass(const Json& json, const std::string& pointer, std::vector<Class>& classes,
+                        std::vector<Problem>& problems);
+  static void ReadCondition(const Json& json, const std::string& pointer, std::vector<Condition>& when,
+                            std::vector<Problem>& problems);
 
   std::string version_;
   std::vector<Class> classes_;

@@ -109,7 +109,8 @@ std::vector<std::vector<double>> TextureCentres(std::vector<TextureWindow>& wind
 std::string TextureWords(const SpectralFeatures& spectral, const std::vector<TimeSpan>& spans) {
   double centroid_hz = 0, flatness = 0, total_s = 0;
   for (const TimeSpan& span : spans) {
-    const SeriesStatistics centroid = StatisticsOver(spectral.centroid_hz, span), flat = StatisticsOver(spectral.flatness, span);
+    const SeriesStatistics centroid = StatisticsOver(spectral.centroid_hz, span),
+                           flat = StatisticsOver(spectral.flatness, span);
     const double length_s = span.end_s - span.start_s;
     if (!centroid.mean.empty()) centroid_hz += length_s * centroid.mean[0];
     if (!flat.mean.empty()) flatness += length_s * flat.mean[0];
@@ -148,11 +149,14 @@ void FindTimbral(const AudioFeatures& features, std::vector<AudioPattern>& found
     pattern.strength = std::clamp((0.3 + 0.7 * coverage) / (1 + 0.5 * spread), 0.0, 1.0);
     pattern.tempo_bpm = features.tempo_bpm;
     pattern.embedding = TimbralEmbedding(features.spectral, pattern.spans);
-    pattern.description = absl::StrFormat("%s texture, %.0f s in %d places", TextureWords(features.spectral, pattern.spans),
-                                          coverage * features.duration_s, pattern.spans.size());
-    pattern.evidence = {{"cluster_share", coverage, absl::StrFormat("%.0f %% of the sounding time is like this", 100 * coverage)},
-                        {"cluster_spread", spread, absl::StrFormat("its windows lie %.2f from their mean", spread)},
-                        {"textures", static_cast<double>(centres.size()), absl::StrFormat("%d textures were told apart", centres.size())}};
+    pattern.description =
+        absl::StrFormat("%s texture, %.0f s in %d places", TextureWords(features.spectral, pattern.spans),
+                        coverage * features.duration_s, pattern.spans.size());
+    pattern.evidence = {
+        {"cluster_share", coverage, absl::StrFormat("%.0f %% of the sounding time is like this", 100 * coverage)},
+        {"cluster_spread", spread, absl::StrFormat("its windows lie %.2f from their mean", spread)},
+        {"textures", static_cast<double>(centres.size()),
+         absl::StrFormat("%d textures were told apart", centres.size())}};
     found.push_back(std::move(pattern));
   }
 }

@@ -15,7 +15,8 @@ namespace grym {
 namespace {
 
 absl::Status ClosedError(const std::filesystem::path& path) {
-  return Error(absl::StatusCode::kFailedPrecondition, "store_closed", "\"" + Printable(path.string()) + "\": want an open store, got a closed one");
+  return Error(absl::StatusCode::kFailedPrecondition, "store_closed",
+               "\"" + Printable(path.string()) + "\": want an open store, got a closed one");
 }
 
 }  // namespace
@@ -51,8 +52,9 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::filesystem::
 }
 
 absl::Status Database::Connect(const Schema& schema, const DatabaseOptions& options) {
-  const int result = sqlite3_open_v2(path_.string().c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                                     options.vfs.empty() ? nullptr : options.vfs.c_str());
+  const int result =
+      sqlite3_open_v2(path_.string().c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                      options.vfs.empty() ? nullptr : options.vfs.c_str());
   if (result != SQLITE_OK) return SqliteStatus(result, db_, "opening the " + schema.name);
   sqlite3_extended_result_codes(db_, 1);
   sqlite3_busy_timeout(db_, options.busy_timeout_ms);
@@ -63,10 +65,11 @@ absl::Status Database::Connect(const Schema& schema, const DatabaseOptions& opti
   // A hostile file's schema runs no functions of its own, and damaged cells are noticed when a page is read.
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  return Execute(absl::StrFormat("PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON; PRAGMA cache_size=-%d;"
-                                 "PRAGMA fullfsync=%d; PRAGMA checkpoint_fullfsync=1; PRAGMA synchronous=%s;",
-                                 std::max<int64_t>(options.cache_bytes / 1024, 64), options.durability == Durability::kFull ? 1 : 0,
-                                 options.durability == Durability::kFull ? "FULL" : "NORMAL"));
+  return Execute(absl::StrFormat(
+      "PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON; PRAGMA cache_size=-%d;"
+      "PRAGMA fullfsync=%d; PRAGMA checkpoint_fullfsync=1; PRAGMA synchronous=%s;",
+      std::max<int64_t>(options.cache_bytes / 1024, 64), options.durability == Durability::kFull ? 1 : 0,
+      options.durability == Durability::kFull ? "FULL" : "NORMAL"));
 }
 
 absl::Status Database::CheckOwner(const Schema& schema) {
@@ -87,13 +90,15 @@ absl::Status Database::Migrate(const Schema& schema) {
       GRYM_ASSIGN_OR_RETURN(const int64_t tables, ReadPragma(db_, "SELECT count(*) FROM sqlite_schema"));
       GRYM_ASSIGN_OR_RETURN(const int64_t owner, ReadPragma(db_, "PRAGMA application_id"));
       if (tables != 0 || owner != 0) {
-        return Error(absl::StatusCode::kDataLoss, "store_foreign",
-                     "\"" + Printable(path_.string()) + "\": want a " + schema.name + ", got another program's SQLite file");
+        return Error(
+            absl::StatusCode::kDataLoss, "store_foreign",
+            "\"" + Printable(path_.string()) + "\": want a " + schema.name + ", got another program's SQLite file");
       }
       GRYM_RETURN_IF_ERROR(Execute(absl::StrFormat("PRAGMA application_id=%d", schema.application_id)));
     }
     for (int64_t step = version; step < newest; ++step) {
-      GRYM_RETURN_IF_ERROR(Annotate(Execute(schema.migrations[static_cast<size_t>(step)]), absl::StrFormat("migration %d", step + 1)));
+      GRYM_RETURN_IF_ERROR(
+          Annotate(Execute(schema.migrations[static_cast<size_t>(step)]), absl::StrFormat("migration %d", step + 1)));
     }
     if (version < newest) GRYM_RETURN_IF_ERROR(Execute(absl::StrFormat("PRAGMA user_version=%d", newest)));
     GRYM_RETURN_IF_ERROR(transaction.Commit());
@@ -107,7 +112,8 @@ absl::Status Database::EnterWal(const DatabaseOptions& options) {
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(options.busy_timeout_ms);
   while (true) {
     absl::Status status = Execute("PRAGMA journal_mode=WAL");
-    const bool busy = !status.ok() && status.code() == absl::StatusCode::kUnavailable && ErrorCode(status) == "store_busy";
+    const bool busy =
+        !status.ok() && status.code() == absl::StatusCode::kUnavailable && ErrorCode(status) == "store_busy";
     if (!busy || std::chrono::steady_clock::now() >= give_up) return status;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -123,7 +129,8 @@ absl::Status Database::Execute(const std::string& sql) {
 absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {
   GRYM_RETURN_IF_ERROR(RequireOpen());
   sqlite3_stmt* raw = nullptr;
-  const int result = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+  const int result =
+      sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
   if (result != SQLITE_OK) return SqliteStatus(result, db_, "preparing \"" + Printable(sql, 80) + "\"");
   return Statement(raw);
 }
@@ -153,7 +160,8 @@ absl::Status Database::CheckIntegrity() {
   }
   if (findings == "ok") return absl::OkStatus();
   return Error(absl::StatusCode::kDataLoss, "store_damaged",
-               "\"" + Printable(path_.string()) + "\": want a whole store, the integrity check found: " + Printable(findings, 1000));
+               "\"" + Printable(path_.string()) +
+                   "\": want a whole store, the integrity check found: " + Printable(findings, 1000));
 }
 
 absl::Status Database::Checkpoint() { return Execute("PRAGMA wal_checkpoint(PASSIVE)"); }
@@ -187,7 +195,8 @@ absl::StatusOr<Transaction> Transaction::Begin(Database& database) {
 
 Transaction::~Transaction() {
   // After some errors SQLite has rolled back by itself.
-  if (database_ && database_->handle() && !sqlite3_get_autocommit(database_->handle())) (void)database_->Execute("ROLLBACK");
+  if (database_ && database_->handle() && !sqlite3_get_autocommit(database_->handle()))
+    (void)database_->Execute("ROLLBACK");
 }
 
 absl::Status Transaction::Commit() {

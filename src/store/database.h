@@ -19,8 +19,8 @@ namespace grym {
 // Who owns a file and how it grew. `migrations[i]` is SQL (several statements allowed) that takes schema version i to
 // i + 1; the newest version is migrations.size(). Published entries never change; new ones go to the end.
 struct Schema {
-  std::string name;             // for messages: "pattern memory"
-  int32_t application_id = 0;   // nonzero; stands in the file's header (SQLite's PRAGMA application_id)
+  std::string name;            // for messages: "pattern memory"
+  int32_t application_id = 0;  // nonzero; stands in the file's header (SQLite's PRAGMA application_id)
   std::vector<std::string> migrations;
 };
 
@@ -34,7 +34,7 @@ struct DatabaseOptions {
   int busy_timeout_ms = 5000;  // how long a call waits for another process; then Unavailable
   bool full_check = false;     // run the full integrity check at open even after a clean end
   int64_t cache_bytes = int64_t{8} << 20;
-  std::string vfs;             // SQLite VFS by name, "" for the platform's; fault tests put theirs here
+  std::string vfs;  // SQLite VFS by name, "" for the platform's; fault tests put theirs here
 };
 
 // Threads: one at a time; the owner locks. Statements and transactions end before their database.

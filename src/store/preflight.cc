@@ -66,9 +66,11 @@ absl::StatusOr<StoreHeader> ReadStoreHeader(const std::filesystem::path& path, c
   sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
   StoreHeader header;
   int result = file && file->pMethods ? SQLITE_OK : SQLITE_CANTOPEN;
-  if (result == SQLITE_OK) result = file->pMethods->xRead(file, header.bytes.data(), static_cast<int>(header.bytes.size()), 0);
+  if (result == SQLITE_OK)
+    result = file->pMethods->xRead(file, header.bytes.data(), static_cast<int>(header.bytes.size()), 0);
   if (result == SQLITE_IOERR_SHORT_READ) {
-    return Error(absl::StatusCode::kDataLoss, "store_foreign", QuotedStore(path) + ": want a store, got a file of less than 100 bytes");
+    return Error(absl::StatusCode::kDataLoss, "store_foreign",
+                 QuotedStore(path) + ": want a store, got a file of less than 100 bytes");
   }
   if (result != SQLITE_OK) return SqliteStatus(result, nullptr, "reading the header of " + QuotedStore(path));
   return header;
@@ -89,15 +91,18 @@ absl::Status CheckShape(const std::filesystem::path& path, const StoreHeader& he
 }
 
 // A journal with frames in it: its owner either lives, then the exclusive lock is refused, or ended without closing.
-absl::StatusOr<bool> LeftBehind(const std::filesystem::path& path, const Schema& schema, const DatabaseOptions& options) {
+absl::StatusOr<bool> LeftBehind(const std::filesystem::path& path, const Schema& schema,
+                                const DatabaseOptions& options) {
   GRYM_ASSIGN_OR_RETURN(const Connection connection, Probe(path, SQLITE_OPEN_READWRITE, options));
   if (sqlite3_db_readonly(connection.get(), "main") == 1) {
-    return Error(absl::StatusCode::kPermissionDenied, "store_read_only", QuotedStore(path) + ": want a file to write, got a read-only one");
+    return Error(absl::StatusCode::kPermissionDenied, "store_read_only",
+                 QuotedStore(path) + ": want a file to write, got a read-only one");
   }
   sqlite3_exec(connection.get(), "PRAGMA locking_mode=EXCLUSIVE", nullptr, nullptr, nullptr);
   const absl::StatusOr<int64_t> version = ReadPragma(connection.get(), "PRAGMA user_version");
   if (!version.ok()) {
-    if (version.status().code() == absl::StatusCode::kUnavailable && ErrorCode(version.status()) == "store_busy") return false;
+    if (version.status().code() == absl::StatusCode::kUnavailable && ErrorCode(version.status()) == "store_busy")
+      return false;
     return version.status();
   }
   GRYM_ASSIGN_OR_RETURN(const int64_t owner, ReadPragma(connection.get(), "PRAGMA application_id"));
@@ -116,7 +121,8 @@ absl::StatusOr<int64_t> ReadPragma(sqlite3* db, const char* sql) {
   return sqlite3_column_int64(raw, 0);
 }
 
-absl::Status CheckIdentity(const std::filesystem::path& path, const Schema& schema, int64_t application_id, int64_t version) {
+absl::Status CheckIdentity(const std::filesystem::path& path, const Schema& schema, int64_t application_id,
+                           int64_t version) {
   if (application_id != schema.application_id) {
     return Error(absl::StatusCode::kDataLoss, "store_foreign",
                  absl::StrFormat("%s: want a %s (application id %08x), got another program's SQLite file (%08x)",
@@ -125,10 +131,11 @@ absl::Status CheckIdentity(const std::filesystem::path& path, const Schema& sche
   }
   const int64_t newest = static_cast<int64_t>(schema.migrations.size());
   if (version > newest) {
-    return Error(absl::StatusCode::kFailedPrecondition, "store_newer",
-                 absl::StrFormat("%s: want a %s of schema version %d or older, got version %d: a newer grymsynth wrote it; "
-                                 "the file was left untouched",
-                                 QuotedStore(path), schema.name, newest, version));
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "store_newer",
+        absl::StrFormat("%s: want a %s of schema version %d or older, got version %d: a newer grymsynth wrote it; "
+                        "the file was left untouched",
+                        QuotedStore(path), schema.name, newest, version));
   }
   if (version < 1) {
     return Error(absl::StatusCode::kDataLoss, "store_damaged",
@@ -137,7 +144,8 @@ absl::Status CheckIdentity(const std::filesystem::path& path, const Schema& sche
   return absl::OkStatus();
 }
 
-absl::StatusOr<Preflight> CheckFile(const std::filesystem::path& path, const Schema& schema, const DatabaseOptions& options) {
+absl::StatusOr<Preflight> CheckFile(const std::filesystem::path& path, const Schema& schema,
+                                    const DatabaseOptions& options) {
   Preflight found;
   const absl::StatusOr<int64_t> bytes = RegularFileSize(path);
   const bool journal = BytesOf(Beside(path, "-wal")) > 0;
@@ -145,22 +153,26 @@ absl::StatusOr<Preflight> CheckFile(const std::filesystem::path& path, const Sch
   if (!bytes.ok() || *bytes == 0) {
     if (journal) {  // SQLite would throw the journal away
       return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                   QuotedStore(path) + ": want the file that its journal \"-wal\" belongs to, got " + (bytes.ok() ? "an empty one" : "none"));
+                   QuotedStore(path) + ": want the file that its journal \"-wal\" belongs to, got " +
+                       (bytes.ok() ? "an empty one" : "none"));
     }
     found.fresh = true;
     return found;
   }
   GRYM_ASSIGN_OR_RETURN(const StoreHeader header, ReadStoreHeader(path, options));
   if (std::memcmp(header.bytes.data(), "SQLite format 3", 16) != 0) {
-    return Error(absl::StatusCode::kDataLoss, "store_foreign", QuotedStore(path) + ": want a store, got a file of another kind");
+    return Error(absl::StatusCode::kDataLoss, "store_foreign",
+                 QuotedStore(path) + ": want a store, got a file of another kind");
   }
   // Cut off while it was being created, the only time there is a rollback journal: SQLite undoes the first transaction.
   const bool ours = header.application_id() == 0 || header.application_id() == schema.application_id;
-  if (ours && header.version() <= static_cast<int32_t>(schema.migrations.size()) && BytesOf(Beside(path, "-journal")) > 0) {
+  if (ours && header.version() <= static_cast<int32_t>(schema.migrations.size()) &&
+      BytesOf(Beside(path, "-journal")) > 0) {
     found.fresh = true;
     return found;
   }
-  // In WAL mode the newest version number may still be in the journal; an older one here is never wrong about the owner.
+  // In WAL mode the newest version number may still be in the journal; an older one here is never wrong about the
+  // owner.
   GRYM_RETURN_IF_ERROR(CheckIdentity(path, schema, header.application_id(), header.version()));
   if (journal) {
     GRYM_ASSIGN_OR_RETURN(found.unclean, LeftBehind(path, schema, options));

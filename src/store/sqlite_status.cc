@@ -23,8 +23,10 @@ SqliteMeaning MeaningOfSqlite(int result, int system_error) {
 #endif
       ;
   switch (result & 0xff) {
-    case SQLITE_FULL: return {absl::StatusCode::kResourceExhausted, "disk_full"};
-    case SQLITE_NOMEM: return {absl::StatusCode::kResourceExhausted, "no_memory"};
+    case SQLITE_FULL:
+      return {absl::StatusCode::kResourceExhausted, "disk_full"};
+    case SQLITE_NOMEM:
+      return {absl::StatusCode::kResourceExhausted, "no_memory"};
     case SQLITE_IOERR:
       if (result == SQLITE_IOERR_NOMEM) return {absl::StatusCode::kResourceExhausted, "no_memory"};
       // A page that should be there is not.
@@ -35,21 +37,28 @@ SqliteMeaning MeaningOfSqlite(int result, int system_error) {
       return {absl::StatusCode::kUnavailable, "store_io"};
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_PROTOCOL: return {absl::StatusCode::kUnavailable, "store_busy"};
+    case SQLITE_PROTOCOL:
+      return {absl::StatusCode::kUnavailable, "store_busy"};
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return {absl::StatusCode::kDataLoss, "store_damaged"};
+    case SQLITE_NOTADB:
+      return {absl::StatusCode::kDataLoss, "store_damaged"};
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return {absl::StatusCode::kPermissionDenied, "store_read_only"};
+    case SQLITE_AUTH:
+      return {absl::StatusCode::kPermissionDenied, "store_read_only"};
     case SQLITE_CANTOPEN:
       if (system_error == EACCES || system_error == EPERM || system_error == EROFS) {
         return {absl::StatusCode::kPermissionDenied, "store_read_only"};
       }
       return {absl::StatusCode::kNotFound, "store_not_found"};
-    case SQLITE_CONSTRAINT: return {absl::StatusCode::kFailedPrecondition, "store_constraint"};
-    case SQLITE_TOOBIG: return {absl::StatusCode::kInvalidArgument, "store_too_big"};
-    case SQLITE_INTERRUPT: return {absl::StatusCode::kCancelled, "store_interrupted"};
-    default: return {absl::StatusCode::kInternal, "store"};
+    case SQLITE_CONSTRAINT:
+      return {absl::StatusCode::kFailedPrecondition, "store_constraint"};
+    case SQLITE_TOOBIG:
+      return {absl::StatusCode::kInvalidArgument, "store_too_big"};
+    case SQLITE_INTERRUPT:
+      return {absl::StatusCode::kCancelled, "store_interrupted"};
+    default:
+      return {absl::StatusCode::kInternal, "store"};
   }
 }
 
@@ -67,7 +76,8 @@ absl::Status SqliteStatus(int result, sqlite3* db, std::string_view doing) {
   }
   message += std::string(doing) + ": ";
   message += db && (sqlite3_errcode(db) & 0xff) == (result & 0xff) ? sqlite3_errmsg(db) : sqlite3_errstr(result);
-  const bool input_output = (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN || (result & 0xff) == SQLITE_FULL;
+  const bool input_output =
+      (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN || (result & 0xff) == SQLITE_FULL;
   if (input_output && system_error != 0) message += std::string(" (") + std::strerror(system_error) + ")";
   const SqliteMeaning meaning = MeaningOfSqlite(result, input_output ? system_error : 0);
   return Error(meaning.status, meaning.code, message);

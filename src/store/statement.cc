@@ -32,7 +32,9 @@ Statement& Statement::Keep(int result) {
 
 Statement& Statement::BindInt(int index, int64_t value) { return Keep(sqlite3_bind_int64(statement_, index, value)); }
 
-Statement& Statement::BindDouble(int index, double value) { return Keep(sqlite3_bind_double(statement_, index, value)); }
+Statement& Statement::BindDouble(int index, double value) {
+  return Keep(sqlite3_bind_double(statement_, index, value));
+}
 
 Statement& Statement::BindText(int index, std::string_view value) {
   // A null pointer would bind NULL.
@@ -48,7 +50,9 @@ Statement& Statement::BindBlob(int index, std::span<const std::byte> value) {
 Statement& Statement::BindNull(int index) { return Keep(sqlite3_bind_null(statement_, index)); }
 
 absl::StatusOr<bool> Statement::Step() {
-  if (!statement_) return Error(absl::StatusCode::kFailedPrecondition, "store_closed", "statement: want one that is prepared, got an empty one");
+  if (!statement_)
+    return Error(absl::StatusCode::kFailedPrecondition, "store_closed",
+                 "statement: want one that is prepared, got an empty one");
   sqlite3* db = sqlite3_db_handle(statement_);
   if (bind_result_ != SQLITE_OK) {
     const int result = std::exchange(bind_result_, SQLITE_OK);

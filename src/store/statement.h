@@ -25,8 +25,8 @@ class Statement {
   ~Statement();
 
   Statement& BindInt(int index, int64_t value);
-  Statement& BindDouble(int index, double value);  // NaN is kept as NULL by SQLite
-  Statement& BindText(int index, std::string_view value);  // copied; may hold zero bytes
+  Statement& BindDouble(int index, double value);                    // NaN is kept as NULL by SQLite
+  Statement& BindText(int index, std::string_view value);            // copied; may hold zero bytes
   Statement& BindBlob(int index, std::span<const std::byte> value);  // copied; empty stays a blob
   Statement& BindNull(int index);
 

@@ -25,7 +25,8 @@ const Schema kNotes{"notebook", 0x4e4f5445, {"CREATE TABLE note (id INTEGER PRIM
 
 Schema NotesNextVersion() {
   Schema schema = kNotes;
-  schema.migrations.push_back("ALTER TABLE note ADD COLUMN stars INTEGER NOT NULL DEFAULT 0; CREATE INDEX stars ON note (stars);");
+  schema.migrations.push_back(
+      "ALTER TABLE note ADD COLUMN stars INTEGER NOT NULL DEFAULT 0; CREATE INDEX stars ON note (stars);");
   return schema;
 }
 
@@ -129,8 +130,10 @@ TEST(DatabaseTest, RefusesANewerVersionThatIsStillInTheJournal) {
 
 TEST(DatabaseTest, RefusesForeignFilesUntouched) {
   Scratch scratch;
-  ASSERT_TRUE(WriteFile(scratch / "text", "this is no store, but it is longer than one hundred bytes, which is what "
-                                          "the header of a SQLite file takes, so it is read as one").ok());
+  ASSERT_TRUE(WriteFile(scratch / "text",
+                        "this is no store, but it is longer than one hundred bytes, which is what "
+                        "the header of a SQLite file takes, so it is read as one")
+                  .ok());
   ExpectRefusedUntouched(scratch / "text", absl::StatusCode::kDataLoss, "store_foreign");
   ASSERT_TRUE(WriteFile(scratch / "tiny", "x").ok());
   ExpectRefusedUntouched(scratch / "tiny", absl::StatusCode::kDataLoss, "store_foreign");
@@ -291,7 +294,10 @@ TEST(DatabaseTest, AReadOnlyFileIsRefusedUntouched) {
   if (pid == 0) {  // root may write every file, so as nobody
     if (geteuid() == 0 && setuid(65534) != 0) _exit(3);
     auto db = Database::Open(path, kNotes);
-    _exit(db.ok() ? 1 : db.status().code() == absl::StatusCode::kPermissionDenied && ErrorCode(db.status()) == "store_read_only" ? 0 : 2);
+    _exit(db.ok() ? 1
+          : db.status().code() == absl::StatusCode::kPermissionDenied && ErrorCode(db.status()) == "store_read_only"
+              ? 0
+              : 2);
   }
   int state = 0;
   waitpid(pid, &state, 0);
@@ -319,7 +325,9 @@ TEST(DatabaseTest, SurvivesAFailureAtEveryDiskOperation) {
         ++attempts;
         if (faults.failed() > 0 && !status.ok()) {
           ++refused;
-          EXPECT_TRUE(status.code() == absl::StatusCode::kResourceExhausted || status.code() == absl::StatusCode::kUnavailable) << status;
+          EXPECT_TRUE(status.code() == absl::StatusCode::kResourceExhausted ||
+                      status.code() == absl::StatusCode::kUnavailable)
+              << status;
         }
         acknowledged += status.ok();
         EXPECT_GE(CountNotes(*db), acknowledged);  // open for reading while the disk is full

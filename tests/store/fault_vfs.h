@@ -72,7 +72,9 @@ class FaultVfs {
   static void Forward(const sqlite3_io_methods& real, sqlite3_io_methods& methods) {
     methods = real;
     methods.xClose = [](sqlite3_file* f) { return Of(f)->real()->pMethods->xClose(Of(f)->real()); };
-    methods.xRead = [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) { return Of(f)->real()->pMethods->xRead(Of(f)->real(), to, n, at); };
+    methods.xRead = [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) {
+      return Of(f)->real()->pMethods->xRead(Of(f)->real(), to, n, at);
+    };
     methods.xWrite = [](sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
       const int fault = Of(f)->owner->Count();
       return fault != SQLITE_OK ? fault : Of(f)->real()->pMethods->xWrite(Of(f)->real(), from, n, at);
@@ -85,19 +87,37 @@ class FaultVfs {
       const int fault = Of(f)->owner->Count();
       return fault != SQLITE_OK ? SQLITE_IOERR_FSYNC : Of(f)->real()->pMethods->xSync(Of(f)->real(), flags);
     };
-    methods.xFileSize = [](sqlite3_file* f, sqlite3_int64* n) { return Of(f)->real()->pMethods->xFileSize(Of(f)->real(), n); };
+    methods.xFileSize = [](sqlite3_file* f, sqlite3_int64* n) {
+      return Of(f)->real()->pMethods->xFileSize(Of(f)->real(), n);
+    };
     methods.xLock = [](sqlite3_file* f, int level) { return Of(f)->real()->pMethods->xLock(Of(f)->real(), level); };
     methods.xUnlock = [](sqlite3_file* f, int level) { return Of(f)->real()->pMethods->xUnlock(Of(f)->real(), level); };
-    methods.xCheckReservedLock = [](sqlite3_file* f, int* out) { return Of(f)->real()->pMethods->xCheckReservedLock(Of(f)->real(), out); };
-    methods.xFileControl = [](sqlite3_file* f, int op, void* arg) { return Of(f)->real()->pMethods->xFileControl(Of(f)->real(), op, arg); };
+    methods.xCheckReservedLock = [](sqlite3_file* f, int* out) {
+      return Of(f)->real()->pMethods->xCheckReservedLock(Of(f)->real(), out);
+    };
+    methods.xFileControl = [](sqlite3_file* f, int op, void* arg) {
+      return Of(f)->real()->pMethods->xFileControl(Of(f)->real(), op, arg);
+    };
     methods.xSectorSize = [](sqlite3_file* f) { return Of(f)->real()->pMethods->xSectorSize(Of(f)->real()); };
-    methods.xDeviceCharacteristics = [](sqlite3_file* f) { return Of(f)->real()->pMethods->xDeviceCharacteristics(Of(f)->real()); };
-    methods.xShmMap = [](sqlite3_file* f, int page, int bytes, int extend, void volatile** out) { return Of(f)->real()->pMethods->xShmMap(Of(f)->real(), page, bytes, extend, out); };
-    methods.xShmLock = [](sqlite3_file* f, int at, int n, int flags) { return Of(f)->real()->pMethods->xShmLock(Of(f)->real(), at, n, flags); };
+    methods.xDeviceCharacteristics = [](sqlite3_file* f) {
+      return Of(f)->real()->pMethods->xDeviceCharacteristics(Of(f)->real());
+    };
+    methods.xShmMap = [](sqlite3_file* f, int page, int bytes, int extend, void volatile** out) {
+      return Of(f)->real()->pMethods->xShmMap(Of(f)->real(), page, bytes, extend, out);
+    };
+    methods.xShmLock = [](sqlite3_file* f, int at, int n, int flags) {
+      return Of(f)->real()->pMethods->xShmLock(Of(f)->real(), at, n, flags);
+    };
     methods.xShmBarrier = [](sqlite3_file* f) { Of(f)->real()->pMethods->xShmBarrier(Of(f)->real()); };
-    methods.xShmUnmap = [](sqlite3_file* f, int remove) { return Of(f)->real()->pMethods->xShmUnmap(Of(f)->real(), remove); };
-    methods.xFetch = [](sqlite3_file* f, sqlite3_int64 at, int n, void** out) { return Of(f)->real()->pMethods->xFetch(Of(f)->real(), at, n, out); };
-    methods.xUnfetch = [](sqlite3_file* f, sqlite3_int64 at, void* page) { return Of(f)->real()->pMethods->xUnfetch(Of(f)->real(), at, page); };
+    methods.xShmUnmap = [](sqlite3_file* f, int remove) {
+      return Of(f)->real()->pMethods->xShmUnmap(Of(f)->real(), remove);
+    };
+    methods.xFetch = [](sqlite3_file* f, sqlite3_int64 at, int n, void** out) {
+      return Of(f)->real()->pMethods->xFetch(Of(f)->real(), at, n, out);
+    };
+    methods.xUnfetch = [](sqlite3_file* f, sqlite3_int64 at, void* page) {
+      return Of(f)->real()->pMethods->xUnfetch(Of(f)->real(), at, page);
+    };
   }
 
   sqlite3_vfs* base_ = nullptr;

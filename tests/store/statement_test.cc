@@ -21,7 +21,13 @@ TEST(StatementTest, ValuesComeBackAsTheyWent) {
   const std::string text("zero\0inside \xc3\xa9", 13);
   const std::byte blob[3] = {std::byte{0}, std::byte{255}, std::byte{7}};
   Statement insert = db->Prepare("INSERT INTO v VALUES (?1, ?2, ?3, ?4, ?5)").value();
-  ASSERT_TRUE(insert.BindInt(1, std::numeric_limits<int64_t>::min()).BindDouble(2, 0.1).BindText(3, text).BindBlob(4, blob).BindNull(5).Run().ok());
+  ASSERT_TRUE(insert.BindInt(1, std::numeric_limits<int64_t>::min())
+                  .BindDouble(2, 0.1)
+                  .BindText(3, text)
+                  .BindBlob(4, blob)
+                  .BindNull(5)
+                  .Run()
+                  .ok());
   insert.Reset();
   ASSERT_TRUE(insert.BindText(3, {}).BindBlob(4, {}).BindDouble(2, std::nan("")).Run().ok());
   Statement read = db->Prepare("SELECT * FROM v ORDER BY rowid").value();

@@ -1,0 +1,103 @@
+"""PatternMemory beside hnswlib, FAISS and sqlite-vec: the same vectors, the same queries, one thread, ten nearest.
+
+Ours fetches whole rows from the store and hnswlib and FAISS answer bare numbers, so ours has more in it; sqlite-vec
+reads its vectors from a SQLite file as we do. Recall is against comparing with every vector.
+"""
+import argparse
+import json
+import os
+import sqlite3
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import faiss
+import hnswlib
+import numpy as np
+import sqlite_vec
+
+DIMS = 128
+NEAREST = 10
+
+
+def ours(build, folder, short):
+    """Runs our benchmark, which leaves its vectors in `folder`; benchmark name -> its JSON record."""
+    program = Path(build) / "benchmarks" / "memory_benchmark"
+    result = folder / "ours.json"
+    env = dict(os.environ, GRYM_BENCH_FOLDER=str(folder), GRYM_BENCH_SHORT="1" if short else "")
+    command = [str(program), "--benchmark_filter=Query|Open", f"--benchmark_out={result}", "--benchmark_out_format=json",
+               f"--benchmark_min_time={0.05 if short else 0.5}"]
+    subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL)
+    return {record["name"]: record for record in json.loads(result.read_text())["benchmarks"]}
+
+
+def vectors_of(path):
+    return np.fromfile(path, dtype=np.float32).reshape(-1, DIMS)
+
+
+def timed(search, queries):
+    """Mean milliseconds a query, and the ids found."""
+    search(queries[0])
+    found = []
+    started = time.perf_counter()
+    for query in queries:
+        found.append(search(query))
+    return (time.perf_counter() - started) / len(queries) * 1000, found
+
+
+def recall(found, truth):
+    return sum(len(set(a) & set(b)) for a, b in zip(found, truth)) / (len(truth) * NEAREST)
+
+
+def peers_on(vectors, queries, folder):
+    faiss.omp_set_num_threads(1)
+    flat = faiss.IndexFlatIP(DIMS)
+    flat.add(vectors)
+    flat_ms, truth = timed(lambda q: flat.search(q[None], NEAREST)[1][0].tolist(), queries)
+    graph = hnswlib.Index(space="ip", dim=DIMS)
+    graph.init_index(max_elements=len(vectors), M=16, ef_construction=100, random_seed=100)
+    graph.set_num_threads(1)
+    graph.add_items(vectors)
+    graph.set_ef(128)
+    graph_ms, found = timed(lambda q: graph.knn_query(q[None], k=NEAREST)[0][0].tolist(), queries)
+    path = folder / "vec.db"
+    path.unlink(missing_ok=True)
+    db = sqlite3.connect(path)
+    db.enable_load_extension(True)
+    sqlite_vec.load(db)
+    db.execute(f"CREATE VIRTUAL TABLE v USING vec0(e float[{DIMS}] distance_metric=cosine)")
+    with db:
+        db.executemany("INSERT INTO v (rowid, e) VALUES (?, ?)", ((i, row.tobytes()) for i, row in enumerate(vectors)))
+    sql = f"SELECT rowid FROM v WHERE e MATCH ? AND k = {NEAREST}"
+    vec_ms, _ = timed(lambda q: [row[0] for row in db.execute(sql, (q.tobytes(),))], queries[:20])
+    db.close()
+    return [("FAISS flat", flat_ms, 1.0), ("hnswlib", graph_ms, recall(found, truth)), ("sqlite-vec", vec_ms, 1.0)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--short", action="store_true")
+    args = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="grym-peers") as name:
+        folder = Path(os.environ.get("GRYM_BENCH_FOLDER", name))
+        records = ours(args.build, folder, args.short)
+        for kind in ("Clustered", "Random"):
+            for count in (10000, 100000, 1000000):
+                record = records.get(f"BM_Memory_Query{kind}/{count}")
+                if record is None:
+                    continue
+                label = f"{kind.lower()}-{count}"
+                vectors, queries = vectors_of(folder / f"{label}.f32"), vectors_of(folder / f"{label}-queries.f32")
+                for by, peer_ms, peer_recall in peers_on(vectors, queries, Path(name)):
+                    rows.append({"work": f"query {label}, recall {record['recall_at_10']:.3f} : {peer_recall:.3f}", "ours": record["mean_ms"],
+                                 "peer": peer_ms, "unit": "ms", "by": by})
+    versions = f"hnswlib {getattr(hnswlib, '__version__', '?')}, faiss {faiss.__version__}, sqlite-vec {sqlite_vec.__version__}, numpy {np.__version__}"
+    args.out.write_text(json.dumps({"versions": versions, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+#include "memory/dot.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "base/random.h"
+
+namespace grym {
+namespace {
+
+// At the largest values there are, so that an overflow would show.
+TEST(DotTest, KernelsAgreeOnIntegersExactly) {
+  Random random(5);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<int8_t> a(3 * kVectorDims), b(kVectorDims);
+    std::vector<int16_t> query(kVectorDims);
+    for (int8_t& value : a) value = round == 0 ? int8_t{127} : static_cast<int8_t>(random.Below(255) - 127);
+    for (int8_t& value : b) value = round == 0 ? int8_t{-127} : static_cast<int8_t>(random.Below(255) - 127);
+    for (int16_t& value : query)
+      value = round == 0 ? int16_t{32767} : static_cast<int16_t>(random.Below(65535) - 32767);
+    int32_t best[3], portable[3];
+    BestDotKernels().codes_by_query(a.data(), 3, query.data(), best);
+    PortableDotKernels().codes_by_query(a.data(), 3, query.data(), portable);
+    for (int i = 0; i < 3; ++i) {
+      int64_t sum = 0;
+      for (size_t d = 0; d < kVectorDims; ++d) sum += int64_t{a[static_cast<size_t>(i) * kVectorDims + d]} * query[d];
+      EXPECT_EQ(best[i], sum);
+      EXPECT_EQ(portable[i], sum);
+    }
+    EXPECT_EQ(BestDotKernels().codes_by_codes(a.data(), b.data()),
+              PortableDotKernels().codes_by_codes(a.data(), b.data()));
+  }
+}
+
+TEST(DotTest, KernelsAgreeOnFloatsWithinRounding) {
+  Random random(6);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<float> a(kVectorDims), b(kVectorDims);
+    double exact = 0, size = 0;
+    for (size_t d = 0; d < kVectorDims; ++d) {
+      a[d] = static_cast<float>(random.Normal());
+      b[d] = static_cast<float>(random.Normal());
+      exact += double{a[d]} * b[d];
+      size += std::abs(double{a[d]} * b[d]);
+    }
+    // 128 roundings of half a unit in the last place at worst.
+    EXPECT_NEAR(BestDotKernels().floats(a.data(), b.data()), exact, size * 128 * 6e-8);
+    EXPECT_NEAR(PortableDotKernels().floats(a.data(), b.data()), exact, size * 128 * 6e-8);
+  }
+}
+
+}  // namespace
+}  // namespace grym

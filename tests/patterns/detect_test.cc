@@ -1,0 +1,169 @@
+#include "patterns/detect.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/random.h"
+
+namespace grym {
+namespace {
+
+constexpr double kBeat_s = 0.5;
+
+// Beats, chords of one bar each, an onset curve from a 16-step pattern, and a melody, as an ideal ear would hear them.
+AudioFeatures SongOf(const std::vector<std::string>& chords_per_bar, const std::vector<float>& steps,
+                     int transpose = 0) {
+  AudioFeatures song;
+  const auto bars = static_cast<int>(chords_per_bar.size());
+  song.duration_s = bars * 4 * kBeat_s;
+  song.tempo_bpm = 120;
+  song.meter = 4;
+  song.key = "C major";
+  for (int beat = 0; beat < bars * 4; ++beat) song.beats_s.push_back(beat * kBeat_s);
+  for (int bar = 0; bar < bars; ++bar) {
+    song.downbeats_s.push_back(bar * 4 * kBeat_s);
+    song.chords.push_back({bar * 4 * kBeat_s, (bar + 1) * 4 * kBeat_s, chords_per_bar[static_cast<size_t>(bar)], 0.8});
+  }
+  song.onset_strength.rate_hz = 100;
+  song.onset_strength.values.assign(static_cast<size_t>(song.duration_s * 100), 0);
+  for (int step = 0; step < bars * 16 && !steps.empty(); ++step) {
+    const auto frame = static_cast<size_t>(std::lround(step * kBeat_s / 4 * 100));
+    song.onset_strength.values[frame] = steps[static_cast<size_t>(step) % steps.size()];
+  }
+  static constexpr int kTune[8] = {60, 62, 64, 67, 65, 64, 62, 60};
+  for (double at_s = 0; at_s < song.duration_s; at_s += 0.01) {
+    const auto note = static_cast<int>(at_s / 0.25);
+    const bool sounding = note % 16 < 8 && at_s - note * 0.25 < 0.2;  // a tune every other bar
+    song.pitch.times_s.push_back(at_s);
+    song.pitch.f0_hz.push_back(
+        sounding ? static_cast<float>(440 * std::pow(2, (kTune[note % 8] + transpose - 69) / 12.0)) : 0);
+    song.pitch.confidence.push_back(sounding ? 0.9f : 0);
+  }
+  return song;
+}
+
+const AudioPattern* First(const AudioPatterns& found, PatternKind kind) {
+  for (const AudioPattern& pattern : found.patterns) {
+    if (pattern.kind == kind) return &pattern;
+  }
+  return nullptr;
+}
+
+const std::vector<float> kRock = {1, 0, 0.5f, 0, 0.8f, 0, 0.5f, 0, 1, 0, 0.5f, 0, 0.8f, 0, 0.5f, 0.6f};
+
+TEST(DetectTest, FindsTheChordLoopWithAllItsOccurrences) {
+  std::vector<std::string> bars;
+  for (int i = 0; i < 4; ++i) bars.insert(bars.end(), {"C", "Am", "F", "G"});
+  const AudioPatterns found = DetectPatternsIn(SongOf(bars, kRock));
+  const AudioPattern* loop = First(found, PatternKind::kHarmonic);
+  ASSERT_NE(loop, nullptr);
+  EXPECT_EQ(loop->description, "4-bar loop C Am F G, 4 times");
+  EXPECT_EQ(loop->chords, (std::vector<std::string>{"C", "Am", "F", "G"}));
+  EXPECT_EQ(loop->chord_beats, 4);
+  ASSERT_EQ(loop->spans.size(), 4u);
+  EXPECT_NEAR(loop->spans[2].start_s, 16, 1e-9);
+  EXPECT_NEAR(loop->spans[2].end_s, 24, 1e-9);
+}
+
+TEST(DetectTest, TellsVerseFromChorusLoop) {
+  std::vector<std::string> bars;
+  for (int i = 0; i < 4; ++i) bars.insert(bars.end(), {"Am", "F", "C", "G"});
+  for (int i = 0; i < 4; ++i) bars.insert(bars.end(), {"Dm", "E"});
+  const AudioPatterns found = DetectPatternsIn(SongOf(bars, kRock));
+  std::vector<std::string> loops;
+  for (const AudioPattern& pattern : found.patterns) {
+    if (pattern.kind == PatternKind::kHarmonic) loops.push_back(pattern.description);
+  }
+  EXPECT_NE(std::find(loops.begin(), loops.end(), "4-bar loop Am F C G, 4 times"), loops.end());
+  EXPECT_NE(std::find(loops.begin(), loops.end(), "2-bar loop Dm E, 4 times"), loops.end());
+}
+
+TEST(DetectTest, FindsTheRhythmAndItsGrid) {
+  const AudioPatterns found = DetectPatternsIn(SongOf(std::vector<std::string>(8, "C"), kRock));
+  const AudioPattern* rhythm = First(found, PatternKind::kRhythmic);
+  ASSERT_NE(rhythm, nullptr);
+  EXPECT_EQ(rhythm->spans.size(), 8u);
+  ASSERT_EQ(rhythm->onset_grid.size(), 16u);
+  for (size_t step = 0; step < 16; ++step) EXPECT_NEAR(rhythm->onset_grid[step], kRock[step], 0.02) << step;
+}
+
+TEST(DetectTest, FindsTheMotifAtAnyPitch) {
+  const AudioPatterns here = DetectPatternsIn(SongOf(std::vector<std::string>(8, "C"), kRock));
+  const AudioPatterns higher = DetectPatternsIn(SongOf(std::vector<std::string>(8, "C"), kRock, 5));
+  const AudioPattern* motif = First(here, PatternKind::kMelodic);
+  ASSERT_NE(motif, nullptr);
+  EXPECT_EQ(motif->intervals, (std::vector<int>{0, 2, 4, 7, 5, 4, 2, 0}));
+  EXPECT_EQ(motif->spans.size(), 4u);
+  ASSERT_NE(First(higher, PatternKind::kMelodic), nullptr);
+  EXPECT_EQ(First(higher, PatternKind::kMelodic)->intervals, motif->intervals);
+  EXPECT_EQ(First(higher, PatternKind::kMelodic)->embedding, motif->embedding);
+}
+
+TEST(DetectTest, GroupsTexturesAndSections) {
+  AudioFeatures song = SongOf(std::vector<std::string>(16, "C"), kRock);
+  Random random(8);
+  song.spectral.mfcc.dim = 20;
+  song.spectral.mfcc.rate_hz = 20;
+  for (int frame = 0; frame < static_cast<int>(song.duration_s * 20); ++frame) {
+    const bool bright = frame >= song.duration_s * 10;
+    for (int d = 0; d < 20; ++d)
+      song.spectral.mfcc.values.push_back(static_cast<float>((d == 1 ? (bright ? 20 : 150) : 0) + random.Normal()));
+  }
+  song.sections = {{0, 8, "A", 0.9}, {8, 16, "B", 0.9}, {16, 24, "A", 0.9}, {24, 32, "A", 0.9}};
+  const AudioPatterns found = DetectPatternsIn(song);
+  int textures = 0;
+  for (const AudioPattern& pattern : found.patterns) {
+    if (pattern.kind != PatternKind::kTimbral) continue;
+    ++textures;
+    ASSERT_EQ(pattern.spans.size(), 1u);
+    EXPECT_NEAR(pattern.spans[0].end_s - pattern.spans[0].start_s, 16, 1.01);
+  }
+  EXPECT_EQ(textures, 2);
+  const AudioPattern* section = First(found, PatternKind::kStructural);
+  ASSERT_NE(section, nullptr);
+  EXPECT_EQ(section->section_label, "A");
+  EXPECT_EQ(section->spans.size(), 3u);
+  EXPECT_EQ(section->description, "section A, 3 times, 8 s each, in the form ABAA");
+}
+
+// Whatever is missing or broken in the features: no crash, and what is found is well formed.
+TEST(DetectTest, SurvivesRandomAndBrokenFeatures) {
+  Random random(17);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::string> bars;
+    static const char* const kLabels[] = {"C", "Am", "N", "", "H?", "G7", "Dm"};
+    for (int64_t i = random.Below(12); i > 0; --i) bars.emplace_back(kLabels[random.Below(7)]);
+    AudioFeatures song = SongOf(bars, random.Chance(0.8) ? kRock : std::vector<float>());
+    if (random.Chance(0.2)) song.beats_s.clear();
+    if (random.Chance(0.2)) song.downbeats_s = {-1, std::numeric_limits<double>::quiet_NaN(), 1e9};
+    if (random.Chance(0.2)) song.meter = static_cast<int>(random.Below(20));
+    if (random.Chance(0.2)) song.onset_strength.values.resize(song.onset_strength.values.size() / 3);
+    if (random.Chance(0.2) && !song.onset_strength.values.empty())
+      song.onset_strength.values[0] = std::numeric_limits<float>::quiet_NaN();
+    if (random.Chance(0.2)) song.pitch.confidence.resize(song.pitch.confidence.size() / 2);
+    if (random.Chance(0.2))
+      song.sections = {{0, 0, "A", 1}, {1, std::numeric_limits<double>::quiet_NaN(), "B", 2}, {0, 1, "C", -1}};
+    if (random.Chance(0.2))
+      song.spectral.mfcc = {20, 20, 0, std::vector<float>(20 * 50, std::numeric_limits<float>::infinity())};
+    const AudioPatterns found = DetectPatternsIn(song);
+    for (size_t i = 0; i < found.patterns.size(); ++i) {
+      const AudioPattern& pattern = found.patterns[i];
+      EXPECT_TRUE(pattern.strength >= 0 && pattern.strength <= 1);
+      if (i > 0) {
+        EXPECT_LE(pattern.strength, found.patterns[i - 1].strength);
+      }
+      double squares = 0;
+      for (const float value : pattern.embedding) squares += double{value} * value;
+      EXPECT_NEAR(squares, 1, 1e-4);
+      EXPECT_FALSE(pattern.spans.empty());
+      EXPECT_FALSE(pattern.description.empty());
+      EXPECT_FALSE(pattern.evidence.empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace grym
