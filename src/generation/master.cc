@@ -22,12 +22,13 @@ using synth::Block;
 using synth::kBlockFrames;
 
 constexpr double kWorkingDb = -20;  // what the compressor and the saturation are set for
-constexpr double kMostGainDb = 40;    // a whisper is not turned into noise
+constexpr double kMostGainDb = 40;  // a whisper is not turned into noise
 constexpr double kFadeS = 0.025;
 
 absl::Status CheckMastering(const AudioBuffer& mix, const Mastering& m) {
   const auto bad = [](const char* field, double value) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_mastering", absl::StrFormat("mastering: %s is %g, which is out of range", field, value));
+    return Error(absl::StatusCode::kInvalidArgument, "bad_mastering",
+                 absl::StrFormat("mastering: %s is %g, which is out of range", field, value));
   };
   if (!(m.target_lufs >= -60 && m.target_lufs <= -5)) return bad("target_lufs", m.target_lufs);
   if (!(m.true_peak_dbtp >= -30 && m.true_peak_dbtp <= 0)) return bad("true_peak_dbtp", m.true_peak_dbtp);
@@ -36,22 +37,26 @@ absl::Status CheckMastering(const AudioBuffer& mix, const Mastering& m) {
   if (!(m.width >= 0 && m.width <= 2)) return bad("width", m.width);
   if (!(m.warmth >= 0 && m.warmth <= 1)) return bad("warmth", m.warmth);
   if (mix.channels() > 2 || mix.empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_audio",
-                 absl::StrFormat("mastering: want 1 or 2 channels with frames, got %d with %d", mix.channels(), mix.frames()));
+    return Error(
+        absl::StatusCode::kInvalidArgument, "bad_audio",
+        absl::StrFormat("mastering: want 1 or 2 channels with frames, got %d with %d", mix.channels(), mix.frames()));
   }
   for (const float x : mix.planar()) {
-    if (!std::isfinite(x)) return Error(absl::StatusCode::kInvalidArgument, "bad_audio", "mastering: want finite samples");
+    if (!std::isfinite(x))
+      return Error(absl::StatusCode::kInvalidArgument, "bad_audio", "mastering: want finite samples");
   }
   return absl::OkStatus();
 }
 
-// Feed-forward, linked, soft knee, RMS detector that does not hear below 90 Hz, so that the kick does not pump the rest.
-// Source: Giannoulis, Massberg, Reiss, "Digital Dynamic Range Compressor Design", JAES 2012, section 2.
+// Feed-forward, linked, soft knee, RMS detector that does not hear below 90 Hz, so that the kick does not pump the
+// rest. Source: Giannoulis, Massberg, Reiss, "Digital Dynamic Range Compressor Design", JAES 2012, section 2.
 class GlueCompressor {
  public:
   GlueCompressor(float amount, float rate_hz)
-      : amount_(amount), detector_(synth::SvfCoefficients::Of(90, 0.7071f, rate_hz)),
-        attack_(1 - std::exp(-kBlockFrames / (0.025f * rate_hz))), release_(1 - std::exp(-kBlockFrames / (0.18f * rate_hz))) {}
+      : amount_(amount),
+        detector_(synth::SvfCoefficients::Of(90, 0.7071f, rate_hz)),
+        attack_(1 - std::exp(-kBlockFrames / (0.025f * rate_hz))),
+        release_(1 - std::exp(-kBlockFrames / (0.18f * rate_hz))) {}
 
   void Run(int channels, Block& io) {
     if (amount_ == 0) return;
@@ -66,8 +71,10 @@ class GlueCompressor {
     power_ += 0.12f * (power / static_cast<float>(kBlockFrames * channels) - power_);
     const float over = 10 * std::log10(power_ + 1e-12f) - kThresholdDb;
     float down_db = 0;
-    if (over > kKneeDb / 2) down_db = over * kSlope;
-    else if (over > -kKneeDb / 2) down_db = kSlope * (over + kKneeDb / 2) * (over + kKneeDb / 2) / (2 * kKneeDb);
+    if (over > kKneeDb / 2)
+      down_db = over * kSlope;
+    else if (over > -kKneeDb / 2)
+      down_db = kSlope * (over + kKneeDb / 2) * (over + kKneeDb / 2) / (2 * kKneeDb);
     down_db_ += (down_db > down_db_ ? attack_ : release_) * (down_db - down_db_);
     const float gain = std::pow(10.0f, -0.05f * amount_ * down_db_);
     for (int c = 0; c < channels; ++c) synth::ScaleRamped(gain_, gain, lanes[c]);
@@ -85,8 +92,11 @@ class GlueCompressor {
 class MasterChain {
  public:
   MasterChain(const Mastering& m, int channels, int rate_hz, double gain_db)
-      : mastering_(m), channels_(channels), gain_(static_cast<float>(std::pow(10.0, gain_db / 20))),
-        glue_(m.glue, static_cast<float>(rate_hz)), dc_pole_(std::exp(-6.2831853f * 5 / static_cast<float>(rate_hz))) {
+      : mastering_(m),
+        channels_(channels),
+        gain_(static_cast<float>(std::pow(10.0, gain_db / 20))),
+        glue_(m.glue, static_cast<float>(rate_hz)),
+        dc_pole_(std::exp(-6.2831853f * 5 / static_cast<float>(rate_hz))) {
     for (size_t c = 0; c < 2; ++c) {
       high_pass_[c].Set(BiquadCoefficients::HighPass(rate_hz, 25));
       low_shelf_[c].Set(BiquadCoefficients::LowShelf(rate_hz, 300, -0.5 * m.tilt_db, 0.7));
@@ -147,13 +157,14 @@ void FadeEnd(AudioBuffer& audio) {
   for (int c = 0; c < audio.channels(); ++c) {
     const std::span<float> tail = audio.mutable_channel(c).subspan(static_cast<size_t>(audio.frames() - count));
     for (size_t i = 0; i < tail.size(); ++i) {
-      tail[i] *= static_cast<float>(0.5 + 0.5 * std::cos(3.141592653589793 * static_cast<double>(i + 1) / static_cast<double>(count)));
+      tail[i] *= static_cast<float>(
+          0.5 + 0.5 * std::cos(3.141592653589793 * static_cast<double>(i + 1) / static_cast<double>(count)));
     }
   }
 }
 
-// Power of what is above 100 Hz, over the tenths of a second that are within 15 dB of the loudest; -infinity for silence.
-// Good to 2 dB as a loudness, which is enough to choose a working level, at a tenth of a meter's cost.
+// Power of what is above 100 Hz, over the tenths of a second that are within 15 dB of the loudest; -infinity for
+// silence. Good to 2 dB as a loudness, which is enough to choose a working level, at a tenth of a meter's cost.
 double WorkingLevelDb(const AudioBuffer& audio) {
   const auto block = static_cast<size_t>(audio.rate_hz() / 10);
   const float pole = 1 - std::exp(-6.2831853f * 100 / static_cast<float>(audio.rate_hz()));

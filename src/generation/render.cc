@@ -24,7 +24,8 @@ constexpr double kLongestS = 3600;
 
 absl::Status CheckScore(const Score& score) {
   const auto bad = [](const char* field, double value) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_score", absl::StrFormat("score: %s is %g, which is out of range", field, value));
+    return Error(absl::StatusCode::kInvalidArgument, "bad_score",
+                 absl::StrFormat("score: %s is %g, which is out of range", field, value));
   };
   if (score.rate_hz < 16000 || score.rate_hz > 192000) return bad("rate_hz", score.rate_hz);
   if (!(score.duration_s > 0 && score.duration_s <= kLongestS)) return bad("duration_s", score.duration_s);
@@ -53,7 +54,8 @@ struct StemRender {
   std::vector<std::unique_ptr<synth::PartPlayer>> parts;
   std::optional<synth::PingPongDelay> delay;
   bool reverb = false;
-  // Drums and phase modulation are lopsided by nature, and ducking them moves that; so it is taken out behind the fader.
+  // Drums and phase modulation are lopsided by nature, and ducking them moves that; so it is taken out behind the
+  // fader.
   synth::DcBlock dc;
   synth::StemBus bus;
 };
@@ -64,7 +66,8 @@ class ScoreRender {
     const synth::Ducking ducking(KickTimes(score), score.tempo_bpm);
     for (size_t i = 0; i < score.parts.size(); ++i) {
       const ScorePart& part = score.parts[i];
-      GRYM_ASSIGN_OR_RETURN(std::unique_ptr<synth::PartPlayer> player, synth::PartPlayer::Create(part, i, score.rate_hz, ducking));
+      GRYM_ASSIGN_OR_RETURN(std::unique_ptr<synth::PartPlayer> player,
+                            synth::PartPlayer::Create(part, i, score.rate_hz, ducking));
       StemRender& stem = StemNamed(part.stem);
       stem.parts.push_back(std::move(player));
       if (part.delay_db > -60 && !stem.delay) stem.delay.emplace(score.delay_s, static_cast<float>(score.rate_hz));
@@ -73,7 +76,8 @@ class ScoreRender {
     dc_pole_ = std::exp(-6.2831853f * 6 / static_cast<float>(score.rate_hz));
     size_t lanes = 0;
     for (const StemRender& stem : stems_) lanes += stem.reverb ? 1 : 0;
-    for (size_t i = 0; i < lanes; i += synth::QuadReverb::kLanes) reverbs_.emplace_back(score.reverb_seconds, static_cast<float>(score.rate_hz));
+    for (size_t i = 0; i < lanes; i += synth::QuadReverb::kLanes)
+      reverbs_.emplace_back(score.reverb_seconds, static_cast<float>(score.rate_hz));
     return absl::OkStatus();
   }
 
@@ -96,7 +100,8 @@ class ScoreRender {
 
  private:
   static bool Automates(const ScorePart& part, const std::string& target) {
-    return std::any_of(part.automation.begin(), part.automation.end(), [&](const Automation& a) { return a.target == target; });
+    return std::any_of(part.automation.begin(), part.automation.end(),
+                       [&](const Automation& a) { return a.target == target; });
   }
   StemRender& StemNamed(const std::string& name) {
     for (StemRender& stem : stems_) {
@@ -162,7 +167,9 @@ absl::StatusOr<Rendered> RenderScore(const Score& score, const RunOptions& run, 
     GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, AudioBuffer::Create(2, frames, score.rate_hz));
     rendered.stems.push_back({stem.name, std::move(audio)});
   }
-  rendered.peak_bytes = static_cast<int64_t>(1 + rendered.stems.size()) * 2 * frames * static_cast<int64_t>(sizeof(float)) + render.reverb_bytes();
+  rendered.peak_bytes =
+      static_cast<int64_t>(1 + rendered.stems.size()) * 2 * frames * static_cast<int64_t>(sizeof(float)) +
+      render.reverb_bytes();
   const synth::FlushDenormals flush;
   for (int64_t start = 0, block = 0; start < frames; start += kBlockFrames, ++block) {
     GRYM_RETURN_IF_ERROR(progress.Check());

@@ -12,9 +12,10 @@
 namespace grym {
 
 struct Rendered {
-  AudioBuffer mix;          // before mastering: stereo, score.rate_hz, round(score.duration_s * rate_hz) frames
-  std::vector<Stem> stems;  // in the order of first appearance; each with its own reverb and echoes; their sum is the mix
-  int64_t peak_bytes = 0;   // of buffers held at once
+  AudioBuffer mix;  // before mastering: stereo, score.rate_hz, round(score.duration_s * rate_hz) frames
+  std::vector<Stem>
+      stems;  // in the order of first appearance; each with its own reverb and echoes; their sum is the mix
+  int64_t peak_bytes = 0;  // of buffers held at once
 };
 
 // Notes start on the nearest 32-frame block, at most 0.4 ms from their time. Automation: "gain_db" is added to the

@@ -35,7 +35,8 @@ Score Band(double duration_s) {
   Score score;
   score.duration_s = duration_s;
   ScorePart drums = Part("drums", "kit_909"), bass = Part("bass", "bass_acid"), chords = Part("chords", "epiano");
-  ScorePart pad = Part("pad", "strings"), lead = Part("lead", "guitar_distorted"), arp = Part("arp", "harp"), shaker = Part("drums", "kit_acoustic");
+  ScorePart pad = Part("pad", "strings"), lead = Part("lead", "guitar_distorted"), arp = Part("arp", "harp"),
+            shaker = Part("drums", "kit_acoustic");
   for (double t = 0; t < duration_s - 0.5; t += 0.5) {
     AddNote(drums, t, 0.1, 36);
     AddNote(drums, t + 0.25, 0.1, 42, 0.6f);
@@ -52,7 +53,10 @@ Score Band(double duration_s) {
   arp.delay_db = -10;
   arp.reverb_db = -10;
   pad.reverb_db = -12;
-  pad.automation = {{"cutoff", {{0, 0.3f}, {duration_s, 2.0f}}}, {"pan", {{0, -0.5f}, {duration_s, 0.5f}}}, {"gain_db", {{0, -12}, {1, 0}}}, {"reverb_db", {{0, -30}, {1, -6}}}};
+  pad.automation = {{"cutoff", {{0, 0.3f}, {duration_s, 2.0f}}},
+                    {"pan", {{0, -0.5f}, {duration_s, 0.5f}}},
+                    {"gain_db", {{0, -12}, {1, 0}}},
+                    {"reverb_db", {{0, -30}, {1, -6}}}};
   drums.reverb_db = -25;
   lead.reverb_db = -20;
   bass.reverb_db = -40;
@@ -99,7 +103,8 @@ TEST(RenderTest, AStemIsTheSameWhetherOthersPlayOrNot) {
 
 TEST(RenderTest, SameScoreSameBytes) {
   const Score score = Band(2);
-  const absl::StatusOr<Rendered> a = RenderScore(score), b = RenderScore(score), without_stems = RenderScore(score, {}, false);
+  const absl::StatusOr<Rendered> a = RenderScore(score), b = RenderScore(score),
+                                 without_stems = RenderScore(score, {}, false);
   ASSERT_TRUE(a.ok() && b.ok() && without_stems.ok());
   EXPECT_EQ(std::memcmp(a->mix.planar().data(), b->mix.planar().data(), a->mix.planar().size_bytes()), 0);
   EXPECT_EQ(std::memcmp(a->mix.planar().data(), without_stems->mix.planar().data(), a->mix.planar().size_bytes()), 0);
@@ -145,7 +150,9 @@ TEST(RenderTest, SideChainDucksAtTheKickAndComesBack) {
   score.parts = {drums, pad};
   const absl::StatusOr<Rendered> rendered = RenderScore(score);
   ASSERT_TRUE(rendered.ok());
-  const auto level = [&](double from_s) { return Energy(rendered->stems[1].audio.channel(0).subspan(static_cast<size_t>(from_s * 44100), 1500)); };
+  const auto level = [&](double from_s) {
+    return Energy(rendered->stems[1].audio.channel(0).subspan(static_cast<size_t>(from_s * 44100), 1500));
+  };
   EXPECT_LT(level(1.51), 0.4 * level(1.40));
   EXPECT_NEAR(level(2.2) / level(1.40), 1, 0.35);  // the rotor goes on turning
 }
@@ -200,7 +207,8 @@ TEST(RenderTest, OtherRatesPlayToo) {
     ASSERT_TRUE(rendered.ok());
     EXPECT_EQ(rendered->mix.frames(), rate_hz);
     EXPECT_GT(Energy(rendered->mix.planar()) / rate_hz, 1e-4);
-    EXPECT_TRUE(std::all_of(rendered->mix.planar().begin(), rendered->mix.planar().end(), [](float x) { return std::isfinite(x); }));
+    EXPECT_TRUE(std::all_of(rendered->mix.planar().begin(), rendered->mix.planar().end(),
+                            [](float x) { return std::isfinite(x); }));
   }
 }
 
@@ -253,7 +261,8 @@ TEST(RenderTest, PrintsItsSpeed) {
   const auto mastered_at = std::chrono::steady_clock::now();
   const double render_s = std::chrono::duration<double>(rendered_at - started).count();
   const double master_s = std::chrono::duration<double>(mastered_at - rendered_at).count();
-  std::printf("seven parts: rendered %.0f times, with mastering %.0f times faster than real time\n", 8 / render_s, 8 / (render_s + master_s));
+  std::printf("seven parts: rendered %.0f times, with mastering %.0f times faster than real time\n", 8 / render_s,
+              8 / (render_s + master_s));
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ TEST(ScoreTest, MidiReadsBackAsItWasWritten) {
     bool found = false;
     for (const ScoreNote& written : part.notes) {
       found = found || (written.pitch == note.pitch && std::abs(written.start_s - note.start_s) < 0.002 &&
-                        std::abs(written.duration_s - note.duration_s) < 0.003 && std::abs(127 * written.velocity - note.velocity) <= 0.51);
+                        std::abs(written.duration_s - note.duration_s) < 0.003 &&
+                        std::abs(127 * written.velocity - note.velocity) <= 0.51);
     }
     EXPECT_TRUE(found) << note.start_s << " " << note.pitch;
   }

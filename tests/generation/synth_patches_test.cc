@@ -24,7 +24,8 @@ ScoreNote NoteAt(double start_s, double duration_s, int pitch, float velocity = 
   return note;
 }
 
-AudioBuffer Play(const std::string& patch, const std::vector<ScoreNote>& notes, double duration_s, const std::map<std::string, float>& settings = {}) {
+AudioBuffer Play(const std::string& patch, const std::vector<ScoreNote>& notes, double duration_s,
+                 const std::map<std::string, float>& settings = {}) {
   Score score;
   score.duration_s = duration_s;
   ScorePart part;
@@ -66,17 +67,20 @@ double Peak(std::span<const float> x) {
 bool Pitched(const PatchInfo& patch) { return patch.family != "drums" && patch.family != "fx"; }
 
 // Frequency of the partial nearest to `hz`, weighted by power over [from_s, to_s): the signal is brought down to 0 Hz,
-// smoothed over six periods, and the mean turn from one point to the next is read ("pulse pair", Miller and Rochwarger 1972).
+// smoothed over six periods, and the mean turn from one point to the next is read ("pulse pair", Miller and Rochwarger
+// 1972).
 double PartialHz(std::span<const float> x, double hz, double from_s, double to_s) {
   const double rate = 44100;
   const int reach = static_cast<int>(3 * rate / hz);
   const int hop = std::max(8, reach / 2);
   const std::complex<double> step = std::polar(1.0, -6.283185307179586 * hz / rate);
   std::vector<double> window(static_cast<size_t>(2 * reach + 1));
-  for (int k = -reach; k <= reach; ++k) window[static_cast<size_t>(k + reach)] = 0.5 + 0.5 * std::cos(3.141592653589793 * k / (reach + 1));
+  for (int k = -reach; k <= reach; ++k)
+    window[static_cast<size_t>(k + reach)] = 0.5 + 0.5 * std::cos(3.141592653589793 * k / (reach + 1));
   std::complex<double> before, sum;
   bool first = true;
-  for (int centre = static_cast<int>(from_s * rate) + reach; centre + reach < static_cast<int>(to_s * rate); centre += hop) {
+  for (int centre = static_cast<int>(from_s * rate) + reach; centre + reach < static_cast<int>(to_s * rate);
+       centre += hop) {
     std::complex<double> z, turn = std::polar(1.0, -6.283185307179586 * hz * (centre - reach) / rate);
     for (int k = 0; k <= 2 * reach; ++k) {
       z += window[static_cast<size_t>(k)] * static_cast<double>(x[static_cast<size_t>(centre - reach + k)]) * turn;
@@ -90,11 +94,49 @@ double PartialHz(std::span<const float> x, double hz, double from_s, double to_s
 }
 
 TEST(SynthPatchesTest, TheListHasWhatComposersRelyOn) {
-  for (const char* name : {"kit_acoustic", "kit_808", "kit_909", "kit_lofi", "kit_brush", "kit_metal", "bass_sub", "bass_saw", "bass_reese",
-                           "bass_acid", "bass_finger", "bass_upright", "bass_fm", "piano", "epiano", "organ", "clav", "bell_fm", "vibes",
-                           "music_box", "pad_warm", "pad_glass", "strings", "choir", "supersaw", "guitar_nylon", "guitar_steel", "guitar_clean",
-                           "guitar_distorted", "harp", "pluck", "lead_saw", "lead_square", "lead_soft", "flute", "sax", "brass", "whistle",
-                           "riser", "noise_sweep", "impact", "vinyl", "rain"}) {
+  for (const char* name : {"kit_acoustic",
+                           "kit_808",
+                           "kit_909",
+                           "kit_lofi",
+                           "kit_brush",
+                           "kit_metal",
+                           "bass_sub",
+                           "bass_saw",
+                           "bass_reese",
+                           "bass_acid",
+                           "bass_finger",
+                           "bass_upright",
+                           "bass_fm",
+                           "piano",
+                           "epiano",
+                           "organ",
+                           "clav",
+                           "bell_fm",
+                           "vibes",
+                           "music_box",
+                           "pad_warm",
+                           "pad_glass",
+                           "strings",
+                           "choir",
+                           "supersaw",
+                           "guitar_nylon",
+                           "guitar_steel",
+                           "guitar_clean",
+                           "guitar_distorted",
+                           "harp",
+                           "pluck",
+                           "lead_saw",
+                           "lead_square",
+                           "lead_soft",
+                           "flute",
+                           "sax",
+                           "brass",
+                           "whistle",
+                           "riser",
+                           "noise_sweep",
+                           "impact",
+                           "vinyl",
+                           "rain"}) {
     EXPECT_NE(FindPatch(name), nullptr) << name;
   }
   std::set<std::string> names;
@@ -114,7 +156,10 @@ TEST(SynthPatchesTest, SettingsAreCheckedByNameAndRange) {
   for (const PatchSetting& setting : PatchSettings()) {  // every one works somewhere, at both of its ends
     int takers = 0;
     for (const PatchInfo& patch : Patches()) {
-      takers += CheckPatch(patch.name, {{setting.name, setting.low}}).ok() && CheckPatch(patch.name, {{setting.name, setting.high}}).ok() ? 1 : 0;
+      takers += CheckPatch(patch.name, {{setting.name, setting.low}}).ok() &&
+                        CheckPatch(patch.name, {{setting.name, setting.high}}).ok()
+                    ? 1
+                    : 0;
     }
     EXPECT_GT(takers, 0) << setting.name;
   }
@@ -147,7 +192,8 @@ TEST(SynthPatchesTest, PitchIsWithinThreeCentsFromC2ToC6) {
       const AudioBuffer audio = Play(patch.name, {NoteAt(0, 1.6, pitch)}, 1.6, settings).ToMono();
       const double hz = 440 * std::exp2((pitch - 69) / 12.0);
       const double found = PartialHz(audio.channel(0), hz, 0.25, 1.5);
-      EXPECT_LT(std::abs(1200 * std::log2(found / hz)), 3) << patch.name << " " << pitch << ": " << found << " Hz for " << hz;
+      EXPECT_LT(std::abs(1200 * std::log2(found / hz)), 3)
+          << patch.name << " " << pitch << ": " << found << " Hz for " << hz;
     }
   }
 }
@@ -184,7 +230,8 @@ TEST(SynthPatchesTest, NoteOffDoesNotClick) {
     const auto x = audio.channel(0);
     const auto steepest = [&](double from_s, double to_s) {
       float most = 0;
-      for (auto i = static_cast<size_t>(from_s * 44100); i < static_cast<size_t>(to_s * 44100); ++i) most = std::max(most, std::abs(x[i] - x[i - 1]));
+      for (auto i = static_cast<size_t>(from_s * 44100); i < static_cast<size_t>(to_s * 44100); ++i)
+        most = std::max(most, std::abs(x[i] - x[i - 1]));
       return most;
     };
     EXPECT_LT(steepest(0.695, 1.19), 1.5f * steepest(0.45, 0.69) + 1e-4f) << patch.name;

@@ -16,13 +16,15 @@ std::vector<float> Periods(Wave wave, int periods) {
   const double increment = static_cast<double>(periods) / kFrames;
   const float* table = WaveTable::Of(wave).ForIncrement(increment);
   uint32_t phase = 0;
-  for (int i = 0; i < kFrames; i += kBlockFrames) RenderWave(table, phase, PhaseStep(increment), &out[static_cast<size_t>(i)]);
+  for (int i = 0; i < kFrames; i += kBlockFrames)
+    RenderWave(table, phase, PhaseStep(increment), &out[static_cast<size_t>(i)]);
   return out;
 }
 
 double BinPower(const std::vector<float>& x, int bin) {
   std::complex<double> sum;
-  for (int n = 0; n < kFrames; ++n) sum += static_cast<double>(x[static_cast<size_t>(n)]) * std::polar(1.0, -6.283185307179586 * bin * n / kFrames);
+  for (int n = 0; n < kFrames; ++n)
+    sum += static_cast<double>(x[static_cast<size_t>(n)]) * std::polar(1.0, -6.283185307179586 * bin * n / kFrames);
   return 2 * std::norm(sum) / kFrames;
 }
 
@@ -40,12 +42,14 @@ TEST(SynthWavetableTest, AliasesOfAC6AreBelowMinus60Db) {
 
 TEST(SynthWavetableTest, SawHasItsHarmonicsAndNoDc) {
   const std::vector<float> x = Periods(Wave::kSaw, 16);
-  for (int k = 2; k <= 30; ++k) EXPECT_NEAR(10 * std::log10(BinPower(x, 16 * k) / BinPower(x, 16)), -20 * std::log10(k), 0.2) << k;
+  for (int k = 2; k <= 30; ++k)
+    EXPECT_NEAR(10 * std::log10(BinPower(x, 16 * k) / BinPower(x, 16)), -20 * std::log10(k), 0.2) << k;
   EXPECT_LT(BinPower(x, 0), 1e-6);
 }
 
 TEST(SynthWavetableTest, EveryIncrementHasATable) {
-  for (const double increment : {0.0, 1e-12, 1e-4, 0.01, 0.3, 0.49, 2.0}) EXPECT_NE(WaveTable::Of(Wave::kSaw).ForIncrement(increment), nullptr);
+  for (const double increment : {0.0, 1e-12, 1e-4, 0.01, 0.3, 0.49, 2.0})
+    EXPECT_NE(WaveTable::Of(Wave::kSaw).ForIncrement(increment), nullptr);
 }
 
 }  // namespace

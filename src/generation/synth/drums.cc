@@ -20,7 +20,8 @@ class DrumVoice : public Voice {
     Random random(note.seed);
     // A hand never hits twice alike.
     const auto pitch = tune * static_cast<float>(std::exp2(random.Uniform(-0.15, 0.15) / 12));
-    const auto colour = static_cast<float>(std::exp2(random.Uniform(-0.1, 0.1))) * std::exp2(0.9f * (note.velocity - 0.8f) + 0.5f * note.detail);
+    const auto colour = static_cast<float>(std::exp2(random.Uniform(-0.1, 0.1))) *
+                        std::exp2(0.9f * (note.velocity - 0.8f) + 0.5f * note.detail);
     level_ = spec.level * std::pow(note.velocity, 1.5f);
     const float angle = (spec.pan + 1) * 0.78539816f;
     left_ = std::cos(angle) * 1.41421356f;
@@ -29,7 +30,7 @@ class DrumVoice : public Voice {
       Tone tone;
       tone.hz = t.hz * pitch;
       tone.extra_hz = (t.start_hz - t.hz) * pitch * (0.7f + 0.375f * note.velocity);
-      tone.sweep = BlockDecay(t.sweep_s / 2.1715f);  // 1/e as a -60 dB time is sweep * 6.9; BlockDecay takes -20 dB
+      tone.sweep = BlockDecay(t.sweep_s * 2.3026f);  // 1/e is 8.7 of the 20 dB
       tone.decay = BlockDecay(t.decay_s * length / 3);
       tone.level = t.level;
       tones_.push_back(tone);
@@ -121,7 +122,8 @@ class DrumVoice : public Voice {
       b.envelope *= b.count > 0 ? b.decay * b.decay * b.decay : b.decay;
     }
     if (b.envelope < kAudible && b.count == 0) return false;
-    for (int i = 0; i < kBlockFrames; ++i) scratch[i] = b.second.Step(b.first.Step(noise_.Next(), b.low).high, b.high).low;
+    for (int i = 0; i < kBlockFrames; ++i)
+      scratch[i] = b.second.Step(b.first.Step(noise_.Next(), b.low).high, b.high).low;
     AddRamped(scratch, (before == 0 && b.attack_step >= 1 ? b.envelope : before) * b.level, b.envelope * b.level, sum);
     return true;
   }

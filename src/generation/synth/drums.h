@@ -17,16 +17,16 @@ struct ToneSpec {
 
 struct BurstSpec {
   float level = 1;
-  float decay_s = 0.15f;       // to -60 dB
+  float decay_s = 0.15f;  // to -60 dB
   float low_hz = 200, high_hz = 10000;
   float attack_s = 0;
-  int count = 1;               // claps are several
+  int count = 1;  // claps are several
   float gap_s = 0.011f;
 };
 
 struct MetalSpec {
   float level = 0;
-  float hz = 205;              // lowest of six squares
+  float hz = 205;  // lowest of six squares
   float decay_s = 0.08f;
   float low_hz = 7000;
 };

@@ -16,22 +16,32 @@ struct FormantPeak {
 std::vector<FormantPeak> PeaksOf(Formant formant) {
   switch (formant) {
     // Vowel "ah" between the voices of a mixed choir (Klatt 1980, table of cardinal vowels).
-    case Formant::kChoir: return {{640, 5, 1.0f}, {1060, 7, 0.8f}, {2500, 9, 0.45f}, {3250, 10, 0.35f}, {4400, 8, 0.15f}};
-    case Formant::kSax: return {{560, 2.2f, 0.8f}, {1350, 3, 0.7f}, {2700, 4, 0.4f}};
-    case Formant::kBrass: return {{1150, 1.3f, 0.6f}, {2500, 2.5f, 0.25f}};
-    case Formant::kClav: return {{950, 1.6f, 0.9f}, {2300, 2.5f, 0.6f}};
-    case Formant::kNone: break;
+    case Formant::kChoir:
+      return {{640, 5, 1.0f}, {1060, 7, 0.8f}, {2500, 9, 0.45f}, {3250, 10, 0.35f}, {4400, 8, 0.15f}};
+    case Formant::kSax:
+      return {{560, 2.2f, 0.8f}, {1350, 3, 0.7f}, {2700, 4, 0.4f}};
+    case Formant::kBrass:
+      return {{1150, 1.3f, 0.6f}, {2500, 2.5f, 0.25f}};
+    case Formant::kClav:
+      return {{950, 1.6f, 0.9f}, {2300, 2.5f, 0.6f}};
+    case Formant::kNone:
+      break;
   }
   return {};
 }
 
 float DryOf(Formant formant) {
   switch (formant) {
-    case Formant::kChoir: return 0.05f;
-    case Formant::kSax: return 0.45f;
-    case Formant::kBrass: return 0.7f;
-    case Formant::kClav: return 0.3f;
-    case Formant::kNone: break;
+    case Formant::kChoir:
+      return 0.05f;
+    case Formant::kSax:
+      return 0.45f;
+    case Formant::kBrass:
+      return 0.7f;
+    case Formant::kClav:
+      return 0.3f;
+    case Formant::kNone:
+      break;
   }
   return 1;
 }
@@ -49,7 +59,9 @@ void ModulatedDelay::Prepare(float rate_hz, float base_s, float depth_s, float r
   apart_ = phase_apart;
 }
 
-float ModulatedDelay::Distance(double phase) const { return base_ + depth_ * static_cast<float>(std::sin(kTurn * phase)); }
+float ModulatedDelay::Distance(double phase) const {
+  return base_ + depth_ * static_cast<float>(std::sin(kTurn * phase));
+}
 
 void ModulatedDelay::Run(float dry, float wet, Block& io) {
   float* const channels[2] = {io.left, io.right};
@@ -74,13 +86,18 @@ void ModulatedDelay::Run(float dry, float wet, Block& io) {
 }
 
 EffectChain::EffectChain(const ChainSpec& spec, float rate_hz)
-    : spec_(spec), rate_(rate_hz),
-      // A closed 12-inch cabinet: a bump at 2.4 kHz and a steep fall above 4.5 kHz; the amplifier in front of it is tight.
-      tight_(SvfCoefficients::Of(110, 0.7071f, rate_hz)), speaker_low_(SvfCoefficients::Of(4300, 0.9f, rate_hz)),
-      speaker_low2_(SvfCoefficients::Of(5200, 0.6f, rate_hz)), speaker_peak_(SvfCoefficients::Of(2400, 1.2f, rate_hz)),
+    : spec_(spec),
+      rate_(rate_hz),
+      // A closed 12-inch cabinet: a bump at 2.4 kHz and a steep fall above 4.5 kHz; the amplifier in front of it is
+      // tight.
+      tight_(SvfCoefficients::Of(110, 0.7071f, rate_hz)),
+      speaker_low_(SvfCoefficients::Of(4300, 0.9f, rate_hz)),
+      speaker_low2_(SvfCoefficients::Of(5200, 0.6f, rate_hz)),
+      speaker_peak_(SvfCoefficients::Of(2400, 1.2f, rate_hz)),
       low_cut_at_(SvfCoefficients::Of(spec.low_cut_hz, 0.7071f, rate_hz)),
       high_cut_at_(SvfCoefficients::Of(spec.high_cut_hz, 0.7071f, rate_hz)),
-      mono_at_(SvfCoefficients::Of(spec.mono_below_hz, 0.7071f, rate_hz)), formant_dry_(DryOf(spec.formant)) {
+      mono_at_(SvfCoefficients::Of(spec.mono_below_hz, 0.7071f, rate_hz)),
+      formant_dry_(DryOf(spec.formant)) {
   for (const FormantPeak& peak : PeaksOf(spec.formant)) {
     formants_.push_back({SvfCoefficients::Of(peak.hz, peak.q, rate_hz), peak.gain, StereoSvf()});
   }

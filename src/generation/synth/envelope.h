@@ -56,7 +56,8 @@ class PitchCurve {
       : spec_(spec), hz_(hz), glide_(glide_from), phase_(vibrato_phase), block_s_(kBlockFrames / rate_hz) {}
   // The highest pitch that will occur, to choose band-limited tables by.
   double top_hz() const {
-    return hz_ * std::exp2((std::max(0.0f, glide_) + std::max(0.0f, spec_.scoop_semitones) + spec_.vibrato_cents / 100) / 12);
+    return hz_ *
+           std::exp2((std::max(0.0f, glide_) + std::max(0.0f, spec_.scoop_semitones) + spec_.vibrato_cents / 100) / 12);
   }
   double Advance() {
     double semitones = 0;

@@ -1,5 +1,6 @@
-// Filters whose corner moves while they run: topology-preserving state-variable and ladder filters, one-pole DC blocker.
-// Source: Zavalishin, "The Art of VA Filter Design" 2.1.2, sections 3-5; Simper, "Linear Trapezoidal SVF" (2013).
+// Filters whose corner moves while they run: topology-preserving state-variable and ladder filters, one-pole DC
+// blocker. Source: Zavalishin, "The Art of VA Filter Design" 2.1.2, sections 3-5; Simper, "Linear Trapezoidal SVF"
+// (2013).
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -26,7 +27,9 @@ struct SvfCoefficients {
 // One channel, a sample at a time.
 class Svf {
  public:
-  struct Out { float low, band, high; };  // band is scaled to unity gain at the centre
+  struct Out {
+    float low, band, high;
+  };  // band is scaled to unity gain at the centre
   Out Step(float x, const SvfCoefficients& c) {
     const float v3 = x - s2_;
     const float v1 = c.a1 * s1_ + c.a2 * v3;

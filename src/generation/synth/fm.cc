@@ -14,7 +14,10 @@ namespace {
 class FmVoice : public Voice {
  public:
   FmVoice(const FmSpec& spec, const NoteInfo& note)
-      : rate_(note.rate_hz), gate_(note.gate_blocks), hammer_(spec.hammer * note.velocity), noise_(note.seed),
+      : rate_(note.rate_hz),
+        gate_(note.gate_blocks),
+        hammer_(spec.hammer * note.velocity),
+        noise_(note.seed),
         curve_(spec.pitch, PitchToHz(note.pitch), note.glide_from, 0, note.rate_hz),
         damper_({.attack_s = 0, .sustain = 1, .release_s = spec.release_s}, note.rate_hz),
         sine_(WaveTable::Of(Wave::kSine).ForIncrement(0)) {
@@ -26,7 +29,8 @@ class FmVoice : public Voice {
       op.ratio = o.ratio * std::exp2(o.detune_cents / 1200) / rate_;
       // A carrier starts at a zero crossing; a modulator may start anywhere near it, which varies the attack a little.
       op.phase = o.target < 0 ? 0 : static_cast<uint32_t>(random.Uniform(0, 0.04) * 4294967296.0);
-      op.level = o.level * (1 - o.velocity + o.velocity * std::pow(note.velocity / 0.8f, 1.6f) * (1 + 0.8f * note.detail));
+      op.level =
+          o.level * (1 - o.velocity + o.velocity * std::pow(note.velocity / 0.8f, 1.6f) * (1 + 0.8f * note.detail));
       op.level *= std::exp2(-o.key_scale * static_cast<float>(std::max(-2.0, (note.pitch - 60) / 12)));
       const double angle = (o.pan + 1) * 0.7853981633974483;
       op.left = static_cast<float>(std::cos(angle) * 1.4142135623730951);
@@ -109,6 +113,8 @@ class FmVoice : public Voice {
 
 }  // namespace
 
-std::unique_ptr<Voice> MakeFm(const FmSpec& spec, const NoteInfo& note) { return std::make_unique<FmVoice>(spec, note); }
+std::unique_ptr<Voice> MakeFm(const FmSpec& spec, const NoteInfo& note) {
+  return std::make_unique<FmVoice>(spec, note);
+}
 
 }  // namespace grym::synth

@@ -10,20 +10,20 @@
 namespace grym::synth {
 
 struct OperatorSpec {
-  float ratio = 1;         // to the note's frequency
+  float ratio = 1;  // to the note's frequency
   float detune_cents = 0;
-  float level = 1;         // of a carrier: amplitude; of a modulator: index in radians
-  int target = -1;         // index of the operator it modulates, which must be lower; -1 is the output
+  float level = 1;  // of a carrier: amplitude; of a modulator: index in radians
+  int target = -1;  // index of the operator it modulates, which must be lower; -1 is the output
   AdsrSpec envelope;
-  float velocity = 0.5f;   // how far velocity opens the level, [0, 1]
-  float key_scale = 0;     // how much the level falls per octave above pitch 60, in octaves of level
+  float velocity = 0.5f;  // how far velocity opens the level, [0, 1]
+  float key_scale = 0;    // how much the level falls per octave above pitch 60, in octaves of level
   float pan = 0;
 };
 
 struct FmSpec {
   std::vector<OperatorSpec> operators;  // at most four
-  float release_s = 0.2f;   // damps everything after note-off
-  float hammer = 0;         // short noise tick at the start
+  float release_s = 0.2f;               // damps everything after note-off
+  float hammer = 0;                     // short noise tick at the start
   PitchSpec pitch;
 };
 

@@ -11,9 +11,18 @@ struct Lanes {
   float v[4];
   float& operator[](int i) { return v[i]; }
   float operator[](int i) const { return v[i]; }
-  friend Lanes operator+(Lanes a, const Lanes& b) { for (int i = 0; i < 4; ++i) a.v[i] += b.v[i]; return a; }
-  friend Lanes operator-(Lanes a, const Lanes& b) { for (int i = 0; i < 4; ++i) a.v[i] -= b.v[i]; return a; }
-  friend Lanes operator*(Lanes a, const Lanes& b) { for (int i = 0; i < 4; ++i) a.v[i] *= b.v[i]; return a; }
+  friend Lanes operator+(Lanes a, const Lanes& b) {
+    for (int i = 0; i < 4; ++i) a.v[i] += b.v[i];
+    return a;
+  }
+  friend Lanes operator-(Lanes a, const Lanes& b) {
+    for (int i = 0; i < 4; ++i) a.v[i] -= b.v[i];
+    return a;
+  }
+  friend Lanes operator*(Lanes a, const Lanes& b) {
+    for (int i = 0; i < 4; ++i) a.v[i] *= b.v[i];
+    return a;
+  }
   Lanes& operator+=(const Lanes& b) { return *this = *this + b; }
 };
 inline Lanes Fill(float value) { return Lanes{{value, value, value, value}}; }

@@ -12,7 +12,6 @@
 namespace grym::synth {
 namespace {
 
-constexpr float kTwoPiF = 6.2831853f;
 constexpr int kMostModes = 48;
 
 // Each partial is a complex number turned and shrunk once a frame; four are computed at a time, and a group of four is
@@ -20,13 +19,16 @@ constexpr int kMostModes = 48;
 class ModalVoice : public Voice {
  public:
   ModalVoice(const ModalSpec& spec, const NoteInfo& note)
-      : rate_(note.rate_hz), gate_(note.gate_blocks), noise_(note.seed),
+      : rate_(note.rate_hz),
+        gate_(note.gate_blocks),
+        noise_(note.seed),
         damper_({.attack_s = 0, .sustain = 1, .release_s = spec.release_s}, note.rate_hz) {
     damper_.Advance(true);
     Random random(note.seed);
     const double hz = PitchToHz(note.pitch);
     std::vector<Partial> partials = spec.piano ? PianoPartials(spec, note, hz, random) : BarPartials(spec, note, hz);
-    std::sort(partials.begin(), partials.end(), [](const Partial& a, const Partial& b) { return a.decay_s > b.decay_s; });
+    std::sort(partials.begin(), partials.end(),
+              [](const Partial& a, const Partial& b) { return a.decay_s > b.decay_s; });
     const float level = std::pow(note.velocity, 1.3f);
     for (size_t i = 0; i < partials.size(); i += 4) AddGroup(partials, i, level, spec.width, random);
     hammer_ = spec.hammer * note.velocity * note.velocity;
@@ -75,7 +77,8 @@ class ModalVoice : public Voice {
     std::vector<Partial> all;
     const double octave = (note.pitch - 60) / 12;
     const double stiffness = 3.5e-4 * std::exp2(0.85 * octave);
-    const double strike = spec.strike_hz * std::exp2(0.35 * octave + spec.velocity_octaves * (note.velocity - 0.8) + note.detail);
+    const double strike =
+        spec.strike_hz * std::exp2(0.35 * octave + spec.velocity_octaves * (note.velocity - 0.8) + note.detail);
     const double base_decay = spec.decay_s * std::exp2(-spec.decay_track * octave);
     const int count = static_cast<int>(std::min(34.0, 0.42 * rate_ / hz));
     for (int n = 1; n <= count; ++n) {
@@ -88,9 +91,11 @@ class ModalVoice : public Voice {
       if (hz < 110 && n == 1) level *= std::max(0.35, hz / 110);
       const double decay = base_decay / (1 + std::pow(f / 1400, 1.15) * 0.9) + 0.05;
       const bool doubled = n <= 10;
-      all.push_back({f, static_cast<float>(doubled ? 0.8 * level : level), static_cast<float>(doubled ? 0.55 * decay : decay)});
+      all.push_back(
+          {f, static_cast<float>(doubled ? 0.8 * level : level), static_cast<float>(doubled ? 0.55 * decay : decay)});
       if (doubled) {
-        const double apart = f * 0.0007 * random.Uniform(-1, 1);  // a cent: what a good tuner leaves between the strings
+        const double apart =
+            f * 0.0007 * random.Uniform(-1, 1);  // a cent: what a good tuner leaves between the strings
         all.push_back({f + apart, static_cast<float>(0.32 * level), static_cast<float>(1.6 * decay)});
       }
     }
@@ -100,7 +105,8 @@ class ModalVoice : public Voice {
   std::vector<Partial> BarPartials(const ModalSpec& spec, const NoteInfo& note, double hz) const {
     std::vector<Partial> all;
     const double octave = (note.pitch - 60) / 12;
-    const double strike = spec.strike_hz * std::exp2(0.3 * octave + spec.velocity_octaves * (note.velocity - 0.8) + note.detail);
+    const double strike =
+        spec.strike_hz * std::exp2(0.3 * octave + spec.velocity_octaves * (note.velocity - 0.8) + note.detail);
     for (const ModeSpec& m : spec.modes) {
       const double f = m.ratio * hz;
       if (f > 0.45 * rate_) continue;
@@ -169,6 +175,8 @@ class ModalVoice : public Voice {
 
 }  // namespace
 
-std::unique_ptr<Voice> MakeModal(const ModalSpec& spec, const NoteInfo& note) { return std::make_unique<ModalVoice>(spec, note); }
+std::unique_ptr<Voice> MakeModal(const ModalSpec& spec, const NoteInfo& note) {
+  return std::make_unique<ModalVoice>(spec, note);
+}
 
 }  // namespace grym::synth

@@ -13,14 +13,14 @@ struct ModeSpec {
 };
 
 struct ModalSpec {
-  bool piano = false;           // stretched harmonics of a struck string instead of `modes`
+  bool piano = false;  // stretched harmonics of a struck string instead of `modes`
   std::vector<ModeSpec> modes;
-  float decay_s = 1;            // of all modes, as a multiplier; of a piano: that of its fundamental at pitch 60
-  float decay_track = 0.5f;     // octaves of time per octave up
-  float strike_hz = 2500;       // hardness of the hammer at velocity 0.8
-  float velocity_octaves = 2;   // of strike_hz, from velocity 0 to 1
-  float release_s = 0.25f;      // dampers
-  float hammer = 0.1f;          // noise of the strike
+  float decay_s = 1;           // of all modes, as a multiplier; of a piano: that of its fundamental at pitch 60
+  float decay_track = 0.5f;    // octaves of time per octave up
+  float strike_hz = 2500;      // hardness of the hammer at velocity 0.8
+  float velocity_octaves = 2;  // of strike_hz, from velocity 0 to 1
+  float release_s = 0.25f;     // dampers
+  float hammer = 0.1f;         // noise of the strike
   float width = 0.3f;
 };
 

@@ -11,7 +11,7 @@ namespace grym::synth {
 namespace {
 
 constexpr int kMostVoices = 40;
-constexpr int kFadeBlocks = 6;  // 4 ms, for choked and stolen voices
+constexpr int kFadeBlocks = 6;              // 4 ms, for choked and stolen voices
 constexpr int64_t kEffectTailBlocks = 700;  // half a second: chorus and filters have rung out
 
 // The same note at the same place of the same part draws the same numbers, whatever else is in the score.
@@ -23,8 +23,9 @@ uint64_t NoteSeed(size_t part, size_t index, const ScoreNote& note) {
 }
 
 absl::Status BadNote(const ScorePart& part, size_t i, const char* field, double value) {
-  return Error(absl::StatusCode::kInvalidArgument, "bad_note",
-               absl::StrFormat("part \"%s\", note %d: %s is %g, which is out of range", Printable(part.stem), i, field, value));
+  return Error(
+      absl::StatusCode::kInvalidArgument, "bad_note",
+      absl::StrFormat("part \"%s\", note %d: %s is %g, which is out of range", Printable(part.stem), i, field, value));
 }
 
 absl::Status CheckNotes(const ScorePart& part, const Program& program) {
@@ -39,7 +40,8 @@ absl::Status CheckNotes(const ScorePart& part, const Program& program) {
     if (!(n.detail >= 0 && n.detail <= 1)) return BadNote(part, i, "detail", n.detail);
     if (kit && !FindDrum(*kit, n.pitch)) {
       return Error(absl::StatusCode::kInvalidArgument, "unknown_drum_key",
-                   absl::StrFormat("part \"%s\", note %d: %s has no drum on key %d", Printable(part.stem), i, program.info.name, n.pitch));
+                   absl::StrFormat("part \"%s\", note %d: %s has no drum on key %d", Printable(part.stem), i,
+                                   program.info.name, n.pitch));
     }
   }
   return absl::OkStatus();
@@ -57,11 +59,13 @@ absl::Status CheckPart(const ScorePart& part) {
   for (const Automation& a : part.automation) {
     if (a.target != "gain_db" && a.target != "cutoff" && a.target != "pan" && a.target != "reverb_db") {
       return Error(absl::StatusCode::kInvalidArgument, "unknown_automation",
-                   absl::StrFormat("part \"%s\": want an automation of gain_db, cutoff, pan or reverb_db, got \"%s\"", Printable(part.stem), Printable(a.target)));
+                   absl::StrFormat("part \"%s\": want an automation of gain_db, cutoff, pan or reverb_db, got \"%s\"",
+                                   Printable(part.stem), Printable(a.target)));
     }
     double before = -1e300;
     for (const auto& [time, value] : a.points) {
-      if (!(time >= before) || !std::isfinite(value) || std::abs(value) > 1e4f) return bad("a point of automation", value);
+      if (!(time >= before) || !std::isfinite(value) || std::abs(value) > 1e4f)
+        return bad("a point of automation", value);
       before = time;
     }
   }
@@ -98,7 +102,8 @@ float PartPlayer::Curve::At(double time_s, float fallback) {
   return v0 + (v1 - v0) * static_cast<float>((time_s - t0) / (t1 - t0));
 }
 
-absl::StatusOr<std::unique_ptr<PartPlayer>> PartPlayer::Create(const ScorePart& part, size_t index, int rate_hz, const Ducking& ducking) {
+absl::StatusOr<std::unique_ptr<PartPlayer>> PartPlayer::Create(const ScorePart& part, size_t index, int rate_hz,
+                                                               const Ducking& ducking) {
   GRYM_ASSIGN_OR_RETURN(Program program, MakeProgram(part.patch, part.settings));
   GRYM_RETURN_IF_ERROR(CheckPart(part));
   GRYM_RETURN_IF_ERROR(CheckNotes(part, program));
@@ -106,15 +111,20 @@ absl::StatusOr<std::unique_ptr<PartPlayer>> PartPlayer::Create(const ScorePart& 
 }
 
 PartPlayer::PartPlayer(const ScorePart& part, size_t index, int rate_hz, const Ducking& ducking, Program program)
-    : part_(part), index_(index), rate_(static_cast<float>(rate_hz)), program_(std::move(program)),
-      chain_(program_.chain, rate_), ducking_(ducking),
+    : part_(part),
+      index_(index),
+      rate_(static_cast<float>(rate_hz)),
+      program_(std::move(program)),
+      chain_(program_.chain, rate_),
+      ducking_(ducking),
       // Voices with a filter of their own follow the cutoff curve themselves.
       low_pass_by_chain_(!std::holds_alternative<SubtractiveSpec>(program_.sound) ||
                          std::get<SubtractiveSpec>(program_.sound).filter == FilterKind::kNone),
       level_(DbToGain(part.gain_db + program_.level_db)) {
   order_.resize(part.notes.size());
   for (size_t i = 0; i < order_.size(); ++i) order_[i] = i;
-  std::stable_sort(order_.begin(), order_.end(), [&](size_t a, size_t b) { return part.notes[a].start_s < part.notes[b].start_s; });
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&](size_t a, size_t b) { return part.notes[a].start_s < part.notes[b].start_s; });
   for (const Automation& a : part.automation) {
     Curve& curve = a.target == "gain_db" ? gain_ : a.target == "cutoff" ? cutoff_ : a.target == "pan" ? pan_ : reverb_;
     curve.automation = &a;
@@ -146,7 +156,8 @@ void PartPlayer::StartNote(size_t note_index) {
   if (const auto* kit = std::get_if<DrumKit>(&program_.sound)) {
     sounding.choke = FindDrum(*kit, n.pitch)->choke;
     for (Sounding& other : voices_) {
-      if (sounding.choke != 0 && other.choke == sounding.choke && other.fade_blocks < 0) other.fade_blocks = kFadeBlocks;
+      if (sounding.choke != 0 && other.choke == sounding.choke && other.fade_blocks < 0)
+        other.fade_blocks = kFadeBlocks;
     }
   }
   voices_.push_back(std::move(sounding));
@@ -173,7 +184,8 @@ bool PartPlayer::RenderVoices(const VoiceModulation& modulation, Block& sum) {
     AddRamped(mine.right, from, to, sum.right);
     if (!alive || s.fade_blocks == 0) s.voice.reset();
   }
-  voices_.erase(std::remove_if(voices_.begin(), voices_.end(), [](const Sounding& s) { return !s.voice; }), voices_.end());
+  voices_.erase(std::remove_if(voices_.begin(), voices_.end(), [](const Sounding& s) { return !s.voice; }),
+                voices_.end());
   return any;
 }
 
@@ -191,7 +203,8 @@ void PartPlayer::Render(int64_t block, StemBus& bus) {
 }
 
 void PartPlayer::MoveFaders(double time_s) {
-  const float gain_db = gain_.At(time_s, 0), pan = pan_.At(time_s, part_.pan), reverb_db = reverb_.At(time_s, part_.reverb_db);
+  const float gain_db = gain_.At(time_s, 0), pan = pan_.At(time_s, part_.pan),
+              reverb_db = reverb_.At(time_s, part_.reverb_db);
   if (gain_db != last_gain_db_) fader_ = level_ * DbToGain(gain_db);
   if (pan != last_pan_) {  // equal power, unity in the middle
     const float angle = (std::clamp(pan, -1.0f, 1.0f) + 1) * 0.78539816f;

@@ -35,7 +35,8 @@ class Ducking {
 class PartPlayer {
  public:
   // `part` must outlive the player. `index` is the part's place in the score, which seeds its notes.
-  static absl::StatusOr<std::unique_ptr<PartPlayer>> Create(const ScorePart& part, size_t index, int rate_hz, const Ducking& ducking);
+  static absl::StatusOr<std::unique_ptr<PartPlayer>> Create(const ScorePart& part, size_t index, int rate_hz,
+                                                            const Ducking& ducking);
   // Adds block number `block` (rising by one from 0) to the bus.
   void Render(int64_t block, StemBus& bus);
 

@@ -14,8 +14,8 @@ struct PatchInfo {
   std::string name;    // "bass_acid"
   std::string family;  // "drums", "bass", "keys", "pad", "pluck", "lead", "fx"
   int midi_program = 0;
-  int low = 36, high = 84;   // MIDI pitches of its normal register
-  bool sustained = false;    // sounds as long as a note is held
+  int low = 36, high = 84;  // MIDI pitches of its normal register
+  bool sustained = false;   // sounds as long as a note is held
   std::string description;
 };
 

@@ -18,10 +18,12 @@ constexpr int kLoopMargin = 8;  // room for the interpolator and the loss filter
 class PluckVoice : public Voice {
  public:
   PluckVoice(const PluckSpec& spec, const NoteInfo& note)
-      : rate_(note.rate_hz), gate_(note.gate_blocks),
+      : rate_(note.rate_hz),
+        gate_(note.gate_blocks),
         curve_(spec.pitch, PitchToHz(note.pitch), note.glide_from, 0, note.rate_hz) {
     Random random(note.seed);
-    const double lowest_hz = PitchToHz(note.pitch + std::min(0.0f, note.glide_from) - spec.pitch.vibrato_cents / 100.0 - 0.1);
+    const double lowest_hz =
+        PitchToHz(note.pitch + std::min(0.0f, note.glide_from) - spec.pitch.vibrato_cents / 100.0 - 0.1);
     size_t size = 64;
     while (size < static_cast<size_t>(rate_ / lowest_hz) + 2 * kBlockFrames + 2 * kLoopMargin) size *= 2;
     line_.assign(size, 0);
@@ -48,7 +50,8 @@ class PluckVoice : public Voice {
     const float rho = gate ? rho_ : std::min(rho_, release_rho_);
     alignas(32) float block[kBlockFrames];
     const int most = std::max(4, std::min(kBlockFrames, static_cast<int>(period) - 4));
-    for (int done = 0; done < kBlockFrames; done += most) RunLoop(period, rho, std::min(most, kBlockFrames - done), block + done);
+    for (int done = 0; done < kBlockFrames; done += most)
+      RunLoop(period, rho, std::min(most, kBlockFrames - done), block + done);
     float peak = 0;
     for (const float x : block) peak = std::max(peak, std::abs(x));
     if (thump_ > 1e-4f) AddThump(block);
@@ -80,7 +83,8 @@ class PluckVoice : public Voice {
         if (pass == 1) x = low2;
       }
     }
-    const auto offset = static_cast<size_t>(std::max(1, static_cast<int>(static_cast<float>(length) * spec.pick_position)));
+    const auto offset =
+        static_cast<size_t>(std::max(1, static_cast<int>(static_cast<float>(length) * spec.pick_position)));
     excitation_.resize(raw.size());
     double sum = 0, power = 0;
     for (size_t i = 0; i < raw.size(); ++i) {
@@ -109,8 +113,12 @@ class PluckVoice : public Voice {
     const float l2 = -(d + 1) * d * (d - 2) / 2, l3 = (d + 1) * d * (d - 1) / 6;
     const float a = damping_, b = 1 - 2 * damping_;
     // Loss filter and interpolator as one six-tap kernel; k[j] weighs delay whole - 2 + j.
-    const float k[6] = {rho * a * l0, rho * (b * l0 + a * l1), rho * (a * l0 + b * l1 + a * l2),
-                        rho * (a * l1 + b * l2 + a * l3), rho * (a * l2 + b * l3), rho * a * l3};
+    const float k[6] = {rho * a * l0,
+                        rho * (b * l0 + a * l1),
+                        rho * (a * l0 + b * l1 + a * l2),
+                        rho * (a * l1 + b * l2 + a * l3),
+                        rho * (a * l2 + b * l3),
+                        rho * a * l3};
     alignas(32) float window[kBlockFrames + kLoopMargin];
     const size_t start = write_ + line_.size() - static_cast<size_t>(whole) - 3;
     for (int i = 0; i < frames + 5; ++i) window[i] = line_[(start + static_cast<size_t>(i)) & mask_];

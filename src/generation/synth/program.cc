@@ -12,7 +12,8 @@ namespace {
 const std::vector<Program>& AllPrograms() {
   static const std::vector<Program> programs = [] {
     std::vector<Program> all;
-    for (const auto& family : {DrumPrograms(), BassPrograms(), KeysPrograms(), PadPrograms(), StringPrograms(), LeadPrograms(), TexturePrograms()}) {
+    for (const auto& family : {DrumPrograms(), BassPrograms(), KeysPrograms(), PadPrograms(), StringPrograms(),
+                               LeadPrograms(), TexturePrograms()}) {
       all.insert(all.end(), family.begin(), family.end());
     }
     return all;
@@ -66,14 +67,22 @@ bool ApplyDecay(Program& p, float v) {
     p.length = v;
     return true;
   }
-  return ChangeSpec<PluckSpec>(p, [v](auto& s) { s.decay_s *= v; }) || ChangeSpec<ModalSpec>(p, [v](auto& s) { s.decay_s *= v; }) ||
-         ChangeSpec<FmSpec>(p, [v](auto& s) { for (OperatorSpec& o : s.operators) o.envelope.decay_s *= v; }) ||
-         ChangeSpec<SubtractiveSpec>(p, [v](auto& s) { s.amp.decay_s *= v; s.filter_env.decay_s *= v; });
+  return ChangeSpec<PluckSpec>(p, [v](auto& s) { s.decay_s *= v; }) ||
+         ChangeSpec<ModalSpec>(p, [v](auto& s) { s.decay_s *= v; }) ||
+         ChangeSpec<FmSpec>(p,
+                            [v](auto& s) {
+                              for (OperatorSpec& o : s.operators) o.envelope.decay_s *= v;
+                            }) ||
+         ChangeSpec<SubtractiveSpec>(p, [v](auto& s) {
+           s.amp.decay_s *= v;
+           s.filter_env.decay_s *= v;
+         });
 }
 
 const std::vector<SettingRule>& SettingRules() {
   static const std::vector<SettingRule> rules{
-      {{"cutoff_hz", 20, 20000, "filter corner at middle C; a low-pass over the part where voices have no filter"}, ApplyCutoff},
+      {{"cutoff_hz", 20, 20000, "filter corner at middle C; a low-pass over the part where voices have no filter"},
+       ApplyCutoff},
       {{"resonance", 0, 0.97f, "of the voice filter (subtractive patches)"},
        [](Program& p, float v) { return ChangeSpec<SubtractiveSpec>(p, [v](auto& s) { s.resonance = v; }); }},
       {{"env_octaves", -6, 8, "what the filter envelope adds (subtractive patches)"},
@@ -82,7 +91,9 @@ const std::vector<SettingRule>& SettingRules() {
        [](Program& p, float v) { return ChangeSpec<SubtractiveSpec>(p, [v](auto& s) { s.filter_env.decay_s = v; }); }},
       {{"detune", 0, 4, "multiplier of the spread between oscillators (subtractive patches)"},
        [](Program& p, float v) {
-         return ChangeSpec<SubtractiveSpec>(p, [v](auto& s) { for (OscillatorSpec& o : s.oscillators) o.cents *= v; });
+         return ChangeSpec<SubtractiveSpec>(p, [v](auto& s) {
+           for (OscillatorSpec& o : s.oscillators) o.cents *= v;
+         });
        }},
       {{"breath", 0, 1, "noise beside the oscillators (subtractive patches)"},
        [](Program& p, float v) { return ChangeSpec<SubtractiveSpec>(p, [v](auto& s) { s.noise = v; }); }},
@@ -91,18 +102,55 @@ const std::vector<SettingRule>& SettingRules() {
       {{"decay", 0.05f, 8, "multiplier of decay times (all but fx)"}, ApplyDecay},
       {{"vibrato_cents", 0, 100, "depth of the delayed vibrato (subtractive, FM, plucked)"},
        [](Program& p, float v) { return ChangePitch(p, [v](PitchSpec& s) { s.vibrato_cents = v; }); }},
-      {{"vibrato_hz", 0.1f, 12, "its rate"}, [](Program& p, float v) { return ChangePitch(p, [v](PitchSpec& s) { s.vibrato_hz = v; }); }},
+      {{"vibrato_hz", 0.1f, 12, "its rate"},
+       [](Program& p, float v) { return ChangePitch(p, [v](PitchSpec& s) { s.vibrato_hz = v; }); }},
       {{"glide_s", 0.002f, 2, "duration of ScoreNote::glide_from (subtractive, FM, plucked)"},
        [](Program& p, float v) { return ChangePitch(p, [v](PitchSpec& s) { s.glide_s = v; }); }},
-      {{"tune", -24, 24, "semitones (all)"}, [](Program& p, float v) { p.tune = v; return true; }},
-      {{"drive", 0, 1, "soft clipping of the part (all)"}, [](Program& p, float v) { p.chain.drive = v; return true; }},
-      {{"low_cut_hz", 0, 5000, "high-pass of the part, 0 for none (all)"}, [](Program& p, float v) { p.chain.low_cut_hz = v; return true; }},
-      {{"high_cut_hz", 0, 20000, "low-pass of the part, 0 for none (all)"}, [](Program& p, float v) { p.chain.high_cut_hz = v; return true; }},
-      {{"chorus", 0, 1, "depth of the stereo chorus (all)"}, [](Program& p, float v) { p.chain.chorus = v; return true; }},
-      {{"tremolo", 0, 1, "depth of the stereo tremolo (all)"}, [](Program& p, float v) { p.chain.tremolo = v; return true; }},
-      {{"tremolo_hz", 0.05f, 15, "its rate"}, [](Program& p, float v) { p.chain.tremolo_hz = v; return true; }},
-      {{"width", 0, 2, "of the part's stereo image, 1 leaves it (all)"}, [](Program& p, float v) { p.chain.width = v; return true; }},
-      {{"duck", 0, 1, "depth of the side chain where the part asks for one (all)"}, [](Program& p, float v) { p.chain.duck = v; return true; }},
+      {{"tune", -24, 24, "semitones (all)"},
+       [](Program& p, float v) {
+         p.tune = v;
+         return true;
+       }},
+      {{"drive", 0, 1, "soft clipping of the part (all)"},
+       [](Program& p, float v) {
+         p.chain.drive = v;
+         return true;
+       }},
+      {{"low_cut_hz", 0, 5000, "high-pass of the part, 0 for none (all)"},
+       [](Program& p, float v) {
+         p.chain.low_cut_hz = v;
+         return true;
+       }},
+      {{"high_cut_hz", 0, 20000, "low-pass of the part, 0 for none (all)"},
+       [](Program& p, float v) {
+         p.chain.high_cut_hz = v;
+         return true;
+       }},
+      {{"chorus", 0, 1, "depth of the stereo chorus (all)"},
+       [](Program& p, float v) {
+         p.chain.chorus = v;
+         return true;
+       }},
+      {{"tremolo", 0, 1, "depth of the stereo tremolo (all)"},
+       [](Program& p, float v) {
+         p.chain.tremolo = v;
+         return true;
+       }},
+      {{"tremolo_hz", 0.05f, 15, "its rate"},
+       [](Program& p, float v) {
+         p.chain.tremolo_hz = v;
+         return true;
+       }},
+      {{"width", 0, 2, "of the part's stereo image, 1 leaves it (all)"},
+       [](Program& p, float v) {
+         p.chain.width = v;
+         return true;
+       }},
+      {{"duck", 0, 1, "depth of the side chain where the part asks for one (all)"},
+       [](Program& p, float v) {
+         p.chain.duck = v;
+         return true;
+       }},
   };
   return rules;
 }
@@ -112,7 +160,8 @@ absl::Status ApplySetting(Program& program, const std::string& name, float value
     if (rule.info.name != name) continue;
     if (!(value >= rule.info.low && value <= rule.info.high)) {
       return Error(absl::StatusCode::kInvalidArgument, "bad_setting",
-                   absl::StrFormat("patch %s: want %s in [%g, %g], got %g", program.info.name, name, rule.info.low, rule.info.high, value));
+                   absl::StrFormat("patch %s: want %s in [%g, %g], got %g", program.info.name, name, rule.info.low,
+                                   rule.info.high, value));
     }
     if (rule.apply(program, value)) return absl::OkStatus();
     return Error(absl::StatusCode::kInvalidArgument, "unknown_setting",
@@ -121,7 +170,8 @@ absl::Status ApplySetting(Program& program, const std::string& name, float value
   std::vector<std::string> names;
   for (const SettingRule& rule : SettingRules()) names.push_back(rule.info.name);
   return Error(absl::StatusCode::kInvalidArgument, "unknown_setting",
-               absl::StrFormat("patch %s: want a setting of %s; got \"%s\"", program.info.name, Join(names, ", "), Printable(name)));
+               absl::StrFormat("patch %s: want a setting of %s; got \"%s\"", program.info.name, Join(names, ", "),
+                               Printable(name)));
 }
 
 }  // namespace
@@ -133,7 +183,8 @@ absl::StatusOr<Program> MakeProgram(std::string_view name, const std::map<std::s
     for (const auto& [key, value] : settings) GRYM_RETURN_IF_ERROR(ApplySetting(program, key, value));
     return program;
   }
-  return Error(absl::StatusCode::kInvalidArgument, "unknown_patch", absl::StrFormat("patch: no instrument is called \"%s\"", Printable(name)));
+  return Error(absl::StatusCode::kInvalidArgument, "unknown_patch",
+               absl::StrFormat("patch: no instrument is called \"%s\"", Printable(name)));
 }
 
 std::unique_ptr<Voice> MakeVoice(const Program& program, const NoteInfo& note) {

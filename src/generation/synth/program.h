@@ -19,15 +19,15 @@ enum class Formant { kNone, kChoir, kSax, kBrass, kClav };
 // In the order of the signal. Zero is off.
 struct ChainSpec {
   Formant formant = Formant::kNone;
-  float drive = 0;          // [0, 1]: up to 30 dB into a soft clipper
-  bool cabinet = false;     // guitar speaker after the drive
+  float drive = 0;       // [0, 1]: up to 30 dB into a soft clipper
+  bool cabinet = false;  // guitar speaker after the drive
   float low_cut_hz = 0, high_cut_hz = 0;
-  float chorus = 0;         // [0, 1]
-  float rotor = 0;          // [0, 1]: rotating speaker
+  float chorus = 0;  // [0, 1]
+  float rotor = 0;   // [0, 1]: rotating speaker
   float tremolo = 0, tremolo_hz = 5.5f;
-  float width = 1;          // of the stereo image
+  float width = 1;  // of the stereo image
   float mono_below_hz = 0;
-  float duck = 0.65f;       // depth of the side chain, when the part asks for it
+  float duck = 0.65f;  // depth of the side chain, when the part asks for it
 };
 
 struct Program {

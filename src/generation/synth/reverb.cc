@@ -16,8 +16,10 @@ constexpr int kWanderRoom = 8;
 }  // namespace
 
 QuadReverb::QuadReverb(float seconds, float rate_hz)
-    : rate_(rate_hz), low_cut_pole_(1 - std::exp(-6.2831853f * 160 / rate_hz)),
-      high_cut_pole_(1 - std::exp(-6.2831853f * 8500 / rate_hz)), damping_(1 - std::exp(-6.2831853f * 6500 / rate_hz)) {
+    : rate_(rate_hz),
+      low_cut_pole_(1 - std::exp(-6.2831853f * 160 / rate_hz)),
+      high_cut_pole_(1 - std::exp(-6.2831853f * 8500 / rate_hz)),
+      damping_(1 - std::exp(-6.2831853f * 6500 / rate_hz)) {
   const float scale = rate_hz / 44100;
   predelay_.samples.assign(static_cast<size_t>(0.016f * rate_hz), Fill(0));
   for (size_t i = 0; i < diffusers_.size(); ++i) {
@@ -27,7 +29,8 @@ QuadReverb::QuadReverb(float seconds, float rate_hz)
     const float frames = scale * static_cast<float>(kLineFrames[i]);
     lines_[i].ring.samples.assign(static_cast<size_t>(frames) + kWanderRoom, Fill(0));
     // 1/sqrt(8) makes the Hadamard matrix a rotation; the rest brings the line to -60 dB in `seconds`.
-    lines_[i].gain = static_cast<float>(std::pow(10.0, -3.0 * frames / (std::max(0.1f, seconds) * rate_hz)) / std::sqrt(8.0));
+    lines_[i].gain =
+        static_cast<float>(std::pow(10.0, -3.0 * frames / (std::max(0.1f, seconds) * rate_hz)) / std::sqrt(8.0));
   }
   tail_blocks_ = static_cast<int64_t>((1.7f * seconds + 0.3f) * rate_hz * kBlockStep);
   silent_blocks_ = tail_blocks_ + 1;

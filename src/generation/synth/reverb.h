@@ -24,7 +24,7 @@ class QuadReverb {
   // A ring of frames that is read and written a block at a time; every delay is longer than a block.
   struct Ring {
     std::vector<Lanes> samples;
-    size_t position = 0;  // of the oldest frame
+    size_t position = 0;                                  // of the oldest frame
     void Read(size_t ahead, int count, Lanes* to) const;  // from `ahead` frames after the oldest
     void Write(const Lanes* from);                        // over the oldest block
   };

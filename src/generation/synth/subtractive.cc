@@ -12,8 +12,12 @@ namespace {
 class SubtractiveVoice : public Voice {
  public:
   SubtractiveVoice(const SubtractiveSpec& spec, const NoteInfo& note)
-      : spec_(spec), rate_(note.rate_hz), gate_(note.gate_blocks), amp_(spec.amp, note.rate_hz),
-        filter_env_(spec.filter_env, note.rate_hz), noise_(note.seed),
+      : spec_(spec),
+        rate_(note.rate_hz),
+        gate_(note.gate_blocks),
+        amp_(spec.amp, note.rate_hz),
+        filter_env_(spec.filter_env, note.rate_hz),
+        noise_(note.seed),
         curve_(spec.pitch, PitchToHz(note.pitch), note.glide_from, 0, note.rate_hz) {
     Random random(note.seed);
     const double top = curve_.top_hz() * 1.01 / rate_;
@@ -131,8 +135,11 @@ std::vector<OscillatorSpec> Unison(Wave wave, int count, float cents, float widt
     const float x = count == 1 ? 0 : 2.0f * static_cast<float>(i) / static_cast<float>(count - 1) - 1;
     // Neighbours in pitch stand on opposite sides, mirrored, so that both channels hold the whole spread and balance.
     const float side = std::min(i, count - 1 - i) % 2 == 0 ? x : -x;
-    all.push_back({.wave = wave, .semitones = semitones, .cents = x * cents,
-                   .level = level / std::sqrt(static_cast<float>(count)), .pan = side * width});
+    all.push_back({.wave = wave,
+                   .semitones = semitones,
+                   .cents = x * cents,
+                   .level = level / std::sqrt(static_cast<float>(count)),
+                   .pan = side * width});
   }
   return all;
 }

@@ -16,18 +16,22 @@ namespace {
 class SweepVoice : public Voice {
  public:
   SweepVoice(TextureKind kind, const NoteInfo& note)
-      : kind_(kind), note_(note), noise_{Noise(note.seed), Noise(note.seed * 0x9e3779b97f4a7c15ULL + 1)},
+      : kind_(kind),
+        note_(note),
+        noise_{Noise(note.seed), Noise(note.seed * 0x9e3779b97f4a7c15ULL + 1)},
         saw_(WaveTable::Of(Wave::kSaw).ForIncrement(4.2 * PitchToHz(note.pitch) / note.rate_hz)),
         sine_(WaveTable::Of(Wave::kSine).ForIncrement(0)) {
     release_blocks_ = static_cast<int64_t>(0.12f * note.rate_hz * kBlockStep);
     // An impact rings its own length whatever the note says.
-    length_ = kind == TextureKind::kImpact ? static_cast<int64_t>(2.8f * note.rate_hz * kBlockStep) : std::max<int64_t>(1, note.gate_blocks);
+    length_ = kind == TextureKind::kImpact ? static_cast<int64_t>(2.8f * note.rate_hz * kBlockStep)
+                                           : std::max<int64_t>(1, note.gate_blocks);
   }
 
   bool Render(const VoiceModulation& modulation, Block& out) override {
     const float x = std::min(1.0f, static_cast<float>(block_) / static_cast<float>(length_));
     const float level = Level(x) * std::pow(note_.velocity, 1.3f);
-    const SvfCoefficients c = SvfCoefficients::Of(Cutoff(x) * modulation.cutoff, kind_ == TextureKind::kRiser ? 1.6f : 0.8f, note_.rate_hz);
+    const SvfCoefficients c =
+        SvfCoefficients::Of(Cutoff(x) * modulation.cutoff, kind_ == TextureKind::kRiser ? 1.6f : 0.8f, note_.rate_hz);
     float* const channels[2] = {out.left, out.right};
     for (size_t ch = 0; ch < 2; ++ch) {
       alignas(32) float noise[kBlockFrames];
@@ -37,7 +41,8 @@ class SweepVoice : public Voice {
       }
       AddRamped(noise, before_, level, channels[ch]);
     }
-    if (kind_ == TextureKind::kRiser) AddTone(saw_, PitchToHz(note_.pitch) * std::exp2(x - 1), 0.16f * before_, 0.16f * level, out);
+    if (kind_ == TextureKind::kRiser)
+      AddTone(saw_, PitchToHz(note_.pitch) * std::exp2(x - 1), 0.16f * before_, 0.16f * level, out);
     if (kind_ == TextureKind::kImpact) AddBoom(out);
     before_ = level;
     ++block_;
@@ -46,12 +51,21 @@ class SweepVoice : public Voice {
 
  private:
   float Level(float x) const {
-    if (block_ >= length_) return kind_ == TextureKind::kImpact ? 0 : end_level_ * std::max(0.0f, 1 - static_cast<float>(block_ - length_) / static_cast<float>(release_blocks_));
+    if (block_ >= length_)
+      return kind_ == TextureKind::kImpact ? 0
+                                           : end_level_ * std::max(0.0f, 1 - static_cast<float>(block_ - length_) /
+                                                                                 static_cast<float>(release_blocks_));
     float level = 0;
     switch (kind_) {
-      case TextureKind::kRiser: level = 0.06f + 0.94f * x * x; break;
-      case TextureKind::kImpact: level = std::exp(-7 * x) * std::min(1.0f, static_cast<float>(block_ + 1) / 4); break;
-      default: level = note_.detail > 0.5f ? x * x : std::exp(-4.5f * x) * std::min(1.0f, static_cast<float>(block_ + 1) / 12); break;
+      case TextureKind::kRiser:
+        level = 0.06f + 0.94f * x * x;
+        break;
+      case TextureKind::kImpact:
+        level = std::exp(-7 * x) * std::min(1.0f, static_cast<float>(block_ + 1) / 4);
+        break;
+      default:
+        level = note_.detail > 0.5f ? x * x : std::exp(-4.5f * x) * std::min(1.0f, static_cast<float>(block_ + 1) / 12);
+        break;
     }
     end_level_ = level;
     return level;
@@ -90,13 +104,17 @@ class SweepVoice : public Voice {
 class GrainVoice : public Voice {
  public:
   GrainVoice(bool rain, const NoteInfo& note)
-      : rain_(rain), note_(note), random_(note.seed, "grains"), noise_{Noise(note.seed), Noise(note.seed + 77777)},
+      : rain_(rain),
+        note_(note),
+        random_(note.seed, "grains"),
+        noise_{Noise(note.seed), Noise(note.seed + 77777)},
         fade_({.attack_s = 0.08f, .sustain = 1, .release_s = 0.15f}, note.rate_hz) {
     rate_per_block_ = (rain ? 260.0 : 14.0) * kBlockFrames / note.rate_hz;
     bed_low_ = SvfCoefficients::Of(rain ? 700.0f : 900.0f, 0.7f, note.rate_hz);
     bed_high_ = SvfCoefficients::Of(rain ? 7500.0f : 5000.0f, 0.7f, note.rate_hz);
     for (SvfCoefficients& c : drop_) {
-      c = SvfCoefficients::Of(static_cast<float>(rain ? random_.Uniform(900, 5200) : random_.Uniform(1500, 6500)), rain ? 7.0f : 1.5f, note.rate_hz);
+      c = SvfCoefficients::Of(static_cast<float>(rain ? random_.Uniform(900, 5200) : random_.Uniform(1500, 6500)),
+                              rain ? 7.0f : 1.5f, note.rate_hz);
     }
   }
 
@@ -108,7 +126,8 @@ class GrainVoice : public Voice {
     for (size_t ch = 0; ch < 2; ++ch) {
       alignas(32) float bed[kBlockFrames];
       const float bed_level = rain_ ? 0.35f : 0.06f;
-      for (float& s : bed) s = bed_level * bed_b_[ch].Step(bed_a_[ch].Step(noise_[ch].Next(), bed_low_).high, bed_high_).low;
+      for (float& s : bed)
+        s = bed_level * bed_b_[ch].Step(bed_a_[ch].Step(noise_[ch].Next(), bed_low_).high, bed_high_).low;
       for (size_t d = 0; d < drop_.size() / 2; ++d) AddDrops(ch * drop_.size() / 2 + d, bed);
       AddRamped(bed, from, to, channels[ch]);
     }
@@ -120,7 +139,8 @@ class GrainVoice : public Voice {
     alignas(32) float impulses[kBlockFrames] = {};
     if (random_.Chance(rate_per_block_ / static_cast<double>(drop_.size()))) {
       const double size = random_.Uniform();
-      impulses[random_.Below(kBlockFrames)] = static_cast<float>((rain_ ? 5.0 : 7.0) * size * size * size * (random_.Chance(0.5) ? 1 : -1));
+      impulses[random_.Below(kBlockFrames)] =
+          static_cast<float>((rain_ ? 5.0 : 7.0) * size * size * size * (random_.Chance(0.5) ? 1 : -1));
     }
     for (int i = 0; i < kBlockFrames; ++i) bed[i] += ring_[d].Step(impulses[i], drop_[d]).band;
   }

@@ -18,11 +18,16 @@ constexpr double kTwoPi = 6.283185307179586;
 double Harmonic(Wave wave, int k) {
   const bool odd = k % 2 == 1;
   switch (wave) {
-    case Wave::kSine: return k == 1 ? 1 : 0;
-    case Wave::kTriangle: return odd ? 8 / (kTwoPi / 2 * kTwoPi / 2) / (k * k) * ((k / 2) % 2 == 0 ? 1 : -1) : 0;
-    case Wave::kSaw: return 4 / kTwoPi / k;
-    case Wave::kSquare: return odd ? 8 / kTwoPi / k : 0;
-    case Wave::kPulse: return 1.1 * 4 / kTwoPi / k * std::sin(kTwoPi / 2 * k * 0.25) * 1.2;
+    case Wave::kSine:
+      return k == 1 ? 1 : 0;
+    case Wave::kTriangle:
+      return odd ? 8 / (kTwoPi / 2 * kTwoPi / 2) / (k * k) * ((k / 2) % 2 == 0 ? 1 : -1) : 0;
+    case Wave::kSaw:
+      return 4 / kTwoPi / k;
+    case Wave::kSquare:
+      return odd ? 8 / kTwoPi / k : 0;
+    case Wave::kPulse:
+      return 1.1 * 4 / kTwoPi / k * std::sin(kTwoPi / 2 * k * 0.25) * 1.2;
     case Wave::kOrgan: {
       // Drawbars 16' 5 1/3' 8' 4' 2 2/3' 2' 1 3/5' 1 1/3' 1' over a period of 16': registration 86 8530 002.
       static constexpr std::array<std::array<double, 2>, 9> kDrawbars{
@@ -32,7 +37,8 @@ double Harmonic(Wave wave, int k) {
       }
       return 0;
     }
-    case Wave::kReed: return (odd ? 1.0 : 0.55 + 0.3 * std::min(1.0, k / 8.0)) * 0.9 / std::pow(k, 1.15);
+    case Wave::kReed:
+      return (odd ? 1.0 : 0.55 + 0.3 * std::min(1.0, k / 8.0)) * 0.9 / std::pow(k, 1.15);
     case Wave::kFlute: {
       static constexpr std::array<double, 7> kPartials{1, 0.32, 0.12, 0.035, 0.02, 0.008, 0.004};
       return k <= 7 ? kPartials[static_cast<size_t>(k - 1)] * 0.8 : 0;
@@ -54,25 +60,49 @@ WaveTable::WaveTable(Wave wave) : mips_(kMipCount) {
     for (int k = done + 1; k <= harmonics; ++k) {
       const double amplitude = Harmonic(wave, k);
       if (amplitude == 0) continue;
-      for (int n = 0; n < kSize; ++n) sum[static_cast<size_t>(n)] += amplitude * sine[static_cast<size_t>((n * k) & (kSize - 1))];
+      for (int n = 0; n < kSize; ++n)
+        sum[static_cast<size_t>(n)] += amplitude * sine[static_cast<size_t>((n * k) & (kSize - 1))];
     }
     done = std::max(done, harmonics);
     std::vector<float>& table = mips_[static_cast<size_t>(m)];
     table.resize(kSize + 1);
-    for (int n = 0; n <= kSize; ++n) table[static_cast<size_t>(n)] = static_cast<float>(sum[static_cast<size_t>(n & (kSize - 1))]);
+    for (int n = 0; n <= kSize; ++n)
+      table[static_cast<size_t>(n)] = static_cast<float>(sum[static_cast<size_t>(n & (kSize - 1))]);
   }
 }
 
 const WaveTable& WaveTable::Of(Wave wave) {
   switch (wave) {
-    case Wave::kTriangle: { static const WaveTable table(Wave::kTriangle); return table; }
-    case Wave::kSaw: { static const WaveTable table(Wave::kSaw); return table; }
-    case Wave::kSquare: { static const WaveTable table(Wave::kSquare); return table; }
-    case Wave::kPulse: { static const WaveTable table(Wave::kPulse); return table; }
-    case Wave::kOrgan: { static const WaveTable table(Wave::kOrgan); return table; }
-    case Wave::kReed: { static const WaveTable table(Wave::kReed); return table; }
-    case Wave::kFlute: { static const WaveTable table(Wave::kFlute); return table; }
-    case Wave::kSine: break;
+    case Wave::kTriangle: {
+      static const WaveTable table(Wave::kTriangle);
+      return table;
+    }
+    case Wave::kSaw: {
+      static const WaveTable table(Wave::kSaw);
+      return table;
+    }
+    case Wave::kSquare: {
+      static const WaveTable table(Wave::kSquare);
+      return table;
+    }
+    case Wave::kPulse: {
+      static const WaveTable table(Wave::kPulse);
+      return table;
+    }
+    case Wave::kOrgan: {
+      static const WaveTable table(Wave::kOrgan);
+      return table;
+    }
+    case Wave::kReed: {
+      static const WaveTable table(Wave::kReed);
+      return table;
+    }
+    case Wave::kFlute: {
+      static const WaveTable table(Wave::kFlute);
+      return table;
+    }
+    case Wave::kSine:
+      break;
   }
   static const WaveTable sine(Wave::kSine);
   return sine;
