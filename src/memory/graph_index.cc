@@ -66,7 +66,7 @@ absl::Status GuardGraph(absl::StatusCode code, const char* doing, Work work) {
 }  // namespace
 
 struct GraphIndex::Graph {
-  CodeSpace space;
+  std::unique_ptr<hnswlib::SpaceInterface<float>> space = std::make_unique<CodeSpace>();
   std::unique_ptr<hnswlib::HierarchicalNSW<float>> nodes;
 };
 
@@ -77,7 +77,7 @@ absl::StatusOr<std::unique_ptr<GraphIndex>> GraphIndex::Create(int64_t capacity)
   auto graph = std::make_unique<Graph>();
   GRYM_RETURN_IF_ERROR(GuardGraph(absl::StatusCode::kInternal, "a new graph", [&] {
     graph->nodes = std::make_unique<hnswlib::HierarchicalNSW<float>>(
-        &graph->space, static_cast<size_t>(std::max<int64_t>(capacity, 1024)), kLinks, kBuildWidth,
+        graph->space.get(), static_cast<size_t>(std::max<int64_t>(capacity, 1024)), kLinks, kBuildWidth,
         /*random_seed=*/100);
   }));
   return std::unique_ptr<GraphIndex>(new GraphIndex(std::move(graph)));
@@ -86,7 +86,7 @@ absl::StatusOr<std::unique_ptr<GraphIndex>> GraphIndex::Create(int64_t capacity)
 absl::StatusOr<std::unique_ptr<GraphIndex>> GraphIndex::Load(const std::filesystem::path& path) {
   auto graph = std::make_unique<Graph>();
   GRYM_RETURN_IF_ERROR(GuardGraph(absl::StatusCode::kDataLoss, "reading a graph", [&] {
-    graph->nodes = std::make_unique<hnswlib::HierarchicalNSW<float>>(&graph->space, path.string());
+    graph->nodes = std::make_unique<hnswlib::HierarchicalNSW<float>>(graph->space.get(), path.string());
     // hnswlib 0.6 counts removed nodes upon a number that it never set.
     auto& nodes = *graph->nodes;
     nodes.num_deleted_ = 0;
