@@ -84,7 +84,7 @@ JudgedPart JudgeDynamics(const TakeMeasures& original, const TakeMeasures& resul
 }
 
 JudgedPart JudgeTempo(const Likeness& likeness) {
-  const double score = 1 / (1 + std::max(0.0, likeness.drift_s - 0.003) / 0.04);
+  const double score = 1 / (1 + likeness.drift_s / 0.04);
   JudgedPart judged = Part("tempo", score, kTimeAndPitchWeight,
                            absl::StrFormat("times move by %.0f ms on average, speed %.2f %%", 1000 * likeness.drift_s, 100 * likeness.speed));
   judged.spans = likeness.drifting;
@@ -92,9 +92,9 @@ JudgedPart JudgeTempo(const Likeness& likeness) {
 }
 
 JudgedPart JudgeKey(const Likeness& likeness) {
-  const double away = std::max(0.0, std::abs(likeness.cents) - 3);
+  const double away = std::max(0.0, std::abs(likeness.cents) - 1);
   // Pitch that wavers smears the fine spectrum: the evidence itself falls.
-  const double steady = 0.6 + 0.4 * std::min(1.0, likeness.pitch_evidence / 0.6);
+  const double steady = 0.6 + 0.4 * std::clamp(likeness.pitch_evidence, 0.0, 1.0);
   return Part("key", std::exp(-away / 80) * steady, kTimeAndPitchWeight,
               likeness.pitch_evidence > 0.2 ? absl::StrFormat("pitch %+.0f cents from the original's", likeness.cents)
                                             : std::string("the original's pitches are not found"));

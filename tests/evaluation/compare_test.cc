@@ -1,0 +1,192 @@
+#include "evaluation/compare.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "analysis/enhance/enhance.h"
+#include "base/json.h"
+#include "evaluation/damage.h"
+
+namespace grym {
+namespace {
+
+using namespace testing;  // NOLINT: the damage, and nothing else
+
+double Score(const TakeMeasures& original, const AudioBuffer& result) {
+  return CompareMeasured(original, MeasureTake(result).value()).value().quality_score;
+}
+
+// Each result must score strictly below the one before it, the recording itself first.
+void ExpectFalling(const TakeMeasures& original, const std::vector<AudioBuffer>& results, const std::string& what) {
+  double last = CompareMeasured(original, original).value().quality_score;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const double score = Score(original, results[i]);
+    EXPECT_LT(score, last) << what << ", strength " << i;
+    last = score;
+  }
+}
+
+class RecordingTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    GRYM_NEED_SHARED_AUDIO();
+    audio_ = Recording(GetParam());
+    measures_ = MeasureTake(audio_).value();
+  }
+  AudioBuffer audio_;
+  TakeMeasures measures_;
+};
+
+TEST_P(RecordingTest, KnowsItselfFromSilenceAndNoise) {
+  EXPECT_GE(CompareMeasured(measures_, measures_).value().quality_score, 0.85);
+  EXPECT_LT(Score(measures_, AudioBuffer::Create(2, 44100 * 3, 44100).value()), 0.01);
+  auto noise = AudioBuffer::Create(1, audio_.frames(), audio_.rate_hz()).value();
+  noise.mutable_channel(0)[0] = 0.1f;
+  EXPECT_LT(Score(measures_, WithNoise(noise, -60)), 0.3);
+}
+
+TEST_P(RecordingTest, FallsUnderRisingNoise) {
+  ExpectFalling(measures_, {WithNoise(audio_, 30), WithNoise(audio_, 20), WithNoise(audio_, 10)}, "noise");
+}
+
+TEST_P(RecordingTest, FallsUnderRisingClipping) {
+  for (const bool match_level : {false, true}) {
+    ExpectFalling(measures_, {WithClipping(audio_, 3, match_level), WithClipping(audio_, 6, match_level), WithClipping(audio_, 12, match_level)},
+                  match_level ? "clipping at the same level" : "clipping");
+  }
+}
+
+TEST_P(RecordingTest, FallsUnderRisingDetuning) {
+  ExpectFalling(measures_, {Detuned(audio_, 20), Detuned(audio_, 50), Detuned(audio_, 100)}, "detuning");
+}
+
+TEST_P(RecordingTest, FallsUnderRisingDrift) {
+  ExpectFalling(measures_, {Drifting(audio_, 0.01), Drifting(audio_, 0.03), Drifting(audio_, 0.08)}, "drift");
+}
+
+TEST_P(RecordingTest, ARepairedTakeBeatsTheUntouchedDamage) {
+  EnhanceParams params;
+  for (const AudioBuffer& damaged : {WithNoise(audio_, 20), WithNoise(audio_, 10), WithHum(audio_, 50.02, 13), WithClipping(audio_, 6, true)}) {
+    const TakeMeasures original = MeasureTake(damaged).value();
+    const double untouched = CompareMeasured(original, original).value().quality_score;
+    EXPECT_GT(Score(original, EnhanceAudio(damaged, params).value().audio), untouched + 0.02);
+  }
+}
+
+TEST_P(RecordingTest, PartsAddedAtAModestLevelKeepTheIdentity) {
+  const AudioBuffer other = Recording("real/loop_breakbeat.flac");
+  const Comparison comparison = CompareMeasured(measures_, MeasureTake(MixedWith(audio_, other, 12)).value()).value();
+  EXPECT_GT(comparison.quality_score, 0.8);
+  EXPECT_EQ(comparison.parts.back().name, "identity");
+}
+
+INSTANTIATE_TEST_SUITE_P(Music, RecordingTest, ::testing::ValuesIn(kRecordings), [](const auto& recording) {
+  std::string name;
+  for (const char c : std::string(recording.param)) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return name;
+});
+
+TEST(CompareTest, AnotherSongScoresLow) {
+  GRYM_NEED_SHARED_AUDIO();
+  std::vector<TakeMeasures> songs;
+  for (const char* name : kRecordings) songs.push_back(MeasureTake(Recording(name)).value());
+  for (size_t i = 0; i < songs.size(); ++i) {
+    for (size_t j = 0; j < songs.size(); ++j) {
+      if (i == j) continue;
+      EXPECT_LT(CompareMeasured(songs[i], songs[j]).value().quality_score, 0.3) << kRecordings[i] << " and " << kRecordings[j];
+    }
+  }
+}
+
+TEST(CompareTest, NamesWhatIsWrongAndWhere) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioBuffer audio = Recording("real/147793__setuniman__sweet-waltz-0i-22mi.ogg");
+  const AudioBuffer damaged = WithClipping(WithNoise(audio, 12), 9, true);
+  const Comparison comparison = Compare(audio, damaged).value();
+  ASSERT_FALSE(comparison.improvement_areas.empty());
+  std::vector<std::string> areas;
+  for (const ImprovementArea& area : comparison.improvement_areas) {
+    areas.push_back(area.area);
+    EXPECT_FALSE(area.text.empty());
+    EXPECT_GT(area.severity, 0);
+    EXPECT_NE(std::find(std::begin(kImprovementAreas), std::end(kImprovementAreas), area.area), std::end(kImprovementAreas));
+  }
+  EXPECT_NE(std::find(areas.begin(), areas.end(), "noise"), areas.end());
+  EXPECT_NE(std::find(areas.begin(), areas.end(), "clipping"), areas.end());
+  for (size_t i = 1; i < comparison.improvement_areas.size(); ++i) {
+    EXPECT_LE(comparison.improvement_areas[i].severity, comparison.improvement_areas[i - 1].severity);
+  }
+}
+
+TEST(CompareTest, ClippingHasItsTimes) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioBuffer audio = Recording("real/147793__setuniman__sweet-waltz-0i-22mi.ogg");
+  const Comparison comparison = Compare(audio, WithClipping(audio, 6, false)).value();
+  for (const ImprovementArea& area : comparison.improvement_areas) {
+    if (area.area != "clipping") continue;
+    ASSERT_FALSE(area.spans.empty());
+    for (const TimeSpan& span : area.spans) EXPECT_LT(span.start_s, span.end_s);
+    return;
+  }
+  FAIL() << "no clipping among the areas";
+}
+
+TEST(CompareTest, TakesPathsAndBuffersAlike) {
+  GRYM_NEED_SHARED_AUDIO();
+  const auto path = SharedAudio("real/loop_mika.flac");
+  const AudioBuffer audio = LoadAudio(path).value();
+  EXPECT_EQ(ComparisonToJson(Compare(path, path).value()), ComparisonToJson(Compare(audio, audio).value()));
+}
+
+TEST(CompareTest, AcceptsOtherRatesAndChannels) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioBuffer audio = Recording("real/hiphop.mp3");
+  EXPECT_GT(Compare(audio, Resample(audio, 48000).value()).value().quality_score, 0.9);
+  EXPECT_GT(Compare(audio, audio.ToMono()).value().quality_score, 0.9);
+}
+
+TEST(CompareTest, FailsForWhatIsNoAudio) {
+  const AudioBuffer empty;
+  EXPECT_EQ(Compare(empty, empty).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Compare("/nowhere/at/all.wav", empty).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(CompareTest, ShortStrangeAndSilentAudioScore) {
+  for (const int64_t frames : {1, 100, 44100}) {
+    auto audio = AudioBuffer::Create(1, frames, 44100).value();
+    EXPECT_EQ(Compare(audio, audio).value().quality_score, 0);
+    audio.mutable_channel(0)[0] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_EQ(Compare(audio, audio).value().quality_score, 0);
+    for (float& sample : audio.mutable_planar()) sample = 1.0f;
+    const double score = Compare(audio, audio).value().quality_score;
+    EXPECT_GE(score, 0);
+    EXPECT_LE(score, 1);
+  }
+}
+
+TEST(CompareTest, StopsWhenCancelled) {
+  auto audio = AudioBuffer::Create(1, 44100 * 4, 44100).value();
+  audio.mutable_channel(0)[0] = 0.5f;
+  RunOptions run;
+  run.cancel.Cancel();
+  EXPECT_EQ(Compare(audio, audio, run).status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(ComparisonToJsonTest, WritesEveryField) {
+  Comparison comparison;
+  comparison.quality_score = 0.5;
+  comparison.parts.push_back({"noise", 0.25, 0.5, "steady"});
+  comparison.improvement_areas.push_back({"noise", 0.75, {{1, 2}}, "hiss"});
+  const Json json = Json::Parse(ComparisonToJson(comparison)).value();
+  EXPECT_EQ(json.at("schema").text(), "grymsynth.comparison/1");
+  EXPECT_EQ(json.at("qualityScore").number(), 0.5);
+  EXPECT_EQ(json.at("parts").at(size_t{0}).at("text").text(), "steady");
+  const Json& area = json.at("improvementAreas").at(size_t{0});
+  EXPECT_EQ(area.at("area").text(), "noise");
+  EXPECT_EQ(area.at("severity").number(), 0.75);
+  EXPECT_EQ(area.at("spans").at(size_t{0}).at("endS").number(), 2);
+}
+
+}  // namespace
+}  // namespace grym
