@@ -32,13 +32,17 @@ float LargestBetween(const std::vector<float>& series, double rate_hz, double fr
   return from < to ? *std::max_element(series.begin() + from, series.begin() + to) : 0.0f;
 }
 
-// The abrupt end of a sound splashes over the spectrum as a beginning does, but leaves less than it found.
+// The abrupt end of a sound splashes over the spectrum as a beginning does, but leaves less than it found and is no
+// louder than what was there just before.
 bool IsAnEnd(const OnsetSeries& onsets, double time_s) {
-  const float before = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s - 0.045, time_s - 0.005);
-  const float after = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s, time_s + 0.04);
-  const float hiss_before = LargestBetween(onsets.attack_rms, onsets.attack_rate_hz, time_s - 0.045, time_s - 0.005);
-  const float hiss_after = LargestBetween(onsets.attack_rms, onsets.attack_rate_hz, time_s, time_s + 0.04);
-  return after < 0.25f * before && hiss_after < 0.25f * hiss_before;
+  const auto falls = [&](const std::vector<float>& series) {
+    const float before = LargestBetween(series, onsets.attack_rate_hz, time_s - 0.045, time_s - 0.005);
+    const float after = LargestBetween(series, onsets.attack_rate_hz, time_s + 0.006, time_s + 0.045);
+    return after < 0.25f * before;
+  };
+  const float just_before = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s - 0.012, time_s - 0.003);
+  const float now = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s - 0.003, time_s + 0.006);
+  return falls(onsets.level_rms) && falls(onsets.attack_rms) && now < 2 * just_before;
 }
 
 }  // namespace

@@ -193,7 +193,7 @@ void SpectralStream::TakeNoiseFloor() {
   third_octave_bank_.Apply(power_.data(), thirds_.data());
   for (size_t band = 0; band < thirds_.size(); ++band) {
     const double db = 10 * std::log10(std::max(thirds_[band], 1e-16f));
-    ++floor_histogram_[band][std::clamp(static_cast<int>((db + 150) * 2), 0, 299)];
+    ++floor_histogram_[band][std::clamp(static_cast<int>((db + 150) * 2), 0, 439)];
   }
 }
 
@@ -236,7 +236,7 @@ void SpectralStream::Finish(SpectralFeatures& spectral, double& noise_floor_dbfs
     int64_t total = 0, below = 0;
     for (const int64_t count : floor_histogram_[band]) total += count;
     int bin = 0;
-    while (bin < 299 && (below += floor_histogram_[band][bin]) * 10 < total) ++bin;
+    while (bin < 439 && (below += floor_histogram_[band][bin]) * 10 < total) ++bin;
     if (total == 0 || bin == 0) continue;
     const double bins = third_octave_bank_.centre_hz(static_cast<int>(band)) * 0.2316 / kBinHz;
     floor_power += PowerOfDb(bin / 2.0 - 150 + 0.25) * bins * 2 / (static_cast<double>(kSize) * kSize * window_power);

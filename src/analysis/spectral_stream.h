@@ -55,7 +55,7 @@ class SpectralStream {
   SpectralFeatures spectral_;
   std::vector<char> loud_;                 // per statistics frame: not silent
   std::array<double, 10> octave_energy_{};
-  std::vector<std::array<int64_t, 300>> floor_histogram_;  // per third octave, 0.5 dB from -150 dBFS
+  std::vector<std::array<int64_t, 440>> floor_histogram_;  // per third octave, 0.5 dB steps of power from -150 dB
   std::vector<signed char> octave_of_bin_;  // -1 outside the ten
   float attack_last_ = 0;
   double attack_sum_ = 0, level_sum_ = 0;

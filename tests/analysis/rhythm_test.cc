@@ -1,0 +1,64 @@
+#include "analysis/rhythm.h"
+
+#include <gtest/gtest.h>
+
+#include "analysis/scoring.h"
+#include "analysis/signals.h"
+
+namespace grym {
+namespace {
+
+using namespace testing;
+
+class SteadyTempoTest : public ::testing::TestWithParam<double> {};
+
+TEST_P(SteadyTempoTest, ClicksAreExact) {
+  const std::vector<double> beats = SteadyBeats(GetParam(), 0.37, 20);
+  const auto heard = Analyzed(Mono(Clicks(beats, 20)));
+  ASSERT_TRUE(heard.ok());
+  EXPECT_NEAR(heard->tempo_bpm, GetParam(), 0.005 * GetParam());
+  EXPECT_GT(heard->tempo_confidence, 0.8);
+  EXPECT_GT(MatchEvents(beats, heard->beats_s, 0.02).f, 0.97);
+  const FMeasure onsets = MatchEvents(beats, heard->onsets_s, 0.01);
+  EXPECT_GT(onsets.f, 0.99);
+  EXPECT_LT(std::abs(onsets.mean_offset_s), 0.003);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tempi, SteadyTempoTest, ::testing::Values(80.0, 97.3, 120.0, 133.7, 150.0));
+
+TEST(RhythmTest, FollowsAChangingTempo) {
+  std::vector<double> beats;
+  for (double t = 0.3, period = 0.65; t < 24; t += period, period *= 0.992) beats.push_back(t);
+  const auto heard = Analyzed(Mono(Clicks(beats, 25)));
+  EXPECT_GT(MatchEvents(beats, heard->beats_s, 0.07).f, 0.9);
+}
+
+TEST(RhythmTest, RandomStrokesHaveNoBeat) {
+  Random random(11, "strokes");
+  std::vector<double> times;
+  for (double t = 0.2; t < 19; t += random.Uniform(0.12, 1.1)) times.push_back(t);
+  const auto heard = Analyzed(Mono(Clicks(times, 20, 3)));
+  EXPECT_EQ(heard->tempo_bpm, 0);
+  EXPECT_TRUE(heard->beats_s.empty());
+  EXPECT_GT(heard->onsets_s.size(), times.size() * 3 / 4);
+}
+
+TEST(RhythmTest, BarsOfThreeAndFour) {
+  for (const int meter : {3, 4}) {
+    const std::vector<double> beats = SteadyBeats(132, 0.25, 24);
+    const auto heard = Analyzed(Mono(Clicks(beats, 24, meter)));
+    EXPECT_EQ(heard->meter, meter);
+    std::vector<double> firsts;
+    for (size_t i = 0; i < beats.size(); i += static_cast<size_t>(meter)) firsts.push_back(beats[i]);
+    EXPECT_GT(MatchEvents(firsts, heard->downbeats_s, 0.05).f, 0.9) << meter;
+  }
+}
+
+TEST(RhythmTest, NothingFromNothing) {
+  EXPECT_TRUE(PickOnsets({}).empty());
+  EXPECT_EQ(EstimateTempo({}).bpm, 0);
+  EXPECT_TRUE(TrackBeats({}, 120, {}).empty());
+}
+
+}  // namespace
+}  // namespace grym

@@ -1,0 +1,60 @@
+#include "analysis/style.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <set>
+
+#include "analysis/signals.h"
+#include "support/shared_audio.h"
+
+namespace grym {
+namespace {
+
+using namespace testing;
+
+TEST(StyleTest, RanksEveryLabelOnceBestFirst) {
+  const StyleClassification style = ClassifyStyleOf(*Analyzed(Mono(Clicks(SteadyBeats(125, 0.1, 10), 10))));
+  EXPECT_GE(style.genres.size(), 12u);
+  EXPECT_EQ(style.method, "rules");
+  for (const auto* list : {&style.genres, &style.moods, &style.textures}) {
+    std::set<std::string> labels;
+    for (size_t i = 0; i < list->size(); ++i) {
+      labels.insert((*list)[i].label);
+      EXPECT_GE((*list)[i].score, 0);
+      EXPECT_LE((*list)[i].score, 1);
+      if (i > 0) EXPECT_LE((*list)[i].score, (*list)[i - 1].score);
+    }
+    EXPECT_EQ(labels.size(), list->size());
+  }
+}
+
+TEST(StyleTest, SilenceIsUnsure) {
+  EXPECT_TRUE(ClassifyStyleOf(*Analyzed(Mono(std::vector<float>(3 * 44100)))).unsure);
+}
+
+TEST(StyleTest, RecordingsOfKnownStyle) {
+  GRYM_NEED_SHARED_AUDIO();
+  const std::vector<std::pair<const char*, const char*>> known = {
+      {"real/admiralbob77_-_Choice_-_Drum-bass.ogg", "drum-and-bass"},
+      {"real/147793__setuniman__sweet-waltz-0i-22mi.ogg", "waltz"},
+      {"real/Kevin_MacLeod_-_P_I_Tchaikovsky_Dance_of_the_Sugar_Plum_Fairy.ogg", "classical"},
+      {"real/198-209-0000.ogg", "speech"},
+      {"rendered/FMP_C1_F12_Bach_BWV846_Sibelius-Tracks.flac", "classical"}};
+  int top_three = 0;
+  for (const auto& [name, want] : known) {
+    auto source = OpenInput(SharedAudio(name));
+    ASSERT_TRUE(source.ok());
+    const StyleClassification style = ClassifyStyleOf(*AnalyzeSource(**source, {}));
+    bool found = false;
+    for (int i = 0; i < 3; ++i) found |= style.genres[i].label == want;
+    top_three += found;
+    std::printf("%-60s %s %.2f, %s %.2f, %s %.2f%s\n", name, style.genres[0].label.c_str(), style.genres[0].score,
+                style.genres[1].label.c_str(), style.genres[1].score, style.genres[2].label.c_str(), style.genres[2].score,
+                style.unsure ? " (unsure)" : "");
+  }
+  EXPECT_GE(top_three, 4);  // of five; 0.6 is the least we promise
+}
+
+}  // namespace
+}  // namespace grym
