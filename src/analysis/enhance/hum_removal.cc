@@ -196,11 +196,11 @@ absl::Status RemoveLines(std::span<float> samples, int rate_hz, const HumFacts& 
   int multiples = 0;
   for (int k = 1; k <= std::max(8, hum.harmonics.back()); ++k) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    const bool known = std::find(hum.harmonics.begin(), hum.harmonics.end(), k) != hum.harmonics.end();
     const std::vector<Complex> line = MeasureLine(samples, track, k);
     const std::vector<Complex> average = AverageLine(line);
-    // Once there is hum, a multiple that music covered during the search may still be found by holding still.
-    if (!known && !HoldsStill(line, average)) continue;
+    // This decides for every multiple: one that music covered during the search is found after all, and a kick drum that
+    // strikes at a mains frequency is let go, since it fades between its strokes.
+    if (!HoldsStill(line, average)) continue;
     SubtractLine(samples, track, average, k, amount);
     removed.power_before += LinePower(average);
     removed.power_after += LinePower(AverageLine(MeasureLine(samples, track, k)));
@@ -227,6 +227,10 @@ absl::StatusOr<EnhanceStage> RemoveHum(AudioBuffer& audio, double amount, const 
   LinesRemoved removed;
   for (int c = 0; c < audio.channels(); ++c) {
     GRYM_RETURN_IF_ERROR(RemoveLines(audio.mutable_channel(c), audio.rate_hz(), hum, amount, run, removed));
+  }
+  if (removed.multiples == 0) {
+    if (!stage.applied) stage.text = "no hum: what stands at a mains frequency does not hold still";
+    return stage;
   }
   const double before_db = DbOfPower(removed.power_before / audio.channels() + 1e-14);
   const double after_db = DbOfPower(removed.power_after / audio.channels() + 1e-14);
