@@ -53,8 +53,6 @@ class RulesModel : public Model {
     info_.description = "Features, patterns, style and comparison by published methods; no weights";
     info_.licence = "Apache-2.0";
     info_.capabilities = {Capability::kAnalyze, Capability::kClassifyStyle, Capability::kDetectPatterns, Capability::kCompare};
-    info_.rate_hz = 0;  // any
-    info_.channels = 0;
     info_.seconds_per_audio_second = 0.03;
   }
   const ModelInfo& info() const override { return info_; }
