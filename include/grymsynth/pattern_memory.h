@@ -47,7 +47,7 @@ struct PatternMemoryStats {
 
 // One SQLite file (WAL); rows are the truth, the vector index a cache that can be rebuilt: the folder PATH.index beside
 // the file may be deleted at any time. The first query reads the vectors (1 to 3 s for a million); above
-// exact_search_limit, one without a current index in the cache also builds it, about 0.1 to 0.2 ms a pattern.
+// exact_search_limit, one without a current index in the cache also builds it, up to 0.5 ms a pattern (once).
 // Threads: any; calls on one object take turns. Two processes: the second writer waits up to 5 s, then Unavailable.
 class GRYM_EXPORT PatternMemory {
  public:

@@ -33,7 +33,7 @@ class VectorIndex {
   const float* Find(PatternKind kind, int64_t id) const { return SetOf(kind).Find(id); }
   bool approximate() const;  // some kind is searched by a graph
 
-  // Nearest first. Makes, loads or catches up with the graphs where needed: about 0.1 ms a vector that is not in the
+  // Nearest first. Makes, loads or catches up with the graphs where needed: up to 0.5 ms a vector that is not in the
   // cache. A graph that fails is dropped and its kind searched exactly.
   std::vector<Neighbour> Search(std::span<const float, kVectorDims> query, std::optional<PatternKind> kind,
                                 size_t limit, double minimum);
