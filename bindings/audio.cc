@@ -79,13 +79,15 @@ PyAudio Owned(absl::StatusOr<AudioBuffer> made) {
   return PyAudio::Of(std::make_shared<AudioBuffer>(ValueOrThrow(std::move(made))));
 }
 
-py::ssize_t Frames(const PyAudio& audio) { return audio.samples.attr("shape").cast<py::tuple>()[1].cast<py::ssize_t>(); }
+py::ssize_t Frames(const PyAudio& audio) {
+  return audio.samples.attr("shape").cast<py::tuple>()[1].cast<py::ssize_t>();
+}
 py::ssize_t Channels(const PyAudio& audio) {
   return audio.samples.attr("shape").cast<py::tuple>()[0].cast<py::ssize_t>();
 }
 
 void BindAudioClass(py::module_& m) {
-  py::class_<PyAudio>(m, "Audio", R"(Audio: `samples`, float32 of shape (channels, frames), full scale at +-1, and `rate_hz`.
+  py::class_<PyAudio>(m, "Audio", R"(`samples`, float32 of shape (channels, frames), full scale at +-1, and `rate_hz`.
 
 Audio(samples, rate_hz) keeps the array it is given, without a copy; a 1-D array is mono. Another dtype or layout
 raises InvalidArgumentError: a shape is never guessed. Objects with __dlpack__ (torch tensors) are taken without a
@@ -100,7 +102,8 @@ copy too. Do not write into `samples` while a job reads them.)")
                              [](const PyAudio& audio) { return static_cast<double>(Frames(audio)) / audio.rate_hz; })
       .def("save", &Save, py::arg("path"), py::kw_only(), py::arg("container") = py::none(),
            py::arg("format") = "pcm16", py::arg("dither") = true, py::arg("dither_seed") = 0,
-           py::arg("ogg_quality") = 0.6, py::arg("metadata") = py::none(), R"(Writes WAV, FLAC or OGG, whole or not at all.
+           py::arg("ogg_quality") = 0.6, py::arg("metadata") = py::none(),
+           R"(Writes WAV, FLAC or OGG, whole or not at all.
 
 Args:
   path: where; its extension chooses the container unless `container` ("wav", "flac", "ogg") does.
@@ -128,7 +131,8 @@ Args:
         return py::make_tuple(py::type::of<PyAudio>(), py::make_tuple(audio.samples, audio.rate_hz));
       })
       .def("__repr__", [](const PyAudio& audio) {
-        return py::str("Audio(channels={}, frames={}, rate_hz={})").format(Channels(audio), Frames(audio), audio.rate_hz);
+        return py::str("Audio(channels={}, frames={}, rate_hz={})")
+            .format(Channels(audio), Frames(audio), audio.rate_hz);
       })
       .def("_repr_html_", [](const py::object& self) { return Html("audio", self); });
 }
@@ -148,7 +152,7 @@ void BindAudio(py::module_& m) {
   m.def("load", [](const py::object& path) {
     const std::filesystem::path source = PathOf(path);
     return Owned(Unlocked([&] { return LoadAudio(source); }));
-  }, py::arg("path"), R"(Reads an audio file whole: WAV, RF64, AIFF, FLAC, OGG (Vorbis, Opus) or MP3, told apart by content.
+  }, py::arg("path"), R"(Reads a file whole: WAV, RF64, AIFF, FLAC, OGG (Vorbis, Opus) or MP3, told apart by content.
 
 Returns: Audio.
 Raises: NotFoundError; DataLossError for a damaged file; InvalidArgumentError for what is no audio file;

@@ -105,9 +105,8 @@ void DefineMaking(Class& c) {
   }, py::arg("request"), py::kw_only(), py::arg("progress") = py::none(), kGenerateDoc);
   c.def("start_generate", [](const Engine_& self, const std::shared_ptr<GenerateAudioRequest>& request,
                              const py::object& progress) {
-    return TypedPyJob<GenerateAudioResult>::Start(progress, [self, wanted = *request](const RunOptions& run, Listener&) {
-      return self->Generate(wanted, run);
-    });
+    return TypedPyJob<GenerateAudioResult>::Start(
+        progress, [self, wanted = *request](const RunOptions& run, Listener&) { return self->Generate(wanted, run); });
   }, py::arg("request"), py::kw_only(), py::arg("progress") = py::none(), "The same as `generate`, as a Job.");
   c.def("models", [](const Engine_& self) {
     return Unlocked([&] { return self->orchestrator().Models(); });
@@ -157,15 +156,53 @@ void DefineWorkflows(Class& c) {
     }
     return runs;
   }, "Journalled runs, newest first: id and state.");
+  c.def("summarize", [](const Engine_& self, const std::shared_ptr<WorkflowRun>& run) {
+    return std::make_shared<RunSummary>(ValueOrThrow(Unlocked([&] { return self->Summarize(*run); })));
+  }, py::arg("run"), "The takes with their scores, and the files. Raises FailedPreconditionError for a run that did "
+                     "not complete or exported no take.");
   c.def("write_report", [](const Engine_& self, const std::shared_ptr<WorkflowRun>& run, const py::object& path) {
     const std::filesystem::path target = PathOf(path);
     ThrowUnlessOk(Unlocked([&] { return self->WriteReport(*run, target); }));
   }, py::arg("run"), py::arg("path"), "A self-contained HTML page over a finished enhancement run.");
 }
 
+void BindSummary(py::module_& m) {
+  py::class_<TakeSummary>(m, "TakeSummary")
+      .def_readonly("step", &TakeSummary::step)
+      .def_readonly("visit", &TakeSummary::visit)
+      .def_readonly("seed", &TakeSummary::seed)
+      .def_readonly("enhancement_level", &TakeSummary::enhancement_level)
+      .def_readonly("quality_score", &TakeSummary::quality_score)
+      .def_readonly("exported", &TakeSummary::exported)
+      .def("__repr__", [](const TakeSummary& take) {
+        return py::str("TakeSummary({!r}, visit={}, seed={}, quality_score={:.3f}, exported={})")
+            .format(take.step, take.visit, take.seed, take.quality_score, take.exported);
+      });
+  const auto path = [](const std::filesystem::path& given) {
+    return py::module_::import("pathlib").attr("Path")(given.string());
+  };
+  py::class_<RunSummary, std::shared_ptr<RunSummary>>(m, "RunSummary", "What a finished enhancement run made.")
+      .def_property_readonly("input", [path](const RunSummary& summary) { return path(summary.input); })
+      .def_readonly("takes", &RunSummary::takes)
+      .def_property_readonly("files", [path](const RunSummary& summary) {
+        py::list files;
+        for (const std::filesystem::path& file : summary.files) files.append(path(file));
+        return files;
+      }, "As exported: the take first, then stems, MIDI, sidecar.")
+      .def_property_readonly("before", [](const std::shared_ptr<RunSummary>& self) {
+        return std::shared_ptr<AudioFeatures>(self, &self->before);
+      }, "AudioFeatures of the input, without frame-wise series.")
+      .def_property_readonly("after", [](const std::shared_ptr<RunSummary>& self) {
+        return std::shared_ptr<AudioFeatures>(self, &self->after);
+      }, "AudioFeatures of the exported take, without frame-wise series.")
+      .def_readonly("stages", &RunSummary::stages, "Of the exported take.")
+      .def_readonly("warnings", &RunSummary::warnings);
+}
+
 }  // namespace
 
 void BindEngine(py::module_& m) {
+  BindSummary(m);
   const EngineOptions d;
   py::class_<Engine, Engine_> c(m, "Engine", R"(Everything that has state: pattern memory, workflow journal, models.
 

@@ -185,7 +185,7 @@ PyAudio PyAudio::FromArray(const py::object& given, int rate_hz) {
     samples = numpy.attr("from_dlpack")(samples);
   }
   auto array = py::cast<py::array>(samples);
-  if (!array.dtype().is(py::dtype::of<float>())) {
+  if (!py::isinstance<py::array_t<float>>(array)) {  // by equivalence: a dtype that was pickled is another object
     ThrowBad("samples: want float32, got " + std::string(py::str(array.dtype())) +
              "; convert it yourself, for instance samples.astype(np.float32), minding full scale at +-1");
   }

@@ -126,7 +126,8 @@ void Attribute(Class& c, const char* name, Member member, const char* doc = "") 
 }
 
 void BindRequest(py::module_& m) {
-  py::class_<Request, std::shared_ptr<Request>> c(m, "GenerateAudioRequest", R"(What to make. Keyword arguments only; what is left out (None) is the generator's to choose.
+  py::class_<Request, std::shared_ptr<Request>> c(m, "GenerateAudioRequest",
+                                                R"(What to make. Keywords only; what is left out is the generator's to choose.
 
 Args:
   prompt: what it should sound like.
@@ -165,11 +166,14 @@ Args:
   Attribute(c, "target_lufs", &Request::target_lufs);
   Attribute(c, "parameters", &Request::parameters);
   Attribute(c, "patterns", &Request::patterns);
-  c.def_property("quality", [](const Request& request) { return std::string(kTiers[static_cast<int>(request.quality)]); },
+  c.def_property("quality",
+                 [](const Request& request) { return std::string(kTiers[static_cast<int>(request.quality)]); },
                  [](Request& request, const std::string& name) { request.quality = TierOf(name); },
                  "\"draft\", \"standard\" or \"best\".");
   c.def_property("reference_audio", [](const Request& request) -> py::object {
-    if (request.reference_buffer) return py::cast(PyAudio::Of(std::make_shared<AudioBuffer>(*request.reference_buffer)));
+    if (request.reference_buffer) {
+      return py::cast(PyAudio::Of(std::make_shared<AudioBuffer>(*request.reference_buffer)));
+    }
     if (request.reference_audio.empty()) return py::none();
     return py::str(request.reference_audio);
   }, &SetReference, "An Audio (read back as a copy) or a path.");
@@ -178,7 +182,8 @@ Args:
   c.def("validate", [](const Request& request) { ThrowUnlessOk(ValidateRequest(request)); },
         "Raises InvalidArgumentError whose .problems lists every field out of its range.");
   c.def("to_json", [](const Request& request) { return RequestToJson(request); }, "Schema \"grymsynth.request/1\".");
-  c.def_static("from_json", [](const std::string& json) { return ValueOrThrow(RequestFromJson(json)); }, py::arg("json"));
+  c.def_static("from_json", [](const std::string& json) { return ValueOrThrow(RequestFromJson(json)); },
+               py::arg("json"));
   c.def("__repr__", [](const Request& request) {
     return py::str("GenerateAudioRequest(prompt={!r}, seed={}, duration_s={}, model={!r})")
         .format(request.prompt, request.seed, request.duration_s, request.model);

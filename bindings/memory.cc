@@ -57,13 +57,17 @@ void BindStore(py::module_& m) {
       .def_readonly("index_loaded", &PatternMemoryStats::index_loaded)
       .def_readonly("index_approximate", &PatternMemoryStats::index_approximate);
   const PatternMemoryOptions d;
-  py::class_<PatternMemory, Memory>(m, "PatternMemory", R"(Patterns and how well they worked, in one file that survives kill -9.
+  py::class_<PatternMemory, Memory>(m, "PatternMemory",
+                                     R"(Patterns and how well they worked, in one file that survives kill -9.
 
 A context manager: leaving it closes the file.)")
       .def(py::init([](const py::object& path, int64_t exact_search_limit, bool full_check) {
         const std::filesystem::path file = PathOf(path);
         return Held(ValueOrThrow(Unlocked([&] {
-          return PatternMemory::Open(file, PatternMemoryOptions{exact_search_limit, full_check});
+          PatternMemoryOptions options;
+          options.exact_search_limit = exact_search_limit;
+          options.full_check = full_check;
+          return PatternMemory::Open(file, options);
         })));
       }), py::arg("path"), py::kw_only(), py::arg("exact_search_limit") = d.exact_search_limit,
            py::arg("full_check") = d.full_check)
@@ -82,6 +86,15 @@ A context manager: leaving it closes the file.)")
       .def("record_outcome", [](const Memory& self, int64_t id, double score, const std::string& note) {
         ThrowUnlessOk(Unlocked([&] { return self->RecordOutcome(id, score, note); }));
       }, py::arg("id"), py::arg("score"), py::arg("note") = "", "A take that used the pattern scored so, in [0, 1].")
+      .def("heard_with", [](const Memory& self, int64_t id, int limit) {
+        return ValueOrThrow(Unlocked([&] { return self->HeardWith(id, limit); }));
+      }, py::arg("id"), py::kw_only(), py::arg("limit") = 20, "Patterns stored in the same call, strongest first.")
+      .def("best_outcomes", [](const Memory& self, const py::object& kind, int limit) {
+        std::optional<PatternKind> only;
+        if (!kind.is_none()) only = ValueOrThrow(ParsePatternKind(kind.cast<std::string>()));
+        return ValueOrThrow(Unlocked([&] { return self->BestOutcomes(only, limit); }));
+      }, py::kw_only(), py::arg("kind") = py::none(), py::arg("limit") = 20,
+           "Patterns with recorded outcomes, best mean score first.")
       .def("stats", [](const Memory& self) { return ValueOrThrow(Unlocked([&] { return self->Stats(); })); })
       .def("check_integrity", [](const Memory& self) {
         ThrowUnlessOk(Unlocked([&] { return self->CheckIntegrity(); }));
@@ -108,7 +121,8 @@ void BindMemory(py::module_& m) {
   py::class_<PatternClassification>(m, "PatternClassification")
       .def_readonly("classes", &PatternClassification::classes, "Best first; never empty.")
       .def_readonly("taxonomy_version", &PatternClassification::taxonomy_version);
-  py::class_<PatternRecognizer, Recognizer>(m, "PatternRecognizer", "Finds patterns, learns them, knows their relatives.")
+  py::class_<PatternRecognizer, Recognizer>(m, "PatternRecognizer",
+                                            "Finds patterns, learns them, knows their relatives.")
       .def(py::init([](const Memory& memory, const py::object& taxonomy) {
         PatternRecognizerOptions options;
         if (!taxonomy.is_none()) options.taxonomy = PathOf(taxonomy);

@@ -71,7 +71,8 @@ void BindMidi(py::module_& m) {
   m.def("load_midi", [](const py::object& path) {
     const std::filesystem::path source = PathOf(path);
     return ValueOrThrow(Unlocked([&] { return LoadMidi(source); }));
-  }, py::arg("path"), "Reads a Standard MIDI File of format 0 or 1. Raises DataLossError with the byte of what is wrong.");
+  }, py::arg("path"),
+     "Reads a Standard MIDI File of format 0 or 1. Raises DataLossError with the byte of what is wrong.");
 }
 
 }  // namespace grym::python

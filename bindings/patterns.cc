@@ -14,7 +14,8 @@ void BindPatterns(py::module_& m) {
       .def_readonly("text", &Evidence::text);
   py::class_<AudioPattern, std::shared_ptr<AudioPattern>>(m, "AudioPattern", "Something that returns in the music.")
       .def_readonly("id", &AudioPattern::id, "In a PatternMemory; 0 before it is stored.")
-      .def_property_readonly("kind", [](const AudioPattern& pattern) { return std::string(PatternKindName(pattern.kind)); },
+      .def_property_readonly("kind",
+                             [](const AudioPattern& pattern) { return std::string(PatternKindName(pattern.kind)); },
                              "\"rhythmic\", \"harmonic\", \"melodic\", \"timbral\" or \"structural\".")
       .def_readonly("description", &AudioPattern::description)
       .def_readonly("spans", &AudioPattern::spans, "Every occurrence, in order.")

@@ -28,9 +28,10 @@ void DefineCall(Class& c, const char* name, Call call, const std::string& doc) {
   }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(), blocking.c_str());
   c.def(("start_" + std::string(name)).c_str(),
         [call](const Processor& self, const py::object& audio, const py::object& progress) {
-    return TypedPyJob<T>::Start(progress, [self, call, kept = KeptInput::From(audio)](const RunOptions& run, Listener&) {
-      return call(*self, kept.input(), run);
-    });
+    return TypedPyJob<T>::Start(
+        progress, [self, call, kept = KeptInput::From(audio)](const RunOptions& run, Listener&) {
+          return call(*self, kept.input(), run);
+        });
   }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(), job.c_str());
 }
 
@@ -82,10 +83,14 @@ void BindResults(py::module_& m) {
             .format(stage.name, stage.applied, stage.change_db, stage.text);
       });
   py::class_<EnhancedAudio, std::shared_ptr<EnhancedAudio>>(m, "EnhancedAudio")
-      .def_property_readonly("audio", [](const std::shared_ptr<EnhancedAudio>& self) { return AudioOf(self, self->audio); })
+      .def_property_readonly("audio", [](const std::shared_ptr<EnhancedAudio>& self) {
+        return AudioOf(self, self->audio);
+      })
       .def_readonly("stages", &EnhancedAudio::stages, "In the order they ran.");
   py::class_<ProcessedAudio, std::shared_ptr<ProcessedAudio>>(m, "ProcessedAudio")
-      .def_property_readonly("audio", [](const std::shared_ptr<ProcessedAudio>& self) { return AudioOf(self, self->audio); })
+      .def_property_readonly("audio", [](const std::shared_ptr<ProcessedAudio>& self) {
+        return AudioOf(self, self->audio);
+      })
       .def_property_readonly("features", [](const std::shared_ptr<ProcessedAudio>& self) {
         return std::shared_ptr<AudioFeatures>(self, &self->features);
       })
@@ -104,8 +109,8 @@ void BindParams(py::module_& m) {
       .def(py::init([](double level, bool denoise, bool declip, bool dehum, bool balance, double tilt_db_per_octave,
                        std::optional<std::array<double, 10>> match_band_energy_db, bool dynamics, bool stereo,
                        std::optional<double> target_lufs, double true_peak_dbtp) {
-        return EnhanceParams{level,    denoise, declip,      dehum,         balance, tilt_db_per_octave, match_band_energy_db,
-                             dynamics, stereo,  target_lufs, true_peak_dbtp};
+        return EnhanceParams{level,    denoise,  declip, dehum,       balance,       tilt_db_per_octave,
+                             match_band_energy_db, dynamics, stereo, target_lufs, true_peak_dbtp};
       }), py::kw_only(), py::arg("level") = d.level, py::arg("denoise") = d.denoise, py::arg("declip") = d.declip,
            py::arg("dehum") = d.dehum, py::arg("balance") = d.balance,
            py::arg("tilt_db_per_octave") = d.tilt_db_per_octave, py::arg("match_band_energy_db") = py::none(),
@@ -140,7 +145,8 @@ void BindProcessor(py::module_& m) {
     Enter();
     return Held(AudioProcessor::Create());
   }));
-  DefineCall<AudioFeatures>(c, "analyze", [](AudioProcessor& processor, const AudioInput& input, const RunOptions& run) {
+  DefineCall<AudioFeatures>(c, "analyze",
+                            [](AudioProcessor& processor, const AudioInput& input, const RunOptions& run) {
     return processor.Analyze(input, run);
   }, "Measures everything: level, loudness, spectrum, tempo, beats, key, pitch, chords, sections, condition.");
   DefineCall<AudioPatterns>(c, "detect_patterns",

@@ -53,7 +53,8 @@ void BindRun(py::module_& m) {
       })
       .def("raise_if_failed", [](const WorkflowRun& run) { ThrowUnlessOk(run.error); })
       .def("__repr__", [](const WorkflowRun& run) {
-        return py::str("WorkflowRun({!r}, state={!r}, visits={})").format(run.execution_id, run.state, run.visits.size());
+        return py::str("WorkflowRun({!r}, state={!r}, visits={})")
+            .format(run.execution_id, run.state, run.visits.size());
       });
   py::class_<WorkflowEvent>(m, "WorkflowEvent")
       .def_readonly("sequence", &WorkflowEvent::sequence)

@@ -78,7 +78,8 @@ grym_status InitOptions(Options* options, uint32_t size, Options defaults) noexc
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(CheckSet(options, "options"));
     if (size < alignof(Options) || size % alignof(Options) != 0 || size > kMaxStructSize) {
-      return Bad("size: want sizeof the options (" + std::to_string(sizeof(Options)) + "), got " + std::to_string(size));
+      return Bad("size: want sizeof the options (" + std::to_string(sizeof(Options)) + "), got " +
+                 std::to_string(size));
     }
     defaults.struct_size = size;
     std::memset(static_cast<void*>(options), 0, size);

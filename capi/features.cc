@@ -59,7 +59,8 @@ struct NamedTimes {
 #define GRYM_C_TIMES(name, member) \
   {name, [](const AudioFeatures& features) -> const std::vector<double>& { return features.member; }}
 constexpr NamedTimes kTimes[] = {GRYM_C_TIMES("onsets_s", onsets_s), GRYM_C_TIMES("beats_s", beats_s),
-                                 GRYM_C_TIMES("downbeats_s", downbeats_s), GRYM_C_TIMES("pitch_times_s", pitch.times_s)};
+                                 GRYM_C_TIMES("downbeats_s", downbeats_s),
+                                 GRYM_C_TIMES("pitch_times_s", pitch.times_s)};
 #undef GRYM_C_TIMES
 
 struct NamedSeries {

@@ -1,6 +1,7 @@
 #include "handle.h"
 
 #include <deque>
+#include <iterator>
 #include <mutex>
 
 namespace grym::capi {
@@ -15,10 +16,11 @@ constexpr uint64_t kMark = kWide ? 0x6772 : 0;
 // A freed slot rests until so many others were freed after it.
 constexpr size_t kResting = 1024;
 
-constexpr const char* kNames[] = {"nothing", "grym_text", "grym_engine", "grym_audio", "grym_features", "grym_patterns",
-                                  "grym_style", "grym_enhanced", "grym_result", "grym_comparison", "grym_memory",
-                                  "grym_matches", "grym_models", "grym_workflow", "grym_run", "grym_job"};
-static_assert(sizeof kNames / sizeof kNames[0] == static_cast<size_t>(HandleKind::kJob) + 1, "a name per kind");
+constexpr const char* kHandleNames[] = {
+    "nothing",    "grym_text",     "grym_engine", "grym_audio",      "grym_features", "grym_patterns",
+    "grym_style", "grym_enhanced", "grym_result", "grym_comparison", "grym_memory",   "grym_matches",
+    "grym_models", "grym_workflow", "grym_run",   "grym_job"};
+static_assert(std::size(kHandleNames) == static_cast<size_t>(HandleKind::kJob) + 1, "a name per kind");
 
 struct Slot {
   std::shared_ptr<const void> object;
@@ -45,7 +47,7 @@ uintptr_t Encode(uint32_t index, uint32_t generation) {
 }
 
 absl::Status Wrong(const char* name, HandleKind kind, const std::string& got) {
-  return Bad(std::string(name) + ": want a live " + kNames[static_cast<size_t>(kind)] + ", got " + got);
+  return Bad(std::string(name) + ": want a live " + kHandleNames[static_cast<size_t>(kind)] + ", got " + got);
 }
 
 // Requires the lock.
@@ -62,7 +64,7 @@ absl::StatusOr<Slot*> Look(Slab& slab, uintptr_t handle, HandleKind kind, const 
   if (generation != slot.generation || slot.kind == HandleKind::kNone) {
     return Wrong(name, kind, "one that was destroyed");
   }
-  if (slot.kind != kind) return Wrong(name, kind, std::string("a ") + kNames[static_cast<size_t>(slot.kind)]);
+  if (slot.kind != kind) return Wrong(name, kind, std::string("a ") + kHandleNames[static_cast<size_t>(slot.kind)]);
   return &slot;
 }
 

@@ -85,7 +85,8 @@ template <class Handle>
 absl::StatusOr<std::shared_ptr<ObjectOf<Handle>>> Find(const Handle* handle, const char* name) {
   GRYM_C_ASSIGN_OR_RETURN(auto object, FindSlot(reinterpret_cast<uintptr_t>(handle), Behind<Handle>::kKind, name));
   using Plain = std::remove_const_t<ObjectOf<Handle>>;
-  return std::shared_ptr<ObjectOf<Handle>>(std::const_pointer_cast<Plain>(std::static_pointer_cast<const Plain>(object)));
+  const std::shared_ptr<const Plain> typed = std::static_pointer_cast<const Plain>(object);
+  return std::shared_ptr<ObjectOf<Handle>>(std::const_pointer_cast<Plain>(typed));
 }
 
 // The body of every _destroy: NULL is fine, a handle that is not alive is not.

@@ -40,7 +40,8 @@ class TypedJob : public JobBox {
   void Start(Work work, grym_progress_fn tell, void* user_data) {
     // The box joins the thread before it goes, so the thread may know it by address.
     job_.emplace(Job<Value>::Start(
-        [self = this, work = std::move(work), tell, user_data](const RunOptions& given) mutable -> absl::StatusOr<Value> {
+        [self = this, work = std::move(work), tell,
+         user_data](const RunOptions& given) mutable -> absl::StatusOr<Value> {
           CurrentJob() = self;
           try {
             RunOptions run = given;

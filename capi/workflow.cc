@@ -65,6 +65,26 @@ std::string RunToJson(const RunBox& box) {
   return json.End('}').Take();
 }
 
+std::string SummaryToJson(const grym::RunSummary& summary) {
+  JsonText json;
+  json.Begin('{').Key("input").Text(Utf8(summary.input)).Key("takes").Begin('[');
+  for (const grym::TakeSummary& take : summary.takes) {
+    json.Begin('{').Key("step").Text(take.step).Key("visit").Integer(take.visit).Key("seed").Integer(take.seed);
+    json.Key("enhancement_level").Number(take.enhancement_level).Key("quality_score").Number(take.quality_score);
+    json.Key("exported").Bool(take.exported).End('}');
+  }
+  json.End(']').Key("files").Begin('[');
+  for (const std::filesystem::path& file : summary.files) json.Text(Utf8(file));
+  json.End(']').Key("stages").Begin('[');
+  for (const grym::EnhanceStage& stage : summary.stages) {
+    json.Begin('{').Key("name").Text(stage.name).Key("applied").Bool(stage.applied);
+    json.Key("change_db").Number(stage.change_db).Key("text").Text(stage.text).End('}');
+  }
+  json.End(']').Key("warnings").Begin('[');
+  for (const std::string& warning : summary.warnings) json.Text(warning);
+  return json.End(']').End('}').Take();
+}
+
 // A borrowed text of a run.
 template <class Get>
 const char* OfRun(const grym_run* run, Get get) {
@@ -201,6 +221,16 @@ grym_status grym_run_to_json(const grym_run* run, grym_text** out) {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(run, "run"));
     return TextInto(RunToJson(*found), out);
+  });
+}
+
+grym_status grym_engine_summary_json(grym_engine* engine, const grym_run* run, grym_text** out) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_RETURN_IF_ERROR(ClearOut(out));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+    GRYM_C_ASSIGN_OR_RETURN(auto box, Find(run, "run"));
+    GRYM_C_ASSIGN_OR_RETURN(const grym::RunSummary summary, found->Summarize(box->run));
+    return TextInto(SummaryToJson(summary), out);
   });
 }
 

@@ -94,7 +94,10 @@ def _timeline(self: Any) -> str:
     if not self.duration_s:
         return ""
     scale = _WIDTH / self.duration_s
-    parts = [f'<svg width="100%" viewBox="0 0 {_WIDTH} 60" role="img" aria-label="time line" style="max-width:{_WIDTH}px">']
+    parts = [
+        f'<svg width="100%" viewBox="0 0 {_WIDTH} 60" role="img" aria-label="time line" '
+        f'style="max-width:{_WIDTH}px">'
+    ]
     for row, spans in ((0, self.sections), (20, self.chords)):
         for i, span in enumerate(spans):
             x, width = span.start_s * scale, max(0.5, (span.end_s - span.start_s) * scale)
@@ -118,7 +121,8 @@ def comparison(self: Any) -> str:
         parts.append(
             f'<div title="{html.escape(part.text)}">'
             f'<span style="display:inline-block;width:10em">{html.escape(part.name)}</span>'
-            f'<span style="display:inline-block;background:#4a7bd0;height:0.7em;width:{200 * part.score:.0f}px"></span> '
+            f'<span style="display:inline-block;background:#4a7bd0;height:0.7em;'
+            f'width:{200 * part.score:.0f}px"></span> '
             f"{part.score:.2f}</div>"
         )
     rows = [(area.area, f"{area.severity:.2f}: {area.text}") for area in self.improvement_areas]

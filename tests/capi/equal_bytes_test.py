@@ -1,4 +1,6 @@
-"""The main job through C and through C++ gives equal bytes. Usage: equal_bytes_test.py MAIN_JOB_C MAIN_JOB_CXX SOURCE_DIR
+"""The main job through C and through C++ gives equal bytes.
+
+Usage: equal_bytes_test.py MAIN_JOB_C MAIN_JOB_CXX SOURCE_DIR
 
 Over six real recordings where ../shared (or GRYM_SHARED) is there, else over a made one.
 """

@@ -227,6 +227,9 @@ static void workflow(grym_engine* engine, const char* input, const char* folder)
   CHECK(grym_run_execution_id(run)[0] != '\0');
   CHECK_OK(grym_run_to_json(run, &json));
   CHECK_OK(grym_text_destroy(json));
+  CHECK_OK(grym_engine_summary_json(engine, run, &json));
+  CHECK(strstr(grym_text_data(json), "\"exported\":true") != NULL);
+  CHECK_OK(grym_text_destroy(json));
   snprintf(path, sizeof path, "%s/report.html", folder);
   CHECK_OK(grym_engine_write_report(engine, run, path));
   CHECK_OK(grym_run_destroy(run));

@@ -28,8 +28,8 @@ WRONG = {
     "odd": "an odd address",
 }
 
-HEAD = r"""/* Made by make_misuse.py from symbols.txt: every function, misused. No call may crash; every one must say what was
- * wrong. */
+HEAD = r"""/* Made by make_misuse.py from symbols.txt: every function, misused. No call may crash; every one must say
+ * what was wrong. */
 #include <stdint.h>
 
 #include "check.h"

@@ -73,7 +73,8 @@ def check_room_file(path: Path, where: str, room: str, order: dict[str, list[str
         problems += check_foreign(where, header)
         first = header.split("/")[0]
         if quote == '"' and first in order and first != room and first not in order[room]:
-            problems.append(f'{where}: "{header}" is not of a room that {room} names (it names {" ".join(order[room])})')
+            names = " ".join(order[room])
+            problems.append(f'{where}: "{header}" is not of a room that {room} names (it names {names})')
     return problems
 
 

@@ -31,6 +31,14 @@ def shared_audio() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def build_dir() -> Path:
+    """The build folder with the programs that tests compare with; skipped where it is absent."""
+    if not (BUILD / "CMakeCache.txt").exists():
+        pytest.skip(f"needs a build folder: {BUILD} is none (set GRYM_BUILD_DIR)")
+    return BUILD
+
+
 def pulses(seconds: float = 8.0, rate_hz: int = 44100) -> np.ndarray:
     """A minor triad that pulses at 120 BPM: shape (2, frames) float32."""
     t = np.arange(int(seconds * rate_hz)) / rate_hz

@@ -95,7 +95,8 @@ def test_same_dither_seed_same_bytes(tmp_path):
 
 
 def test_metadata_is_read_back(tmp_path):
-    gs.Audio(pulses(0.2), 44100).save(tmp_path / "a.flac", metadata={"prompt": "Grüße", "seed": "12", "model": "composer"})
+    metadata = {"prompt": "Grüße", "seed": "12", "model": "composer"}
+    gs.Audio(pulses(0.2), 44100).save(tmp_path / "a.flac", metadata=metadata)
     info = gs.probe(tmp_path / "a.flac")
     assert info.container == "flac" and info.rate_hz == 44100 and info.channels == 2
     assert info.metadata["prompt"] == "Grüße" and info.metadata["seed"] == "12"

@@ -148,7 +148,11 @@ def test_recognizer_learns_and_relates(features, tmp_path):
         recognizer.learn_patterns(found)
         assert all(p.id > 0 for p in found)
         assert recognizer.classify_pattern(found[0]).classes
-        assert recognizer.find_similar_patterns(found[0], 0.99)
+        twin = gs.AudioPatterns.from_json(found.to_json())
+        recognizer.learn_patterns(twin)
+        similar = recognizer.find_similar_patterns(found[0], 0.99)
+        assert twin[0].id in [m.pattern.id for m in similar]
+        assert all(m.pattern.kind == found[0].kind and m.similarity >= 0.99 for m in similar)
         assert isinstance(recognizer.get_related_patterns(found[0]), list)
 
 

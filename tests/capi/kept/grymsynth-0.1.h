@@ -423,6 +423,10 @@ GRYM_C_API const char* grym_run_error(const grym_run* run);        /* Borrowed w
 GRYM_C_API const char* grym_run_error_code(const grym_run* run);   /* Borrowed stable code, or "ok". Since 0.1. */
 /* {"execution_id", "workflow_id", "state", "visits": [...], "result", "files", "error"}. Since 0.1. */
 GRYM_C_API grym_status grym_run_to_json(const grym_run* run, grym_text** out);
+/* What a finished enhancement run made: {"input", "takes": [{"step", "visit", "seed", "enhancement_level",
+ * "quality_score", "exported"}], "files", "stages", "warnings"}. FAILED_PRECONDITION for a run that did not complete or
+ * exported no take. Since 0.1. */
+GRYM_C_API grym_status grym_engine_summary_json(grym_engine* engine, const grym_run* run, grym_text** out);
 /* A self-contained HTML page over a finished enhancement run. Since 0.1. */
 GRYM_C_API grym_status grym_engine_write_report(grym_engine* engine, const grym_run* run, const char* path_utf8);
 GRYM_C_API grym_status grym_run_destroy(grym_run* run); /* Since 0.1. */
