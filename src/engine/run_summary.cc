@@ -1,5 +1,8 @@
 #include "engine/run_summary.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "absl/strings/str_format.h"
 #include "analysis/style.h"
 #include "base/json.h"
@@ -69,10 +72,16 @@ absl::StatusOr<AudioPatterns> PatternsOf(const Json* json) {
   return PatternsFromJson(patterns.Dump());
 }
 
+// A take tells its repairs as one fact, "name: text; name: text"; what each changed in dB is part of its text.
 std::vector<EnhanceStage> StagesOf(const Json& take) {
   std::vector<EnhanceStage> stages;
-  for (const Json& item : take.at("stages").items()) {
-    stages.push_back({item.at("name").text(), item.at("applied").boolean(), item.at("changeDb").number(), item.at("text").text()});
+  const std::string& told = take.at("facts").at("enhance_stages").text();
+  for (size_t start = 0; start < told.size();) {
+    const size_t end = std::min(told.find("; ", start), told.size());
+    const std::string one = told.substr(start, end - start);
+    const size_t colon = std::min(one.find(": "), one.size());
+    stages.push_back({one.substr(0, colon), true, std::numeric_limits<double>::quiet_NaN(), colon < one.size() ? one.substr(colon + 2) : ""});
+    start = end + 2;
   }
   return stages;
 }
@@ -136,7 +145,9 @@ absl::StatusOr<std::string> ReportOfRun(const WorkflowRun& run) {
   content.stages = summary.stages;
   content.warnings = summary.warnings;
   const Json& take = read.exported->at("take");
-  for (const auto& [name, value] : take.at("facts").members()) content.facts.emplace_back(name, value.text());
+  for (const auto& [name, value] : take.at("facts").members()) {
+    if (name != "enhance_stages") content.facts.emplace_back(name, value.text());
+  }
   content.provenance_json = take.at("provenance").Dump(2);
   return RenderReport(content);
 }

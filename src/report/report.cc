@@ -89,9 +89,9 @@ std::string StageTable(const std::vector<EnhanceStage>& stages) {
   std::string rows;
   for (const EnhanceStage& stage : stages) {
     rows += absl::StrFormat("<tr><th>%s</th><td>%s</td><td class='n'>%s</td><td>%s</td></tr>", EscapeHtml(stage.name),
-                            stage.applied ? "applied" : "not needed", stage.applied ? absl::StrFormat("%+.1f dB", stage.change_db) : "", EscapeHtml(stage.text));
+                            stage.applied ? "applied" : "not needed", stage.applied && std::isfinite(stage.change_db) ? absl::StrFormat("%+.1f dB", stage.change_db) : "", EscapeHtml(stage.text));
   }
-  return rows.empty() ? "<p>No stage ran.</p>" : "<table>" + rows + "</table>";
+  return rows.empty() ? "<p>Nothing needed repair.</p>" : "<table>" + rows + "</table>";
 }
 
 std::string TakesHtml(const std::vector<ReportTake>& takes) {
