@@ -25,7 +25,7 @@ def generate(request: GenerateAudioRequest, *, progress: Any = None) -> Generate
     return engine().generate(request, progress=progress)
 
 
-def start_generate(request: GenerateAudioRequest, *, progress: Any = None) -> Job:
+def start_generate(request: GenerateAudioRequest, *, progress: Any = None) -> Job[GenerateAudioResult]:
     """The same as `generate`, as a Job."""
     return engine().start_generate(request, progress=progress)
 
