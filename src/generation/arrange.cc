@@ -51,14 +51,14 @@ void LastChord(const PiecePlan& plan, const ChordTrack& chords, const PartTable&
 }
 
 // From the last chord on every part fades with the piece, so that nothing is cut off.
-void AddLastFade(const PiecePlan& plan, ScorePart* part) {
+void AddLastFade(const PiecePlan& plan, InstrumentPart* part) {
   const double from = plan.body_beats * plan.beat_s(), to = plan.duration_s;
   const double ring = to - from;
-  part->automation.push_back({"gain_db", {{from + 0.3 * ring, 0.0f}, {from + 0.75 * ring, -9.0f}, {to - 0.08 * ring, -45.0f}}});
+  part->automation.push_back({"gain_db", {{from + 0.3 * ring, 0.0f}, {from + 0.6 * ring, -9.0f}, {to - 0.2 * ring, -60.0f}}});
 }
 
 // Filters open through a build and a first section, and breathe a little with the energy of each section.
-void AddMovement(const PiecePlan& plan, const PartTable& table, ScorePart* part) {
+void AddMovement(const PiecePlan& plan, const PartTable& table, InstrumentPart* part) {
   Automation cutoff{"cutoff", {}};
   const bool electronic = plan.genre.risers || plan.genre.vinyl;
   const double base = plan.cutoff * table.cutoff;
@@ -76,8 +76,8 @@ void AddMovement(const PiecePlan& plan, const PartTable& table, ScorePart* part)
   }
 }
 
-ScorePart EffectPart(const char* stem, const char* patch, double gain_db) {
-  ScorePart part;
+InstrumentPart EffectPart(const char* stem, const char* patch, double gain_db) {
+  InstrumentPart part;
   part.stem = stem;
   part.patch = patch;
   part.gain_db = static_cast<float>(gain_db);
@@ -89,8 +89,8 @@ ScorePart EffectPart(const char* stem, const char* patch, double gain_db) {
 
 // Risers into full sections, an impact where they begin, a falling sweep into quiet ones.
 void AddTransitions(const PiecePlan& plan, Score* score) {
-  ScorePart riser = EffectPart("effects", "riser", -11), sweep = EffectPart("effects", "noise_sweep", -15);
-  ScorePart impact = EffectPart("effects", "impact", -9);
+  InstrumentPart riser = EffectPart("effects", "riser", -11), sweep = EffectPart("effects", "noise_sweep", -15);
+  InstrumentPart impact = EffectPart("effects", "impact", -9);
   const double bar_s = plan.beat_s() * plan.meter;
   for (size_t i = 0; i + 1 < plan.form.size(); ++i) {
     const FormSection& section = plan.form[i];
@@ -105,7 +105,7 @@ void AddTransitions(const PiecePlan& plan, Score* score) {
       sweep.notes.push_back({at, bar_s * 1.5, 60, 0.6f, 0, 0.5f});
     }
   }
-  for (ScorePart* part : {&riser, &sweep, &impact}) {
+  for (InstrumentPart* part : {&riser, &sweep, &impact}) {
     if (part->notes.empty()) continue;
     AddLastFade(plan, part);
     score->parts.push_back(*part);
@@ -159,7 +159,7 @@ Score ArrangePiece(const PiecePlan& plan, const ChordTrack& chords) {
   score.key = KeyName(plan.key.tonic + (plan.key.minor ? 12 : 0));
   score.genre = plan.genre.name;
   score.delay_s = plan.genre.delay_beats * plan.beat_s();
-  score.reverb_seconds = plan.genre.reverb_seconds;
+  score.reverb_seconds = static_cast<float>(std::min(plan.genre.reverb_seconds, 0.4 * plan.duration_s));  // short pieces end dry
   for (int beat = 0; beat * plan.beat_s() < plan.duration_s; ++beat) score.beats_s.push_back(beat * plan.beat_s());
   for (const FormSection& section : plan.form) {
     const double bar_s = plan.beat_s() * plan.meter;
@@ -181,14 +181,14 @@ Score ArrangePiece(const PiecePlan& plan, const ChordTrack& chords) {
     if (draft.notes.empty()) continue;
     draft.head.midi_channel = channel;
     channel = channel == 8 ? 10 : std::min(channel + 1, 15);
-    ScorePart part = PlayPart(plan, grid, draft);
+    InstrumentPart part = PlayPart(plan, grid, draft);
     AddMovement(plan, table, &part);
     AddLastFade(plan, &part);
     score.parts.push_back(std::move(part));
   }
   if (plan.genre.risers) AddTransitions(plan, &score);
   if (plan.genre.vinyl) {
-    ScorePart vinyl = EffectPart("texture", "vinyl", -19);
+    InstrumentPart vinyl = EffectPart("texture", "vinyl", -11);
     vinyl.reverb_db = -60;
     vinyl.notes.push_back({0, plan.duration_s * 0.98, 60, 0.7f, 0, 0.5f});
     AddLastFade(plan, &vinyl);

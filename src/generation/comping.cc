@@ -69,6 +69,7 @@ class CompWriter {
 
   void Symbol(char symbol, double beat, double beats, const FormSection& section, int step) {
     const Voicing& voicing = At(beat);
+    if (voicing.pitches.empty()) return;
     const double level = (0.85 + 0.15 * section.energy) * (step % 4 == 0 ? 1.0 : 0.92);
     const double sounded = beats * (beats <= 0.26 ? 0.7 : 0.95);
     const int count = static_cast<int>(voicing.pitches.size());

@@ -44,7 +44,7 @@ ModelInfo ComposerInfo() {
 
 // A draft leaves out what costs most and matters least for a first listen: the room and the echoes.
 void MakeDraftQuality(Score* score) {
-  for (ScorePart& part : score->parts) {
+  for (InstrumentPart& part : score->parts) {
     part.reverb_db = part.delay_db = -60;
     std::erase_if(part.automation, [](const Automation& curve) { return curve.target == "reverb_db"; });
   }

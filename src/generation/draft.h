@@ -22,7 +22,7 @@ struct DraftNote {
 };
 
 struct DraftPart {
-  ScorePart head;           // everything but the notes
+  InstrumentPart head;           // everything but the notes
   Role role = Role::kChords;
   double pull_ms = 0;       // lies behind (positive) or ahead of the beat
   std::vector<DraftNote> notes;

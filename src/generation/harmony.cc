@@ -176,6 +176,7 @@ double VoicingCost(const std::vector<int>& pitches, const std::vector<int>& prev
 }  // namespace
 
 std::vector<int> VoiceChord(const ChordTones& chord, const std::vector<int>& previous, int low, int high, int voices) {
+  if (chord.intervals.empty()) return {};
   std::vector<int> classes;
   for (const int interval : chord.intervals) classes.push_back((chord.root + interval) % 12);
   // With more tones than voices the fifth goes first, then the root: the bass has it.

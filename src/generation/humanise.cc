@@ -15,8 +15,8 @@ double SwungBeat(double beat, double swing, double swing_beats) {
   return whole + warped * pair;
 }
 
-ScorePart PlayPart(const PiecePlan& plan, const BeatGrid& grid, const DraftPart& draft) {
-  ScorePart part = draft.head;
+InstrumentPart PlayPart(const PiecePlan& plan, const BeatGrid& grid, const DraftPart& draft) {
+  InstrumentPart part = draft.head;
   const Genre& genre = plan.genre;
   Random random(plan.seed, "players " + part.stem + part.patch);
   const double spread_s = genre.timing_ms * 1e-3 * plan.humanise;

@@ -38,7 +38,7 @@ absl::Status CheckScore(const Score& score) {
 
 std::vector<double> KickTimes(const Score& score) {
   std::vector<double> times;
-  for (const ScorePart& part : score.parts) {
+  for (const InstrumentPart& part : score.parts) {
     const PatchInfo* info = FindPatch(part.patch);
     if (!info || info->family != "drums") continue;
     for (const ScoreNote& note : part.notes) {
@@ -65,7 +65,7 @@ class ScoreRender {
   absl::Status Prepare(const Score& score) {
     const synth::Ducking ducking(KickTimes(score), score.tempo_bpm);
     for (size_t i = 0; i < score.parts.size(); ++i) {
-      const ScorePart& part = score.parts[i];
+      const InstrumentPart& part = score.parts[i];
       GRYM_ASSIGN_OR_RETURN(std::unique_ptr<synth::PartPlayer> player,
                             synth::PartPlayer::Create(part, i, score.rate_hz, ducking));
       StemRender& stem = StemNamed(part.stem);
@@ -99,7 +99,7 @@ class ScoreRender {
   }
 
  private:
-  static bool Automates(const ScorePart& part, const std::string& target) {
+  static bool Automates(const InstrumentPart& part, const std::string& target) {
     return std::any_of(part.automation.begin(), part.automation.end(),
                        [&](const Automation& a) { return a.target == target; });
   }

@@ -10,7 +10,7 @@ Midi ScoreToMidi(const Score& score) {
   midi.tempi.push_back({0, score.tempo_bpm});
   midi.meters.push_back({0, score.meter, 4});
   for (size_t p = 0; p < score.parts.size(); ++p) {
-    const ScorePart& part = score.parts[p];
+    const InstrumentPart& part = score.parts[p];
     midi.tracks.push_back({part.stem.empty() ? part.patch : part.stem, std::clamp(part.midi_program, 0, 127)});
     for (const ScoreNote& note : part.notes) {
       MidiNote out;

@@ -23,7 +23,7 @@ struct Automation {
   std::vector<std::pair<double, float>> points;  // seconds, value
 };
 
-struct ScorePart {
+struct InstrumentPart {
   std::string stem;         // "drums", "bass", "chords", "lead", "pad", "arp", ...; parts of one name share a stem
   std::string patch;        // a name that synth.h knows; unknown ones are InvalidArgument
   std::map<std::string, float> settings;  // patch parameters by name: "cutoff_hz", "drive", ...
@@ -65,7 +65,7 @@ struct Score {
   float reverb_seconds = 1.6f;
   std::vector<double> beats_s;   // metrical grid, not humanised
   std::vector<ScoreSection> sections;
-  std::vector<ScorePart> parts;
+  std::vector<InstrumentPart> parts;
   Mastering mastering;
 };
 

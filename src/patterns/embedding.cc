@@ -156,15 +156,15 @@ PatternEmbedding RhythmicEmbedding(std::span<const double> beat_onsets, std::spa
 PatternEmbedding HarmonicEmbedding(std::span<const std::string> chords) {
   std::vector<std::array<double, 12>> columns(16, std::array<double, 12>{});
   std::vector<double> motion(12, 0), quality(4, 0);
-  std::vector<ChordTones> tones;
+  std::vector<HeardChord> tones;
   for (const std::string& chord : chords) tones.push_back(ParseChord(chord));
   for (size_t step = 0; step < columns.size() && !tones.empty(); ++step) {
     for (const int pitch_class : tones[step * tones.size() / columns.size()].pitch_classes)
       columns[step][static_cast<size_t>(pitch_class)] = 1;
   }
   for (size_t i = 0; i < tones.size(); ++i) {
-    const ChordTones& now = tones[i];
-    const ChordTones& next = tones[(i + 1) % tones.size()];
+    const HeardChord& now = tones[i];
+    const HeardChord& next = tones[(i + 1) % tones.size()];
     if (now.pitch_classes.empty()) continue;
     quality[static_cast<size_t>(now.quality)] += 1;
     if (!next.pitch_classes.empty()) motion[static_cast<size_t>((next.root - now.root + 12) % 12)] += 1;
@@ -245,8 +245,8 @@ PatternEmbedding StructuralEmbedding(const AudioFeatures& features, std::span<co
   return writer.Finish();
 }
 
-ChordTones ParseChord(std::string_view label) {
-  ChordTones made;
+HeardChord ParseChord(std::string_view label) {
+  HeardChord made;
   static constexpr int kNatural[7] = {9, 11, 0, 2, 4, 5, 7};  // A .. G
   if (label.empty() || label[0] < 'A' || label[0] > 'G') return made;
   int root = kNatural[label[0] - 'A'];

@@ -55,11 +55,11 @@ PatternEmbedding TimbralEmbedding(const SpectralFeatures& spectral, std::span<co
 PatternEmbedding StructuralEmbedding(const AudioFeatures& features, std::span<const TimeSpan> spans);
 
 // Pitch classes of "Am", "G7", "Dm7", "Fmaj7", "Bdim", ...; empty for "N" and what is no chord.
-struct ChordTones {
+struct HeardChord {
   int root = 0;
   int quality = 0;  // 0 major, 1 minor, 2 with a minor seventh, 3 other
   std::vector<int> pitch_classes;
 };
-ChordTones ParseChord(std::string_view label);
+HeardChord ParseChord(std::string_view label);
 
 }  // namespace grym

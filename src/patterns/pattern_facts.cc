@@ -18,10 +18,10 @@ double CoveredSeconds(const AudioPattern& pattern) {
   return covered_s;
 }
 
-double ShareOfChords(const AudioPattern& pattern, bool (*counts)(const ChordTones& now, const ChordTones& next)) {
+double ShareOfChords(const AudioPattern& pattern, bool (*counts)(const HeardChord& now, const HeardChord& next)) {
   double matching = 0, total = 0;
   for (size_t i = 0; i < pattern.chords.size(); ++i) {
-    const ChordTones now = ParseChord(pattern.chords[i]),
+    const HeardChord now = ParseChord(pattern.chords[i]),
                      next = ParseChord(pattern.chords[(i + 1) % pattern.chords.size()]);
     if (now.pitch_classes.empty()) continue;
     ++total;
@@ -107,15 +107,15 @@ constexpr NamedNumber kNumbers[] = {
     {"chord_beats", [](const AudioPattern& p) { return p.chord_beats; }},
     {"minor_share",
      [](const AudioPattern& p) {
-       return ShareOfChords(p, [](const ChordTones& now, const ChordTones&) { return now.quality == 1; });
+       return ShareOfChords(p, [](const HeardChord& now, const HeardChord&) { return now.quality == 1; });
      }},
     {"seventh_share",
      [](const AudioPattern& p) {
-       return ShareOfChords(p, [](const ChordTones& now, const ChordTones&) { return now.pitch_classes.size() > 3; });
+       return ShareOfChords(p, [](const HeardChord& now, const HeardChord&) { return now.pitch_classes.size() > 3; });
      }},
     {"fifth_motion_share",
      [](const AudioPattern& p) {
-       return ShareOfChords(p, [](const ChordTones& now, const ChordTones& next) {
+       return ShareOfChords(p, [](const HeardChord& now, const HeardChord& next) {
          return !next.pitch_classes.empty() && (next.root - now.root + 12) % 12 == 5;
        });
      }},

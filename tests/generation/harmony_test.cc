@@ -51,11 +51,15 @@ TEST(HarmonyTest, VoicesMoveLittleAndStayInRange) {
     ASSERT_GE(pitches.size(), 3u);
     for (size_t i = 0; i < pitches.size(); ++i) {
       EXPECT_TRUE(chord->contains(pitches[i]) && pitches[i] >= 52 && pitches[i] <= 76);
-      if (!previous.empty() && i < previous.size()) EXPECT_LE(std::abs(pitches[i] - previous[i]), 5);
+      if (i < previous.size()) {
+        EXPECT_LE(std::abs(pitches[i] - previous[i]), 5);
+      }
     }
     previous = pitches;
   }
 }
+
+TEST(HarmonyTest, AChordWithoutTonesHasNoVoicing) { EXPECT_TRUE(VoiceChord(ChordTones(), {60, 64}, 52, 76, 4).empty()); }
 
 TEST(HarmonyTest, KeyOfACMajorScaleIsCMajor) {
   const MusicalKey key = KeyOfProfile({4, 0, 1, 0, 2, 1.5, 0, 3, 0, 1, 0, 1});

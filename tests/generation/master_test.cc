@@ -19,7 +19,7 @@ namespace {
 AudioBuffer Groove(double seconds, float gain_db) {
   Score score;
   score.duration_s = seconds;
-  ScorePart drums, pad;
+  InstrumentPart drums, pad;
   drums.stem = "drums";
   drums.patch = "kit_metal";
   pad.stem = "pad";

@@ -14,14 +14,14 @@
 namespace grym {
 namespace {
 
-ScorePart Part(const std::string& stem, const std::string& patch) {
-  ScorePart part;
+InstrumentPart Part(const std::string& stem, const std::string& patch) {
+  InstrumentPart part;
   part.stem = stem;
   part.patch = patch;
   return part;
 }
 
-void AddNote(ScorePart& part, double start_s, double duration_s, int pitch, float velocity = 0.8f) {
+void AddNote(InstrumentPart& part, double start_s, double duration_s, int pitch, float velocity = 0.8f) {
   ScoreNote note;
   note.start_s = start_s;
   note.duration_s = duration_s;
@@ -34,8 +34,8 @@ void AddNote(ScorePart& part, double start_s, double duration_s, int pitch, floa
 Score Band(double duration_s) {
   Score score;
   score.duration_s = duration_s;
-  ScorePart drums = Part("drums", "kit_909"), bass = Part("bass", "bass_acid"), chords = Part("chords", "epiano");
-  ScorePart pad = Part("pad", "strings"), lead = Part("lead", "guitar_distorted"), arp = Part("arp", "harp"),
+  InstrumentPart drums = Part("drums", "kit_909"), bass = Part("bass", "bass_acid"), chords = Part("chords", "epiano");
+  InstrumentPart pad = Part("pad", "strings"), lead = Part("lead", "guitar_distorted"), arp = Part("arp", "harp"),
             shaker = Part("drums", "kit_acoustic");
   for (double t = 0; t < duration_s - 0.5; t += 0.5) {
     AddNote(drums, t, 0.1, 36);
@@ -128,7 +128,7 @@ TEST(RenderTest, FiniteAndFreeOfDc) {
 TEST(RenderTest, RepeatedNotesAreNeverTheSameBytes) {
   Score score;
   score.duration_s = 2;
-  ScorePart part = Part("drums", "kit_808");
+  InstrumentPart part = Part("drums", "kit_808");
   AddNote(part, 0, 0.1, 38);
   AddNote(part, 1, 0.1, 38);
   score.parts = {part};
@@ -142,7 +142,7 @@ TEST(RenderTest, RepeatedNotesAreNeverTheSameBytes) {
 TEST(RenderTest, SideChainDucksAtTheKickAndComesBack) {
   Score score;
   score.duration_s = 3;
-  ScorePart drums = Part("drums", "kit_909"), pad = Part("pad", "organ");
+  InstrumentPart drums = Part("drums", "kit_909"), pad = Part("pad", "organ");
   AddNote(drums, 1.5, 0.1, 36);
   AddNote(pad, 0, 3, 60);
   pad.settings = {{"tremolo", 0.0f}};
@@ -161,7 +161,7 @@ TEST(RenderTest, DelayRepeatsAtTheScoreTime) {
   Score score;
   score.duration_s = 2;
   score.delay_s = 0.5;
-  ScorePart part = Part("a", "kit_909");
+  InstrumentPart part = Part("a", "kit_909");
   AddNote(part, 0.1, 0.05, 37);
   part.delay_db = 0;
   score.parts = {part};
@@ -176,7 +176,7 @@ TEST(RenderTest, PanIsEqualPower) {
   Score score;
   score.duration_s = 1;
   for (const float pan : {-1.0f, 0.0f, 1.0f}) {
-    ScorePart part = Part("p" + std::to_string(pan), "bass_acid");
+    InstrumentPart part = Part("p" + std::to_string(pan), "bass_acid");
     part.pan = pan;
     AddNote(part, 0, 0.8, 48);
     score.parts.push_back(part);

@@ -9,7 +9,7 @@ Score TwoParts() {
   Score score;
   score.tempo_bpm = 97;
   score.meter = 3;
-  ScorePart drums, lead;
+  InstrumentPart drums, lead;
   drums.stem = "drums";
   drums.midi_channel = 9;
   lead.stem = "lead";
@@ -42,7 +42,7 @@ TEST(ScoreTest, MidiReadsBackAsItWasWritten) {
   ASSERT_EQ(midi->notes.size(), 24u);
   int drums = 0;
   for (const MidiNote& note : midi->notes) {
-    const ScorePart& part = score.parts[note.channel == 9 ? 0 : 1];
+    const InstrumentPart& part = score.parts[note.channel == 9 ? 0 : 1];
     drums += note.channel == 9 ? 1 : 0;
     bool found = false;
     for (const ScoreNote& written : part.notes) {

@@ -28,7 +28,7 @@ AudioBuffer Play(const std::string& patch, const std::vector<ScoreNote>& notes, 
                  const std::map<std::string, float>& settings = {}) {
   Score score;
   score.duration_s = duration_s;
-  ScorePart part;
+  InstrumentPart part;
   part.stem = "x";
   part.patch = patch;
   part.notes = notes;

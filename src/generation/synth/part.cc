@@ -22,13 +22,13 @@ uint64_t NoteSeed(size_t part, size_t index, const ScoreNote& note) {
   return SplitMix64(state);
 }
 
-absl::Status BadNote(const ScorePart& part, size_t i, const char* field, double value) {
+absl::Status BadNote(const InstrumentPart& part, size_t i, const char* field, double value) {
   return Error(
       absl::StatusCode::kInvalidArgument, "bad_note",
       absl::StrFormat("part \"%s\", note %d: %s is %g, which is out of range", Printable(part.stem), i, field, value));
 }
 
-absl::Status CheckNotes(const ScorePart& part, const Program& program) {
+absl::Status CheckNotes(const InstrumentPart& part, const Program& program) {
   const auto* kit = std::get_if<DrumKit>(&program.sound);
   for (size_t i = 0; i < part.notes.size(); ++i) {
     const ScoreNote& n = part.notes[i];
@@ -47,7 +47,7 @@ absl::Status CheckNotes(const ScorePart& part, const Program& program) {
   return absl::OkStatus();
 }
 
-absl::Status CheckPart(const ScorePart& part) {
+absl::Status CheckPart(const InstrumentPart& part) {
   const auto bad = [&](const char* field, double value) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_part",
                  absl::StrFormat("part \"%s\": %s is %g, which is out of range", Printable(part.stem), field, value));
@@ -102,7 +102,7 @@ float PartPlayer::Curve::At(double time_s, float fallback) {
   return v0 + (v1 - v0) * static_cast<float>((time_s - t0) / (t1 - t0));
 }
 
-absl::StatusOr<std::unique_ptr<PartPlayer>> PartPlayer::Create(const ScorePart& part, size_t index, int rate_hz,
+absl::StatusOr<std::unique_ptr<PartPlayer>> PartPlayer::Create(const InstrumentPart& part, size_t index, int rate_hz,
                                                                const Ducking& ducking) {
   GRYM_ASSIGN_OR_RETURN(Program program, MakeProgram(part.patch, part.settings));
   GRYM_RETURN_IF_ERROR(CheckPart(part));
@@ -110,7 +110,7 @@ absl::StatusOr<std::unique_ptr<PartPlayer>> PartPlayer::Create(const ScorePart& 
   return std::unique_ptr<PartPlayer>(new PartPlayer(part, index, rate_hz, ducking, std::move(program)));
 }
 
-PartPlayer::PartPlayer(const ScorePart& part, size_t index, int rate_hz, const Ducking& ducking, Program program)
+PartPlayer::PartPlayer(const InstrumentPart& part, size_t index, int rate_hz, const Ducking& ducking, Program program)
     : part_(part),
       index_(index),
       rate_(static_cast<float>(rate_hz)),

@@ -35,7 +35,7 @@ class Ducking {
 class PartPlayer {
  public:
   // `part` must outlive the player. `index` is the part's place in the score, which seeds its notes.
-  static absl::StatusOr<std::unique_ptr<PartPlayer>> Create(const ScorePart& part, size_t index, int rate_hz,
+  static absl::StatusOr<std::unique_ptr<PartPlayer>> Create(const InstrumentPart& part, size_t index, int rate_hz,
                                                             const Ducking& ducking);
   // Adds block number `block` (rising by one from 0) to the bus.
   void Render(int64_t block, StemBus& bus);
@@ -52,14 +52,14 @@ class PartPlayer {
     size_t next = 0;
     float At(double time_s, float fallback);
   };
-  PartPlayer(const ScorePart& part, size_t index, int rate_hz, const Ducking& ducking, Program program);
+  PartPlayer(const InstrumentPart& part, size_t index, int rate_hz, const Ducking& ducking, Program program);
   void StartNotes(int64_t block);
   void StartNote(size_t note_index);
   bool RenderVoices(const VoiceModulation& modulation, Block& sum);
   void MoveFaders(double time_s);
   void Mix(double time_s, const Block& sum, StemBus& bus);
 
-  const ScorePart& part_;
+  const InstrumentPart& part_;
   size_t index_;
   float rate_;
   Program program_;
