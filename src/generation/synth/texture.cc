@@ -113,8 +113,8 @@ class GrainVoice : public Voice {
     bed_low_ = SvfCoefficients::Of(rain ? 700.0f : 900.0f, 0.7f, note.rate_hz);
     bed_high_ = SvfCoefficients::Of(rain ? 7500.0f : 5000.0f, 0.7f, note.rate_hz);
     for (SvfCoefficients& c : drop_) {
-      c = SvfCoefficients::Of(static_cast<float>(rain ? random_.Uniform(900, 5200) : random_.Uniform(1500, 6500)),
-                              rain ? 7.0f : 1.5f, note.rate_hz);
+      c = SvfCoefficients::Of(static_cast<float>(rain ? random_.Uniform(900, 5200) : random_.Uniform(900, 3200)),
+                              rain ? 7.0f : 2.0f, note.rate_hz);
     }
   }
 
@@ -135,15 +135,25 @@ class GrainVoice : public Voice {
   }
 
  private:
+  // An event is a raised-cosine push of about a millisecond, as a stylus over dust gives it: a bare impulse would be a
+  // digital click, which listeners, and the gate for takes, rightly take for a fault.
   void AddDrops(size_t d, float* bed) {
-    alignas(32) float impulses[kBlockFrames] = {};
-    if (random_.Chance(rate_per_block_ / static_cast<double>(drop_.size()))) {
+    if (push_left_[d] == 0 && random_.Chance(rate_per_block_ / static_cast<double>(drop_.size()))) {
       const double size = random_.Uniform();
-      impulses[random_.Below(kBlockFrames)] =
-          static_cast<float>((rain_ ? 5.0 : 7.0) * size * size * size * (random_.Chance(0.5) ? 1 : -1));
+      push_level_[d] = static_cast<float>((rain_ ? 0.35 : 0.5) * size * size * size * (random_.Chance(0.5) ? 1 : -1));
+      push_left_[d] = kPushFrames;
     }
-    for (int i = 0; i < kBlockFrames; ++i) bed[i] += ring_[d].Step(impulses[i], drop_[d]).band;
+    for (int i = 0; i < kBlockFrames; ++i) {
+      float push = 0;
+      if (push_left_[d] > 0) {
+        push = push_level_[d] * (0.5f - 0.5f * std::cos(6.2831853f * static_cast<float>(push_left_[d]) / kPushFrames));
+        --push_left_[d];
+      }
+      bed[i] += ring_[d].Step(push, drop_[d]).band;
+    }
   }
+
+  static constexpr int kPushFrames = 40;
 
   bool rain_;
   NoteInfo note_;
@@ -155,6 +165,8 @@ class GrainVoice : public Voice {
   SvfCoefficients bed_low_, bed_high_;
   std::array<SvfCoefficients, 8> drop_;
   std::array<Svf, 8> ring_;
+  std::array<int, 8> push_left_{};
+  std::array<float, 8> push_level_{};
   std::array<Svf, 2> bed_a_, bed_b_;
 };
 
