@@ -27,7 +27,7 @@ def main():
     request = grymsynth.GenerateAudioRequest(prompt="warm soul funk with electric piano in A minor, 98 bpm", duration_s=SECONDS, seed=12)
     made = grymsynth.generate(request)
     audio = grymsynth.Audio(worn(made.audio.samples), RATE_HZ)
-    audio.save(folder / "worn-tape.ogg", title="Worn tape", model="composer", seed=str(made.provenance.seed))
+    audio.save(folder / "worn-tape.ogg", metadata={"title": "Worn tape", "model": "composer", "seed": str(made.provenance.seed)})
 
 
 if __name__ == "__main__":
