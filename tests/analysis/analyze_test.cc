@@ -27,7 +27,9 @@ void ExpectSound(const AudioFeatures& f) {
     for (size_t i = 0; i < times.size(); ++i) {
       EXPECT_GE(times[i], 0);
       EXPECT_LE(times[i], f.duration_s);
-      if (i > 0) EXPECT_GT(times[i], times[i - 1]);
+      if (i > 0) {
+        EXPECT_GT(times[i], times[i - 1]);
+      }
     }
   };
   inside(f.onsets_s);

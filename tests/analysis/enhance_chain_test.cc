@@ -128,7 +128,8 @@ TEST(EnhanceTest, ReplacesNonFiniteSamples) {
   AudioBuffer audio = NoiseMusic(1, 1);
   audio.mutable_channel(0)[100] = std::nanf("");
   audio.mutable_channel(0)[200] = std::numeric_limits<float>::infinity();
-  for (const float sample : EnhanceAudio(audio).value().audio.planar()) ASSERT_TRUE(std::isfinite(sample));
+  const EnhancedAudio enhanced = EnhanceAudio(audio).value();
+  for (const float sample : enhanced.audio.planar()) ASSERT_TRUE(std::isfinite(sample));
 }
 
 TEST(EnhanceTest, RejectsWhatItCannotDo) {

@@ -23,7 +23,9 @@ TEST(StyleTest, RanksEveryLabelOnceBestFirst) {
       labels.insert((*list)[i].label);
       EXPECT_GE((*list)[i].score, 0);
       EXPECT_LE((*list)[i].score, 1);
-      if (i > 0) EXPECT_LE((*list)[i].score, (*list)[i - 1].score);
+      if (i > 0) {
+        EXPECT_LE((*list)[i].score, (*list)[i - 1].score);
+      }
     }
     EXPECT_EQ(labels.size(), list->size());
   }

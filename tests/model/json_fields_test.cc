@@ -48,7 +48,8 @@ TEST(ShortDoubleTest, ReadsBackAsTheSameFloat) {
 }
 
 TEST(JsonFieldsTest, WrongTypesAreReportedAndLeaveNothingUnknown) {
-  const Json json = *Json::Parse(R"({"flag":1,"count":1.5,"big":9e18,"name":null,"list":["a",2],"map":{"k":7},"extra":0})");
+  const Json json =
+      *Json::Parse(R"({"flag":1,"count":1.5,"big":9e18,"name":null,"list":["a",2],"map":{"k":7},"extra":0})");
   std::vector<Problem> problems;
   JsonFields fields(json, "/at", problems);
   bool flag = true;

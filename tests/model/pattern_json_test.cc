@@ -22,7 +22,8 @@ AudioPattern RandomPattern(Random& random) {
     pattern.spans.push_back({start, start + random.Uniform(0, 10)});
   }
   for (int64_t i = random.Below(3); i > 0; --i) pattern.evidence.push_back({"peak", random.Normal(), "a peak"});
-  for (float& value : pattern.embedding) value = static_cast<float>(random.Normal() * std::pow(10.0, random.Uniform(-30, 30)));
+  for (float& value : pattern.embedding)
+    value = static_cast<float>(random.Normal() * std::pow(10.0, random.Uniform(-30, 30)));
   pattern.id = random.Below(1000);
   if (random.Chance(0.5)) pattern.tempo_bpm = random.Uniform(60, 180);
   if (random.Chance(0.5)) pattern.meter = 4;
@@ -58,8 +59,8 @@ TEST(PatternJsonTest, RandomPatternsComeBackTheSameBytes) {
 }
 
 TEST(PatternJsonTest, KindNamesRoundTripAndSuggest) {
-  for (const PatternKind kind : {PatternKind::kRhythmic, PatternKind::kHarmonic, PatternKind::kMelodic, PatternKind::kTimbral,
-                                 PatternKind::kStructural}) {
+  for (const PatternKind kind : {PatternKind::kRhythmic, PatternKind::kHarmonic, PatternKind::kMelodic,
+                                 PatternKind::kTimbral, PatternKind::kStructural}) {
     EXPECT_EQ(*ParsePatternKind(PatternKindName(kind)), kind);
   }
   const auto wrong = ParsePatternKind("harmonik");
@@ -104,7 +105,8 @@ TEST(PatternJsonTest, CheckPatternReportsWhatIsNotFinite) {
   CheckPattern(pattern, "/patterns/4", problems);
   std::vector<std::string> pointers;
   for (const Problem& problem : problems) pointers.push_back(problem.pointer);
-  EXPECT_THAT(pointers, ::testing::UnorderedElementsAre("/patterns/4/embedding", "/patterns/4/strength", "/patterns/4/tempoBpm"));
+  EXPECT_THAT(pointers,
+              ::testing::UnorderedElementsAre("/patterns/4/embedding", "/patterns/4/strength", "/patterns/4/tempoBpm"));
 }
 
 }  // namespace

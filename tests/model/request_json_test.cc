@@ -10,7 +10,8 @@ namespace grym {
 namespace {
 
 std::string RandomText(Random& random) {
-  static constexpr const char* kPieces[] = {"a", "\"", "\\", "\n", "\t", "\x01", "/", "~", "\xC3\xA9", "\xF0\x9F\x8E\xB5", " "};
+  static constexpr const char* kPieces[] = {
+      "a", "\"", "\\", "\n", "\t", "\x01", "/", "~", "\xC3\xA9", "\xF0\x9F\x8E\xB5", " "};
   std::string text;
   for (int64_t i = random.Below(12); i > 0; --i) text += kPieces[random.Below(std::size(kPieces))];
   return text;
@@ -119,17 +120,18 @@ TEST(RequestJsonTest, AllProblemsAtOnceWithHints) {
   std::map<std::string, std::string> hints;
   for (const Problem& problem : ErrorProblems(request.status())) hints[problem.pointer] = problem.hint;
   EXPECT_THAT(hints, ::testing::IsSupersetOf(std::map<std::string, std::string>{{"/promt", "prompt"},
-                                                                              {"/durationSeconds", ""},
-                                                                              {"/seed", ""},
-                                                                              {"/quality", "best"},
-                                                                              {"/steps", ""},
-                                                                              {"/focusAreas/0", "noise"},
-                                                                              {"/patterns/0/kind", ""},
-                                                                              {"/wantStems", ""}}));
+                                                                                {"/durationSeconds", ""},
+                                                                                {"/seed", ""},
+                                                                                {"/quality", "best"},
+                                                                                {"/steps", ""},
+                                                                                {"/focusAreas/0", "noise"},
+                                                                                {"/patterns/0/kind", ""},
+                                                                                {"/wantStems", ""}}));
 }
 
 TEST(RequestJsonTest, HostileTextIsRefused) {
-  for (const char* text : {"", "[]", "null", "{", "{\"prompt\":1e999}", "{\"seed\":1,\"seed\":2}", "{} x", "{\"prompt\":\"\xC3\"}"}) {
+  for (const char* text :
+       {"", "[]", "null", "{", "{\"prompt\":1e999}", "{\"seed\":1,\"seed\":2}", "{} x", "{\"prompt\":\"\xC3\"}"}) {
     EXPECT_FALSE(RequestFromJson(text).ok()) << text;
   }
   EXPECT_FALSE(RequestFromJson(std::string(100000, '[')).ok());

@@ -55,7 +55,8 @@ TEST(RequestRulesTest, BothSidesOfEveryNumericLimit) {
 TEST(RequestRulesTest, BothSidesOfTheTextLimits) {
   EXPECT_THAT(PointersOf([](R& r) { r.prompt.assign(kMaxPromptBytes, 'x'); }), IsEmpty());
   EXPECT_THAT(PointersOf([](R& r) { r.prompt.assign(kMaxPromptBytes + 1, 'x'); }), ElementsAre("/prompt"));
-  EXPECT_THAT(PointersOf([](R& r) { r.negative_prompt.assign(kMaxPromptBytes + 1, 'x'); }), ElementsAre("/negativePrompt"));
+  EXPECT_THAT(PointersOf([](R& r) { r.negative_prompt.assign(kMaxPromptBytes + 1, 'x'); }),
+              ElementsAre("/negativePrompt"));
   EXPECT_THAT(PointersOf([](R& r) { r.prompt = "\xC3"; }), ElementsAre("/prompt"));
   EXPECT_THAT(PointersOf([](R& r) { r.prompt = std::string("a\0b", 3); }), ElementsAre("/prompt"));
   EXPECT_THAT(PointersOf([](R& r) { r.instruments.assign(kMaxListItems + 1, "drum"); }), ElementsAre("/instruments"));
@@ -77,7 +78,8 @@ TEST(RequestRulesTest, FocusAreasComeFromTheVocabulary) {
 
 TEST(RequestRulesTest, KeysAndIds) {
   for (const char* key : {"F major", "C# minor", "Bb major"}) EXPECT_TRUE(IsKeyName(key)) << key;
-  for (const char* key : {"", "H major", "F", "F Major", "f major", "C## minor", "C minor "}) EXPECT_FALSE(IsKeyName(key)) << key;
+  for (const char* key : {"", "H major", "F", "F Major", "f major", "C## minor", "C minor "})
+    EXPECT_FALSE(IsKeyName(key)) << key;
   EXPECT_TRUE(IsModelId("composer"));
   EXPECT_TRUE(IsModelId(std::string(64, 'a')));
   EXPECT_FALSE(IsModelId(std::string(65, 'a')));
@@ -86,7 +88,8 @@ TEST(RequestRulesTest, KeysAndIds) {
 
 TEST(RequestRulesTest, Utf8IsStrict) {
   for (const char* text : {"", "a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x8E\xB5"}) EXPECT_TRUE(IsUtf8(text)) << text;
-  for (const char* text : {"\x80", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
+  for (const char* text :
+       {"\x80", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
     EXPECT_FALSE(IsUtf8(text));
   }
 }

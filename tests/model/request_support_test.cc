@@ -64,7 +64,8 @@ TEST(RequestSupportTest, UnsupportedFieldsAreErrorsNamingFieldAndModel) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ErrorCode(status), "unsupported_field");
   EXPECT_EQ(ErrorProblems(status).size(), 2u);
-  EXPECT_THAT(std::string(status.message()), ::testing::AllOf(HasSubstr("tiny"), HasSubstr("mood"), HasSubstr("steps")));
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::AllOf(HasSubstr("tiny"), HasSubstr("mood"), HasSubstr("steps")));
 }
 
 TEST(RequestSupportTest, AllowedUnsupportedFieldsBecomeWarnings) {
@@ -86,13 +87,25 @@ TEST(RequestSupportTest, ParametersAreCheckedByTypeRangeAndChoice) {
     const absl::Status status = CheckRequestForModel(SomeModel(), request, nullptr);
     return ErrorCode(status);
   };
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"swing", "0"}, {"swing", "1"}, {"swing", "5e-1"}, {"voices", "8"}, {"free", "-123456"}, {"dither", "false"}, {"kit", "electronic"}, {"label", ""}}) {
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"swing", "0"},
+                                                                                    {"swing", "1"},
+                                                                                    {"swing", "5e-1"},
+                                                                                    {"voices", "8"},
+                                                                                    {"free", "-123456"},
+                                                                                    {"dither", "false"},
+                                                                                    {"kit", "electronic"},
+                                                                                    {"label", ""}}) {
     EXPECT_EQ(code(name, value), "ok") << name << "=" << value;
   }
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"swing", "1.1"}, {"swing", "nan"}, {"swing", ""}, {"swing", "0.5x"}, {"voices", "0"}, {"voices", "2.0"},
-           {"dither", "yes"}, {"kit", "Acoustic"}, {"free", "x"}}) {
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"swing", "1.1"},
+                                                                                    {"swing", "nan"},
+                                                                                    {"swing", ""},
+                                                                                    {"swing", "0.5x"},
+                                                                                    {"voices", "0"},
+                                                                                    {"voices", "2.0"},
+                                                                                    {"dither", "yes"},
+                                                                                    {"kit", "Acoustic"},
+                                                                                    {"free", "x"}}) {
     EXPECT_EQ(code(name, value), "bad_parameter") << name << "=" << value;
   }
   EXPECT_EQ(code("unknown", "1"), "unsupported_field");

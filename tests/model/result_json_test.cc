@@ -43,7 +43,8 @@ TEST(ResultJsonTest, TheRequestStandsAsAnObjectWhereItIsCanonical) {
 TEST(ResultJsonTest, UnknownMembersAndForeignSchemasAreRefused) {
   EXPECT_FALSE(ResultFromJson("{}").ok());
   EXPECT_FALSE(ResultFromJson(R"({"schema":"grymsynth.request/1"})").ok());
-  const auto wrong = ResultFromJson(R"({"schema":"grymsynth.result/1","warnigs":[],"provenance":{"seed":"x"},"attempts":[1]})");
+  const auto wrong =
+      ResultFromJson(R"({"schema":"grymsynth.result/1","warnigs":[],"provenance":{"seed":"x"},"attempts":[1]})");
   ASSERT_FALSE(wrong.ok());
   EXPECT_EQ(ErrorProblems(wrong.status()).size(), 3u);
   EXPECT_EQ(ErrorCode(wrong.status()), "invalid_result");

@@ -25,7 +25,8 @@ struct Behaviour {
 
 class SetModel : public Model {
  public:
-  SetModel(std::string id, std::vector<Capability> capabilities, Behaviour behaviour) : behaviour_(std::move(behaviour)) {
+  SetModel(std::string id, std::vector<Capability> capabilities, Behaviour behaviour)
+      : behaviour_(std::move(behaviour)) {
     info_.id = std::move(id);
     info_.capabilities = std::move(capabilities);
     info_.seconds_per_audio_second = behaviour_.rate;
@@ -34,8 +35,12 @@ class SetModel : public Model {
   }
   const ModelInfo& info() const override { return info_; }
   ResourceNeed Need(const GenerateAudioRequest&) const override { return {0, behaviour_.peak_bytes, 1, 0}; }
-  absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const override { return std::make_unique<SetGenerator>(behaviour_); }
-  absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const override { return std::make_unique<SetEmbedder>(behaviour_); }
+  absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const override {
+    return std::make_unique<SetGenerator>(behaviour_);
+  }
+  absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const override {
+    return std::make_unique<SetEmbedder>(behaviour_);
+  }
 
  private:
   struct SetGenerator : Generator {
@@ -43,7 +48,9 @@ class SetModel : public Model {
     absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions&) override {
       if (!b.status.ok()) return b.status;
       GenerateAudioResult made;
-      made.audio = AudioBuffer::Create(b.channels, static_cast<int64_t>(request.duration_s * b.length * b.made_rate_hz), b.made_rate_hz).value();
+      made.audio = AudioBuffer::Create(b.channels, static_cast<int64_t>(request.duration_s * b.length * b.made_rate_hz),
+                                       b.made_rate_hz)
+                       .value();
       for (float& sample : made.audio.mutable_planar()) sample = b.sample;
       return made;
     }
@@ -88,7 +95,10 @@ TEST(OrchestratorTest, RoutesToTheFastestAndSaysWhy) {
 TEST(OrchestratorTest, SaysWhatIsMissing) {
   const auto orchestrator = ModelOrchestrator::Create();
   EXPECT_EQ(ErrorCode(orchestrator->RouteTask(GenerateTask()).status()), "no_model");
-  ASSERT_TRUE(orchestrator->Register(std::make_shared<SetModel>("ear", std::vector<Capability>{Capability::kEmbedAudio}, Behaviour())).ok());
+  ASSERT_TRUE(
+      orchestrator
+          ->Register(std::make_shared<SetModel>("ear", std::vector<Capability>{Capability::kEmbedAudio}, Behaviour()))
+          .ok());
   const absl::Status status = orchestrator->RouteTask(GenerateTask()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_NE(std::string(status.message()).find("ear"), std::string::npos) << status;
@@ -102,7 +112,8 @@ TEST(OrchestratorTest, RegistersAnIdOnceAndOnlyIfWellFormed) {
   const auto orchestrator = ModelOrchestrator::Create();
   EXPECT_TRUE(orchestrator->Register(Maker("a")).ok());
   EXPECT_EQ(orchestrator->Register(Maker("a")).code(), absl::StatusCode::kAlreadyExists);
-  for (const char* bad : {"", "A", "-a", "a b", "a/b"}) EXPECT_EQ(ErrorCode(orchestrator->Register(Maker(bad))), "bad_model_info") << bad;
+  for (const char* bad : {"", "A", "-a", "a b", "a/b"})
+    EXPECT_EQ(ErrorCode(orchestrator->Register(Maker(bad))), "bad_model_info") << bad;
   EXPECT_EQ(ErrorCode(orchestrator->Register(nullptr)), "bad_model_info");
 }
 
@@ -116,7 +127,8 @@ TEST(OrchestratorTest, HandOversAreChecked) {
   length.length = 0.5;
   nan.sample = std::numeric_limits<float>::quiet_NaN();
   empty.length = 0;
-  for (const auto& [what, behaviour] : std::vector<Case>{{"Hz", rate}, {"want 1.000 s", length}, {"finite", nan}, {"0 frames", empty}}) {
+  for (const auto& [what, behaviour] :
+       std::vector<Case>{{"Hz", rate}, {"want 1.000 s", length}, {"finite", nan}, {"0 frames", empty}}) {
     const auto orchestrator = ModelOrchestrator::Create();
     ASSERT_TRUE(orchestrator->Register(Maker("m", behaviour)).ok());
     const auto result = orchestrator->ExecuteChain(orchestrator->RouteTask(GenerateTask()).value());
@@ -130,7 +142,10 @@ TEST(OrchestratorTest, EmbeddingsAreCheckedToo) {
   Behaviour behaviour;
   behaviour.embedding = {1, 2, 3};
   const auto orchestrator = ModelOrchestrator::Create();
-  ASSERT_TRUE(orchestrator->Register(std::make_shared<SetModel>("e", std::vector<Capability>{Capability::kEmbedAudio}, behaviour)).ok());
+  ASSERT_TRUE(
+      orchestrator
+          ->Register(std::make_shared<SetModel>("e", std::vector<Capability>{Capability::kEmbedAudio}, behaviour))
+          .ok());
   AudioTask task;
   task.capability = Capability::kEmbedAudio;
   EXPECT_EQ(ErrorCode(orchestrator->RouteTask(task).status()), "missing_input");
@@ -189,7 +204,8 @@ TEST(OrchestratorTest, CancelledBeforeALinkIsCancelled) {
   ASSERT_TRUE(orchestrator->Register(Maker("m")).ok());
   RunOptions run;
   run.cancel.Cancel();
-  EXPECT_EQ(orchestrator->ExecuteChain(orchestrator->RouteTask(GenerateTask()).value(), run).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(orchestrator->ExecuteChain(orchestrator->RouteTask(GenerateTask()).value(), run).status().code(),
+            absl::StatusCode::kCancelled);
 }
 
 // A model that counts its sessions and can break, hear and take parameters.
@@ -242,7 +258,8 @@ class CountingModel : public Model {
     }
   };
   struct Listen : Analyzer {
-    absl::StatusOr<std::string> Hear(Capability capability, std::span<const AudioInput> inputs, const RunOptions&) override {
+    absl::StatusOr<std::string> Hear(Capability capability, std::span<const AudioInput> inputs,
+                                     const RunOptions&) override {
       return std::string(CapabilityName(capability)) + std::to_string(inputs.size());
     }
   };
@@ -280,7 +297,8 @@ TEST(OrchestratorTest, AnalyzersHearOneRecordingAndCompareTwo) {
   task.inputs = {audio};
   EXPECT_EQ(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(task).value())->json, "analyze1");
   task.capability = Capability::kCompare;
-  EXPECT_EQ(ErrorCode(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(task).value()).status()), "bad_hand_over");
+  EXPECT_EQ(ErrorCode(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(task).value()).status()),
+            "bad_hand_over");
   task.inputs.push_back(audio);
   EXPECT_EQ(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(task).value())->json, "compare2");
 }
@@ -346,19 +364,24 @@ TEST(OrchestratorTest, CancelledWhileAtWorkGivesEverythingBack) {
   OneModel one;
   RunOptions run;
   one.model->at_work = [&] { run.cancel.Cancel(); };
-  EXPECT_EQ(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(GenerateTask()).value(), run).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(GenerateTask()).value(), run).status().code(),
+            absl::StatusCode::kCancelled);
   EXPECT_EQ(one.orchestrator->Use().at(0).used_bytes, 0);
 }
 
 TEST(OrchestratorTest, MeasuredRunsAreRefusedWhenTheyMakeNoSense) {
   OneModel one;
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(ErrorCode(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 0, 1, 0, true})), "bad_metrics");
-  EXPECT_EQ(ErrorCode(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 1, nan, 0, true})), "bad_metrics");
-  EXPECT_EQ(ErrorCode(one.orchestrator->OptimizeExecution({"other", Capability::kGenerate, 1, 1, 0, true})), "unknown_model");
+  EXPECT_EQ(ErrorCode(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 0, 1, 0, true})),
+            "bad_metrics");
+  EXPECT_EQ(ErrorCode(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 1, nan, 0, true})),
+            "bad_metrics");
+  EXPECT_EQ(ErrorCode(one.orchestrator->OptimizeExecution({"other", Capability::kGenerate, 1, 1, 0, true})),
+            "unknown_model");
   EXPECT_TRUE(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 2, 1, 500, true}).ok());
   EXPECT_DOUBLE_EQ(one.orchestrator->SecondsPerAudioSecond("counting", Capability::kGenerate), 0.5);
-  EXPECT_EQ(one.orchestrator->RouteTask(GenerateTask())->links.at(0).need.peak_bytes, 500);  // what was measured, not what was hoped
+  EXPECT_EQ(one.orchestrator->RouteTask(GenerateTask())->links.at(0).need.peak_bytes,
+            500);  // what was measured, not what was hoped
 }
 
 TEST(OrchestratorTest, ManyThreadsShareOneOrchestrator) {

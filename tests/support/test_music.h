@@ -25,10 +25,11 @@ inline AudioBuffer MakeTestMusic(const TestMusicOptions& options = {}) {
   const double beat_s = 60 / options.tempo_bpm, noise = std::pow(10, options.noise_db / 20), hum = std::pow(10, options.hum_db / 20);
   for (int64_t i = 0; i < audio.frames(); ++i) {
     const double t = static_cast<double>(i) / kRateHz, in_beat = std::fmod(t, beat_s), in_half = std::fmod(t + beat_s / 2, beat_s);
-    double value = 0.8 * std::exp(-in_beat * 14) * std::sin(2 * M_PI * (50 * in_beat + 3 * (1 - std::exp(-in_beat * 30))));
+    double value = 0.8 * std::exp(-in_beat * 14) * std::fmin(1, (beat_s - in_beat) * 200) * std::sin(2 * M_PI * (50 * in_beat + 3 * (1 - std::exp(-in_beat * 30))));
     value += 0.12 * std::exp(-in_half * 70) * random.Normal();
     const int bar = static_cast<int>(t / (4 * beat_s));
-    const double in_bar = std::fmod(t, 4 * beat_s), swell = std::fmin(1, in_bar * 40) * std::exp(-in_bar * 0.5);
+    const double in_bar = std::fmod(t, 4 * beat_s), left = 4 * beat_s - in_bar,
+                 swell = std::fmin(1, std::fmin(in_bar, left) * 40) * std::exp(-in_bar * 0.5);
     for (const double hz : kChords[bar % 4]) {
       for (int k = 1; k <= 4; ++k) value += 0.1 * swell / k * std::sin(2 * M_PI * hz * k * t);
     }

@@ -55,7 +55,8 @@ TEST(ConditionTest, OrderVectors) {
 }
 
 TEST(ConditionTest, AMissingLeftPathIsMissingForEveryOperatorAndNullIsNot) {
-  for (const CompareOperator op : {CompareOperator::kEquals, CompareOperator::kContains, CompareOperator::kGreaterThan, CompareOperator::kLessThan}) {
+  for (const CompareOperator op : {CompareOperator::kEquals, CompareOperator::kContains, CompareOperator::kGreaterThan,
+                                   CompareOperator::kLessThan}) {
     EXPECT_EQ(ErrorCode(EvaluateCondition(op, nullptr, "result.x", Json(1), {}).status()), "condition_path_missing");
     EXPECT_EQ(*EvaluateCondition(op, nullptr, "result.x", Json(1), true), true);
     const Json null;
@@ -69,8 +70,8 @@ TEST(ConditionTest, ComparisonTexts) {
   EXPECT_EQ(comparison->left, (Path{"result", "a b", "c"}));
   EXPECT_EQ(comparison->op, CompareOperator::kLessThan);
   EXPECT_EQ(comparison->right.at("$literal").text(), "x y");
-  for (const char* bad : {"", "maybe", "result.x", "result.x equals", "result.x equals ", "result.x is 1", "result..x equals 1", "result.x equals {",
-                          " equals 1", "result.x equals 1 2"}) {
+  for (const char* bad : {"", "maybe", "result.x", "result.x equals", "result.x equals ", "result.x is 1",
+                          "result..x equals 1", "result.x equals {", " equals 1", "result.x equals 1 2"}) {
     EXPECT_EQ(ErrorCode(ParseComparison(bad).status()), "bad_condition") << bad;
   }
 }

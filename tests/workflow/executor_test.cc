@@ -24,7 +24,8 @@ Json AudioParameter() {
 std::vector<std::string> TraceOf(const WorkflowRun& run) {
   std::vector<std::string> trace;
   for (const WorkflowVisit& visit : run.visits) {
-    trace.push_back(visit.step + "#" + std::to_string(visit.visit) + (visit.outcome.empty() ? "" : " " + visit.outcome));
+    trace.push_back(visit.step + "#" + std::to_string(visit.visit) +
+                    (visit.outcome.empty() ? "" : " " + visit.outcome));
   }
   return trace;
 }
@@ -34,8 +35,9 @@ struct Bench {
   std::unique_ptr<Journal> journal = Journal::Open(scratch / "journal").value();
   ScriptedRunner runner;
   WorkflowExecutor executor;
-  absl::StatusOr<WorkflowRun> Run(const Workflow& workflow, const Json& parameters = Json::Object(), const std::string& id = "run",
-                                  const ExecutorOptions& options = {}, const RunOptions& run = {}) {
+  absl::StatusOr<WorkflowRun> Run(const Workflow& workflow, const Json& parameters = Json::Object(),
+                                  const std::string& id = "run", const ExecutorOptions& options = {},
+                                  const RunOptions& run = {}) {
     return executor.Run(workflow, parameters, id, runner, *journal, options, run);
   }
 };
@@ -63,16 +65,18 @@ struct EchoBench : Bench {
       return result;
     };
   }
-  absl::StatusOr<WorkflowRun> RunSteps(const std::string& steps, const std::string& rest = "", const ExecutorOptions& options = {},
-                                       const RunOptions& run = {}) {
-    auto workflow = Workflow::FromJson(R"({"id":"w","name":"w","initialStep":"s","steps":{)" + steps + "}" + rest + "}");
+  absl::StatusOr<WorkflowRun> RunSteps(const std::string& steps, const std::string& rest = "",
+                                       const ExecutorOptions& options = {}, const RunOptions& run = {}) {
+    auto workflow =
+        Workflow::FromJson(R"({"id":"w","name":"w","initialStep":"s","steps":{)" + steps + "}" + rest + "}");
     if (!workflow.ok()) return workflow.status();
     return WorkflowExecutor(EchoOperations()).Run(*workflow, Json::Object(), "run", runner, *journal, options, run);
   }
 };
-std::string Echo(const std::string& id, const std::string& parameters, const std::string& next, const std::string& rest = "") {
-  return "\"" + id + R"(":{"id":")" + id + R"(","type":"analysis","operation":"echo","inputs":[],"parameters":{)" + parameters +
-         R"(},"nextSteps":)" + next + rest + "}";
+std::string Echo(const std::string& id, const std::string& parameters, const std::string& next,
+                 const std::string& rest = "") {
+  return "\"" + id + R"(":{"id":")" + id + R"(","type":"analysis","operation":"echo","inputs":[],"parameters":{)" +
+         parameters + R"(},"nextSteps":)" + next + rest + "}";
 }
 
 TEST(ExecutorTest, ThePlansExampleEndsAtItsLoopLimit) {
@@ -99,7 +103,8 @@ TEST(ExecutorTest, ThePlansExampleCompletesWhereTheFirstTakeIsGood) {
   const auto run = bench.Run(*Workflow::FromJson(PlanExample()), AudioParameter());
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->state, "completed") << run->error;
-  EXPECT_THAT(TraceOf(*run), ElementsAre("analyze-audio#1", "extract-features#1", "generate-enhanced#1", "evaluate-result#1 true", "finalize#1"));
+  EXPECT_THAT(TraceOf(*run), ElementsAre("analyze-audio#1", "extract-features#1", "generate-enhanced#1",
+                                         "evaluate-result#1 true", "finalize#1"));
 }
 
 TEST(ExecutorTest, TheTemplateExportsTheBetterTake) {
@@ -108,8 +113,9 @@ TEST(ExecutorTest, TheTemplateExportsTheBetterTake) {
   const auto run = bench.Run(*Workflow::Template("audio-enhancement"), AudioParameter());
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->state, "completed") << run->error;
-  EXPECT_THAT(TraceOf(*run), ElementsAre("analyze-audio#1", "extract-features#1", "generate-enhanced#1", "evaluate-result#1 false", "regenerate#1",
-                                         "evaluate-result#2 true", "finalize#1"));
+  EXPECT_THAT(TraceOf(*run),
+              ElementsAre("analyze-audio#1", "extract-features#1", "generate-enhanced#1", "evaluate-result#1 false",
+                          "regenerate#1", "evaluate-result#2 true", "finalize#1"));
   const Json made = *Json::Parse(run->visits[4].result_json);
   EXPECT_EQ(Json::Parse(run->result_json)->at("audio"), made.at("audio"));
   EXPECT_EQ(bench.journal->files().Read(made.at("audio"), 1000).value().substr(0, 10), "regenerate");
@@ -122,7 +128,9 @@ TEST(ExecutorTest, TheTemplateEndsAfterFourRoundsWithTheBestTake) {
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->state, "completed") << run->error;
   const auto trace = TraceOf(*run);
-  EXPECT_EQ(std::count_if(trace.begin(), trace.end(), [](const std::string& one) { return one.rfind("evaluate-result", 0) == 0; }), 4);
+  EXPECT_EQ(std::count_if(trace.begin(), trace.end(),
+                          [](const std::string& one) { return one.rfind("evaluate-result", 0) == 0; }),
+            4);
   EXPECT_EQ(trace.back(), "finalize#1");
   EXPECT_EQ(Json::Parse(run->result_json)->at("audio"), Json::Parse(run->visits[2].result_json)->at("audio"));
 }
@@ -163,8 +171,10 @@ TEST(ExecutorTest, StartingWithWrongParametersListsThemAll) {
   EXPECT_EQ(ErrorCode(status), "invalid_parameters");
   std::map<std::string, std::string> codes;
   for (const Problem& problem : ErrorProblems(status)) codes[problem.pointer] = problem.code;
-  EXPECT_EQ(codes, (std::map<std::string, std::string>{{"/audioFile", "missing_parameter"}, {"/audiofile", "unknown_parameter"},
-                                                       {"/enhancementLevel", "out_of_range"}, {"/targetLufs", "wrong_type"}}));
+  EXPECT_EQ(codes, (std::map<std::string, std::string>{{"/audioFile", "missing_parameter"},
+                                                       {"/audiofile", "unknown_parameter"},
+                                                       {"/enhancementLevel", "out_of_range"},
+                                                       {"/targetLufs", "wrong_type"}}));
   EXPECT_FALSE(*bench.journal->Contains("run"));
 }
 
@@ -198,13 +208,16 @@ TEST(ExecutorTest, TransientErrorsAreTriedAgainAsThePolicySays) {
 }
 
 TEST(ExecutorTest, OtherErrorsAreNotTriedAgainAndLastAttemptsFail) {
-  for (const auto& [status, runs] : std::vector<std::pair<absl::Status, size_t>>{{absl::InvalidArgumentError("no"), 1},
-                                                                                {absl::InternalError("bug"), 1},
-                                                                                {absl::ResourceExhaustedError("memory"), 2},
-                                                                                {absl::AbortedError("again"), 3},
-                                                                                {absl::UnavailableError("busy"), 3}}) {
+  for (const auto& [status, runs] :
+       std::vector<std::pair<absl::Status, size_t>>{{absl::InvalidArgumentError("no"), 1},
+                                                    {absl::InternalError("bug"), 1},
+                                                    {absl::ResourceExhaustedError("memory"), 2},
+                                                    {absl::AbortedError("again"), 3},
+                                                    {absl::UnavailableError("busy"), 3}}) {
     EchoBench bench;
-    bench.runner.instead = [&, failure = status](const OperationCall&, const RunOptions&) -> absl::StatusOr<Json> { return failure; };
+    bench.runner.instead = [&, failure = status](const OperationCall&, const RunOptions&) -> absl::StatusOr<Json> {
+      return failure;
+    };
     const auto run = bench.RunSteps(Echo("s", "", "{}", R"(,"retry":{"initialMs":0})"));
     ASSERT_TRUE(run.ok()) << run.status();
     EXPECT_EQ(run->state, "failed");
@@ -219,8 +232,9 @@ TEST(ExecutorTest, OnErrorRoutesAndTheErrorIsThere) {
     if (call.step == "s") return Error(absl::StatusCode::kInvalidArgument, "bad_thing", "no");
     return call.parameters;
   };
-  const auto run = bench.RunSteps(Echo("s", "", R"({"default":"end"})", R"(,"onError":"rescue")") + "," +
-                                  Echo("rescue", R"("value":"context.s.error.code")", "{}") + "," + Echo("end", "", "{}"));
+  const auto run =
+      bench.RunSteps(Echo("s", "", R"({"default":"end"})", R"(,"onError":"rescue")") + "," +
+                     Echo("rescue", R"("value":"context.s.error.code")", "{}") + "," + Echo("end", "", "{}"));
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->state, "completed") << run->error;
   EXPECT_EQ(run->result_json, R"({"value":"bad_thing"})");
@@ -230,9 +244,15 @@ TEST(ExecutorTest, OnErrorRoutesAndTheErrorIsThere) {
 TEST(ExecutorTest, ReferencesAreResolvedOnceAndNeverAgain) {
   EchoBench bench;
   const auto run = bench.RunSteps(
-      Echo("s", R"("value":{"$literal":"context.s.result"},"other":[1,{"k":"parameters.p"}])", R"({"default":"t"})") + "," +
-          Echo("t", R"("value":"context.s.result.value","other":{"$template":"a ${parameters.p} loop"})", R"({"default":"u"})") + "," +
-          Echo("u", R"("value":{"$ref":"context.s.result.nothing","default":5},"other":"context.s.visits.1.result.other.1.k")", "{}"),
+      Echo("s", R"("value":{"$literal":"context.s.result"},"other":[1,{"k":"parameters.p"}])", R"({"default":"t"})") +
+          "," +
+          Echo("t", R"("value":"context.s.result.value","other":{"$template":"a ${parameters.p} loop"})",
+               R"({"default":"u"})") +
+          "," +
+          Echo(
+              "u",
+              R"("value":{"$ref":"context.s.result.nothing","default":5},"other":"context.s.visits.1.result.other.1.k")",
+              "{}"),
       R"(,"parameters":{"p":"q"})");
   ASSERT_TRUE(run.ok()) << run.status();
   ASSERT_EQ(run->visits.size(), 3u) << run->error;
@@ -243,7 +263,8 @@ TEST(ExecutorTest, ReferencesAreResolvedOnceAndNeverAgain) {
 
 TEST(ExecutorTest, MissingInputsAndReferencesFailTheStep) {
   EchoBench bench;
-  auto run = bench.RunSteps(Echo("s", "", R"({"default":"t"})") + "," + Echo("t", R"("value":"context.s.result.nothing")", "{}"));
+  auto run = bench.RunSteps(Echo("s", "", R"({"default":"t"})") + "," +
+                            Echo("t", R"("value":"context.s.result.nothing")", "{}"));
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(ErrorCode(run->error), "reference_missing");
   EXPECT_EQ(run->visits.back().state, VisitState::kFailed);
@@ -260,19 +281,27 @@ TEST(ExecutorTest, MissingInputsAndReferencesFailTheStep) {
 TEST(ExecutorTest, ConditionsBranchOnPathsAndErrors) {
   const auto outcome = [](const std::string& condition, const std::string& branches) {
     EchoBench bench;
-    const auto run = bench.RunSteps(Echo("s", R"("value":3)", R"({"conditional":[)" + branches + "]}", condition) + "," + Echo("a", "", "{}") + "," +
-                                    Echo("b", "", "{}"));
+    const auto run = bench.RunSteps(Echo("s", R"("value":3)", R"({"conditional":[)" + branches + "]}", condition) +
+                                    "," + Echo("a", "", "{}") + "," + Echo("b", "", "{}"));
     if (!run.ok()) return ErrorCode(run.status());
     return run->state == "completed" ? run->visits.back().step : ErrorCode(run->error);
   };
-  const std::string greater = R"(,"condition":{"operator":"greater_than","leftOperand":"result.value","rightOperand":2})";
+  const std::string greater =
+      R"(,"condition":{"operator":"greater_than","leftOperand":"result.value","rightOperand":2})";
   EXPECT_EQ(outcome(greater, R"({"condition":"true","stepId":"a"},{"condition":"false","stepId":"b"})"), "a");
   EXPECT_EQ(outcome(greater, R"({"condition":"false","stepId":"b"})"), "no_branch_matches");
-  EXPECT_EQ(outcome("", R"({"condition":"result.value equals 4","stepId":"a"},{"condition":"context.s.result.value less_than 4","stepId":"b"})"), "b");
+  EXPECT_EQ(
+      outcome(
+          "",
+          R"({"condition":"result.value equals 4","stepId":"a"},{"condition":"context.s.result.value less_than 4","stepId":"b"})"),
+      "b");
   const std::string missing = R"(,"condition":{"operator":"equals","leftOperand":"result.nothing","rightOperand":2)";
-  EXPECT_EQ(outcome(missing + "}", R"({"condition":"true","stepId":"a"},{"condition":"false","stepId":"b"})"), "condition_path_missing");
+  EXPECT_EQ(outcome(missing + "}", R"({"condition":"true","stepId":"a"},{"condition":"false","stepId":"b"})"),
+            "condition_path_missing");
   EXPECT_EQ(outcome(missing + "}", R"({"condition":"true","stepId":"a"},{"condition":"error","stepId":"b"})"), "b");
-  EXPECT_EQ(outcome(missing + R"(,"ifMissing":true})", R"({"condition":"true","stepId":"a"},{"condition":"false","stepId":"b"})"), "a");
+  EXPECT_EQ(outcome(missing + R"(,"ifMissing":true})",
+                    R"({"condition":"true","stepId":"a"},{"condition":"false","stepId":"b"})"),
+            "a");
 }
 
 TEST(ExecutorTest, LoopsThatNeverEndEndAtTheirLimits) {
@@ -282,7 +311,8 @@ TEST(ExecutorTest, LoopsThatNeverEndEndAtTheirLimits) {
   EXPECT_EQ(ErrorCode(run->error), "loop_limit_exceeded");
   EXPECT_EQ(run->visits.size(), 10u);
   EchoBench wide;
-  run = wide.RunSteps(Echo("s", "", R"({"default":"s"})", R"(,"loop":{"maxVisits":100})"), R"(,"limits":{"maxVisits":30})");
+  run = wide.RunSteps(Echo("s", "", R"({"default":"s"})", R"(,"loop":{"maxVisits":100})"),
+                      R"(,"limits":{"maxVisits":30})");
   EXPECT_EQ(ErrorCode(run->error), "visit_limit_exceeded");
   EXPECT_EQ(run->visits.size(), 30u);
   EchoBench around;  // two limits that lead to each other

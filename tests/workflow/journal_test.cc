@@ -46,7 +46,8 @@ TEST(JournalTest, WhatIsCommittedIsThereAfterReopening) {
     std::vector<WorkflowEvent> events;
     ASSERT_TRUE(journal->Create(SomeExecution("one"), FirstVisit("one", large), &events).ok());
     EXPECT_EQ(events.size(), 2u);
-    EXPECT_EQ(journal->Create(SomeExecution("one"), FirstVisit("one", "1"), nullptr).code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_EQ(journal->Create(SomeExecution("one"), FirstVisit("one", "1"), nullptr).code(),
+              absl::StatusCode::kAlreadyExists);
     ASSERT_TRUE(journal->Create(SomeExecution("two"), FirstVisit("two", "2"), nullptr).ok());
   }
   const auto journal = Journal::Open(scratch / "j").value();

@@ -36,7 +36,9 @@ std::vector<std::string> ProblemsOf(const std::string& text) {
   return found;
 }
 // Of the example with one text replaced.
-std::vector<std::string> Broken(const std::string& from, const std::string& to) { return ProblemsOf(Replaced(PlanExample(), from, to)); }
+std::vector<std::string> Broken(const std::string& from, const std::string& to) {
+  return ProblemsOf(Replaced(PlanExample(), from, to));
+}
 
 std::vector<std::string> WarningsOf(const std::string& text) {
   std::vector<std::string> found;
@@ -75,31 +77,47 @@ TEST(PlanTest, TheTemplateDrawsNoWarning) {
 
 TEST(PlanTest, EachErrorNamesItsPlaceAndCode) {
   using V = std::vector<std::string>;
-  EXPECT_EQ(Broken("\"operation\": \"patterns\"", "\"operation\": \"paterns\""), V{"/steps/analyze-audio/operation unknown_operation"});
-  EXPECT_EQ(Broken("\"default\": \"extract-features\"", "\"default\": \"extract-feature\""), V{"/steps/analyze-audio/nextSteps/default unknown_step"});
-  EXPECT_EQ(Broken("\"initialStep\": \"analyze-audio\"", "\"initialStep\": \"analyse\""), V{"/initialStep unknown_step"});
-  EXPECT_EQ(Broken("\"enhancementLevel\": 0.5", "\"enhancementLevel\": \"high\""), V{"/steps/generate-enhanced/parameters/enhancementLevel wrong_type"});
-  EXPECT_EQ(Broken("\"enhancementLevel\": 0.5", "\"enhancementLevel\": 1.5"), V{"/steps/generate-enhanced/parameters/enhancementLevel out_of_range"});
-  EXPECT_EQ(Broken("\"enhancementLevel\": 0.5", "\"enhancmentLevel\": 0.5"), V{"/steps/generate-enhanced/parameters/enhancmentLevel unknown_parameter"});
+  EXPECT_EQ(Broken("\"operation\": \"patterns\"", "\"operation\": \"paterns\""),
+            V{"/steps/analyze-audio/operation unknown_operation"});
+  EXPECT_EQ(Broken("\"default\": \"extract-features\"", "\"default\": \"extract-feature\""),
+            V{"/steps/analyze-audio/nextSteps/default unknown_step"});
+  EXPECT_EQ(Broken("\"initialStep\": \"analyze-audio\"", "\"initialStep\": \"analyse\""),
+            V{"/initialStep unknown_step"});
+  EXPECT_EQ(Broken("\"enhancementLevel\": 0.5", "\"enhancementLevel\": \"high\""),
+            V{"/steps/generate-enhanced/parameters/enhancementLevel wrong_type"});
+  EXPECT_EQ(Broken("\"enhancementLevel\": 0.5", "\"enhancementLevel\": 1.5"),
+            V{"/steps/generate-enhanced/parameters/enhancementLevel out_of_range"});
+  EXPECT_EQ(Broken("\"enhancementLevel\": 0.5", "\"enhancmentLevel\": 0.5"),
+            V{"/steps/generate-enhanced/parameters/enhancmentLevel unknown_parameter"});
   EXPECT_EQ(Broken("\"format\": \"wav\"", "\"format\": \"mp3\""), V{"/steps/finalize/parameters/format unknown_value"});
-  EXPECT_EQ(Broken("result.qualityScore", "result.quality"), V{"/steps/evaluate-result/condition/leftOperand impossible_path"});
-  EXPECT_EQ(Broken("\"rightOperand\": 0.8", "\"rightOperand\": \"good\""), V{"/steps/evaluate-result/condition/leftOperand never_type_checks"});
-  EXPECT_EQ(Broken("\"rightOperand\": 0.8", "\"rightOperand\": true"), (V{"/steps/evaluate-result/condition/rightOperand never_type_checks"}));
+  EXPECT_EQ(Broken("result.qualityScore", "result.quality"),
+            V{"/steps/evaluate-result/condition/leftOperand impossible_path"});
+  EXPECT_EQ(Broken("\"rightOperand\": 0.8", "\"rightOperand\": \"good\""),
+            V{"/steps/evaluate-result/condition/leftOperand never_type_checks"});
+  EXPECT_EQ(Broken("\"rightOperand\": 0.8", "\"rightOperand\": true"),
+            (V{"/steps/evaluate-result/condition/rightOperand never_type_checks"}));
   EXPECT_EQ(Broken("context.evaluate-result.result.improvementAreas", "context.evaluate-result.result.improvements"),
             V{"/steps/regenerate/parameters/focusAreas impossible_path"});
   EXPECT_EQ(Broken("context.evaluate-result.result.improvementAreas", "context.evaluate.result.improvementAreas"),
             V{"/steps/regenerate/parameters/focusAreas unknown_step"});
-  EXPECT_EQ(Broken("\"key\": \"analyze-audio.result\"", "\"key\": \"finalize.result\""), V{"/steps/generate-enhanced/inputs/0/key unreachable_reference"});
-  EXPECT_EQ(Broken("\"type\": \"transformation\"", "\"type\": \"generation\""), V{"/steps/finalize/type wrong_step_type"});
-  EXPECT_EQ(Broken("\"audioFile\": null", "\"audioFile\": \"http://x/y.wav\""), V{"/parameters/audioFile url_not_allowed"});
-  EXPECT_EQ(Broken("\"audioFile\": null", "\"audioFile\": \"../../../../../../../../etc/passwd\""), V{"/parameters/audioFile outside_file_roots"});
-  EXPECT_EQ(Broken("\"nextSteps\": {}", "\"nextSteps\": {\"parallel\": {\"steps\": []}}"), V{"/steps/finalize/nextSteps/parallel not_supported_yet"});
+  EXPECT_EQ(Broken("\"key\": \"analyze-audio.result\"", "\"key\": \"finalize.result\""),
+            V{"/steps/generate-enhanced/inputs/0/key unreachable_reference"});
+  EXPECT_EQ(Broken("\"type\": \"transformation\"", "\"type\": \"generation\""),
+            V{"/steps/finalize/type wrong_step_type"});
+  EXPECT_EQ(Broken("\"audioFile\": null", "\"audioFile\": \"http://x/y.wav\""),
+            V{"/parameters/audioFile url_not_allowed"});
+  EXPECT_EQ(Broken("\"audioFile\": null", "\"audioFile\": \"../../../../../../../../etc/passwd\""),
+            V{"/parameters/audioFile outside_file_roots"});
+  EXPECT_EQ(Broken("\"nextSteps\": {}", "\"nextSteps\": {\"parallel\": {\"steps\": []}}"),
+            V{"/steps/finalize/nextSteps/parallel not_supported_yet"});
   EXPECT_EQ(Broken("\"parameters\": {},", "\"parameters\": {}, \"cache\": {}, \"priority\": 3, \"resources\": {},"),
             (V{"/steps/analyze-audio/priority not_supported_yet", "/steps/analyze-audio/resources not_supported_yet",
                "/steps/analyze-audio/cache not_supported_yet"}));
-  EXPECT_EQ(Broken("\"parameters\": {},", "\"parameters\": {}, \"as\": \"finalize\","), V{"/steps/analyze-audio/as name_conflict"});
+  EXPECT_EQ(Broken("\"parameters\": {},", "\"parameters\": {}, \"as\": \"finalize\","),
+            V{"/steps/analyze-audio/as name_conflict"});
   EXPECT_EQ(Broken("\"parameters\": {},", ""), V{"/steps/analyze-audio/parameters missing_member"});
-  EXPECT_EQ(Broken("{\"operator\": \"greater_than\"", "{\"operator\": \"greater\""), V{"/steps/evaluate-result/condition/operator unknown_value"});
+  EXPECT_EQ(Broken("{\"operator\": \"greater_than\"", "{\"operator\": \"greater\""),
+            V{"/steps/evaluate-result/condition/operator unknown_value"});
 }
 
 TEST(PlanTest, ProblemsAreListedAllAtOnceWithHints) {
@@ -111,26 +129,32 @@ TEST(PlanTest, ProblemsAreListedAllAtOnceWithHints) {
   ASSERT_FALSE(workflow.ok());
   std::map<std::string, std::string> hints;
   for (const Problem& problem : ErrorProblems(workflow.status())) hints[problem.pointer] = problem.hint;
-  EXPECT_THAT(hints, IsSupersetOf(std::map<std::string, std::string>{{"/intialStep", "initialStep"},
-                                                                     {"/initialStep", ""},
-                                                                     {"/steps/evaluate-result/nextSteps/conditional/0/stepId", "finalize"}}));
+  EXPECT_THAT(hints, IsSupersetOf(std::map<std::string, std::string>{
+                         {"/intialStep", "initialStep"},
+                         {"/initialStep", ""},
+                         {"/steps/evaluate-result/nextSteps/conditional/0/stepId", "finalize"}}));
   std::string many = R"({"id":"w","name":"w","initialStep":"s","steps":{)";
   for (int i = 0; i < 300; ++i) many += (i ? "," : "") + std::string("\"s") + std::to_string(i) + "\":{}";
   EXPECT_EQ(ErrorProblems(Workflow::FromJson(many + "}}").status()).size(), 100u);
 }
 
 TEST(PlanTest, WarningsTellWhatMayGoWrong) {
-  EXPECT_THAT(WarningsOf(Replaced(PlanExample(), R"({"source": "previous_step", "key": "analyze-audio.result"}, )", "")),
-              ::testing::Contains("/steps/generate-enhanced/inputs missing_input"));
-  EXPECT_THAT(WarningsOf(Replaced(PlanExample(), R"({"default": "extract-features"})", R"({"default": "generate-enhanced"})")),
-              IsSupersetOf({"/steps/extract-features unreachable_step", "/steps/generate-enhanced/inputs/1/key maybe_missing"}));
-  EXPECT_THAT(WarningsOf(Replaced(PlanExample(), R"("condition": "false")", R"("condition": "result.qualityScore less_than 0.5")")),
+  EXPECT_THAT(
+      WarningsOf(Replaced(PlanExample(), R"({"source": "previous_step", "key": "analyze-audio.result"}, )", "")),
+      ::testing::Contains("/steps/generate-enhanced/inputs missing_input"));
+  EXPECT_THAT(
+      WarningsOf(Replaced(PlanExample(), R"({"default": "extract-features"})", R"({"default": "generate-enhanced"})")),
+      IsSupersetOf(
+          {"/steps/extract-features unreachable_step", "/steps/generate-enhanced/inputs/1/key maybe_missing"}));
+  EXPECT_THAT(WarningsOf(Replaced(PlanExample(), R"("condition": "false")",
+                                  R"("condition": "result.qualityScore less_than 0.5")")),
               ::testing::Contains("/steps/evaluate-result/nextSteps outcome_without_branch"));
 }
 
 TEST(PlanTest, ABestTakeIsReadableUnlessAStepHasTheName) {
-  const std::string best = Replaced(PlanExample(), R"("inputs": [{"source": "previous_step", "key": "generate-enhanced.result"}])",
-                                    R"("inputs": [{"source": "previous_step", "key": "best.result"}])");
+  const std::string best =
+      Replaced(PlanExample(), R"("inputs": [{"source": "previous_step", "key": "generate-enhanced.result"}])",
+               R"("inputs": [{"source": "previous_step", "key": "best.result"}])");
   EXPECT_TRUE(StatusOf(best).ok()) << StatusOf(best);
   EXPECT_FALSE(StatusOf(Replaced(best, "\"key\": \"best.result\"", "\"key\": \"worst.result\"")).ok());
 }
@@ -143,11 +167,14 @@ TEST(PlanTest, HostileDocumentsAreRefused) {
   EXPECT_FALSE(Workflow::FromJson(std::string((1 << 20) + 1, ' ')).ok());
   EXPECT_FALSE(Workflow::FromJson(Replaced(PlanExample(), "\"name\"", "\"x\": 1e999, \"name\"")).ok());
   for (const char* id : {"", "-a", "a/b", "\\u0000", "a b"}) {
-    EXPECT_THAT(ProblemsOf(Replaced(PlanExample(), "\"id\": \"audio-enhancement-workflow\"", "\"id\": \"" + std::string(id) + "\"")),
+    EXPECT_THAT(ProblemsOf(Replaced(PlanExample(), "\"id\": \"audio-enhancement-workflow\"",
+                                    "\"id\": \"" + std::string(id) + "\"")),
                 ::testing::Contains("/id bad_id"))
         << id;
   }
-  EXPECT_TRUE(StatusOf(Replaced(PlanExample(), "\"name\"", "\"x-note\": {\"any\": 1}, \"metadata\": {\"any\": [1]}, \"name\"")).ok());
+  EXPECT_TRUE(
+      StatusOf(Replaced(PlanExample(), "\"name\"", "\"x-note\": {\"any\": 1}, \"metadata\": {\"any\": [1]}, \"name\""))
+          .ok());
 }
 
 TEST(PlanTest, MutatedDocumentsNeverCrashAndWhatIsAcceptedKeepsItsDigest) {
@@ -161,7 +188,8 @@ TEST(PlanTest, MutatedDocumentsNeverCrashAndWhatIsAcceptedKeepsItsDigest) {
       const int64_t kind = random.Below(3);
       if (kind == 0) text[at] = static_cast<char>(random.Below(256));
       if (kind == 1) text.erase(at, static_cast<size_t>(random.Below(20)));
-      if (kind == 2) text.insert(at, text.substr(static_cast<size_t>(random.Below(static_cast<int64_t>(text.size()))), 15));
+      if (kind == 2)
+        text.insert(at, text.substr(static_cast<size_t>(random.Below(static_cast<int64_t>(text.size()))), 15));
     }
     const auto workflow = Workflow::FromJson(text);
     if (!workflow.ok()) {
@@ -177,7 +205,9 @@ TEST(PlanTest, MutatedDocumentsNeverCrashAndWhatIsAcceptedKeepsItsDigest) {
 
 TEST(PlanTest, ParameterSchemasAreChecked) {
   const auto with = [](const std::string& schema) {
-    return ProblemsOf(Replaced(PlanExample(), "\"parameters\": {\"audioFile\": null}", "\"parameters\": {\"audioFile\": null, \"n\": 3}, \"parameterSchemas\": {\"n\": " + schema + "}"));
+    return ProblemsOf(
+        Replaced(PlanExample(), "\"parameters\": {\"audioFile\": null}",
+                 "\"parameters\": {\"audioFile\": null, \"n\": 3}, \"parameterSchemas\": {\"n\": " + schema + "}"));
   };
   EXPECT_TRUE(with(R"({"type":"integer","minimum":1,"maximum":3})").empty());
   EXPECT_THAT(with(R"({"type":"string"})"), ::testing::ElementsAre("/parameters/n wrong_type"));

@@ -27,8 +27,8 @@ Json SongParameter() {
   return parameters;
 }
 
-// Ends the process at the n-th sync of a write-ahead log: before the real sync (the bytes are with the system, not on the
-// disk) or after it.
+// Ends the process at the n-th sync of a write-ahead log: before the real sync (the bytes are with the system, not on
+// the disk) or after it.
 struct SyncKiller {
   int64_t countdown = 0;
   bool after = false;
@@ -87,11 +87,13 @@ absl::StatusOr<Outcome> RunOnce(const std::filesystem::path& folder, const Journ
   runner.log = std::fopen((folder / "runs.log").c_str(), "a");
   ExecutorOptions executor_options;
   executor_options.recovery_limit = 5;
-  auto run = WorkflowExecutor().Run(*Workflow::Template("audio-enhancement"), SongParameter(), "run", runner, *journal, executor_options);
+  auto run = WorkflowExecutor().Run(*Workflow::Template("audio-enhancement"), SongParameter(), "run", runner, *journal,
+                                    executor_options);
   std::fclose(runner.log);
   GRYM_RETURN_IF_ERROR(run.status());
   Outcome outcome{run->state, run->result_json, {}};
-  for (const WorkflowVisit& visit : run->visits) outcome.trace.push_back(visit.step + visit.outcome + visit.result_json);
+  for (const WorkflowVisit& visit : run->visits)
+    outcome.trace.push_back(visit.step + visit.outcome + visit.result_json);
   return outcome;
 }
 
@@ -163,10 +165,13 @@ std::string MomentName(const ::testing::TestParamInfo<KillAt>& moment) {
   return kNames[static_cast<size_t>(moment.param)];
 }
 INSTANTIATE_TEST_SUITE_P(EachMoment, ResumeTest,
-                         ::testing::Values(KillAt::kBeforeCommit, KillAt::kBeforeSync, KillAt::kAfterSync, KillAt::kAfterCommit), MomentName);
+                         ::testing::Values(KillAt::kBeforeCommit, KillAt::kBeforeSync, KillAt::kAfterSync,
+                                           KillAt::kAfterCommit),
+                         MomentName);
 
 // A document of one step that kills the process whenever it runs.
-constexpr char kDeadlyStep[] = R"({"id":"w","name":"w","initialStep":"s","steps":{"s":{"id":"s","type":"analysis","operation":"patterns",
+constexpr char kDeadlyStep[] =
+    R"({"id":"w","name":"w","initialStep":"s","steps":{"s":{"id":"s","type":"analysis","operation":"patterns",
   "inputs":[{"source":"parameter","key":"audioFile"}],"parameters":{},"nextSteps":{}}},"parameters":{"audioFile":null}})";
 
 TEST(ResumeLimitTest, ACrashingStepIsParkedAfterFiveRecoveries) {
@@ -199,7 +204,8 @@ TEST(ResumeLimitTest, ACrashingStepIsParkedAfterFiveRecoveries) {
 TEST(ResumeLimitTest, AnEffectThatMayHappenOnceWaitsForADecision) {
   std::string text = kDeadlyStep;
   text.replace(text.find("\"nextSteps\":{}"), 14, "\"effects\":\"once\",\"nextSteps\":{}");
-  for (const VisitDecision::What what : {VisitDecision::What::kRetry, VisitDecision::What::kFail, VisitDecision::What::kComplete}) {
+  for (const VisitDecision::What what :
+       {VisitDecision::What::kRetry, VisitDecision::What::kFail, VisitDecision::What::kComplete}) {
     Scratch scratch;
     int runs = 0;
     const auto run_it = [&](bool deadly, std::optional<VisitDecision> decision) -> absl::StatusOr<WorkflowRun> {
@@ -230,7 +236,9 @@ TEST(ResumeLimitTest, AnEffectThatMayHappenOnceWaitsForADecision) {
     ASSERT_TRUE(decided.ok()) << decided.status();
     EXPECT_EQ(decided->state, what == VisitDecision::What::kFail ? "failed" : "completed") << decided->error;
     EXPECT_EQ(runs, what == VisitDecision::What::kRetry ? 1 : 0);
-    EXPECT_EQ(decided->result_json, what == VisitDecision::What::kRetry ? "\"ran\"" : what == VisitDecision::What::kComplete ? "\"given\"" : "");
+    EXPECT_EQ(decided->result_json, what == VisitDecision::What::kRetry      ? "\"ran\""
+                                    : what == VisitDecision::What::kComplete ? "\"given\""
+                                                                             : "");
     EXPECT_EQ(ErrorCode(decided->error), what == VisitDecision::What::kFail ? "decided_fail" : "ok");
   }
 }

@@ -17,9 +17,9 @@ class ScriptedRunner : public OperationRunner {
   // Score of the candidate whose audio was made by this step.
   std::map<std::string, double> scores = {{"generate-enhanced", 0.5}, {"regenerate", 0.5}};
   std::function<absl::StatusOr<Json>(const OperationCall&, const RunOptions&)> instead;  // for tests of failures
-  std::vector<std::string> runs;  // visit keys, in order
+  std::vector<std::string> runs;                                                         // visit keys, in order
   std::vector<OperationCall> calls;
-  std::FILE* log = nullptr;       // one line a run, kept over a kill
+  std::FILE* log = nullptr;  // one line a run, kept over a kill
 
   absl::StatusOr<Json> Run(const OperationCall& call, const RunOptions& run) override {
     runs.push_back(call.visit_key);
