@@ -42,7 +42,9 @@ bool ReadItem(const Json& item, T& value) {
 }
 
 template <class T>
-constexpr const char* kWantedItem = std::is_same_v<T, std::string> ? "a string" : std::is_integral_v<T> ? "a whole number" : "a number";
+constexpr const char* kWantedItem = std::is_same_v<T, std::string> ? "a string"
+                                    : std::is_integral_v<T>        ? "a whole number"
+                                                                   : "a number";
 
 }  // namespace
 
@@ -150,7 +152,8 @@ void ReadList(const Json* member, const std::string& pointer, std::vector<T>& va
 }
 
 template <class T>
-void ReadMap(const Json* member, const std::string& pointer, std::map<std::string, T>& value, std::vector<Problem>& problems) {
+void ReadMap(const Json* member, const std::string& pointer, std::map<std::string, T>& value,
+             std::vector<Problem>& problems) {
   if (!member) return;
   if (!member->is_object()) {
     problems.push_back({pointer, "wrong_type", std::string("want an object, got ") + member->type_name(), ""});
@@ -168,10 +171,18 @@ void ReadMap(const Json* member, const std::string& pointer, std::map<std::strin
 }
 }  // namespace
 
-void JsonFields::Read(std::string_view name, std::vector<std::string>& value) { ReadList(Take(name), PointerTo(name), value, problems_); }
-void JsonFields::Read(std::string_view name, std::vector<int>& value) { ReadList(Take(name), PointerTo(name), value, problems_); }
-void JsonFields::Read(std::string_view name, std::vector<double>& value) { ReadList(Take(name), PointerTo(name), value, problems_); }
-void JsonFields::Read(std::string_view name, std::vector<float>& value) { ReadList(Take(name), PointerTo(name), value, problems_); }
+void JsonFields::Read(std::string_view name, std::vector<std::string>& value) {
+  ReadList(Take(name), PointerTo(name), value, problems_);
+}
+void JsonFields::Read(std::string_view name, std::vector<int>& value) {
+  ReadList(Take(name), PointerTo(name), value, problems_);
+}
+void JsonFields::Read(std::string_view name, std::vector<double>& value) {
+  ReadList(Take(name), PointerTo(name), value, problems_);
+}
+void JsonFields::Read(std::string_view name, std::vector<float>& value) {
+  ReadList(Take(name), PointerTo(name), value, problems_);
+}
 void JsonFields::Read(std::string_view name, std::map<std::string, std::string>& value) {
   ReadMap(Take(name), PointerTo(name), value, problems_);
 }
@@ -186,7 +197,9 @@ void JsonFields::Schema(std::string_view family, int version, bool required) {
     if (required && json_.is_object()) Report("schema", "missing_member", "want \"" + want + "\", got nothing", want);
   } else if (member->text() != want) {
     Report("schema", "unknown_schema",
-           "want \"" + want + "\", got " + (member->is_string() ? "\"" + Printable(member->text()) + "\"" : member->type_name()), want);
+           "want \"" + want + "\", got " +
+               (member->is_string() ? "\"" + Printable(member->text()) + "\"" : member->type_name()),
+           want);
   }
 }
 

@@ -1,4 +1,5 @@
-// Reads a JSON object member by member and gathers everything that is wrong with it, so that a caller learns all at once.
+// Reads a JSON object member by member and gathers everything that is wrong with it, so that a caller learns all at
+// once.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -13,15 +13,18 @@ std::string_view CapabilityName(Capability capability) {
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> Model::NewGenerator() const {
-  return Error(absl::StatusCode::kUnimplemented, "not_a_generator", "model \"" + Printable(info().id) + "\" does not generate audio");
+  return Error(absl::StatusCode::kUnimplemented, "not_a_generator",
+               "model \"" + Printable(info().id) + "\" does not generate audio");
 }
 
 absl::StatusOr<std::unique_ptr<Embedder>> Model::NewEmbedder() const {
-  return Error(absl::StatusCode::kUnimplemented, "not_an_embedder", "model \"" + Printable(info().id) + "\" does not embed audio");
+  return Error(absl::StatusCode::kUnimplemented, "not_an_embedder",
+               "model \"" + Printable(info().id) + "\" does not embed audio");
 }
 
 absl::StatusOr<std::unique_ptr<Analyzer>> Model::NewAnalyzer() const {
-  return Error(absl::StatusCode::kUnimplemented, "not_an_analyzer", "model \"" + Printable(info().id) + "\" does not analyse audio");
+  return Error(absl::StatusCode::kUnimplemented, "not_an_analyzer",
+               "model \"" + Printable(info().id) + "\" does not analyse audio");
 }
 
 }  // namespace grym

@@ -30,7 +30,8 @@ void ReadSpans(JsonFields& fields, const Json* member, std::vector<TimeSpan>& sp
   }
 }
 
-void ReadEvidence(JsonFields& fields, const Json* member, std::vector<Evidence>& evidence, std::vector<Problem>& problems) {
+void ReadEvidence(JsonFields& fields, const Json* member, std::vector<Evidence>& evidence,
+                  std::vector<Problem>& problems) {
   if (!member) return;
   if (!member->is_array()) return fields.Report("evidence", "wrong_type", "want an array of {name, value, text}");
   for (size_t i = 0; i < member->items().size(); ++i) {
@@ -140,10 +141,12 @@ void CheckPattern(const AudioPattern& pattern, const std::string& pointer, std::
   const auto report = [&](const char* member, std::string message) {
     problems.push_back({pointer + "/" + member, "out_of_range", std::move(message), ""});
   };
-  if (!(pattern.strength >= 0 && pattern.strength <= 1)) report("strength", "want [0, 1], got " + Json(pattern.strength).Dump());
+  if (!(pattern.strength >= 0 && pattern.strength <= 1))
+    report("strength", "want [0, 1], got " + Json(pattern.strength).Dump());
   for (const TimeSpan& span : pattern.spans) {
     if (!std::isfinite(span.start_s) || !std::isfinite(span.end_s) || span.end_s < span.start_s) {
-      report("spans", "want finite start <= end, got [" + Json(span.start_s).Dump() + ", " + Json(span.end_s).Dump() + "]");
+      report("spans",
+             "want finite start <= end, got [" + Json(span.start_s).Dump() + ", " + Json(span.end_s).Dump() + "]");
       break;
     }
   }
@@ -156,7 +159,8 @@ void CheckPattern(const AudioPattern& pattern, const std::string& pointer, std::
   if (!std::isfinite(pattern.tempo_bpm)) report("tempoBpm", "want a finite number");
   if (!std::isfinite(pattern.chord_beats)) report("chordBeats", "want a finite number");
   for (const Evidence& evidence : pattern.evidence) {
-    if (!std::isfinite(evidence.value)) report("evidence", "want a finite value for \"" + Printable(evidence.name) + "\"");
+    if (!std::isfinite(evidence.value))
+      report("evidence", "want a finite value for \"" + Printable(evidence.name) + "\"");
   }
 }
 

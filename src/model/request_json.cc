@@ -23,14 +23,15 @@ void ReadQuality(JsonFields& fields, QualityTier& quality) {
       return;
     }
   }
-  fields.Report("quality", "unknown_value", "want one of " + Join(names, ", ") + ", got \"" + Printable(name, 60) + "\"",
-                NearestName(name, names));
+  fields.Report("quality", "unknown_value",
+                "want one of " + Join(names, ", ") + ", got \"" + Printable(name, 60) + "\"", NearestName(name, names));
 }
 
 void ReadRequestPatterns(JsonFields& fields, std::vector<AudioPattern>& patterns, std::vector<Problem>& problems) {
   const Json* list = fields.Take("patterns");
   if (!list) return;
-  if (!list->is_array()) return fields.Report("patterns", "wrong_type", std::string("want an array of patterns, got ") + list->type_name());
+  if (!list->is_array())
+    return fields.Report("patterns", "wrong_type", std::string("want an array of patterns, got ") + list->type_name());
   // One more than the limit is enough to be told that there are too many.
   for (size_t i = 0; i < list->items().size() && i <= kMaxPatterns && problems.size() < 100; ++i) {
     patterns.push_back(PatternFromJson(list->items()[i], "/patterns/" + std::to_string(i), problems));

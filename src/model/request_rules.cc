@@ -14,7 +14,9 @@ namespace {
 
 constexpr const char* kQualityNames[] = {"draft", "standard", "best"};
 
-std::string Shown(double value) { return std::isnan(value) ? "NaN" : std::isinf(value) ? "infinity" : Json(value).Dump(); }
+std::string Shown(double value) {
+  return std::isnan(value) ? "NaN" : std::isinf(value) ? "infinity" : Json(value).Dump();
+}
 
 class Checker {
  public:
@@ -27,7 +29,8 @@ class Checker {
   }
   void Text(const std::string& pointer, const std::string& text, size_t limit) {
     if (text.size() > limit) {
-      Report(pointer, "too_long", "want at most " + std::to_string(limit) + " bytes, got " + std::to_string(text.size()));
+      Report(pointer, "too_long",
+             "want at most " + std::to_string(limit) + " bytes, got " + std::to_string(text.size()));
     } else if (!IsUtf8(text)) {
       Report(pointer, "bad_utf8", "want UTF-8, got \"" + Printable(text, 60) + "\"");
     } else if (text.find('\0') != std::string::npos) {
@@ -46,14 +49,17 @@ void CheckSampling(const GenerateAudioRequest& request, Checker& check) {
   if (const auto& v = request.temperature) check.Range("/temperature", *v >= 0 && *v <= 10, "[0, 10]", *v);
   if (const auto& v = request.top_k) check.Range("/topK", *v >= 1 && *v <= kMaxTopK, "[1, 1000000]", *v);
   if (const auto& v = request.top_p) check.Range("/topP", *v > 0 && *v <= 1, "(0, 1]", *v);
-  if (const auto& v = request.guidance) check.Range("/guidance", *v >= -kMaxGuidance && *v <= kMaxGuidance, "[-100, 100]", *v);
+  if (const auto& v = request.guidance)
+    check.Range("/guidance", *v >= -kMaxGuidance && *v <= kMaxGuidance, "[-100, 100]", *v);
   if (const auto& v = request.steps) check.Range("/steps", *v >= 1 && *v <= kMaxSteps, "[1, 1000]", *v);
 }
 
 void CheckMusic(const GenerateAudioRequest& request, Checker& check) {
-  if (const auto& v = request.tempo_bpm) check.Range("/tempoBpm", *v >= 30 && *v <= 300, "[30, 300] beats a minute", *v);
+  if (const auto& v = request.tempo_bpm)
+    check.Range("/tempoBpm", *v >= 30 && *v <= 300, "[30, 300] beats a minute", *v);
   if (request.key && !IsKeyName(*request.key)) {
-    check.Report("/key", "bad_key", "want a key such as \"F major\" or \"C# minor\", got \"" + Printable(*request.key, 60) + "\"");
+    check.Report("/key", "bad_key",
+                 "want a key such as \"F major\" or \"C# minor\", got \"" + Printable(*request.key, 60) + "\"");
   }
   if (const auto& v = request.meter) check.Range("/meter", *v == 3 || *v == 4, "3 or 4 beats a bar", *v);
   check.Text("/structure", request.structure, kMaxShortTextBytes);
@@ -71,8 +77,10 @@ void CheckReference(const GenerateAudioRequest& request, Checker& check) {
   if (request.reference_buffer && request.reference_buffer->empty()) {
     check.Report("/referenceAudio", "empty_audio", "want a reference buffer with frames, got none");
   }
-  check.Range("/referenceStrength", request.reference_strength >= 0 && request.reference_strength <= 1, "[0, 1]", request.reference_strength);
-  check.Range("/enhancementLevel", request.enhancement_level >= 0 && request.enhancement_level <= 1, "[0, 1]", request.enhancement_level);
+  check.Range("/referenceStrength", request.reference_strength >= 0 && request.reference_strength <= 1, "[0, 1]",
+              request.reference_strength);
+  check.Range("/enhancementLevel", request.enhancement_level >= 0 && request.enhancement_level <= 1, "[0, 1]",
+              request.enhancement_level);
   if (const auto& v = request.target_lufs) check.Range("/targetLufs", *v >= -70 && *v <= 0, "[-70, 0] LUFS", *v);
   const std::vector<std::string> areas(std::begin(kImprovementAreas), std::end(kImprovementAreas));
   if (check.Count("/focusAreas", request.focus_areas.size(), kMaxListItems)) {
@@ -80,7 +88,8 @@ void CheckReference(const GenerateAudioRequest& request, Checker& check) {
       const std::string& area = request.focus_areas[i];
       if (std::find(areas.begin(), areas.end(), area) != areas.end()) continue;
       check.Report("/focusAreas/" + std::to_string(i), "unknown_area",
-                   "want one of " + Join(areas, ", ") + ", got \"" + Printable(area, 60) + "\"", NearestName(area, areas));
+                   "want one of " + Join(areas, ", ") + ", got \"" + Printable(area, 60) + "\"",
+                   NearestName(area, areas));
     }
   }
 }
@@ -125,10 +134,15 @@ bool IsModelId(std::string_view id) {
 bool IsUtf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const unsigned char lead = static_cast<unsigned char>(text[i]);
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+    const size_t length = lead < 0x80                    ? 1
+                          : lead >= 0xC2 && lead <= 0xDF ? 2
+                          : (lead & 0xF0) == 0xE0        ? 3
+                          : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                         : 0;
     if (length == 0 || i + length > text.size()) return false;
     const unsigned char second = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0x80;
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
+        (lead == 0xF4 && second > 0x8F)) {
       return false;
     }
     for (size_t k = 1; k < length; ++k) {
@@ -143,7 +157,8 @@ std::vector<Problem> CheckRequest(const GenerateAudioRequest& request) {
   Checker check;
   check.Text("/prompt", request.prompt, kMaxPromptBytes);
   check.Text("/negativePrompt", request.negative_prompt, kMaxPromptBytes);
-  check.Range("/durationSeconds", request.duration_s > 0 && request.duration_s <= kMaxDurationSeconds, "(0, 600] seconds", request.duration_s);
+  check.Range("/durationSeconds", request.duration_s > 0 && request.duration_s <= kMaxDurationSeconds,
+              "(0, 600] seconds", request.duration_s);
   if (request.seed < -1) check.Report("/seed", "out_of_range", "want -1 or more, got " + std::to_string(request.seed));
   if (!request.model.empty() && !IsModelId(request.model)) {
     check.Report("/model", "bad_id", "want [a-z0-9][a-z0-9._-]{0,63}, got \"" + Printable(request.model, 80) + "\"");

@@ -31,14 +31,19 @@ constexpr RequestField kRequestFields[] = {
     {"structure", [](const Request& r, const Request&) { return !r.structure.empty(); }},
     {"instruments", [](const Request& r, const Request&) { return !r.instruments.empty(); }},
     {"mood", [](const Request& r, const Request&) { return !r.mood.empty(); }},
-    {"reference_audio", [](const Request& r, const Request&) { return !r.reference_audio.empty() || r.reference_buffer.has_value(); }},
+    {"reference_audio",
+     [](const Request& r, const Request&) { return !r.reference_audio.empty() || r.reference_buffer.has_value(); }},
     {"reference_midi", [](const Request& r, const Request&) { return !r.reference_midi.empty(); }},
-    {"reference_strength", [](const Request& r, const Request& fresh) { return r.reference_strength != fresh.reference_strength; }},
+    {"reference_strength",
+     [](const Request& r, const Request& fresh) { return r.reference_strength != fresh.reference_strength; }},
     {"want_stems", [](const Request& r, const Request&) { return r.want_stems; }},
     {"quality", [](const Request& r, const Request& fresh) { return r.quality != fresh.quality; }},
-    {"enhancement_level", [](const Request& r, const Request& fresh) { return r.enhancement_level != fresh.enhancement_level; }},
+    {"enhancement_level",
+     [](const Request& r, const Request& fresh) { return r.enhancement_level != fresh.enhancement_level; }},
     {"preserve_original_characteristics",
-     [](const Request& r, const Request& fresh) { return r.preserve_original_characteristics != fresh.preserve_original_characteristics; }},
+     [](const Request& r, const Request& fresh) {
+       return r.preserve_original_characteristics != fresh.preserve_original_characteristics;
+     }},
     {"focus_areas", [](const Request& r, const Request&) { return !r.focus_areas.empty(); }},
     {"target_lufs", [](const Request& r, const Request&) { return r.target_lufs.has_value(); }},
     {"patterns", [](const Request& r, const Request&) { return !r.patterns.empty(); }},
@@ -51,7 +56,9 @@ std::string WantedValue(const ParamSpec& spec, const std::string& text) {
     if (spec.minimum == spec.maximum) return std::string(kind) + unit;
     return std::string(kind) + " in [" + Json(spec.minimum).Dump() + ", " + Json(spec.maximum).Dump() + "]" + unit;
   };
-  const auto inside = [&](double value) { return spec.minimum == spec.maximum || (value >= spec.minimum && value <= spec.maximum); };
+  const auto inside = [&](double value) {
+    return spec.minimum == spec.maximum || (value >= spec.minimum && value <= spec.maximum);
+  };
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   switch (spec.type) {
@@ -68,7 +75,9 @@ std::string WantedValue(const ParamSpec& spec, const std::string& text) {
       return error == std::errc() && stop == end && std::isfinite(value) && inside(value) ? "" : range("a number");
     }
     case ParamType::kChoice:
-      return std::find(spec.choices.begin(), spec.choices.end(), text) != spec.choices.end() ? "" : "one of " + Join(spec.choices, ", ");
+      return std::find(spec.choices.begin(), spec.choices.end(), text) != spec.choices.end()
+                 ? ""
+                 : "one of " + Join(spec.choices, ", ");
     case ParamType::kString:
       return "";
   }
@@ -95,7 +104,8 @@ std::vector<std::string> SetRequestFields(const GenerateAudioRequest& request) {
   return names;
 }
 
-absl::Status CheckRequestForModel(const ModelInfo& info, const GenerateAudioRequest& request, std::vector<std::string>* warnings) {
+absl::Status CheckRequestForModel(const ModelInfo& info, const GenerateAudioRequest& request,
+                                  std::vector<std::string>* warnings) {
   std::vector<Problem> unsupported, bad_values;
   for (const std::string& name : SetRequestFields(request)) {
     if (std::find(info.request_fields.begin(), info.request_fields.end(), name) != info.request_fields.end()) continue;
@@ -103,18 +113,24 @@ absl::Status CheckRequestForModel(const ModelInfo& info, const GenerateAudioRequ
   }
   std::vector<std::string> param_names;
   for (const ParamSpec& spec : info.params) param_names.push_back(spec.name);
-  for (const auto& [name, value] : request.parameters) {
+  for (const auto& given : request.parameters) {
+    const std::string& name = given.first;
+    const std::string& value = given.second;
     const std::string pointer = "/parameters/" + PointerToken(name);
-    const auto spec = std::find_if(info.params.begin(), info.params.end(), [&](const ParamSpec& known) { return known.name == name; });
+    const auto spec = std::find_if(info.params.begin(), info.params.end(),
+                                   [&](const ParamSpec& known) { return known.name == name; });
     if (spec == info.params.end()) {
-      unsupported.push_back({pointer, "unsupported_field", "model \"" + info.id + "\" has no parameter \"" + Printable(name, 64) + "\"",
+      unsupported.push_back({pointer, "unsupported_field",
+                             "model \"" + info.id + "\" has no parameter \"" + Printable(name, 64) + "\"",
                              NearestName(name, param_names)});
       continue;
     }
     const std::string wanted = WantedValue(*spec, value);
     if (!wanted.empty()) {
-      bad_values.push_back({pointer, "bad_parameter", "model \"" + info.id + "\", parameter \"" + name + "\": want " + wanted +
-                                                          ", got \"" + Printable(value, 60) + "\"", ""});
+      bad_values.push_back({pointer, "bad_parameter",
+                            "model \"" + info.id + "\", parameter \"" + name + "\": want " + wanted + ", got \"" +
+                                Printable(value, 60) + "\"",
+                            ""});
     }
   }
   if (request.allow_unsupported) {

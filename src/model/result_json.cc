@@ -35,7 +35,8 @@ Provenance ReadProvenance(const Json& json, std::vector<Problem>& problems) {
   fields.Read("software", provenance.software);
   fields.Read("seed", provenance.seed);
   if (const Json* request = fields.Take("request")) {
-    if (!request->is_object() && !request->is_string()) fields.Report("request", "wrong_type", "want a request object or its text");
+    if (!request->is_object() && !request->is_string())
+      fields.Report("request", "wrong_type", "want a request object or its text");
     provenance.request_json = request->is_string() ? request->text() : request->Dump();
   }
   fields.Read("referenceSha256", provenance.reference_sha256);

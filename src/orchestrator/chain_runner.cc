@@ -24,9 +24,12 @@ struct Travelling {
 };
 
 // A caller that left the seed open gets the same one for the same request.
-int64_t SeedOf(const GenerateAudioRequest& request) { return static_cast<int64_t>(Random(HashName(RequestToJson(request))).Next() >> 1); }
+int64_t SeedOf(const GenerateAudioRequest& request) {
+  return static_cast<int64_t>(Random(HashName(RequestToJson(request))).Next() >> 1);
+}
 
-absl::Status RunGenerator(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run, Travelling& travelling) {
+absl::Status RunGenerator(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run,
+                          Travelling& travelling) {
   GenerateAudioRequest request = chain.task.request;
   if (travelling.has_audio) request.reference_buffer = travelling.result.generated.audio;
   GRYM_RETURN_IF_ERROR(ValidateRequest(request));
@@ -45,23 +48,28 @@ absl::Status RunGenerator(const Model& model, const ChainLink& link, const Model
   return absl::OkStatus();
 }
 
-absl::Status RunEmbedder(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run, Travelling& travelling) {
+absl::Status RunEmbedder(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run,
+                         Travelling& travelling) {
   const AudioBuffer& audio = travelling.has_audio ? travelling.result.generated.audio : chain.task.audio;
   GRYM_RETURN_IF_ERROR(CheckGivenAudio(link, audio));
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Embedder> session, model.NewEmbedder());
   GRYM_ASSIGN_OR_RETURN(travelling.result.embedding, session->Embed(audio, run));
   if (static_cast<int>(travelling.result.embedding.size()) != session->dims()) {
     return Error(absl::StatusCode::kInternal, "bad_hand_over",
-                 absl::StrFormat("model \"%s\": want %d dimensions, got %d", link.model, session->dims(), travelling.result.embedding.size()));
+                 absl::StrFormat("model \"%s\": want %d dimensions, got %d", link.model, session->dims(),
+                                 travelling.result.embedding.size()));
   }
   for (const float value : travelling.result.embedding) {
-    if (!std::isfinite(value)) return Error(absl::StatusCode::kInternal, "bad_hand_over", "model \"" + link.model + "\": want finite numbers in an embedding");
+    if (!std::isfinite(value))
+      return Error(absl::StatusCode::kInternal, "bad_hand_over",
+                   "model \"" + link.model + "\": want finite numbers in an embedding");
   }
   travelling.audio_seconds = audio.duration_s();
   return absl::OkStatus();
 }
 
-absl::Status RunAnalyzer(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run, Travelling& travelling) {
+absl::Status RunAnalyzer(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run,
+                         Travelling& travelling) {
   std::vector<AudioInput> inputs = chain.task.inputs;
   if (inputs.empty()) {
     const AudioBuffer& audio = travelling.has_audio ? travelling.result.generated.audio : chain.task.audio;
@@ -71,19 +79,22 @@ absl::Status RunAnalyzer(const Model& model, const ChainLink& link, const ModelC
   }
   const size_t wanted = link.capability == Capability::kCompare ? 2 : 1;
   if (inputs.size() != wanted) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_hand_over",
-                 absl::StrFormat("input of model \"%s\": want %d recordings, got %d", link.model, wanted, inputs.size()));
+    return Error(
+        absl::StatusCode::kInvalidArgument, "bad_hand_over",
+        absl::StrFormat("input of model \"%s\": want %d recordings, got %d", link.model, wanted, inputs.size()));
   }
   if (!travelling.has_audio) travelling.audio_seconds = HeardSeconds(chain.task);
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Analyzer> session, model.NewAnalyzer());
   GRYM_ASSIGN_OR_RETURN(travelling.result.json, session->Hear(link.capability, inputs, run));
   if (travelling.result.json.empty()) {
-    return Error(absl::StatusCode::kInternal, "bad_hand_over", "model \"" + link.model + "\": want JSON text, got nothing");
+    return Error(absl::StatusCode::kInternal, "bad_hand_over",
+                 "model \"" + link.model + "\": want JSON text, got nothing");
   }
   return absl::OkStatus();
 }
 
-absl::Status RunLink(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run, Travelling& travelling) {
+absl::Status RunLink(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run,
+                     Travelling& travelling) {
   switch (link.capability) {
     case Capability::kGenerate:
     case Capability::kEnhance:
@@ -97,16 +108,18 @@ absl::Status RunLink(const Model& model, const ChainLink& link, const ModelChain
 
 }  // namespace
 
-absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRegistry& registry, CostTable& costs, ResourceBudget& budget,
-                                          const RunOptions& run) {
-  if (chain.links.empty()) return Error(absl::StatusCode::kInvalidArgument, "empty_chain", "chain: want at least one link, got none");
+absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRegistry& registry, CostTable& costs,
+                                          ResourceBudget& budget, const RunOptions& run) {
+  if (chain.links.empty())
+    return Error(absl::StatusCode::kInvalidArgument, "empty_chain", "chain: want at least one link, got none");
   Travelling travelling;
   for (size_t i = 0; i < chain.links.size(); ++i) {
     const ChainLink& link = chain.links[i];
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, registry.Find(link.model));
     GRYM_ASSIGN_OR_RETURN(const ResourceLease lease,
-                          budget.LeaseSharingCores({link.model, model->info().device, link.need.weights_bytes + link.need.peak_bytes, link.need.cores}));
+                          budget.LeaseSharingCores({link.model, model->info().device,
+                                                    link.need.weights_bytes + link.need.peak_bytes, link.need.cores}));
     const double count = static_cast<double>(chain.links.size());
     const RunOptions part = PartOf(run, static_cast<double>(i) / count, static_cast<double>(i + 1) / count);
     const auto started = std::chrono::steady_clock::now();
@@ -115,8 +128,9 @@ absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRe
     GRYM_RETURN_IF_ERROR(RunLink(*model, link, chain, part, travelling));
     const double wall = Seconds(std::chrono::steady_clock::now() - started).count();
     costs.Record({link.model, link.capability, travelling.audio_seconds, wall, travelling.peak_bytes, true});
-    travelling.result.trace.push_back(absl::StrFormat("%s %s: %.3f s, %s", link.model, std::string(CapabilityName(link.capability)), wall,
-                                                      MakesAudio(link.capability) ? "rate, channels, duration and samples as declared" : "answer as declared"));
+    travelling.result.trace.push_back(absl::StrFormat(
+        "%s %s: %.3f s, %s", link.model, std::string(CapabilityName(link.capability)), wall,
+        MakesAudio(link.capability) ? "rate, channels, duration and samples as declared" : "answer as declared"));
   }
   return std::move(travelling.result);
 }

@@ -10,7 +10,7 @@ namespace grym {
 
 // A link has a session of its own, dropped when the link ends: after an error nothing of it is left. Runs that end well
 // go into the cost table.
-absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRegistry& registry, CostTable& costs, ResourceBudget& budget,
-                                          const RunOptions& run);
+absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRegistry& registry, CostTable& costs,
+                                          ResourceBudget& budget, const RunOptions& run);
 
 }  // namespace grym

@@ -21,27 +21,36 @@ absl::Status Broken(const ChainLink& link, const std::string& what) {
 }  // namespace
 
 std::optional<double> WantedDuration(const GenerateAudioRequest& request) {
-  if (!request.reference_audio.empty() || request.reference_buffer || !request.reference_midi.empty()) return std::nullopt;
+  if (!request.reference_audio.empty() || request.reference_buffer || !request.reference_midi.empty())
+    return std::nullopt;
   return request.duration_s;
 }
 
-absl::Status CheckMadeAudio(const ChainLink& link, const GenerateAudioResult& made, std::optional<double> wanted_duration_s) {
+absl::Status CheckMadeAudio(const ChainLink& link, const GenerateAudioResult& made,
+                            std::optional<double> wanted_duration_s) {
   const AudioBuffer& audio = made.audio;
-  if (audio.rate_hz() != link.rate_hz) return Broken(link, absl::StrFormat("want %d Hz, got %d Hz", link.rate_hz, audio.rate_hz()));
-  if (audio.channels() != link.channels) return Broken(link, absl::StrFormat("want %d channels, got %d", link.channels, audio.channels()));
+  if (audio.rate_hz() != link.rate_hz)
+    return Broken(link, absl::StrFormat("want %d Hz, got %d Hz", link.rate_hz, audio.rate_hz()));
+  if (audio.channels() != link.channels)
+    return Broken(link, absl::StrFormat("want %d channels, got %d", link.channels, audio.channels()));
   if (audio.empty()) return Broken(link, "want audio, got 0 frames");
-  if (const int64_t bad = CountNonFinite(audio); bad > 0) return Broken(link, absl::StrFormat("want finite samples, got %d that are not", bad));
-  if (wanted_duration_s && std::fabs(audio.duration_s() - *wanted_duration_s) > std::max(0.05, 0.01 * *wanted_duration_s)) {
+  if (const int64_t bad = CountNonFinite(audio); bad > 0)
+    return Broken(link, absl::StrFormat("want finite samples, got %d that are not", bad));
+  if (wanted_duration_s &&
+      std::fabs(audio.duration_s() - *wanted_duration_s) > std::max(0.05, 0.01 * *wanted_duration_s)) {
     return Broken(link, absl::StrFormat("want %.3f s, got %.3f s", *wanted_duration_s, audio.duration_s()));
   }
   for (const Stem& stem : made.stems) {
     const AudioBuffer& part = stem.audio;
     if (part.rate_hz() != audio.rate_hz() || part.channels() != audio.channels() || part.frames() != audio.frames()) {
-      return Broken(link, absl::StrFormat("stem \"%s\": want %d channels, %d Hz, %d frames as the mix has, got %d, %d, %d", Printable(stem.name, 64),
-                                          audio.channels(), audio.rate_hz(), audio.frames(), part.channels(), part.rate_hz(), part.frames()));
+      return Broken(link,
+                    absl::StrFormat("stem \"%s\": want %d channels, %d Hz, %d frames as the mix has, got %d, %d, %d",
+                                    Printable(stem.name, 64), audio.channels(), audio.rate_hz(), audio.frames(),
+                                    part.channels(), part.rate_hz(), part.frames()));
     }
     if (const int64_t bad = CountNonFinite(part); bad > 0) {
-      return Broken(link, absl::StrFormat("stem \"%s\": want finite samples, got %d that are not", Printable(stem.name, 64), bad));
+      return Broken(link, absl::StrFormat("stem \"%s\": want finite samples, got %d that are not",
+                                          Printable(stem.name, 64), bad));
     }
   }
   return absl::OkStatus();
@@ -52,7 +61,8 @@ absl::Status CheckGivenAudio(const ChainLink& link, const AudioBuffer& audio) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_hand_over", "input of model \"" + link.model + "\": " + what);
   };
   if (audio.empty()) return bad_input("want audio, got 0 frames");
-  if (const int64_t bad = CountNonFinite(audio); bad > 0) return bad_input(absl::StrFormat("want finite samples, got %d that are not", bad));
+  if (const int64_t bad = CountNonFinite(audio); bad > 0)
+    return bad_input(absl::StrFormat("want finite samples, got %d that are not", bad));
   return absl::OkStatus();
 }
 

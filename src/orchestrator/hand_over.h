@@ -14,7 +14,8 @@ std::optional<double> WantedDuration(const GenerateAudioRequest& request);
 
 // Rate and channels as the link declares, frames, every sample finite, the wanted duration within 50 ms or 1 %, and
 // stems of the same shape. A break is the maker's bug: Internal (code "bad_hand_over", naming the model).
-absl::Status CheckMadeAudio(const ChainLink& link, const GenerateAudioResult& made, std::optional<double> wanted_duration_s);
+absl::Status CheckMadeAudio(const ChainLink& link, const GenerateAudioResult& made,
+                            std::optional<double> wanted_duration_s);
 
 // Audio that goes into a link that takes audio: frames and finite samples. InvalidArgument (code "bad_hand_over").
 absl::Status CheckGivenAudio(const ChainLink& link, const AudioBuffer& audio);

@@ -34,9 +34,12 @@ class Orchestrator final : public ModelOrchestrator {
     return found.ok() ? (*found)->info().seconds_per_audio_second : 0;
   }
   RecoveryStrategy HandleErrors(const ProcessingError& error) const override {
-    return ChooseRecovery(error, [this](const std::string& model, bool smaller) { return registry_.StandIn(model, smaller); });
+    return ChooseRecovery(error,
+                          [this](const std::string& model, bool smaller) { return registry_.StandIn(model, smaller); });
   }
-  absl::StatusOr<ResourceLease> BalanceResources(const ResourceDemands& demands) override { return budget_.Lease(demands); }
+  absl::StatusOr<ResourceLease> BalanceResources(const ResourceDemands& demands) override {
+    return budget_.Lease(demands);
+  }
   std::vector<DeviceUse> Use() const override { return budget_.Use(); }
 
  private:

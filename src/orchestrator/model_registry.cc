@@ -16,13 +16,16 @@ void CheckParams(const ModelInfo& info, std::vector<Problem>& problems) {
   std::set<std::string> names;
   for (const ParamSpec& spec : info.params) {
     if (spec.name.empty() || !names.insert(spec.name).second) {
-      problems.push_back({"/params", "bad_parameter", "want distinct names, got \"" + Printable(spec.name, 64) + "\"", ""});
+      problems.push_back(
+          {"/params", "bad_parameter", "want distinct names, got \"" + Printable(spec.name, 64) + "\"", ""});
     }
     if (!std::isfinite(spec.minimum) || !std::isfinite(spec.maximum) || spec.minimum > spec.maximum) {
-      problems.push_back({"/params", "bad_parameter", "\"" + Printable(spec.name, 64) + "\": want finite minimum <= maximum", ""});
+      problems.push_back(
+          {"/params", "bad_parameter", "\"" + Printable(spec.name, 64) + "\": want finite minimum <= maximum", ""});
     }
     if (spec.type == ParamType::kChoice && spec.choices.empty()) {
-      problems.push_back({"/params", "bad_parameter", "\"" + Printable(spec.name, 64) + "\": want choices, got none", ""});
+      problems.push_back(
+          {"/params", "bad_parameter", "\"" + Printable(spec.name, 64) + "\": want choices, got none", ""});
     }
   }
 }
@@ -35,14 +38,18 @@ std::vector<Problem> CheckInfo(const ModelInfo& info) {
   want(IsModelId(info.id), "/id", "want [a-z0-9][a-z0-9._-]{0,63}, got \"" + Printable(info.id, 80) + "\"");
   want(!info.capabilities.empty(), "/capabilities", "want at least one capability, got none");
   want(!info.device.empty(), "/device", "want a device, got none");
-  want(info.rate_hz >= AudioBuffer::kMinRateHz && info.rate_hz <= AudioBuffer::kMaxRateHz, "/rate_hz", "want [1000, 768000], got " + std::to_string(info.rate_hz));
-  want(info.channels >= 1 && info.channels <= AudioBuffer::kMaxChannels, "/channels", "want [1, 32], got " + std::to_string(info.channels));
+  want(info.rate_hz >= AudioBuffer::kMinRateHz && info.rate_hz <= AudioBuffer::kMaxRateHz, "/rate_hz",
+       "want [1000, 768000], got " + std::to_string(info.rate_hz));
+  want(info.channels >= 1 && info.channels <= AudioBuffer::kMaxChannels, "/channels",
+       "want [1, 32], got " + std::to_string(info.channels));
   want(info.weights_bytes >= 0, "/weights_bytes", "want 0 or more, got " + std::to_string(info.weights_bytes));
-  want(std::isfinite(info.seconds_per_audio_second) && info.seconds_per_audio_second >= 0, "/seconds_per_audio_second", "want a finite number from 0");
+  want(std::isfinite(info.seconds_per_audio_second) && info.seconds_per_audio_second >= 0, "/seconds_per_audio_second",
+       "want a finite number from 0");
   const std::vector<std::string>& known = RequestFieldNames();
   for (const std::string& field : info.request_fields) {
     if (std::find(known.begin(), known.end(), field) != known.end()) continue;
-    problems.push_back({"/request_fields", "unknown_field", "want a field of GenerateAudioRequest, got \"" + Printable(field, 64) + "\"",
+    problems.push_back({"/request_fields", "unknown_field",
+                        "want a field of GenerateAudioRequest, got \"" + Printable(field, 64) + "\"",
                         NearestName(field, known)});
   }
   CheckParams(info, problems);
@@ -58,7 +65,8 @@ bool HasCapability(const ModelInfo& info, Capability capability) {
 absl::Status ModelRegistry::Add(std::shared_ptr<const Model> model) {
   if (!model) return Error(absl::StatusCode::kInvalidArgument, "bad_model_info", "register: want a model, got null");
   const std::vector<Problem> problems = CheckInfo(model->info());
-  if (!problems.empty()) return ProblemsError("bad_model_info", "model \"" + Printable(model->info().id, 80) + "\"", problems);
+  if (!problems.empty())
+    return ProblemsError("bad_model_info", "model \"" + Printable(model->info().id, 80) + "\"", problems);
   std::lock_guard<std::mutex> lock(mutex_);
   const std::string id = model->info().id;
   if (models_.emplace(id, std::move(model)).second) return absl::OkStatus();
@@ -73,8 +81,8 @@ absl::StatusOr<std::shared_ptr<const Model>> ModelRegistry::Find(std::string_vie
   for (const auto& [known, model] : models_) ids.push_back(known);
   const std::string hint = NearestName(id, ids);
   return Error(absl::StatusCode::kNotFound, "unknown_model",
-               "model: want one of " + (ids.empty() ? "(none is registered)" : Join(ids, ", ")) + ", got \"" + Printable(id, 80) + "\"" +
-                   (hint.empty() ? "" : " (did you mean \"" + hint + "\"?)"));
+               "model: want one of " + (ids.empty() ? "(none is registered)" : Join(ids, ", ")) + ", got \"" +
+                   Printable(id, 80) + "\"" + (hint.empty() ? "" : " (did you mean \"" + hint + "\"?)"));
 }
 
 std::vector<std::shared_ptr<const Model>> ModelRegistry::All() const {

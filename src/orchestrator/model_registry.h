@@ -20,7 +20,8 @@ class ModelRegistry {
   absl::StatusOr<std::shared_ptr<const Model>> Find(std::string_view id) const;  // NotFound (code "unknown_model")
   std::vector<std::shared_ptr<const Model>> All() const;                         // by id
   std::vector<ModelInfo> Infos() const;
-  // Another model that shares a capability with `id`, first by id; with `smaller` one with less weight bytes. "" if none.
+  // Another model that shares a capability with `id`, first by id; with `smaller` one with less weight bytes. "" if
+  // none.
   std::string StandIn(const std::string& id, bool smaller) const;
 
  private:

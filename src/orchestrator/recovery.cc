@@ -11,12 +11,15 @@ constexpr double kFirstWaitSeconds = 0.2;
 
 RecoveryStrategy Fail(const std::string& reason) { return {RecoveryAction::kFail, 0, "", reason}; }
 
-RecoveryStrategy UseOther(const std::string& other, const std::string& reason) { return {RecoveryAction::kUseModel, 0, other, reason}; }
+RecoveryStrategy UseOther(const std::string& other, const std::string& reason) {
+  return {RecoveryAction::kUseModel, 0, other, reason};
+}
 
 }  // namespace
 
 RecoveryStrategy ChooseRecovery(const ProcessingError& error, const OtherModel& other_model) {
-  if (error.attempt >= kMaxAttempts) return Fail("attempt " + std::to_string(error.attempt) + " of " + std::to_string(kMaxAttempts) + " failed");
+  if (error.attempt >= kMaxAttempts)
+    return Fail("attempt " + std::to_string(error.attempt) + " of " + std::to_string(kMaxAttempts) + " failed");
   const std::string code = ErrorCode(error.status);
   switch (error.status.code()) {
     case absl::StatusCode::kOk:
@@ -24,12 +27,15 @@ RecoveryStrategy ChooseRecovery(const ProcessingError& error, const OtherModel& 
     case absl::StatusCode::kUnavailable: {
       const std::string other = error.attempt > 1 ? other_model(error.model, false) : "";
       if (!other.empty()) return UseOther(other, "transient error twice: another model can do it");
-      return {RecoveryAction::kRetry, kFirstWaitSeconds * std::ldexp(1.0, error.attempt - 1), "", "transient error (" + code + ")"};
+      return {RecoveryAction::kRetry, kFirstWaitSeconds * std::ldexp(1.0, error.attempt - 1), "",
+              "transient error (" + code + ")"};
     }
     case absl::StatusCode::kResourceExhausted: {
-      if (code != "resource_impossible" && error.attempt == 1) return {RecoveryAction::kEvictAndRetry, 0, "", "out of resources: once more after eviction"};
+      if (code != "resource_impossible" && error.attempt == 1)
+        return {RecoveryAction::kEvictAndRetry, 0, "", "out of resources: once more after eviction"};
       const std::string smaller = other_model(error.model, true);
-      return smaller.empty() ? Fail("out of resources, and no smaller model can do it") : UseOther(smaller, "out of resources: a smaller model can do it");
+      return smaller.empty() ? Fail("out of resources, and no smaller model can do it")
+                             : UseOther(smaller, "out of resources: a smaller model can do it");
     }
     case absl::StatusCode::kAborted:
       return {RecoveryAction::kRetryOtherSeed, 0, "", "the take was turned down (" + code + ")"};

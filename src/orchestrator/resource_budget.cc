@@ -15,13 +15,16 @@ ResourceBudget::ResourceBudget(int64_t budget_bytes, int cores)
 }
 
 absl::StatusOr<ResourceLease> ResourceBudget::Lease(const ResourceDemands& demands) { return Grant(demands, false); }
-absl::StatusOr<ResourceLease> ResourceBudget::LeaseSharingCores(const ResourceDemands& demands) { return Grant(demands, true); }
+absl::StatusOr<ResourceLease> ResourceBudget::LeaseSharingCores(const ResourceDemands& demands) {
+  return Grant(demands, true);
+}
 
 absl::StatusOr<ResourceLease> ResourceBudget::Grant(const ResourceDemands& demands, bool share_cores) {
   const std::string who = Printable(demands.who, 64);
   if (demands.bytes < 0 || demands.cores < 0) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_demands",
-                 absl::StrFormat("%s: want bytes and cores of 0 or more, got %d and %d", who, demands.bytes, demands.cores));
+    return Error(
+        absl::StatusCode::kInvalidArgument, "bad_demands",
+        absl::StrFormat("%s: want bytes and cores of 0 or more, got %d and %d", who, demands.bytes, demands.cores));
   }
   std::lock_guard<std::mutex> lock(counters_->mutex);
   const auto fresh = DeviceUse{demands.device, budget_bytes_, 0, cores_, 0};
@@ -32,8 +35,9 @@ absl::StatusOr<ResourceLease> ResourceBudget::Grant(const ResourceDemands& deman
   if (demands.bytes > free_bytes || cores > free_cores) {
     const bool impossible = demands.bytes > use.budget_bytes || cores > use.cores;
     return Error(absl::StatusCode::kResourceExhausted, impossible ? "resource_impossible" : "resource_busy",
-                 absl::StrFormat("%s on %s: want %d bytes and %d cores, free are %d of %d bytes and %d of %d cores", who, Printable(use.device, 64),
-                                 demands.bytes, demands.cores, free_bytes, use.budget_bytes, free_cores, use.cores));
+                 absl::StrFormat("%s on %s: want %d bytes and %d cores, free are %d of %d bytes and %d of %d cores",
+                                 who, Printable(use.device, 64), demands.bytes, demands.cores, free_bytes,
+                                 use.budget_bytes, free_cores, use.cores));
   }
   use.used_bytes += demands.bytes;
   use.used_cores += cores;

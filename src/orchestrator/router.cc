@@ -45,7 +45,8 @@ ChainLink MakeLink(const Model& model, const AudioTask& task, Capability capabil
 }
 
 // "" when the model can do it, else why not.
-std::string WhyNot(const ModelInfo& info, const ChainLink& link, const AudioTask& task, Capability capability, int64_t budget_bytes) {
+std::string WhyNot(const ModelInfo& info, const ChainLink& link, const AudioTask& task, Capability capability,
+                   int64_t budget_bytes) {
   if (!HasCapability(info, capability)) return "cannot " + std::string(CapabilityName(capability));
   if (MakesAudio(capability)) {
     const absl::Status fits = CheckRequestForModel(info, task.request, nullptr);
@@ -56,8 +57,8 @@ std::string WhyNot(const ModelInfo& info, const ChainLink& link, const AudioTask
   return "";
 }
 
-absl::StatusOr<Choice> ChooseNamed(const std::string& id, const AudioTask& task, Capability capability, const ModelRegistry& registry,
-                                   const CostTable& costs, int64_t budget_bytes) {
+absl::StatusOr<Choice> ChooseNamed(const std::string& id, const AudioTask& task, Capability capability,
+                                   const ModelRegistry& registry, const CostTable& costs, int64_t budget_bytes) {
   GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, registry.Find(id));
   const ModelInfo& info = model->info();
   Choice choice{MakeLink(*model, task, capability, costs), "model \"" + id + "\" was asked for"};
@@ -65,26 +66,31 @@ absl::StatusOr<Choice> ChooseNamed(const std::string& id, const AudioTask& task,
     std::vector<std::string> can;
     for (const Capability each : info.capabilities) can.emplace_back(CapabilityName(each));
     return Error(absl::StatusCode::kNotFound, "no_model",
-                 "model \"" + id + "\": want one that can " + std::string(CapabilityName(capability)) + ", it can " + Join(can, ", "));
+                 "model \"" + id + "\": want one that can " + std::string(CapabilityName(capability)) + ", it can " +
+                     Join(can, ", "));
   }
   if (MakesAudio(capability)) GRYM_RETURN_IF_ERROR(CheckRequestForModel(info, task.request, nullptr));
   const std::string reason = WhyNot(info, choice.link, task, capability, budget_bytes);
-  if (!reason.empty()) return Error(absl::StatusCode::kResourceExhausted, "resource_impossible", "model \"" + id + "\": " + reason);
+  if (!reason.empty())
+    return Error(absl::StatusCode::kResourceExhausted, "resource_impossible", "model \"" + id + "\": " + reason);
   return choice;
 }
 
 // InvalidArgument when a single model could, but for the request; ResourceExhausted when only the budget is short.
-absl::Status NobodyCan(Capability capability, const std::vector<std::shared_ptr<const Model>>& models, const std::vector<std::string>& rejected,
-                       const absl::Status& only_request_error, bool only_budget) {
+absl::Status NobodyCan(Capability capability, const std::vector<std::shared_ptr<const Model>>& models,
+                       const std::vector<std::string>& rejected, const absl::Status& only_request_error,
+                       bool only_budget) {
   if (!only_request_error.ok()) return only_request_error;
   const std::string what = "want a model that can " + std::string(CapabilityName(capability));
   if (models.empty()) return Error(absl::StatusCode::kNotFound, "no_model", what + ": none is registered");
-  if (only_budget) return Error(absl::StatusCode::kResourceExhausted, "resource_impossible", what + "; registered: " + Join(rejected, "; "));
+  if (only_budget)
+    return Error(absl::StatusCode::kResourceExhausted, "resource_impossible",
+                 what + "; registered: " + Join(rejected, "; "));
   return Error(absl::StatusCode::kNotFound, "no_model", what + "; registered: " + Join(rejected, "; "));
 }
 
-absl::StatusOr<Choice> ChooseAny(const AudioTask& task, Capability capability, const ModelRegistry& registry, const CostTable& costs,
-                                 int64_t budget_bytes, std::vector<std::string>& rejected) {
+absl::StatusOr<Choice> ChooseAny(const AudioTask& task, Capability capability, const ModelRegistry& registry,
+                                 const CostTable& costs, int64_t budget_bytes, std::vector<std::string>& rejected) {
   const auto models = registry.All();
   std::vector<ChainLink> able;
   std::vector<std::string> turned_down;
@@ -101,22 +107,29 @@ absl::StatusOr<Choice> ChooseAny(const AudioTask& task, Capability capability, c
     turned_down.push_back(info.id + ": " + reason);
     if (!HasCapability(info, capability)) continue;
     ++capable;
-    const absl::Status fits = MakesAudio(capability) ? CheckRequestForModel(info, task.request, nullptr) : absl::OkStatus();
+    const absl::Status fits =
+        MakesAudio(capability) ? CheckRequestForModel(info, task.request, nullptr) : absl::OkStatus();
     if (fits.ok()) ++too_big;
     if (!fits.ok()) request_error = fits;
   }
   rejected.insert(rejected.end(), turned_down.begin(), turned_down.end());
   if (able.empty()) {
-    return NobodyCan(capability, models, turned_down, capable == 1 ? request_error : absl::OkStatus(), capable > 0 && too_big == capable);
+    return NobodyCan(capability, models, turned_down, capable == 1 ? request_error : absl::OkStatus(),
+                     capable > 0 && too_big == capable);
   }
-  const auto best = std::min_element(able.begin(), able.end(), [](const ChainLink& a, const ChainLink& b) { return a.need.seconds < b.need.seconds; });
+  const auto best = std::min_element(
+      able.begin(), able.end(), [](const ChainLink& a, const ChainLink& b) { return a.need.seconds < b.need.seconds; });
   for (const ChainLink& link : able) {
-    if (link.model != best->model) rejected.push_back(absl::StrFormat("%s: slower, %.3g s against %.3g s", link.model, link.need.seconds, best->need.seconds));
+    if (link.model != best->model)
+      rejected.push_back(
+          absl::StrFormat("%s: slower, %.3g s against %.3g s", link.model, link.need.seconds, best->need.seconds));
   }
   const int runs = costs.Runs(best->model, capability);
   const std::string basis = runs > 0 ? absl::StrFormat("measured over %d runs", runs) : "as declared";
-  Choice choice{*best, able.size() == 1 ? absl::StrFormat("\"%s\" is the only model that can %s it", best->model, std::string(CapabilityName(capability)))
-                                        : absl::StrFormat("\"%s\" is the fastest of %d that can %s it", best->model, able.size(), std::string(CapabilityName(capability)))};
+  Choice choice{*best, able.size() == 1 ? absl::StrFormat("\"%s\" is the only model that can %s it", best->model,
+                                                          std::string(CapabilityName(capability)))
+                                        : absl::StrFormat("\"%s\" is the fastest of %d that can %s it", best->model,
+                                                          able.size(), std::string(CapabilityName(capability)))};
   choice.reason += absl::StrFormat(" (%.3g s estimated, %s)", best->need.seconds, basis);
   return choice;
 }
@@ -130,20 +143,25 @@ double HeardSeconds(const AudioTask& task) {
   return info.ok() && info->frames > 0 ? static_cast<double>(info->frames) / info->rate_hz : 0;
 }
 
-bool MakesAudio(Capability capability) { return capability == Capability::kGenerate || capability == Capability::kEnhance; }
-
-absl::Status CheckMetrics(const PerformanceMetrics& metrics) {
-  const bool good = std::isfinite(metrics.audio_seconds) && metrics.audio_seconds > 0 && std::isfinite(metrics.wall_seconds) &&
-                    metrics.wall_seconds >= 0 && metrics.peak_bytes >= 0;
-  if (good) return absl::OkStatus();
-  return Error(absl::StatusCode::kInvalidArgument, "bad_metrics",
-               absl::StrFormat("model \"%s\": want audio_seconds > 0, wall_seconds >= 0 and peak_bytes >= 0, got %g, %g and %d",
-                               Printable(metrics.model, 64), metrics.audio_seconds, metrics.wall_seconds, metrics.peak_bytes));
+bool MakesAudio(Capability capability) {
+  return capability == Capability::kGenerate || capability == Capability::kEnhance;
 }
 
-absl::StatusOr<ModelChain> Route(const AudioTask& task, const ModelRegistry& registry, const CostTable& costs, int64_t budget_bytes) {
+absl::Status CheckMetrics(const PerformanceMetrics& metrics) {
+  const bool good = std::isfinite(metrics.audio_seconds) && metrics.audio_seconds > 0 &&
+                    std::isfinite(metrics.wall_seconds) && metrics.wall_seconds >= 0 && metrics.peak_bytes >= 0;
+  if (good) return absl::OkStatus();
+  return Error(
+      absl::StatusCode::kInvalidArgument, "bad_metrics",
+      absl::StrFormat("model \"%s\": want audio_seconds > 0, wall_seconds >= 0 and peak_bytes >= 0, got %g, %g and %d",
+                      Printable(metrics.model, 64), metrics.audio_seconds, metrics.wall_seconds, metrics.peak_bytes));
+}
+
+absl::StatusOr<ModelChain> Route(const AudioTask& task, const ModelRegistry& registry, const CostTable& costs,
+                                 int64_t budget_bytes) {
   const bool makes = MakesAudio(task.capability);
-  const bool generates_first = !makes && task.capability != Capability::kCompare && !HasInput(task) && !task.request.prompt.empty();
+  const bool generates_first =
+      !makes && task.capability != Capability::kCompare && !HasInput(task) && !task.request.prompt.empty();
   if (makes || generates_first) GRYM_RETURN_IF_ERROR(ValidateRequest(task.request));
   if (!makes && !generates_first && !HasInput(task)) {
     return Error(absl::StatusCode::kInvalidArgument, "missing_input",
@@ -151,13 +169,15 @@ absl::StatusOr<ModelChain> Route(const AudioTask& task, const ModelRegistry& reg
   }
   if (makes && !task.model.empty() && !task.request.model.empty() && task.model != task.request.model) {
     return Error(absl::StatusCode::kInvalidArgument, "model_conflict",
-                 "task: want one model, got \"" + Printable(task.model, 64) + "\" and \"" + Printable(task.request.model, 64) + "\" in its request");
+                 "task: want one model, got \"" + Printable(task.model, 64) + "\" and \"" +
+                     Printable(task.request.model, 64) + "\" in its request");
   }
   ModelChain chain;
   chain.task = task;
   const auto add = [&](Capability capability, const std::string& named) -> absl::Status {
-    absl::StatusOr<Choice> choice = named.empty() ? ChooseAny(task, capability, registry, costs, budget_bytes, chain.rejected)
-                                                  : ChooseNamed(named, task, capability, registry, costs, budget_bytes);
+    absl::StatusOr<Choice> choice = named.empty()
+                                        ? ChooseAny(task, capability, registry, costs, budget_bytes, chain.rejected)
+                                        : ChooseNamed(named, task, capability, registry, costs, budget_bytes);
     GRYM_RETURN_IF_ERROR(choice.status());
     chain.reason += (chain.reason.empty() ? "" : "; then ") + choice->reason;
     chain.links.push_back(std::move(choice->link));

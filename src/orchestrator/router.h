@@ -11,7 +11,8 @@ namespace grym {
 
 // One link, or two where a task hears (embeds, analyses, classifies, finds patterns) and brings no audio but a prompt:
 // then one is generated first. Among the models that can, the one with the least estimated time, then the first by id.
-absl::StatusOr<ModelChain> Route(const AudioTask& task, const ModelRegistry& registry, const CostTable& costs, int64_t budget_bytes);
+absl::StatusOr<ModelChain> Route(const AudioTask& task, const ModelRegistry& registry, const CostTable& costs,
+                                 int64_t budget_bytes);
 
 // InvalidArgument (code "bad_metrics").
 absl::Status CheckMetrics(const PerformanceMetrics& metrics);

@@ -12,7 +12,8 @@ constexpr const char* kOperatorNames[] = {"equals", "contains", "greater_than", 
 
 absl::Status TypeError(CompareOperator op, const Json& left, const Json& right) {
   return Error(absl::StatusCode::kInvalidArgument, "condition_type_error",
-               std::string("condition: ") + OperatorName(op) + " cannot compare " + left.type_name() + " with " + right.type_name());
+               std::string("condition: ") + OperatorName(op) + " cannot compare " + left.type_name() + " with " +
+                   right.type_name());
 }
 
 // UTF-8 sorts as its code points do, byte by byte as unsigned: that is what std::string compares.
@@ -58,7 +59,8 @@ absl::StatusOr<bool> EvaluateCondition(CompareOperator op, const Json* left, con
                                        std::optional<bool> if_missing) {
   if (left) return CompareValues(op, *left, right);
   if (if_missing) return *if_missing;
-  return Error(absl::StatusCode::kInvalidArgument, "condition_path_missing", "condition: there is no \"" + Printable(path) + "\"");
+  return Error(absl::StatusCode::kInvalidArgument, "condition_path_missing",
+               "condition: there is no \"" + Printable(path) + "\"");
 }
 
 bool CanCompare(CompareOperator op, ValueKind left, const Json& right) {
@@ -79,8 +81,8 @@ bool CanCompare(CompareOperator op, ValueKind left, const Json& right) {
 absl::StatusOr<StepCondition> ParseComparison(std::string_view text) {
   const auto bad = [&](std::string_view what) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_condition",
-                 "want \"true\", \"false\", \"error\" or \"<path> <operator> <JSON literal>\", got \"" + Printable(text, 100) + "\": " +
-                     std::string(what));
+                 "want \"true\", \"false\", \"error\" or \"<path> <operator> <JSON literal>\", got \"" +
+                     Printable(text, 100) + "\": " + std::string(what));
   };
   // A space inside ["..."] belongs to the path.
   size_t end = 0;
@@ -101,7 +103,8 @@ absl::StatusOr<StepCondition> ParseComparison(std::string_view text) {
   const size_t space = rest.find(' ');
   if (space == std::string_view::npos) return bad("no literal");
   if (!ParseOperator(rest.substr(0, space), condition.op)) {
-    return bad("unknown operator \"" + Printable(rest.substr(0, space), 40) + "\", want equals, contains, greater_than or less_than");
+    return bad("unknown operator \"" + Printable(rest.substr(0, space), 40) +
+               "\", want equals, contains, greater_than or less_than");
   }
   absl::StatusOr<Json> literal = Json::Parse(rest.substr(space + 1));
   if (!literal.ok()) return bad("the literal is no JSON");

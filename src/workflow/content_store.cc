@@ -11,7 +11,8 @@ namespace grym {
 namespace {
 
 bool IsSha256(const std::string& text) {
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return text.size() == 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 Json MakeReference(const std::string& sha256, int64_t bytes) {
@@ -21,16 +22,21 @@ Json MakeReference(const std::string& sha256, int64_t bytes) {
   return reference;
 }
 
-const std::string& NameIn(const Json& reference) { return reference.is_string() ? reference.text() : reference.at("$file").text(); }
+const std::string& NameIn(const Json& reference) {
+  return reference.is_string() ? reference.text() : reference.at("$file").text();
+}
 
 }  // namespace
 
-std::filesystem::path ContentStore::PathOf(const std::string& sha256) const { return folder_ / sha256.substr(0, 2) / sha256; }
+std::filesystem::path ContentStore::PathOf(const std::string& sha256) const {
+  return folder_ / sha256.substr(0, 2) / sha256;
+}
 
 absl::StatusOr<Json> ContentStore::PutBytes(std::string_view bytes) {
   const std::string sha256 = Sha256Hex(bytes);
   const absl::StatusOr<int64_t> there = RegularFileSize(PathOf(sha256));
-  if (!there.ok() || *there != static_cast<int64_t>(bytes.size())) GRYM_RETURN_IF_ERROR(WriteFile(PathOf(sha256), bytes));
+  if (!there.ok() || *there != static_cast<int64_t>(bytes.size()))
+    GRYM_RETURN_IF_ERROR(WriteFile(PathOf(sha256), bytes));
   return MakeReference(sha256, static_cast<int64_t>(bytes.size()));
 }
 
@@ -42,10 +48,13 @@ absl::StatusOr<Json> ContentStore::PutFile(const std::filesystem::path& path) {
   GRYM_RETURN_IF_ERROR(WriteWhole(PathOf(sha256), [&](const std::filesystem::path& temporary) -> absl::Status {
     std::error_code error;
     std::filesystem::copy_file(path, temporary, error);
-    if (error) return Error(absl::StatusCode::kUnavailable, "write_failed", "\"" + Printable(path.string()) + "\": copy failed: " + error.message());
+    if (error)
+      return Error(absl::StatusCode::kUnavailable, "write_failed",
+                   "\"" + Printable(path.string()) + "\": copy failed: " + error.message());
     GRYM_ASSIGN_OR_RETURN(const std::string copied, Sha256OfFile(temporary));
     if (copied == sha256) return absl::OkStatus();
-    return Error(absl::StatusCode::kAborted, "file_changed", "\"" + Printable(path.string()) + "\" changed while it was copied");
+    return Error(absl::StatusCode::kAborted, "file_changed",
+                 "\"" + Printable(path.string()) + "\" changed while it was copied");
   }));
   return MakeReference(sha256, size);
 }
@@ -53,10 +62,12 @@ absl::StatusOr<Json> ContentStore::PutFile(const std::filesystem::path& path) {
 absl::StatusOr<std::filesystem::path> ContentStore::Find(const Json& reference) const {
   const std::string& sha256 = NameIn(reference);
   if (!IsSha256(sha256)) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_reference", "file: want {\"$file\": sha256}, got " + Printable(reference.Dump(), 100));
+    return Error(absl::StatusCode::kInvalidArgument, "bad_reference",
+                 "file: want {\"$file\": sha256}, got " + Printable(reference.Dump(), 100));
   }
   const std::filesystem::path path = PathOf(sha256);
-  if (!RegularFileSize(path).ok()) return Error(absl::StatusCode::kNotFound, "file_missing", "file " + sha256 + " is not in the store");
+  if (!RegularFileSize(path).ok())
+    return Error(absl::StatusCode::kNotFound, "file_missing", "file " + sha256 + " is not in the store");
   return path;
 }
 
@@ -64,13 +75,15 @@ absl::StatusOr<std::string> ContentStore::Read(const Json& reference, int64_t li
   GRYM_ASSIGN_OR_RETURN(const std::filesystem::path path, Find(reference));
   GRYM_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, limit_bytes));
   if (Sha256Hex(bytes) == NameIn(reference)) return bytes;
-  return Error(absl::StatusCode::kDataLoss, "file_damaged", "file " + NameIn(reference) + ": its bytes do not fit its name");
+  return Error(absl::StatusCode::kDataLoss, "file_damaged",
+               "file " + NameIn(reference) + ": its bytes do not fit its name");
 }
 
 absl::StatusOr<int64_t> ContentStore::Collect(const std::set<std::string>& keep) {
   std::error_code error;
   std::vector<std::filesystem::path> useless;
-  for (auto it = std::filesystem::recursive_directory_iterator(folder_, error); !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
+  for (auto it = std::filesystem::recursive_directory_iterator(folder_, error);
+       !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
     if (it->is_regular_file(error) && !keep.count(it->path().filename().string())) useless.push_back(it->path());
   }
   int64_t removed = 0;

@@ -29,7 +29,8 @@ class ContentStore {
   // Checks the bytes against the name: DataLoss (code "file_damaged").
   absl::StatusOr<std::string> Read(const Json& reference, int64_t limit_bytes) const;
 
-  // Removes every file that is not in `keep`, and what an interrupted Put left. Answers how many. Nobody may Put meanwhile.
+  // Removes every file that is not in `keep`, and what an interrupted Put left. Answers how many. Nobody may Put
+  // meanwhile.
   absl::StatusOr<int64_t> Collect(const std::set<std::string>& keep);
   const std::filesystem::path& folder() const { return folder_; }
 

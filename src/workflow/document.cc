@@ -18,27 +18,32 @@ bool IsWorkflowId(const std::string& id) {
 }
 
 void ReadHead(const Json& json, Workflow::Document& document, SchemaReader& reader) {
-  reader.Members(json, "", {"id", "name", "description", "initialStep", "steps", "parameters", "metadata", "parameterSchemas", "limits",
-                            "durability", "output"});
+  reader.Members(json, "",
+                 {"id", "name", "description", "initialStep", "steps", "parameters", "metadata", "parameterSchemas",
+                  "limits", "durability", "output"});
   document.id = reader.Text(json, "", "id", true);
   if (json.at("id").is_string() && !IsWorkflowId(document.id)) {
-    reader.Report("/id", "bad_id", "want [A-Za-z0-9][A-Za-z0-9._-]{0,127}, got \"" + Printable(document.id, 140) + "\"");
+    reader.Report("/id", "bad_id",
+                  "want [A-Za-z0-9][A-Za-z0-9._-]{0,127}, got \"" + Printable(document.id, 140) + "\"");
   }
   document.name = reader.Text(json, "", "name", true);
   document.description = reader.Text(json, "", "description", false);
   document.initial_step = reader.Text(json, "", "initialStep", true);
   reader.Member(json, "", "metadata", "object", false);
-  if (const Json* parameters = reader.Member(json, "", "parameters", "object", false)) document.parameters = parameters->members();
+  if (const Json* parameters = reader.Member(json, "", "parameters", "object", false))
+    document.parameters = parameters->members();
 }
 
-void ReadParameterSchemas(const Json& json, Workflow::Document& document, const DocumentNames& names, SchemaReader& reader) {
+void ReadParameterSchemas(const Json& json, Workflow::Document& document, const DocumentNames& names,
+                          SchemaReader& reader) {
   const Json* schemas = reader.Member(json, "", "parameterSchemas", "object", false);
   if (!schemas) return;
   document.parameter_schemas = schemas->members();
   for (const auto& [name, schema] : schemas->members()) {
     const std::string pointer = "/parameterSchemas/" + PointerToken(name);
     if (!document.parameters.count(name)) {
-      reader.Report(pointer, "unknown_parameter", "want a parameter of the workflow, got \"" + Printable(name, 64) + "\"",
+      reader.Report(pointer, "unknown_parameter",
+                    "want a parameter of the workflow, got \"" + Printable(name, 64) + "\"",
                     ClosestLegal(name, names.parameters));
       continue;
     }
@@ -59,7 +64,8 @@ void ReadLimits(const Json& json, Workflow::Document& document, SchemaReader& re
   }
   const std::string durability = reader.Choice(json, "", "durability", {"full", "normal", "none"}, false);
   if (durability == "none") {
-    reader.Report("/durability", "not_supported_yet", "durability \"none\" is part of the schema but not supported yet", "normal");
+    reader.Report("/durability", "not_supported_yet", "durability \"none\" is part of the schema but not supported yet",
+                  "normal");
   }
   document.durability_full = durability != "normal";
 }
@@ -71,7 +77,8 @@ void ReadOutput(const Json& json, Workflow::Document& document, SchemaReader& re
     const std::string pointer = "/output/" + PointerToken(name);
     const absl::StatusOr<Path> path = ParsePath(value.text());
     if (!path.ok() || path->size() < 2 || (path->at(0) != "context" && path->at(0) != "parameters")) {
-      reader.Report(pointer, "bad_path", "want a path that starts context. or parameters., got " + Printable(value.Dump(), 80));
+      reader.Report(pointer, "bad_path",
+                    "want a path that starts context. or parameters., got " + Printable(value.Dump(), 80));
     } else {
       document.output[name] = *path;
     }
@@ -95,7 +102,8 @@ void ReadSteps(const Json& json, Workflow::Document& document, const DocumentNam
     StepDefinition step = ReadStep(value, pointer, names, reader);
     reader.CheckName(pointer, key);
     if (value.at("id").is_string() && step.id != key) {
-      reader.Report(pointer + "/id", "key_mismatch", "want the key \"" + Printable(key, 64) + "\", got \"" + Printable(step.id, 64) + "\"", key);
+      reader.Report(pointer + "/id", "key_mismatch",
+                    "want the key \"" + Printable(key, 64) + "\", got \"" + Printable(step.id, 64) + "\"", key);
     }
     document.steps.emplace(key, std::move(step));
   }

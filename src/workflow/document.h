@@ -33,8 +33,8 @@ struct StepCondition {
   CompareOperator op = CompareOperator::kEquals;
   std::string left_text;
   Path left;
-  Json right;                       // a literal, a reference, or {"$literal"}, {"$ref"}, {"$template"}
-  std::optional<bool> if_missing;   // the outcome where the left path is missing
+  Json right;                      // a literal, a reference, or {"$literal"}, {"$ref"}, {"$template"}
+  std::optional<bool> if_missing;  // the outcome where the left path is missing
 };
 
 // One entry of nextSteps.conditional.
@@ -48,9 +48,9 @@ struct StepBranch {
 struct StepInput {
   std::string source;  // "parameter", "previous_step", "context"
   std::string key;
-  std::string name;    // "" : filled in order
+  std::string name;  // "" : filled in order
   bool optional = false;
-  Path path;           // from the roots: parameters... or context...
+  Path path;  // from the roots: parameters... or context...
 };
 
 struct RetryPolicy {
@@ -76,7 +76,7 @@ struct StepDefinition {
   int64_t timeout_ms = 0;   // of an attempt; 0: none
   int64_t deadline_ms = 0;  // of a visit; 0: none
   bool effects_once = false;
-  int loop_max_visits = 0;  // 0: the default
+  int loop_max_visits = 0;    // 0: the default
   std::string loop_on_limit;  // "": fail
   std::string on_error;
 
@@ -86,10 +86,10 @@ struct StepDefinition {
 struct Workflow::Document {
   std::string id, name, description, initial_step;
   std::map<std::string, StepDefinition> steps;
-  Json::ObjectType parameters;         // defaults; null: must be given
+  Json::ObjectType parameters;  // defaults; null: must be given
   Json::ObjectType parameter_schemas;
   int64_t max_visits = kDefaultStepVisits;
-  int64_t execution_ms = 0;            // 0: none
+  int64_t execution_ms = 0;  // 0: none
   bool durability_full = true;
   std::map<std::string, Path> output;  // empty: the last step's result
   std::string canonical;               // JSON text

@@ -10,7 +10,9 @@
 namespace grym {
 namespace {
 
-std::string Where(const VisitRecord& visit) { return "step \"" + visit.step + "\" visit " + std::to_string(visit.visit); }
+std::string Where(const VisitRecord& visit) {
+  return "step \"" + visit.step + "\" visit " + std::to_string(visit.visit);
+}
 
 // Journalled text: ours, so it parses.
 Json Journalled(const std::string& text) {
@@ -23,10 +25,18 @@ Json Journalled(const std::string& text) {
 
 }  // namespace
 
-Execution::Execution(const Workflow::Document& document, const OperationSet& operations, OperationRunner& runner, Journal& journal,
-                     const ExecutorOptions& options, const RunOptions& run, ExecutionRecord record, Json parameters)
-    : document_(document), operations_(operations), runner_(runner), journal_(journal), options_(options), run_(run),
-      clock_(options.clock ? *options.clock : SystemWaitClock()), graph_(document), record_(std::move(record)),
+Execution::Execution(const Workflow::Document& document, const OperationSet& operations, OperationRunner& runner,
+                     Journal& journal, const ExecutorOptions& options, const RunOptions& run, ExecutionRecord record,
+                     Json parameters)
+    : document_(document),
+      operations_(operations),
+      runner_(runner),
+      journal_(journal),
+      options_(options),
+      run_(run),
+      clock_(options.clock ? *options.clock : SystemWaitClock()),
+      graph_(document),
+      record_(std::move(record)),
       context_(document, operations, std::move(parameters)) {
   for (const VisitRecord& visit : record_.visits) {
     const StepDefinition& step = document_.steps.at(visit.step);
@@ -36,16 +46,19 @@ Execution::Execution(const Workflow::Document& document, const OperationSet& ope
 }
 
 VisitRecord* Execution::running() {
-  return !record_.visits.empty() && record_.visits.back().state == VisitState::kRunning ? &record_.visits.back() : nullptr;
+  return !record_.visits.empty() && record_.visits.back().state == VisitState::kRunning ? &record_.visits.back()
+                                                                                        : nullptr;
 }
 
 int Execution::VisitsOf(const std::string& step) const {
-  return static_cast<int>(std::count_if(record_.visits.begin(), record_.visits.end(), [&](const VisitRecord& visit) { return visit.step == step; }));
+  return static_cast<int>(std::count_if(record_.visits.begin(), record_.visits.end(),
+                                        [&](const VisitRecord& visit) { return visit.step == step; }));
 }
 
 void Execution::Keep(const VisitRecord& visit, Transition& transition) {
   const auto put = [&](std::vector<VisitRecord>& visits) {
-    const auto found = std::find_if(visits.begin(), visits.end(), [&](const VisitRecord& kept) { return kept.ordinal == visit.ordinal; });
+    const auto found = std::find_if(visits.begin(), visits.end(),
+                                    [&](const VisitRecord& kept) { return kept.ordinal == visit.ordinal; });
     if (found == visits.end()) {
       visits.push_back(visit);
     } else {
@@ -86,25 +99,37 @@ absl::Status Execution::Begin() {
 
 absl::Status Execution::TakeUp() {
   VisitRecord* current = running();
-  if (!current) return Error(absl::StatusCode::kDataLoss, "journal_damaged", "execution \"" + Printable(record_.id) + "\": unfinished, but no visit is running");
+  if (!current)
+    return Error(absl::StatusCode::kDataLoss, "journal_damaged",
+                 "execution \"" + Printable(record_.id) + "\": unfinished, but no visit is running");
   VisitRecord visit = *current;
   const StepDefinition& step = document_.steps.at(visit.step);
   Transition transition;
   if (record_.state == "needs_decision" && !options_.decision) return absl::OkStatus();
   record_.error.clear();
-  if (options_.decision && (record_.state == "needs_decision" || step.effects_once)) return Decide(visit, *options_.decision);
+  if (options_.decision && (record_.state == "needs_decision" || step.effects_once))
+    return Decide(visit, *options_.decision);
   if (step.effects_once) {
-    const absl::Status status = Error(absl::StatusCode::kFailedPrecondition, "needs_decision", Where(visit) + " was interrupted and must not run twice: retry, fail or complete it");
+    const absl::Status status =
+        Error(absl::StatusCode::kFailedPrecondition, "needs_decision",
+              Where(visit) + " was interrupted and must not run twice: retry, fail or complete it");
     Finish("needs_decision", status, &visit, transition);
     return Commit(transition);
   }
   if (record_.recoveries >= options_.recovery_limit) {
-    Finish("parked", LimitError("recovery_limit", Where(visit) + ": interrupted " + std::to_string(record_.recoveries) + " times without completing"), &visit, transition);
+    Finish("parked",
+           LimitError("recovery_limit", Where(visit) + ": interrupted " + std::to_string(record_.recoveries) +
+                                            " times without completing"),
+           &visit, transition);
     return Commit(transition);
   }
   const OperationInfo* info = OperationOf(step, operations_);
-  if (step.type != StepType::kConditional && (!info || info->major_version != Journalled(visit.call).at("major").integer())) {
-    Finish("parked", Error(absl::StatusCode::kFailedPrecondition, "operation_unavailable", Where(visit) + ": operation \"" + step.operation + "\" of that major version is gone"), &visit, transition);
+  if (step.type != StepType::kConditional &&
+      (!info || info->major_version != Journalled(visit.call).at("major").integer())) {
+    Finish("parked",
+           Error(absl::StatusCode::kFailedPrecondition, "operation_unavailable",
+                 Where(visit) + ": operation \"" + step.operation + "\" of that major version is gone"),
+           &visit, transition);
     return Commit(transition);
   }
   ++visit.attempt;
@@ -119,7 +144,10 @@ absl::Status Execution::Decide(VisitRecord visit, const VisitDecision& decision)
   Transition transition;
   transition.state = record_.state = "running";
   if (decision.what == VisitDecision::What::kFail) {
-    FailVisit(visit, Error(absl::StatusCode::kFailedPrecondition, "decided_fail", Where(visit) + ": failed by decision of the caller"), transition);
+    FailVisit(visit,
+              Error(absl::StatusCode::kFailedPrecondition, "decided_fail",
+                    Where(visit) + ": failed by decision of the caller"),
+              transition);
   } else if (decision.what == VisitDecision::What::kComplete) {
     transition.recoveries = 0;
     Complete(visit, decision.result, transition);
@@ -135,7 +163,9 @@ absl::Status Execution::Decide(VisitRecord visit, const VisitDecision& decision)
 absl::Status Execution::RunToEnd() {
   while (record_.state == "running") {
     VisitRecord* current = running();
-    if (!current) return Error(absl::StatusCode::kInternal, "no_running_visit", "execution \"" + Printable(record_.id) + "\" has no visit to run");
+    if (!current)
+      return Error(absl::StatusCode::kInternal, "no_running_visit",
+                   "execution \"" + Printable(record_.id) + "\" has no visit to run");
     GRYM_RETURN_IF_ERROR(RunVisit(*current));
   }
   return absl::OkStatus();
@@ -157,10 +187,17 @@ void Execution::Enter(std::string target, Transition& transition) {
         target = step.loop_on_limit;
         continue;
       }
-      return Finish("failed", LimitError("loop_limit_exceeded", "step \"" + target + "\": want at most " + std::to_string(most) + " visits, got one more"), nullptr, transition);
+      return Finish("failed",
+                    LimitError("loop_limit_exceeded", "step \"" + target + "\": want at most " + std::to_string(most) +
+                                                          " visits, got one more"),
+                    nullptr, transition);
     }
     if (static_cast<int64_t>(record_.visits.size()) >= document_.max_visits) {
-      return Finish("failed", LimitError("visit_limit_exceeded", "workflow \"" + document_.id + "\": want at most " + std::to_string(document_.max_visits) + " step visits, got one more, of \"" + target + "\""), nullptr, transition);
+      return Finish("failed",
+                    LimitError("visit_limit_exceeded", "workflow \"" + document_.id + "\": want at most " +
+                                                           std::to_string(document_.max_visits) +
+                                                           " step visits, got one more, of \"" + target + "\""),
+                    nullptr, transition);
     }
     VisitRecord visit;
     visit.ordinal = static_cast<int64_t>(record_.visits.size()) + 1;
@@ -229,13 +266,15 @@ Json Execution::ResultOf(const VisitRecord& last) const {
   return result;
 }
 
-void Execution::Finish(const std::string& state, const absl::Status& error, const VisitRecord* last, Transition& transition) {
+void Execution::Finish(const std::string& state, const absl::Status& error, const VisitRecord* last,
+                       Transition& transition) {
   record_.state = state;
   transition.state = state;
   if (error.ok()) {
     record_.result = transition.result = ResultOf(*last).Dump();
   } else {
-    record_.error = transition.error = ErrorToJson(error, last ? last->step : "", last ? last->visit : 0, last ? last->attempt : 0).Dump();
+    record_.error = transition.error =
+        ErrorToJson(error, last ? last->step : "", last ? last->visit : 0, last ? last->attempt : 0).Dump();
   }
   transition.events.push_back({state, "", 0, 0, error.ok() ? "" : ErrorCode(error)});
 }

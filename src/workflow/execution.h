@@ -14,11 +14,12 @@ namespace grym {
 class Execution {
  public:
   // Everything is borrowed for the run.
-  Execution(const Workflow::Document& document, const OperationSet& operations, OperationRunner& runner, Journal& journal,
-            const ExecutorOptions& options, const RunOptions& run, ExecutionRecord record, Json parameters);
+  Execution(const Workflow::Document& document, const OperationSet& operations, OperationRunner& runner,
+            Journal& journal, const ExecutorOptions& options, const RunOptions& run, ExecutionRecord record,
+            Json parameters);
 
-  absl::Status Begin();    // a new execution: journals it and its first visit
-  absl::Status TakeUp();   // one that a process left unfinished
+  absl::Status Begin();   // a new execution: journals it and its first visit
+  absl::Status TakeUp();  // one that a process left unfinished
   absl::Status RunToEnd();
   const ExecutionRecord& record() const { return record_; }
   const std::set<int64_t>& run_here() const { return run_here_; }  // ordinals of visits completed by this process

@@ -20,9 +20,11 @@ constexpr size_t kMaxResultText = size_t{64} << 20;
 // Source: workflow-semantics, section 7: wait n is random in [0, min(maxMs, initialMs * factor^(n-1))]. The draw comes
 // from the visit, so that a run can be repeated.
 int64_t WaitMs(const RetryPolicy& retry, int64_t seed, int failed_attempt) {
-  const double most = std::min(static_cast<double>(retry.max_ms), static_cast<double>(retry.initial_ms) * std::pow(retry.factor, failed_attempt - 1));
+  const double most = std::min(static_cast<double>(retry.max_ms),
+                               static_cast<double>(retry.initial_ms) * std::pow(retry.factor, failed_attempt - 1));
   if (!retry.full_jitter) return static_cast<int64_t>(most);
-  return static_cast<int64_t>(Random(static_cast<uint64_t>(seed), "wait" + std::to_string(failed_attempt)).Uniform() * most);
+  return static_cast<int64_t>(Random(static_cast<uint64_t>(seed), "wait" + std::to_string(failed_attempt)).Uniform() *
+                              most);
 }
 
 }  // namespace
@@ -73,12 +75,15 @@ absl::StatusOr<Json> Execution::RunAttempt(const StepDefinition& step, const Vis
   RunOptions inner;
   inner.cancel = timer.token();
   if (run_.progress) {
-    inner.progress = [this, &visit](const Progress& told) { ReportProgress(told.fraction, visit.step + ": " + told.stage); };
+    inner.progress = [this, &visit](const Progress& told) {
+      ReportProgress(told.fraction, visit.step + ": " + told.stage);
+    };
   }
   absl::StatusOr<Json> result = runner_.Run(call, inner);
   if (timer.Stop()) return LimitError("timeout", "want an answer within " + std::to_string(limit_ms) + " ms, got none");
   if (result.ok() && result->Dump().size() > kMaxResultText) {
-    return LimitError("result_too_large", "want a result of at most " + std::to_string(kMaxResultText) + " bytes; put audio into files");
+    return LimitError("result_too_large",
+                      "want a result of at most " + std::to_string(kMaxResultText) + " bytes; put audio into files");
   }
   return result;
 }
@@ -96,7 +101,9 @@ absl::Status Execution::RunVisit(VisitRecord visit) {
   visit.seconds = std::chrono::duration<double>(Clock::now() - started).count();
   // A cancel that came before the commit wins over a late result.
   if (run_.cancel.cancelled()) return CancelRun(std::move(visit));
-  if (!result.ok()) return AfterFailure(std::move(visit), Annotate(result.status(), "step \"" + visit.step + "\" visit " + std::to_string(visit.visit)));
+  if (!result.ok())
+    return AfterFailure(std::move(visit),
+                        Annotate(result.status(), "step \"" + visit.step + "\" visit " + std::to_string(visit.visit)));
   Transition transition;
   transition.recoveries = 0;
   Complete(std::move(visit), *std::move(result), transition);
@@ -131,13 +138,15 @@ absl::Status Execution::CancelRun(VisitRecord visit) {
   return Commit(transition);
 }
 
-absl::StatusOr<bool> Execution::Judge(const StepDefinition& step, const StepCondition& condition, const Json& result) const {
+absl::StatusOr<bool> Execution::Judge(const StepDefinition& step, const StepCondition& condition,
+                                      const Json& result) const {
   const auto find = [&](const Path& path) { return context_.FindAtEnd(path, step, result); };
   GRYM_ASSIGN_OR_RETURN(const Json right, ResolveReferences(condition.right, find));
   return EvaluateCondition(condition.op, find(condition.left), condition.left_text, right, condition.if_missing);
 }
 
-absl::StatusOr<std::string> Execution::ChooseNext(const StepDefinition& step, const Json& result, std::string& outcome) const {
+absl::StatusOr<std::string> Execution::ChooseNext(const StepDefinition& step, const Json& result,
+                                                  std::string& outcome) const {
   absl::Status error;
   if (step.condition) {
     const absl::StatusOr<bool> held = Judge(step, *step.condition, result);
@@ -153,13 +162,16 @@ absl::StatusOr<std::string> Execution::ChooseNext(const StepDefinition& step, co
       error = held.status();
       matches = held.ok() && *held;
     } else {
-      matches = branch.when == StepBranch::When::kError ? !error.ok() : outcome == (branch.when == StepBranch::When::kTrue ? "true" : "false");
+      matches = branch.when == StepBranch::When::kError
+                    ? !error.ok()
+                    : outcome == (branch.when == StepBranch::When::kTrue ? "true" : "false");
     }
     if (matches) return branch.target;
   }
   if (!error.ok()) return error;
   if (!step.default_next.empty() || step.branches.empty()) return step.default_next;
-  return Error(absl::StatusCode::kInvalidArgument, "no_branch_matches", "no branch matches the outcome \"" + outcome + "\", and there is no default");
+  return Error(absl::StatusCode::kInvalidArgument, "no_branch_matches",
+               "no branch matches the outcome \"" + outcome + "\", and there is no default");
 }
 
 }  // namespace grym

@@ -16,7 +16,8 @@ namespace {
 class WallClock : public WaitClock {
  public:
   int64_t NowMs() override {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
   absl::Status WaitUntil(int64_t until_ms, const CancelToken& cancel) override {
     while (NowMs() < until_ms) {
@@ -49,14 +50,22 @@ WorkflowRun RunOf(const ExecutionRecord& record, const std::set<int64_t>& run_he
   return run;
 }
 
-absl::Status CheckSame(const ExecutionRecord& record, const Workflow::Document& document, const std::string& parameters, int64_t seed) {
-  const char* other = record.digest != document.digest ? "document" : record.parameters != parameters ? "parameters" : record.seed != seed ? "seed" : nullptr;
+absl::Status CheckSame(const ExecutionRecord& record, const Workflow::Document& document, const std::string& parameters,
+                       int64_t seed) {
+  const char* other = record.digest != document.digest  ? "document"
+                      : record.parameters != parameters ? "parameters"
+                      : record.seed != seed             ? "seed"
+                                                        : nullptr;
   if (!other) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "execution_conflict",
-               "execution \"" + Printable(record.id) + "\" was started with another " + other + "; it is pinned to what it started with");
+               "execution \"" + Printable(record.id) + "\" was started with another " + other +
+                   "; it is pinned to what it started with");
 }
 
-bool IsOver(const ExecutionRecord& record) { return record.state == "completed" || record.state == "failed" || record.state == "cancelled" || record.state == "parked"; }
+bool IsOver(const ExecutionRecord& record) {
+  return record.state == "completed" || record.state == "failed" || record.state == "cancelled" ||
+         record.state == "parked";
+}
 
 }  // namespace
 
@@ -65,13 +74,15 @@ WaitClock& SystemWaitClock() {
   return *clock;
 }
 
-absl::StatusOr<WorkflowRun> WorkflowExecutor::Run(const Workflow& workflow, const Json& given, const std::string& execution_id,
-                                                  OperationRunner& runner, Journal& journal, const ExecutorOptions& options,
+absl::StatusOr<WorkflowRun> WorkflowExecutor::Run(const Workflow& workflow, const Json& given,
+                                                  const std::string& execution_id, OperationRunner& runner,
+                                                  Journal& journal, const ExecutorOptions& options,
                                                   const RunOptions& run) const {
   const Workflow::Document& document = workflow.document();
   GRYM_RETURN_IF_ERROR(PlanDocument(document, operations_).status());
   if (!IsExecutionId(execution_id)) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_id", "execution id: want [A-Za-z0-9][A-Za-z0-9._-]{0,127}, got \"" + Printable(execution_id, 140) + "\"");
+    return Error(absl::StatusCode::kInvalidArgument, "bad_id",
+                 "execution id: want [A-Za-z0-9][A-Za-z0-9._-]{0,127}, got \"" + Printable(execution_id, 140) + "\"");
   }
   GRYM_ASSIGN_OR_RETURN(Json parameters, StartParameters(document, given));
   GRYM_ASSIGN_OR_RETURN(const Journal::Claim claim, journal.Take(execution_id));

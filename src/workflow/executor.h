@@ -34,10 +34,10 @@ struct VisitDecision {
 
 struct ExecutorOptions {
   int64_t seed = 0;
-  WaitClock* clock = nullptr;           // null: SystemWaitClock()
+  WaitClock* clock = nullptr;  // null: SystemWaitClock()
   int recovery_limit = 5;
   std::optional<VisitDecision> decision;
-  WorkflowEventFn on_event;             // after the commit that made the event
+  WorkflowEventFn on_event;  // after the commit that made the event
 };
 
 class WorkflowExecutor {

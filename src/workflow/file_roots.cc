@@ -16,7 +16,8 @@ bool IsUrl(const std::string& value) {
   const size_t colon = value.find("://");
   if (colon == std::string::npos || colon == 0) return false;
   return std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(colon), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' ||
+           c == '.';
   });
 }
 
@@ -30,7 +31,8 @@ bool IsFileParameter(const Workflow::Document& document, const std::string& name
 
 absl::Status CheckFileValue(const std::string& value, const std::filesystem::path& root) {
   if (IsUrl(value)) {
-    return Error(absl::StatusCode::kInvalidArgument, "url_not_allowed", "want a file, got an address: \"" + Printable(value, 100) + "\"");
+    return Error(absl::StatusCode::kInvalidArgument, "url_not_allowed",
+                 "want a file, got an address: \"" + Printable(value, 100) + "\"");
   }
   std::error_code error;
   const std::filesystem::path inside = std::filesystem::weakly_canonical(root, error);
@@ -55,7 +57,8 @@ void CheckFileValues(const Workflow::Document& document, const OperationSet& ope
   for (const auto& [id, step] : document.steps) {
     if (!OperationOf(step, operations)) continue;
     for (const auto& [name, value] : step.parameters.members()) {
-      if (NamesFile(name) && IsLiteral(value)) check("/steps/" + id + "/parameters/" + PointerToken(name), LiteralValue(value));
+      if (NamesFile(name) && IsLiteral(value))
+        check("/steps/" + id + "/parameters/" + PointerToken(name), LiteralValue(value));
     }
   }
 }

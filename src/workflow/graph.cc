@@ -9,7 +9,8 @@ namespace {
 // Strongly connected components, with a stack of our own: a chain of 1,000 steps must not use 1,000 frames.
 class ComponentFinder {
  public:
-  explicit ComponentFinder(const std::function<const std::vector<std::string>&(const std::string&)>& next) : next_(next) {}
+  explicit ComponentFinder(const std::function<const std::vector<std::string>&(const std::string&)>& next)
+      : next_(next) {}
 
   void Visit(const std::string& root, std::vector<std::set<std::string>>& components) {
     if (index_.count(root)) return;
@@ -71,7 +72,8 @@ StepGraph::StepGraph(const Workflow::Document& document) : document_(document) {
   for (const auto& [id, step] : document.steps) {
     std::vector<std::string>& targets = next_[id];
     const auto add = [&, &targets = targets](const std::string& target) {
-      if (!target.empty() && std::find(targets.begin(), targets.end(), target) == targets.end()) targets.push_back(target);
+      if (!target.empty() && std::find(targets.begin(), targets.end(), target) == targets.end())
+        targets.push_back(target);
     };
     for (const StepBranch& branch : step.branches) add(branch.target);
     add(step.default_next);
@@ -93,9 +95,8 @@ void StepGraph::FindReached() {
 }
 
 void StepGraph::FindCycles() {
-  const std::function<const std::vector<std::string>&(const std::string&)> next = [this](const std::string& step) -> const std::vector<std::string>& {
-    return next_.at(step);
-  };
+  const std::function<const std::vector<std::string>&(const std::string&)> next =
+      [this](const std::string& step) -> const std::vector<std::string>& { return next_.at(step); };
   ComponentFinder finder(next);
   std::vector<std::set<std::string>> components;
   for (const std::string& step : reached_) finder.Visit(step, components);
@@ -103,11 +104,14 @@ void StepGraph::FindCycles() {
   for (std::set<std::string>& component : components) {
     const std::string& first = *component.begin();
     const std::vector<std::string>& targets = next_.at(first);
-    if (component.size() > 1 || std::find(targets.begin(), targets.end(), first) != targets.end()) cycles_.push_back(std::move(component));
+    if (component.size() > 1 || std::find(targets.begin(), targets.end(), first) != targets.end())
+      cycles_.push_back(std::move(component));
   }
 }
 
-bool StepGraph::is_reached(const std::string& step) const { return std::find(reached_.begin(), reached_.end(), step) != reached_.end(); }
+bool StepGraph::is_reached(const std::string& step) const {
+  return std::find(reached_.begin(), reached_.end(), step) != reached_.end();
+}
 
 bool StepGraph::Leads(const std::string& from, const std::string& to) const {
   std::set<std::string> seen;
@@ -140,7 +144,8 @@ bool StepGraph::ReachesWithout(const std::set<std::string>& without, const std::
 }
 
 bool StepGraph::in_cycle(const std::string& step) const {
-  return std::any_of(cycles_.begin(), cycles_.end(), [&](const std::set<std::string>& cycle) { return cycle.count(step) > 0; });
+  return std::any_of(cycles_.begin(), cycles_.end(),
+                     [&](const std::set<std::string>& cycle) { return cycle.count(step) > 0; });
 }
 
 int StepGraph::StepsToEnd(const std::string& step) const {

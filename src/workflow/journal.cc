@@ -38,19 +38,23 @@ struct Journal::Impl {
   std::set<std::string> running;
 };
 
-Journal::Journal(std::filesystem::path folder, std::unique_ptr<Impl> impl) : files_(folder / "files"), impl_(std::move(impl)) {}
+Journal::Journal(std::filesystem::path folder, std::unique_ptr<Impl> impl)
+    : files_(folder / "files"), impl_(std::move(impl)) {}
 Journal::~Journal() = default;
 
-absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::filesystem::path& folder, const JournalOptions& options) {
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::filesystem::path& folder,
+                                                       const JournalOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(folder / "files", error);
   if (error) {
-    return Error(absl::StatusCode::kUnavailable, "write_failed", "journal \"" + Printable(folder.string()) + "\": cannot be made: " + error.message());
+    return Error(absl::StatusCode::kUnavailable, "write_failed",
+                 "journal \"" + Printable(folder.string()) + "\": cannot be made: " + error.message());
   }
   GRYM_ASSIGN_OR_RETURN(OwnerLock lock, OwnerLock::Take(folder / "journal.lock", options.lock_wait_ms));
   DatabaseOptions database_options;
   database_options.vfs = options.vfs;
-  GRYM_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(folder / "journal.db", JournalSchema(), database_options));
+  GRYM_ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
+                        Database::Open(folder / "journal.db", JournalSchema(), database_options));
   auto impl = std::make_unique<Impl>(std::move(lock), std::move(database), options.on_commit);
   std::unique_ptr<Journal> journal(new Journal(folder, std::move(impl)));
   GRYM_ASSIGN_OR_RETURN(const std::set<std::string> named, NamedFiles(*journal->impl_->database));
@@ -58,7 +62,8 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::filesystem::pa
   return journal;
 }
 
-absl::Status Journal::Create(const ExecutionRecord& execution, const Transition& first, std::vector<WorkflowEvent>* events) {
+absl::Status Journal::Create(const ExecutionRecord& execution, const Transition& first,
+                             std::vector<WorkflowEvent>* events) {
   // Files before the rows that name them.
   GRYM_ASSIGN_OR_RETURN(const StoredTransition stored, StoreResults(first, files_));
   std::lock_guard<std::mutex> lock(impl_->mutex);
@@ -71,7 +76,8 @@ absl::Status Journal::Create(const ExecutionRecord& execution, const Transition&
 absl::Status Journal::Commit(const Transition& transition, std::vector<WorkflowEvent>* events) {
   GRYM_ASSIGN_OR_RETURN(const StoredTransition stored, StoreResults(transition, files_));
   std::lock_guard<std::mutex> lock(impl_->mutex);
-  return impl_->InTransaction(transition.durable, [&] { return WriteTransition(*impl_->database, transition, stored, events); });
+  return impl_->InTransaction(transition.durable,
+                              [&] { return WriteTransition(*impl_->database, transition, stored, events); });
 }
 
 absl::StatusOr<ExecutionRecord> Journal::Load(const std::string& execution_id) const {
@@ -89,7 +95,8 @@ absl::StatusOr<std::vector<ExecutionRecord>> Journal::List() const {
   return ReadExecutions(*impl_->database);
 }
 
-absl::StatusOr<std::vector<WorkflowEvent>> Journal::Events(const std::string& execution_id, int64_t after_sequence, int64_t limit) const {
+absl::StatusOr<std::vector<WorkflowEvent>> Journal::Events(const std::string& execution_id, int64_t after_sequence,
+                                                           int64_t limit) const {
   std::lock_guard<std::mutex> lock(impl_->mutex);
   return ReadEvents(*impl_->database, execution_id, after_sequence, limit);
 }
@@ -97,7 +104,8 @@ absl::StatusOr<std::vector<WorkflowEvent>> Journal::Events(const std::string& ex
 absl::StatusOr<Journal::Claim> Journal::Take(const std::string& execution_id) {
   std::lock_guard<std::mutex> lock(impl_->mutex);
   if (impl_->running.insert(execution_id).second) return Claim(this, execution_id);
-  return Error(absl::StatusCode::kFailedPrecondition, "execution_running", "execution \"" + Printable(execution_id) + "\" is running already");
+  return Error(absl::StatusCode::kFailedPrecondition, "execution_running",
+               "execution \"" + Printable(execution_id) + "\" is running already");
 }
 
 Journal::Claim::~Claim() {

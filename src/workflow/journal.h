@@ -20,14 +20,14 @@ namespace grym {
 
 // How a visit stands in the journal. A visit is a row; its attempts share it.
 struct VisitRecord {
-  int64_t ordinal = 0;      // 1, 2, ... in the order of the execution
+  int64_t ordinal = 0;  // 1, 2, ... in the order of the execution
   std::string step;
   int visit = 1;
-  int attempt = 1;          // the last one started
+  int attempt = 1;  // the last one started
   VisitState state = VisitState::kRunning;
-  std::string call;         // JSON: resolved inputs and parameters
-  std::string result;       // JSON as the operation answered it, once completed
-  std::string outcome;      // "true", "false", "error" or ""
+  std::string call;     // JSON: resolved inputs and parameters
+  std::string result;   // JSON as the operation answered it, once completed
+  std::string outcome;  // "true", "false", "error" or ""
   std::string next;
   std::string error;        // JSON error object of a failed visit
   int64_t retry_at_ms = 0;  // wall clock before which the next attempt may not start; 0: at once
@@ -37,16 +37,16 @@ struct VisitRecord {
 struct ExecutionRecord {
   std::string id;
   std::string workflow_id;
-  int64_t revision = 1;     // of the workflow, by digest
+  int64_t revision = 1;  // of the workflow, by digest
   std::string digest;
-  std::string document;     // canonical JSON that the execution is pinned to
-  std::string folder;       // of the document
-  std::string parameters;   // JSON object, defaults filled in
+  std::string document;    // canonical JSON that the execution is pinned to
+  std::string folder;      // of the document
+  std::string parameters;  // JSON object, defaults filled in
   int64_t seed = 0;
-  std::string state;        // "running", "completed", "failed", "cancelled", "needs_decision", "parked"
-  std::string result;       // JSON once completed
-  std::string error;        // JSON error object
-  int recoveries = 0;       // since a visit was last completed
+  std::string state;   // "running", "completed", "failed", "cancelled", "needs_decision", "parked"
+  std::string result;  // JSON once completed
+  std::string error;   // JSON error object
+  int recoveries = 0;  // since a visit was last completed
   int64_t last_event = 0;
   std::vector<VisitRecord> visits;  // by ordinal; empty in List
 };
@@ -62,12 +62,12 @@ struct JournalEvent {
 // Everything that one step of an execution changes: committed whole or not at all.
 struct Transition {
   std::string execution_id;
-  std::vector<VisitRecord> visits;      // inserted, or replaced by ordinal
-  std::optional<std::string> state;     // of the execution
-  std::string result, error;            // with `state`
+  std::vector<VisitRecord> visits;   // inserted, or replaced by ordinal
+  std::optional<std::string> state;  // of the execution
+  std::string result, error;         // with `state`
   std::optional<int> recoveries;
-  std::vector<JournalEvent> events;     // numbered in the same commit
-  bool durable = true;                  // false: synchronous=NORMAL for this commit
+  std::vector<JournalEvent> events;  // numbered in the same commit
+  bool durable = true;               // false: synchronous=NORMAL for this commit
 };
 
 // Told about the n-th commit (from 1, over all kinds) just before it is made and just after. Crash tests end the
@@ -86,7 +86,8 @@ class Journal {
  public:
   // Waits for another owner up to lock_wait_ms, then Unavailable (code "store_locked", naming the owner). Collects
   // files that no row names. Errors of a damaged, foreign or newer file: those of Database::Open.
-  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::filesystem::path& folder, const JournalOptions& options = {});
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::filesystem::path& folder,
+                                                       const JournalOptions& options = {});
   ~Journal();
 
   // Writes the execution, its definition and its first transition in one commit. AlreadyExists for an id in use.
@@ -97,7 +98,8 @@ class Journal {
   absl::StatusOr<bool> Contains(const std::string& execution_id) const;
   absl::StatusOr<std::vector<ExecutionRecord>> List() const;  // newest first, without visits
   // Events after `sequence`, in order, without gaps.
-  absl::StatusOr<std::vector<WorkflowEvent>> Events(const std::string& execution_id, int64_t after_sequence, int64_t limit) const;
+  absl::StatusOr<std::vector<WorkflowEvent>> Events(const std::string& execution_id, int64_t after_sequence,
+                                                    int64_t limit) const;
 
   // Held while an execution runs in this process. FailedPrecondition (code "execution_running") when it does already.
   class Claim {

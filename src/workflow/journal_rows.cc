@@ -31,7 +31,9 @@ CREATE TABLE named_file (
 absl::StatusOr<int64_t> NumberOf(Database& database, const std::string& id) {
   GRYM_ASSIGN_OR_RETURN(Statement * find, database.Cached("SELECT number FROM execution WHERE id = ?1"));
   GRYM_ASSIGN_OR_RETURN(const bool found, find->BindText(1, id).Step());
-  if (!found) return Error(absl::StatusCode::kNotFound, "unknown_execution", "execution \"" + Printable(id) + "\" is not in the journal");
+  if (!found)
+    return Error(absl::StatusCode::kNotFound, "unknown_execution",
+                 "execution \"" + Printable(id) + "\" is not in the journal");
   const int64_t number = find->Int(0);
   find->Reset();
   return number;
@@ -64,13 +66,20 @@ absl::Status WriteNames(Database& database, int64_t number, const std::set<std::
   return absl::OkStatus();
 }
 
-absl::Status WriteVisit(Database& database, int64_t number, const VisitRecord& visit, const StoredResult& call, const StoredResult& stored) {
-  GRYM_ASSIGN_OR_RETURN(Statement * insert,
-                        database.Cached("INSERT OR REPLACE INTO visit VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)"));
-  insert->BindInt(1, number).BindInt(2, visit.ordinal).BindText(3, visit.step).BindInt(4, visit.visit).BindInt(5, visit.attempt);
+absl::Status WriteVisit(Database& database, int64_t number, const VisitRecord& visit, const StoredResult& call,
+                        const StoredResult& stored) {
+  GRYM_ASSIGN_OR_RETURN(
+      Statement * insert,
+      database.Cached("INSERT OR REPLACE INTO visit VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)"));
+  insert->BindInt(1, number)
+      .BindInt(2, visit.ordinal)
+      .BindText(3, visit.step)
+      .BindInt(4, visit.visit)
+      .BindInt(5, visit.attempt);
   insert->BindInt(6, static_cast<int64_t>(visit.state)).BindText(7, call.text).BindText(8, call.file);
   insert->BindText(9, stored.text).BindText(10, stored.file).BindText(11, visit.outcome).BindText(12, visit.next);
-  GRYM_RETURN_IF_ERROR(insert->BindText(13, visit.error).BindInt(14, visit.retry_at_ms).BindDouble(15, visit.seconds).Run());
+  GRYM_RETURN_IF_ERROR(
+      insert->BindText(13, visit.error).BindInt(14, visit.retry_at_ms).BindDouble(15, visit.seconds).Run());
   GRYM_RETURN_IF_ERROR(WriteNames(database, number, call.named));
   return WriteNames(database, number, stored.named);
 }
@@ -97,7 +106,8 @@ absl::StatusOr<std::vector<VisitRecord>> ReadVisits(Database& database, const Co
     absl::StatusOr<std::string> result = ReadText(files, rows->Text(8), rows->Text(9));
     if (!call.ok() || !result.ok()) {
       rows->Reset();
-      return Annotate(call.ok() ? result.status() : call.status(), "visit " + std::to_string(visit.visit) + " of \"" + visit.step + "\"");
+      return Annotate(call.ok() ? result.status() : call.status(),
+                      "visit " + std::to_string(visit.visit) + " of \"" + visit.step + "\"");
     }
     visit.call = *std::move(call);
     visit.result = *std::move(result);
@@ -111,7 +121,8 @@ absl::StatusOr<std::vector<VisitRecord>> ReadVisits(Database& database, const Co
 }
 
 constexpr char kSelectExecution[] =
-    "SELECT e.id, d.workflow_id, d.revision, e.digest, d.document, e.folder, e.parameters, e.seed, e.state, e.result, e.result_file, "
+    "SELECT e.id, d.workflow_id, d.revision, e.digest, d.document, e.folder, e.parameters, e.seed, e.state, e.result, "
+    "e.result_file, "
     "e.error, e.recoveries, e.last_event, e.number FROM execution e JOIN definition d ON d.digest = e.digest ";
 
 ExecutionRecord ExecutionOf(const Statement& row) {
@@ -153,31 +164,45 @@ absl::StatusOr<StoredTransition> StoreResults(const Transition& transition, Cont
 
 absl::Status InsertExecution(Database& database, const ExecutionRecord& execution) {
   GRYM_ASSIGN_OR_RETURN(const bool taken, HasExecution(database, execution.id));
-  if (taken) return Error(absl::StatusCode::kAlreadyExists, "execution_exists", "execution \"" + Printable(execution.id) + "\" is in the journal already");
-  GRYM_ASSIGN_OR_RETURN(Statement * definition,
-                        database.Cached("INSERT OR IGNORE INTO definition VALUES (?1, ?2, "
-                                        "(SELECT coalesce(max(revision), 0) + 1 FROM definition WHERE workflow_id = ?2), ?3)"));
+  if (taken)
+    return Error(absl::StatusCode::kAlreadyExists, "execution_exists",
+                 "execution \"" + Printable(execution.id) + "\" is in the journal already");
+  GRYM_ASSIGN_OR_RETURN(
+      Statement * definition,
+      database.Cached("INSERT OR IGNORE INTO definition VALUES (?1, ?2, "
+                      "(SELECT coalesce(max(revision), 0) + 1 FROM definition WHERE workflow_id = ?2), ?3)"));
   definition->BindText(1, execution.digest).BindText(2, execution.workflow_id);
   GRYM_RETURN_IF_ERROR(definition->BindText(3, execution.document).Run());
-  GRYM_ASSIGN_OR_RETURN(Statement * insert, database.Cached("INSERT INTO execution VALUES (NULL,?1,?2,?3,?4,?5,?6,'','','',0,0)"));
-  insert->BindText(1, execution.id).BindText(2, execution.digest).BindText(3, execution.folder).BindText(4, execution.parameters);
+  GRYM_ASSIGN_OR_RETURN(Statement * insert,
+                        database.Cached("INSERT INTO execution VALUES (NULL,?1,?2,?3,?4,?5,?6,'','','',0,0)"));
+  insert->BindText(1, execution.id)
+      .BindText(2, execution.digest)
+      .BindText(3, execution.folder)
+      .BindText(4, execution.parameters);
   return insert->BindInt(5, execution.seed).BindText(6, execution.state).Run();
 }
 
-absl::Status WriteTransition(Database& database, const Transition& transition, const StoredTransition& stored, std::vector<WorkflowEvent>* events) {
+absl::Status WriteTransition(Database& database, const Transition& transition, const StoredTransition& stored,
+                             std::vector<WorkflowEvent>* events) {
   GRYM_ASSIGN_OR_RETURN(const int64_t number, NumberOf(database, transition.execution_id));
   for (size_t i = 0; i < transition.visits.size(); ++i) {
     GRYM_RETURN_IF_ERROR(WriteVisit(database, number, transition.visits[i], stored.calls[i], stored.visits[i]));
   }
   if (transition.state) {
-    GRYM_ASSIGN_OR_RETURN(Statement * update,
-                          database.Cached("UPDATE execution SET state = ?2, result = ?3, result_file = ?4, error = ?5 WHERE number = ?1"));
-    update->BindInt(1, number).BindText(2, *transition.state).BindText(3, stored.result.text).BindText(4, stored.result.file);
+    GRYM_ASSIGN_OR_RETURN(
+        Statement * update,
+        database.Cached(
+            "UPDATE execution SET state = ?2, result = ?3, result_file = ?4, error = ?5 WHERE number = ?1"));
+    update->BindInt(1, number)
+        .BindText(2, *transition.state)
+        .BindText(3, stored.result.text)
+        .BindText(4, stored.result.file);
     GRYM_RETURN_IF_ERROR(update->BindText(5, transition.error).Run());
     GRYM_RETURN_IF_ERROR(WriteNames(database, number, stored.result.named));
   }
   if (transition.recoveries) {
-    GRYM_ASSIGN_OR_RETURN(Statement * update, database.Cached("UPDATE execution SET recoveries = ?2 WHERE number = ?1"));
+    GRYM_ASSIGN_OR_RETURN(Statement * update,
+                          database.Cached("UPDATE execution SET recoveries = ?2 WHERE number = ?1"));
     GRYM_RETURN_IF_ERROR(update->BindInt(1, number).BindInt(2, *transition.recoveries).Run());
   }
   GRYM_ASSIGN_OR_RETURN(Statement * last, database.Cached("SELECT last_event FROM execution WHERE number = ?1"));
@@ -187,7 +212,11 @@ absl::Status WriteTransition(Database& database, const Transition& transition, c
   for (const JournalEvent& event : transition.events) {
     ++sequence;
     GRYM_ASSIGN_OR_RETURN(Statement * insert, database.Cached("INSERT INTO event VALUES (?1,?2,?3,?4,?5,?6,?7)"));
-    insert->BindInt(1, number).BindInt(2, sequence).BindText(3, event.kind).BindText(4, event.step).BindInt(5, event.visit);
+    insert->BindInt(1, number)
+        .BindInt(2, sequence)
+        .BindText(3, event.kind)
+        .BindText(4, event.step)
+        .BindInt(5, event.visit);
     GRYM_RETURN_IF_ERROR(insert->BindInt(6, event.attempt).BindText(7, event.text).Run());
     if (events) events->push_back({sequence, event.kind, event.step, event.visit, event.text});
   }
@@ -225,10 +254,12 @@ absl::StatusOr<std::vector<ExecutionRecord>> ReadExecutions(Database& database) 
   }
 }
 
-absl::StatusOr<std::vector<WorkflowEvent>> ReadEvents(Database& database, const std::string& id, int64_t after_sequence, int64_t limit) {
+absl::StatusOr<std::vector<WorkflowEvent>> ReadEvents(Database& database, const std::string& id, int64_t after_sequence,
+                                                      int64_t limit) {
   GRYM_ASSIGN_OR_RETURN(const int64_t number, NumberOf(database, id));
-  GRYM_ASSIGN_OR_RETURN(Statement * rows, database.Cached("SELECT sequence, kind, step, visit, text FROM event "
-                                                          "WHERE execution = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"));
+  GRYM_ASSIGN_OR_RETURN(Statement * rows,
+                        database.Cached("SELECT sequence, kind, step, visit, text FROM event "
+                                        "WHERE execution = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"));
   rows->BindInt(1, number).BindInt(2, after_sequence).BindInt(3, limit);
   std::vector<WorkflowEvent> events;
   while (true) {

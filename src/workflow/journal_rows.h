@@ -33,12 +33,14 @@ absl::StatusOr<StoredTransition> StoreResults(const Transition& transition, Cont
 
 // Inside a transaction.
 absl::Status InsertExecution(Database& database, const ExecutionRecord& execution);
-absl::Status WriteTransition(Database& database, const Transition& transition, const StoredTransition& stored, std::vector<WorkflowEvent>* events);
+absl::Status WriteTransition(Database& database, const Transition& transition, const StoredTransition& stored,
+                             std::vector<WorkflowEvent>* events);
 
 absl::StatusOr<bool> HasExecution(Database& database, const std::string& id);
 absl::StatusOr<ExecutionRecord> ReadExecution(Database& database, const ContentStore& files, const std::string& id);
 absl::StatusOr<std::vector<ExecutionRecord>> ReadExecutions(Database& database);
-absl::StatusOr<std::vector<WorkflowEvent>> ReadEvents(Database& database, const std::string& id, int64_t after_sequence, int64_t limit);
+absl::StatusOr<std::vector<WorkflowEvent>> ReadEvents(Database& database, const std::string& id, int64_t after_sequence,
+                                                      int64_t limit);
 // Every file that a row names.
 absl::StatusOr<std::set<std::string>> NamedFiles(Database& database);
 

@@ -44,10 +44,10 @@ struct OperationParameter {
 struct OperationInfo {
   std::string name;
   int major_version = 1;
-  std::vector<StepType> types;                 // that a step of this operation may have
-  std::vector<OperationInput> inputs;          // in order
+  std::vector<StepType> types;         // that a step of this operation may have
+  std::vector<OperationInput> inputs;  // in order
   std::vector<OperationParameter> parameters;
-  OutputField output;                          // the shape of `result`
+  OutputField output;  // the shape of `result`
   // Published names: after each completed visit, member `second` of the result is seen as `<first>.result`, unless a
   // step or an `as` of the document has that name already. `compare` publishes `best` so.
   std::vector<std::pair<std::string, std::string>> publishes;
@@ -73,7 +73,7 @@ struct OperationCall {
   std::string step;
   int visit = 1;
   int attempt = 1;
-  std::string visit_key;         // "executionId/stepId/visit"
+  std::string visit_key;  // "executionId/stepId/visit"
   std::string operation;
   std::vector<CallInput> inputs;  // in the order declared by the operation; an optional one that is missing is left out
   Json parameters;                // object; references resolved and checked against the operation

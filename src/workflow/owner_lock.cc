@@ -29,7 +29,8 @@ constexpr auto kBetweenTries = std::chrono::milliseconds(20);
 int TryLock(const std::filesystem::path& file) {
 #ifdef _WIN32
   int handle = -1;
-  if (_wsopen_s(&handle, file.c_str(), _O_RDWR | _O_CREAT | _O_BINARY, _SH_DENYWR, _S_IREAD | _S_IWRITE) == 0) return handle;
+  if (_wsopen_s(&handle, file.c_str(), _O_RDWR | _O_CREAT | _O_BINARY, _SH_DENYWR, _S_IREAD | _S_IWRITE) == 0)
+    return handle;
   return errno == EACCES ? -1 : -2;
 #else
   const int handle = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -65,14 +66,16 @@ absl::StatusOr<OwnerLock> OwnerLock::Take(const std::filesystem::path& file, int
       return OwnerLock(handle);
     }
     if (handle == -2) {
-      return Error(absl::StatusCode::kUnavailable, "write_failed", "\"" + Printable(file.string()) + "\": cannot be locked: " + std::strerror(errno));
+      return Error(absl::StatusCode::kUnavailable, "write_failed",
+                   "\"" + Printable(file.string()) + "\": cannot be locked: " + std::strerror(errno));
     }
     if (std::chrono::steady_clock::now() >= until) break;
     std::this_thread::sleep_for(kBetweenTries);
   }
   const absl::StatusOr<std::string> owner = ReadFile(file, 1024);
   return Error(absl::StatusCode::kUnavailable, "store_locked",
-               "\"" + Printable(file.parent_path().string()) + "\": in use by " + (owner.ok() ? Printable(owner->substr(0, owner->find('\n'))) : "another process"));
+               "\"" + Printable(file.parent_path().string()) + "\": in use by " +
+                   (owner.ok() ? Printable(owner->substr(0, owner->find('\n'))) : "another process"));
 }
 
 OwnerLock::~OwnerLock() {

@@ -9,7 +9,8 @@ namespace grym {
 namespace {
 
 absl::Status BadPath(std::string_view text, std::string_view what) {
-  return Error(absl::StatusCode::kInvalidArgument, "bad_path", "path \"" + Printable(text, 100) + "\": " + std::string(what));
+  return Error(absl::StatusCode::kInvalidArgument, "bad_path",
+               "path \"" + Printable(text, 100) + "\": " + std::string(what));
 }
 
 // ["a.b"] from position `at`, JSON string syntax inside.
@@ -37,7 +38,8 @@ absl::StatusOr<Path> ParsePath(std::string_view text) {
       const size_t end = std::min(text.find_first_of(".[", at), text.size());
       if (end == at) return BadPath(text, "want no empty segment");
       const std::string_view name = text.substr(at, end - at);
-      if (name.find_first_of(" \"]") != std::string_view::npos) return BadPath(text, "want [\"...\"] around a name with spaces or quotes");
+      if (name.find_first_of(" \"]") != std::string_view::npos)
+        return BadPath(text, "want [\"...\"] around a name with spaces or quotes");
       path.emplace_back(name);
       at = end;
     }
@@ -67,7 +69,8 @@ const Json* LookUp(const Json& root, const Path& path, size_t first) {
     if (at->is_array()) {
       size_t index = 0;
       const auto [stop, error] = std::from_chars(segment.data(), segment.data() + segment.size(), index);
-      const bool plain = error == std::errc() && stop == segment.data() + segment.size() && (segment == "0" || segment[0] != '0');
+      const bool plain =
+          error == std::errc() && stop == segment.data() + segment.size() && (segment == "0" || segment[0] != '0');
       at = plain && index < at->size() ? &at->items()[index] : nullptr;
     } else {
       at = at->find(segment);

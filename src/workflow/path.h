@@ -11,7 +11,8 @@ namespace grym {
 
 using Path = std::vector<std::string>;
 
-// InvalidArgument (code "bad_path") for an empty segment, an open bracket or anything after a closed one but '.' or '['.
+// InvalidArgument (code "bad_path") for an empty segment, an open bracket or anything after a closed one but '.' or
+// '['.
 absl::StatusOr<Path> ParsePath(std::string_view text);
 std::string PathText(const Path& path);
 

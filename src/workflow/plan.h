@@ -22,6 +22,7 @@ std::vector<int> AssignInputs(const StepDefinition& step, const OperationInfo& i
 
 // Whether `value` may be parameter `name` of the operation; with `unknown_value` only the name is looked at. Codes
 // "unknown_parameter", "wrong_type", "out_of_range", "unknown_value".
-absl::Status CheckStepParameter(const OperationInfo& info, const std::string& name, const Json& value, bool unknown_value);
+absl::Status CheckStepParameter(const OperationInfo& info, const std::string& name, const Json& value,
+                                bool unknown_value);
 
 }  // namespace grym

@@ -44,11 +44,13 @@ absl::StatusOr<Json> FillTemplate(const std::string& text, const PathLookup& loo
     if (part.path.empty()) continue;
     const Json* value = lookup(part.path);
     if (!value) {
-      return Error(absl::StatusCode::kNotFound, "reference_missing", "template: there is no \"" + Printable(PathText(part.path)) + "\"");
+      return Error(absl::StatusCode::kNotFound, "reference_missing",
+                   "template: there is no \"" + Printable(PathText(part.path)) + "\"");
     }
     if (value->is_array() || value->is_object() || value->is_null()) {
       return Error(absl::StatusCode::kInvalidArgument, "template_type_error",
-                   "template: \"" + Printable(PathText(part.path)) + "\": want text, a number or a boolean, got " + value->type_name());
+                   "template: \"" + Printable(PathText(part.path)) + "\": want text, a number or a boolean, got " +
+                       value->type_name());
     }
     filled += value->is_string() ? value->text() : value->Dump();
   }
@@ -61,7 +63,8 @@ void CollectReferences(const Json& value, std::vector<ReferenceUse>& uses) {
   } else if (IsForm(value, "$literal")) {
     return;
   } else if (IsForm(value, "$ref")) {
-    if (absl::StatusOr<Path> path = ParsePath(value.at("$ref").text()); path.ok()) uses.push_back({*path, value.contains("default")});
+    if (absl::StatusOr<Path> path = ParsePath(value.at("$ref").text()); path.ok())
+      uses.push_back({*path, value.contains("default")});
   } else if (IsForm(value, "$template")) {
     const absl::StatusOr<std::vector<TemplatePart>> parts = ParseTemplate(value.at("$template").text());
     if (!parts.ok()) return;
@@ -83,7 +86,8 @@ bool IsReference(const std::string& text) {
 }
 
 bool IsLiteral(const Json& value) {
-  return IsForm(value, "$literal") || (ReferencesIn(value).empty() && !IsForm(value, "$ref") && !IsForm(value, "$template"));
+  return IsForm(value, "$literal") ||
+         (ReferencesIn(value).empty() && !IsForm(value, "$ref") && !IsForm(value, "$template"));
 }
 
 Json LiteralValue(const Json& value) { return IsForm(value, "$literal") ? value.at("$literal") : value; }
@@ -112,15 +116,18 @@ void CheckReferenceForms(const Json& value, const std::string& pointer, SchemaRe
     reader.Members(value, pointer, {"$template"});
     const absl::StatusOr<std::vector<TemplatePart>> parts = ParseTemplate(value.at("$template").text());
     if (!value.at("$template").is_string() || !parts.ok()) {
-      reader.Report(pointer + "/$template", "bad_template", parts.ok() ? "want text" : std::string(parts.status().message()));
+      reader.Report(pointer + "/$template", "bad_template",
+                    parts.ok() ? "want text" : std::string(parts.status().message()));
       return;
     }
     for (const TemplatePart& part : *parts) {
       if (!part.path.empty()) check_path("$template", part.path);
     }
   } else {
-    for (size_t i = 0; i < value.items().size(); ++i) CheckReferenceForms(value.items()[i], pointer + "/" + std::to_string(i), reader);
-    for (const auto& [name, member] : value.members()) CheckReferenceForms(member, pointer + "/" + PointerToken(name), reader);
+    for (size_t i = 0; i < value.items().size(); ++i)
+      CheckReferenceForms(value.items()[i], pointer + "/" + std::to_string(i), reader);
+    for (const auto& [name, member] : value.members())
+      CheckReferenceForms(member, pointer + "/" + PointerToken(name), reader);
   }
 }
 

@@ -24,7 +24,8 @@ std::vector<Reading> StartReadings(const StepDefinition& step) {
   std::vector<Reading> readings;
   const std::string pointer = "/steps/" + step.id;
   for (size_t i = 0; i < step.inputs.size(); ++i) {
-    readings.push_back({step.inputs[i].path, pointer + "/inputs/" + std::to_string(i) + "/key", step.inputs[i].optional});
+    readings.push_back(
+        {step.inputs[i].path, pointer + "/inputs/" + std::to_string(i) + "/key", step.inputs[i].optional});
   }
   for (const auto& [name, value] : step.parameters.members()) {
     for (const ReferenceUse& use : ReferencesIn(value)) {
@@ -38,7 +39,8 @@ std::vector<Reading> EndReadings(const StepDefinition& step) {
   std::vector<Reading> readings;
   const std::string pointer = "/steps/" + step.id;
   if (step.condition) {
-    readings.push_back({step.condition->left, pointer + "/condition/leftOperand", step.condition->if_missing.has_value(), true, &*step.condition});
+    readings.push_back({step.condition->left, pointer + "/condition/leftOperand",
+                        step.condition->if_missing.has_value(), true, &*step.condition});
     for (const ReferenceUse& use : ReferencesIn(step.condition->right)) {
       readings.push_back({use.path, pointer + "/condition/rightOperand", use.tolerates_missing, true});
     }
@@ -46,7 +48,8 @@ std::vector<Reading> EndReadings(const StepDefinition& step) {
   for (size_t i = 0; i < step.branches.size(); ++i) {
     if (step.branches[i].when != StepBranch::When::kComparison) continue;
     const StepCondition& comparison = step.branches[i].comparison;
-    readings.push_back({comparison.left, pointer + "/nextSteps/conditional/" + std::to_string(i) + "/condition", false, true, &comparison});
+    readings.push_back({comparison.left, pointer + "/nextSteps/conditional/" + std::to_string(i) + "/condition", false,
+                        true, &comparison});
   }
   return readings;
 }
@@ -55,17 +58,20 @@ std::vector<Reading> EndReadings(const StepDefinition& step) {
 const OutputField* ShapeAt(const OutputField& shape, const Path& path, size_t first, bool& open) {
   const OutputField* at = &shape;
   for (size_t i = first; i < path.size(); ++i) {
-    if (at->kind == ValueKind::kAny || ((at->kind == ValueKind::kObject || at->kind == ValueKind::kArray) && at->fields.empty())) {
+    if (at->kind == ValueKind::kAny ||
+        ((at->kind == ValueKind::kObject || at->kind == ValueKind::kArray) && at->fields.empty())) {
       const bool index = std::all_of(path[i].begin(), path[i].end(), [](char c) { return c >= '0' && c <= '9'; });
       if (at->kind == ValueKind::kArray && !index) return nullptr;
       open = true;
       return at;
     }
     if (at->kind == ValueKind::kArray) {
-      if (path[i].empty() || !std::all_of(path[i].begin(), path[i].end(), [](char c) { return c >= '0' && c <= '9'; })) return nullptr;
+      if (path[i].empty() || !std::all_of(path[i].begin(), path[i].end(), [](char c) { return c >= '0' && c <= '9'; }))
+        return nullptr;
       at = &at->fields[0];
     } else if (at->kind == ValueKind::kObject) {
-      const auto found = std::find_if(at->fields.begin(), at->fields.end(), [&](const OutputField& field) { return field.name == path[i]; });
+      const auto found = std::find_if(at->fields.begin(), at->fields.end(),
+                                      [&](const OutputField& field) { return field.name == path[i]; });
       if (found == at->fields.end()) return nullptr;
       at = &*found;
     } else {
@@ -77,16 +83,21 @@ const OutputField* ShapeAt(const OutputField& shape, const Path& path, size_t fi
 
 class ReferenceChecker {
  public:
-  ReferenceChecker(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph, SchemaReader& errors,
-                   SchemaReader& warnings)
-      : document_(document), operations_(operations), graph_(graph), errors_(errors), warnings_(warnings),
+  ReferenceChecker(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph,
+                   SchemaReader& errors, SchemaReader& warnings)
+      : document_(document),
+        operations_(operations),
+        graph_(graph),
+        errors_(errors),
+        warnings_(warnings),
         published_(PublishedNames(document, operations)) {}
 
   void Check(const StepDefinition& step, const Reading& reading) {
     if (reading.path.empty() || reading.path[0] == "parameters") return CheckParameter(reading);
     if (reading.path[0] == "result") {
       if (step.type == StepType::kConditional) {
-        return errors_.Report(reading.pointer, "impossible_path", "step \"" + step.id + "\" is conditional: it runs no task and has no result");
+        return errors_.Report(reading.pointer, "impossible_path",
+                              "step \"" + step.id + "\" is conditional: it runs no task and has no result");
       }
       return CheckShape({step.id}, "", 1, reading);
     }
@@ -99,7 +110,9 @@ class ReferenceChecker {
       std::vector<std::string> names;
       for (const auto& [id, unused] : document_.steps) names.push_back(id);
       for (const auto& [id, unused] : published_) names.push_back(id);
-      errors_.Report(reading.pointer, "unknown_step", "want the name of a step's result, got \"" + Printable(name, 64) + "\"", ClosestLegal(name, names));
+      errors_.Report(reading.pointer, "unknown_step",
+                     "want the name of a step's result, got \"" + Printable(name, 64) + "\"",
+                     ClosestLegal(name, names));
     }
   }
 
@@ -108,7 +121,8 @@ class ReferenceChecker {
     if (reading.path.size() < 2 || document_.parameters.count(reading.path[1])) return;
     std::vector<std::string> names;
     for (const auto& [name, unused] : document_.parameters) names.push_back(name);
-    errors_.Report(reading.pointer, "unknown_parameter", "want a parameter of the workflow, got \"" + Printable(reading.path[1], 64) + "\"",
+    errors_.Report(reading.pointer, "unknown_parameter",
+                   "want a parameter of the workflow, got \"" + Printable(reading.path[1], 64) + "\"",
                    ClosestLegal(reading.path[1], names));
   }
 
@@ -118,11 +132,12 @@ class ReferenceChecker {
     const bool error = path.size() >= 3 && path[2] == "error";
     if (!visits && !error && !(path.size() >= 3 && path[2] == "result")) {
       return errors_.Report(reading.pointer, "impossible_path",
-                            "want \"" + writer + ".result\", \"" + writer + ".visits.<n>.result\" or \"" + writer + ".error\", got \"" +
-                                Printable(PathText(path)) + "\"");
+                            "want \"" + writer + ".result\", \"" + writer + ".visits.<n>.result\" or \"" + writer +
+                                ".error\", got \"" + Printable(PathText(path)) + "\"");
     }
     if (!error && document_.steps.at(writer).type == StepType::kConditional) {
-      return errors_.Report(reading.pointer, "impossible_path", "step \"" + writer + "\" is conditional: it runs no task and has no result");
+      return errors_.Report(reading.pointer, "impossible_path",
+                            "step \"" + writer + "\" is conditional: it runs no task and has no result");
     }
     if (!error) CheckShape({writer}, "", visits ? 5 : 3, reading);
     CheckPathsHere(step, {writer}, reading, !error && !visits);
@@ -130,15 +145,17 @@ class ReferenceChecker {
 
   void CheckPublishedPath(const StepDefinition& step, const PublishedName& name, const Reading& reading) {
     if (reading.path.size() < 3 || reading.path[2] != "result") {
-      return errors_.Report(reading.pointer, "impossible_path",
-                            "want \"" + reading.path[1] + ".result\", got \"" + Printable(PathText(reading.path)) + "\"");
+      return errors_.Report(
+          reading.pointer, "impossible_path",
+          "want \"" + reading.path[1] + ".result\", got \"" + Printable(PathText(reading.path)) + "\"");
     }
     CheckShape(name.writers, name.member, 3, reading);
     CheckPathsHere(step, name.writers, reading, true);
   }
 
   // An error only if it holds for every writer: the others may be the ones that wrote.
-  void CheckShape(const std::set<std::string>& writers, const std::string& member, size_t first, const Reading& reading) {
+  void CheckShape(const std::set<std::string>& writers, const std::string& member, size_t first,
+                  const Reading& reading) {
     bool possible = false, comparable = false;
     for (const std::string& writer : writers) {
       const OperationInfo* info = OperationOf(document_.steps.at(writer), operations_);
@@ -149,26 +166,34 @@ class ReferenceChecker {
       if (!shape) continue;
       possible = true;
       const StepCondition* comparison = reading.comparison;
-      if (!comparison || open || !IsLiteral(comparison->right) || CanCompare(comparison->op, shape->kind, LiteralValue(comparison->right))) comparable = true;
+      if (!comparison || open || !IsLiteral(comparison->right) ||
+          CanCompare(comparison->op, shape->kind, LiteralValue(comparison->right)))
+        comparable = true;
     }
     if (!possible) {
-      errors_.Report(reading.pointer, "impossible_path", "the result of \"" + *writers.begin() + "\" has no \"" + Printable(PathText(reading.path)) + "\"");
+      errors_.Report(reading.pointer, "impossible_path",
+                     "the result of \"" + *writers.begin() + "\" has no \"" + Printable(PathText(reading.path)) + "\"");
     } else if (!comparable) {
       errors_.Report(reading.pointer, "never_type_checks",
-                     std::string(OperatorName(reading.comparison->op)) + " can never compare \"" + Printable(PathText(reading.path)) + "\" with " +
+                     std::string(OperatorName(reading.comparison->op)) + " can never compare \"" +
+                         Printable(PathText(reading.path)) + "\" with " +
                          Printable(LiteralValue(reading.comparison->right).Dump(), 60));
     }
   }
 
-  void CheckPathsHere(const StepDefinition& step, const std::set<std::string>& writers, const Reading& reading, bool warn) {
+  void CheckPathsHere(const StepDefinition& step, const std::set<std::string>& writers, const Reading& reading,
+                      bool warn) {
     if (reading.at_end && writers.count(step.id)) return;  // its own, just completed
-    const bool any = std::any_of(writers.begin(), writers.end(), [&](const std::string& writer) { return graph_.Leads(writer, step.id); });
+    const bool any = std::any_of(writers.begin(), writers.end(),
+                                 [&](const std::string& writer) { return graph_.Leads(writer, step.id); });
     if (!any) {
-      errors_.Report(reading.pointer, "unreachable_reference",
-                     "no path leads from \"" + Join({writers.begin(), writers.end()}, "\" or \"") + "\" to \"" + step.id + "\"");
+      errors_.Report(
+          reading.pointer, "unreachable_reference",
+          "no path leads from \"" + Join({writers.begin(), writers.end()}, "\" or \"") + "\" to \"" + step.id + "\"");
     } else if (warn && !reading.tolerant && graph_.is_reached(step.id) && graph_.ReachesWithout(writers, step.id)) {
-      warnings_.Report(reading.pointer, "maybe_missing",
-                       "\"" + Printable(PathText(reading.path)) + "\" is not written on every path to \"" + step.id + "\"");
+      warnings_.Report(
+          reading.pointer, "maybe_missing",
+          "\"" + Printable(PathText(reading.path)) + "\" is not written on every path to \"" + step.id + "\"");
     }
   }
 
@@ -231,7 +256,8 @@ class LoopTracer {
 
 }  // namespace
 
-std::map<std::string, PublishedName> PublishedNames(const Workflow::Document& document, const OperationSet& operations) {
+std::map<std::string, PublishedName> PublishedNames(const Workflow::Document& document,
+                                                    const OperationSet& operations) {
   std::map<std::string, PublishedName> names;
   for (const auto& [id, step] : document.steps) {
     if (!step.as.empty()) names[step.as].writers.insert(id);
@@ -250,8 +276,8 @@ std::map<std::string, PublishedName> PublishedNames(const Workflow::Document& do
   return names;
 }
 
-void CheckReferences(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph, SchemaReader& errors,
-                     SchemaReader& warnings) {
+void CheckReferences(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph,
+                     SchemaReader& errors, SchemaReader& warnings) {
   ReferenceChecker checker(document, operations, graph, errors, warnings);
   for (const auto& [id, step] : document.steps) {
     for (const Reading& reading : StartReadings(step)) checker.Check(step, reading);
@@ -259,7 +285,8 @@ void CheckReferences(const Workflow::Document& document, const OperationSet& ope
   }
 }
 
-void CheckStuckLoops(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph, SchemaReader& warnings) {
+void CheckStuckLoops(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph,
+                     SchemaReader& warnings) {
   LoopTracer tracer(document, operations);
   for (const std::set<std::string>& cycle : graph.cycles()) {
     std::string first_decider;
@@ -273,11 +300,12 @@ void CheckStuckLoops(const Workflow::Document& document, const OperationSet& ope
     if (changes) continue;
     const std::string steps = Join({cycle.begin(), cycle.end()}, "\", \"");
     if (first_decider.empty()) {
-      warnings.Report("/steps/" + *cycle.begin(), "stuck_loop", "the cycle \"" + Printable(steps, 300) + "\" has no condition: only its limit ends it");
+      warnings.Report("/steps/" + *cycle.begin(), "stuck_loop",
+                      "the cycle \"" + Printable(steps, 300) + "\" has no condition: only its limit ends it");
     } else {
       warnings.Report("/steps/" + first_decider + "/condition", "stuck_loop",
-                      "nothing in the cycle \"" + Printable(steps, 300) + "\" writes what the condition of \"" + first_decider +
-                          "\" depends on: it comes out the same every round");
+                      "nothing in the cycle \"" + Printable(steps, 300) + "\" writes what the condition of \"" +
+                          first_decider + "\" depends on: it comes out the same every round");
     }
   }
 }

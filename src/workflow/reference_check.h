@@ -22,10 +22,11 @@ std::map<std::string, PublishedName> PublishedNames(const Workflow::Document& do
 
 // Errors: unknown name, a path that no writer's result can have, a writer that never comes before, a comparison that
 // can never type-check. Warnings: a writer that is not on every path here.
-void CheckReferences(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph, SchemaReader& errors,
-                     SchemaReader& warnings);
+void CheckReferences(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph,
+                     SchemaReader& errors, SchemaReader& warnings);
 
 // Warns (code "stuck_loop") of each cycle none of whose conditions can change by what the cycle does.
-void CheckStuckLoops(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph, SchemaReader& warnings);
+void CheckStuckLoops(const Workflow::Document& document, const OperationSet& operations, const StepGraph& graph,
+                     SchemaReader& warnings);
 
 }  // namespace grym

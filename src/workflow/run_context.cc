@@ -22,7 +22,9 @@ void RunContext::Complete(const StepDefinition& step, int visit, const Json& res
   for (const auto& [name, member] : info->publishes) {
     const auto published = published_.find(name);
     // A step or an `as` of that name goes first.
-    if (published == published_.end() || published->second.member != member || !published->second.writers.count(step.id)) continue;
+    if (published == published_.end() || published->second.member != member ||
+        !published->second.writers.count(step.id))
+      continue;
     if (const Json* value = result.find(member)) context[name]["result"] = *value;
   }
 }
@@ -34,7 +36,8 @@ const Json* RunContext::Find(const Path& path) const { return LookUp(root_, path
 const Json* RunContext::FindAtEnd(const Path& path, const StepDefinition& step, const Json& result) const {
   if (step.type == StepType::kConditional) return Find(path);
   if (path[0] == "result") return LookUp(result, path, 1);
-  const bool own = path.size() >= 3 && path[0] == "context" && (path[1] == step.id || path[1] == step.as) && path[2] == "result";
+  const bool own =
+      path.size() >= 3 && path[0] == "context" && (path[1] == step.id || path[1] == step.as) && path[2] == "result";
   return own ? LookUp(result, path, 3) : Find(path);
 }
 

@@ -8,7 +8,8 @@
 namespace grym {
 namespace {
 
-constexpr const char* kLimitCodes[] = {"loop_limit_exceeded", "visit_limit_exceeded", "timeout", "execution_timeout", "recovery_limit", "result_too_large"};
+constexpr const char* kLimitCodes[] = {"loop_limit_exceeded", "visit_limit_exceeded", "timeout",
+                                       "execution_timeout",   "recovery_limit",       "result_too_large"};
 
 }  // namespace
 
@@ -24,7 +25,10 @@ std::string ErrorClass(const absl::Status& status) {
       return "operation";
     case absl::StatusCode::kResourceExhausted: {
       const std::string code = ErrorCode(status);
-      return std::any_of(std::begin(kLimitCodes), std::end(kLimitCodes), [&](const char* limit) { return code == limit; }) ? "limit" : "resource";
+      return std::any_of(std::begin(kLimitCodes), std::end(kLimitCodes),
+                         [&](const char* limit) { return code == limit; })
+                 ? "limit"
+                 : "resource";
     }
     case absl::StatusCode::kDeadlineExceeded:
       return "limit";
@@ -45,7 +49,9 @@ bool IsRetryable(const absl::Status& status) {
   return error_class == "transient" || error_class == "resource" || status.code() == absl::StatusCode::kAborted;
 }
 
-absl::Status LimitError(const std::string& code, const std::string& message) { return Error(absl::StatusCode::kResourceExhausted, code, message); }
+absl::Status LimitError(const std::string& code, const std::string& message) {
+  return Error(absl::StatusCode::kResourceExhausted, code, message);
+}
 
 Json ErrorToJson(const absl::Status& status, const std::string& step, int visit, int attempt) {
   Json json = Json::Object();
@@ -65,8 +71,10 @@ Json ErrorToJson(const absl::Status& status, const std::string& step, int visit,
 absl::Status ErrorFromJson(const std::string& text) {
   if (text.empty()) return absl::OkStatus();
   const absl::StatusOr<Json> json = Json::Parse(text);
-  if (!json.ok()) return Error(absl::StatusCode::kDataLoss, "journal_damaged", "journal: an error object does not parse");
-  return Error(static_cast<absl::StatusCode>(json->at("status").integer(13)), json->at("code").text(), json->at("message").text());
+  if (!json.ok())
+    return Error(absl::StatusCode::kDataLoss, "journal_damaged", "journal: an error object does not parse");
+  return Error(static_cast<absl::StatusCode>(json->at("status").integer(13)), json->at("code").text(),
+               json->at("message").text());
 }
 
 }  // namespace grym

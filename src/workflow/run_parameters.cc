@@ -8,12 +8,14 @@ namespace grym {
 
 absl::StatusOr<Json> StartParameters(const Workflow::Document& document, const Json& given) {
   SchemaReader reader;
-  if (!given.is_object() && !given.is_null()) reader.Report("", "wrong_type", std::string("want an object of parameters, got ") + given.type_name());
+  if (!given.is_object() && !given.is_null())
+    reader.Report("", "wrong_type", std::string("want an object of parameters, got ") + given.type_name());
   std::vector<std::string> names;
   for (const auto& [name, fallback] : document.parameters) names.push_back(name);
   for (const auto& [name, value] : given.members()) {
     if (document.parameters.count(name)) continue;
-    reader.Report("/" + PointerToken(name), "unknown_parameter", "want one of " + Join(names, ", ") + ", got \"" + Printable(name, 64) + "\"",
+    reader.Report("/" + PointerToken(name), "unknown_parameter",
+                  "want one of " + Join(names, ", ") + ", got \"" + Printable(name, 64) + "\"",
                   ClosestLegal(name, names));
   }
   Json parameters = Json::Object();
@@ -27,11 +29,13 @@ absl::StatusOr<Json> StartParameters(const Workflow::Document& document, const J
     parameters[name] = value ? *value : fallback;
     if (parameters[name].is_null() && fallback.is_null()) {
       reader.Report(pointer, "missing_parameter", "want a value for \"" + Printable(name, 64) + "\", got none");
-    } else if (const auto schema = document.parameter_schemas.find(name); value && schema != document.parameter_schemas.end()) {
+    } else if (const auto schema = document.parameter_schemas.find(name);
+               value && schema != document.parameter_schemas.end()) {
       CheckAgainstSchema(*value, schema->second, pointer, reader);
     }
   }
-  if (!reader.ok()) return ProblemsError("invalid_parameters", "parameters of workflow \"" + document.id + "\"", reader.problems());
+  if (!reader.ok())
+    return ProblemsError("invalid_parameters", "parameters of workflow \"" + document.id + "\"", reader.problems());
   return parameters;
 }
 

@@ -17,7 +17,8 @@ size_t Slips(std::string_view a, std::string_view b) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
       row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before_last[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
     }
     before_last = last;
     last = row;
@@ -55,11 +56,13 @@ void SchemaReader::Members(const Json& object, const std::string& pointer, const
   }
 }
 
-const Json* SchemaReader::Member(const Json& object, const std::string& pointer, const char* name, const char* type, bool required) {
+const Json* SchemaReader::Member(const Json& object, const std::string& pointer, const char* name, const char* type,
+                                 bool required) {
   const Json* member = object.find(name);
   const std::string article = std::strchr("aeio", type[0]) ? "an " : "a ";
   if (!member) {
-    if (required) Report(pointer + "/" + name, "missing_member", "want " + article + type + " \"" + name + "\", got nothing");
+    if (required)
+      Report(pointer + "/" + name, "missing_member", "want " + article + type + " \"" + name + "\", got nothing");
     return nullptr;
   }
   if (std::strcmp(member->type_name(), type) == 0) return member;
@@ -77,7 +80,8 @@ bool SchemaReader::Flag(const Json& object, const std::string& pointer, const ch
   return member ? member->boolean() : fallback;
 }
 
-int64_t SchemaReader::Integer(const Json& object, const std::string& pointer, const char* name, int64_t low, int64_t high, int64_t fallback) {
+int64_t SchemaReader::Integer(const Json& object, const std::string& pointer, const char* name, int64_t low,
+                              int64_t high, int64_t fallback) {
   const Json* member = Member(object, pointer, name, "number", false);
   if (!member) return fallback;
   const int64_t value = member->integer(std::numeric_limits<int64_t>::min());
@@ -92,7 +96,8 @@ std::string SchemaReader::Choice(const Json& object, const std::string& pointer,
   const Json* member = Member(object, pointer, name, "string", required);
   if (!member) return "";
   if (std::find(legal.begin(), legal.end(), member->text()) != legal.end()) return member->text();
-  Report(pointer + "/" + name, "unknown_value", "want one of " + Join(legal, ", ") + ", got \"" + Printable(member->text(), 64) + "\"",
+  Report(pointer + "/" + name, "unknown_value",
+         "want one of " + Join(legal, ", ") + ", got \"" + Printable(member->text(), 64) + "\"",
          ClosestLegal(member->text(), legal));
   return "";
 }

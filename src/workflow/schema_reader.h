@@ -24,9 +24,11 @@ class SchemaReader {
   const Json* Member(const Json& object, const std::string& pointer, const char* name, const char* type, bool required);
   std::string Text(const Json& object, const std::string& pointer, const char* name, bool required);
   bool Flag(const Json& object, const std::string& pointer, const char* name, bool fallback);
-  int64_t Integer(const Json& object, const std::string& pointer, const char* name, int64_t low, int64_t high, int64_t fallback);
+  int64_t Integer(const Json& object, const std::string& pointer, const char* name, int64_t low, int64_t high,
+                  int64_t fallback);
   // One of `legal`, or "" and a problem.
-  std::string Choice(const Json& object, const std::string& pointer, const char* name, const std::vector<std::string>& legal, bool required);
+  std::string Choice(const Json& object, const std::string& pointer, const char* name,
+                     const std::vector<std::string>& legal, bool required);
   // A name by the rules of step ids.
   bool CheckName(const std::string& pointer, const std::string& name);
 

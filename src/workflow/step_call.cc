@@ -20,9 +20,10 @@ absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo
     const Json* value = given[i] ? context.Find(given[i]->path) : nullptr;
     if (!value) {
       if (given[i] ? given[i]->optional : info.inputs[i].optional) continue;
-      return Error(absl::StatusCode::kNotFound, "input_missing",
-                   "step \"" + step.id + "\": input \"" + info.inputs[i].name + "\" of operation \"" + info.name + "\": " +
-                       (given[i] ? "there is no \"" + Printable(PathText(given[i]->path)) + "\"" : "not given"));
+      return Error(
+          absl::StatusCode::kNotFound, "input_missing",
+          "step \"" + step.id + "\": input \"" + info.inputs[i].name + "\" of operation \"" + info.name +
+              "\": " + (given[i] ? "there is no \"" + Printable(PathText(given[i]->path)) + "\"" : "not given"));
     }
     Json input = Json::Object();
     input["name"] = info.inputs[i].name;
@@ -33,7 +34,8 @@ absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo
   Json parameters = Json::Object();
   for (const auto& [name, written] : step.parameters.members()) {
     absl::StatusOr<Json> value = ResolveReferences(written, [&](const Path& path) { return context.Find(path); });
-    if (!value.ok()) return Annotate(value.status(), "step \"" + step.id + "\", parameter \"" + Printable(name, 64) + "\"");
+    if (!value.ok())
+      return Annotate(value.status(), "step \"" + step.id + "\", parameter \"" + Printable(name, 64) + "\"");
     const absl::Status fits = CheckStepParameter(info, name, *value, false);
     if (!fits.ok()) return Annotate(fits, "step \"" + step.id + "\"");
     parameters[name] = *std::move(value);
@@ -49,13 +51,15 @@ absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo
 OperationCall CallFromJson(const Json& json) {
   OperationCall call;
   call.operation = json.at("operation").text();
-  for (const Json& input : json.at("inputs").items()) call.inputs.push_back({input.at("name").text(), input.at("key").text(), input.at("value")});
+  for (const Json& input : json.at("inputs").items())
+    call.inputs.push_back({input.at("name").text(), input.at("key").text(), input.at("value")});
   call.parameters = json.at("parameters");
   return call;
 }
 
 int64_t VisitSeed(int64_t execution_seed, const std::string& step, int visit) {
-  return static_cast<int64_t>(Random(static_cast<uint64_t>(execution_seed), step + "#" + std::to_string(visit)).Next() >> 1);
+  return static_cast<int64_t>(
+      Random(static_cast<uint64_t>(execution_seed), step + "#" + std::to_string(visit)).Next() >> 1);
 }
 
 }  // namespace grym

@@ -18,6 +18,7 @@ struct DocumentNames {
 StepDefinition ReadStep(const Json& json, const std::string& pointer, const DocumentNames& names, SchemaReader& reader);
 
 // Reports a step id that does not exist.
-void CheckTarget(const std::string& pointer, const std::string& target, const DocumentNames& names, SchemaReader& reader);
+void CheckTarget(const std::string& pointer, const std::string& target, const DocumentNames& names,
+                 SchemaReader& reader);
 
 }  // namespace grym
