@@ -10,22 +10,31 @@ constexpr int32_t kJournalApplicationId = 0x47724a6c;  // "GrJl"
 
 constexpr char kJournalVersion1[] = R"sql(
 CREATE TABLE definition (
-  digest TEXT PRIMARY KEY, workflow_id TEXT NOT NULL, revision INTEGER NOT NULL, document TEXT NOT NULL) WITHOUT ROWID;
+  digest TEXT PRIMARY KEY, workflow_id TEXT NOT NULL, revision INTEGER NOT NULL,
+  document TEXT NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX definition_revision ON definition (workflow_id, revision);
 CREATE TABLE execution (
-  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL REFERENCES definition (digest), folder TEXT NOT NULL,
-  parameters TEXT NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL, result_file TEXT NOT NULL,
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL REFERENCES definition (digest),
+  folder TEXT NOT NULL,
+  parameters TEXT NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
+  result_file TEXT NOT NULL,
   error TEXT NOT NULL, recoveries INTEGER NOT NULL, last_event INTEGER NOT NULL);
 CREATE TABLE visit (
-  execution INTEGER NOT NULL REFERENCES execution (number), ordinal INTEGER NOT NULL, step TEXT NOT NULL, visit INTEGER NOT NULL,
-  attempt INTEGER NOT NULL, state INTEGER NOT NULL, call TEXT NOT NULL, call_file TEXT NOT NULL, result TEXT NOT NULL,
-  result_file TEXT NOT NULL, outcome TEXT NOT NULL, next TEXT NOT NULL, error TEXT NOT NULL, retry_at_ms INTEGER NOT NULL, seconds REAL NOT NULL,
+  execution INTEGER NOT NULL REFERENCES execution (number), ordinal INTEGER NOT NULL, step TEXT NOT NULL,
+  visit INTEGER NOT NULL,
+  attempt INTEGER NOT NULL, state INTEGER NOT NULL, call TEXT NOT NULL, call_file TEXT NOT NULL,
+  result TEXT NOT NULL,
+  result_file TEXT NOT NULL, outcome TEXT NOT NULL, next TEXT NOT NULL, error TEXT NOT NULL,
+  retry_at_ms INTEGER NOT NULL, seconds REAL NOT NULL,
   PRIMARY KEY (execution, ordinal)) WITHOUT ROWID;
 CREATE TABLE event (
-  execution INTEGER NOT NULL REFERENCES execution (number), sequence INTEGER NOT NULL, kind TEXT NOT NULL, step TEXT NOT NULL,
-  visit INTEGER NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (execution, sequence)) WITHOUT ROWID;
+  execution INTEGER NOT NULL REFERENCES execution (number), sequence INTEGER NOT NULL, kind TEXT NOT NULL,
+  step TEXT NOT NULL,
+  visit INTEGER NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (execution,
+  sequence)) WITHOUT ROWID;
 CREATE TABLE named_file (
-  sha256 TEXT NOT NULL, execution INTEGER NOT NULL REFERENCES execution (number), PRIMARY KEY (sha256, execution)) WITHOUT ROWID;
+  sha256 TEXT NOT NULL, execution INTEGER NOT NULL REFERENCES execution (number), PRIMARY KEY (sha256,
+  execution)) WITHOUT ROWID;
 )sql";
 
 absl::StatusOr<int64_t> NumberOf(Database& database, const std::string& id) {
