@@ -1,10 +1,13 @@
 // Long calls: progress, cancel, and the same call as a job in the background.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -65,7 +68,7 @@ class Job {
         }
         if (progress) progress(now);
       };
-      absl::StatusOr<T> result = work(run);
+      absl::StatusOr<T> result = Guarded(work, run);
       std::lock_guard<std::mutex> lock(state->mutex);
       if (result.ok()) state->progress.fraction = 1;
       state->result.emplace(std::move(result));
@@ -112,6 +115,17 @@ class Job {
   }
 
  private:
+  // An exception that left a thread would end the process; the library throws none itself, but memory can run out.
+  template <class Work>
+  static absl::StatusOr<T> Guarded(Work& work, const RunOptions& run) {
+    try {
+      return work(run);
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError("job: out of memory");
+    } catch (const std::exception& error) {
+      return absl::InternalError(error.what());
+    }
+  }
   struct State {
     CancelToken cancel;
     mutable std::mutex mutex;
