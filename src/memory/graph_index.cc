@@ -7,6 +7,8 @@
 
 // hnswlib.h defines functions that are not inline: only this file may include it, and under names of our own, or a
 // program that uses hnswlib beside us would not link.
+// Its prefetches read one link past the end of a list; distances are ours, so nothing else is lost without them.
+#define NO_MANUAL_VECTORIZATION
 #define AVXCapable grym_hnswlib_avx_capable
 #define AVX512Capable grym_hnswlib_avx512_capable
 #define cpuid grym_hnswlib_cpuid
