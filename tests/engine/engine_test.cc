@@ -19,7 +19,7 @@ namespace {
 
 std::filesystem::path WornRecording(const testing::Scratch& scratch) {
   testing::TestMusicOptions music;
-  music.seconds = 8;
+  music.seconds = 6;
   music.noise_db = -40;
   music.hum_db = -40;
   const std::filesystem::path path = scratch / "worn.wav";
@@ -141,7 +141,12 @@ TEST(EngineTest, KilledBetweenStepsItResumesToTheSameBytes) {
   const auto input = WornRecording(scratch);
   const Workflow workflow = Workflow::Template("audio-enhancement").value();
   std::string whole;
-  for (const int kill_at : {0, 1, 3, 4}) {
+#ifdef __SANITIZE_ADDRESS__  // five times slower: one kill shows what there is to show
+  const std::vector<int> kills = {0, 3};
+#else
+  const std::vector<int> kills = {0, 1, 3, 4};
+#endif
+  for (const int kill_at : kills) {
     EngineOptions engine_options;
     engine_options.data_dir = scratch / ("data" + std::to_string(kill_at));
     WorkflowRunOptions options = OptionsFor(input, scratch / ("out" + std::to_string(kill_at)));
