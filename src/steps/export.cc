@@ -57,6 +57,8 @@ AudioMetadata MetadataOf(const ExportPlan& plan, const Json& take) {
   // The whole request goes into the sidecar; a tag holds what fits its 64 KiB.
   Json parameters = take.at("request");
   parameters.erase("patterns");
+  // Where the original lay on this machine is nobody's business who is sent the file; the sidecar keeps it.
+  parameters["referenceAudio"] = std::filesystem::path(parameters.at("referenceAudio").text()).filename().string();
   metadata.parameters = parameters.Dump();
   return metadata;
 }
