@@ -217,6 +217,7 @@ class Accompanist {
     draft.head.midi_program = MidiProgramOf(draft.head.patch);
     draft.head.midi_channel = static_cast<int>(score_.parts.size());
     draft.head.settings["tune"] = static_cast<float>(std::clamp(12 * std::log2(features_.tuning_hz / 440), -0.5, 0.5));
+    if (table.role != Role::kBass) draft.head.settings["low_cut_hz"] = 160;  // the low end is the recording's
     draft.notes = table.role == Role::kBass ? WriteBass(plan_, chords, table, figures) : WriteComping(plan_, chords, table, figures);
     DropEmptyChords(chords, &draft.notes);
     Play(draft);

@@ -66,12 +66,12 @@ EnhanceParams ParamsFor(const GenerateAudioRequest& request, const Focus& focus,
   return params;
 }
 
-// The largest change of an octave band that holds something (within 40 dB of the strongest).
+// The largest change of an octave band that holds something (see kHeardBandDb).
 double WorstBandDb(const LongTermSpectrum& before, const LongTermSpectrum& after) {
   const double strongest = *std::max_element(before.octave_db.begin(), before.octave_db.end());
   double worst = 0;
   for (size_t band = 0; band < before.octave_db.size(); ++band) {
-    if (before.octave_db[band] < strongest - 40) continue;
+    if (before.octave_db[band] < strongest - kHeardBandDb) continue;
     worst = std::max(worst, std::abs(after.octave_db[band] - before.octave_db[band]));
   }
   return worst;
@@ -83,14 +83,14 @@ double MeanSquareDb(const AudioBuffer& audio) {
   return 10 * std::log10(sum / static_cast<double>(std::max<size_t>(1, audio.planar().size())));
 }
 
-// The gain at which a part stays 4 dB below the original in every octave band (which lifts it by at most 1.5 dB), or 44
-// dB below its strongest band where the original holds less than that.
+// The gain at which a part stays 4 dB below the original in every octave band (which lifts it by at most 1.5 dB), or as
+// far below its strongest band as is still heard where the original holds less than that.
 double GainWithinBands(const LongTermSpectrum& original, double original_db, const LongTermSpectrum& part, double part_db) {
   const double strongest = *std::max_element(original.octave_db.begin(), original.octave_db.end());
   double gain_db = 60;
   for (size_t band = 0; band < original.octave_db.size(); ++band) {
     if (part.octave_db[band] < -60) continue;
-    const double most = std::max(original.octave_db[band] - 4, strongest - 44) + original_db;
+    const double most = std::max(original.octave_db[band] - 4, strongest - kHeardBandDb) + original_db;
     gain_db = std::min(gain_db, most - part.octave_db[band] - part_db);
   }
   return gain_db;

@@ -8,7 +8,8 @@ namespace grym {
 
 // What preserve_original_characteristics keeps, measured between the recording and the take.
 inline constexpr double kKeptTempoChange = 0.0;   // of the tempo: time is never stretched
-inline constexpr double kKeptBandDb = 3.0;        // each octave band within 40 dB of the strongest, after level matching
+inline constexpr double kKeptBandDb = 3.0;        // each octave band that is heard, relative to the whole
+inline constexpr double kHeardBandDb = 30.0;      // a band is heard when it is within this of the strongest
 
 // 44.1 kHz stereo, as long as the reference (the request's duration is not used). enhancement_level 0 without a
 // loudness target gives the recording back, bit for bit if it is 44.1 kHz stereo. Parts are added where the tempo is

@@ -65,7 +65,7 @@ TEST(EnhancedTakeTest, PartsFollowASteadyRecordingBelowIt) {
   ASSERT_TRUE(before.ok() && after.ok());
   const double strongest = *std::max_element(before->octave_db.begin(), before->octave_db.end());
   for (size_t band = 0; band < before->octave_db.size(); ++band) {
-    if (before->octave_db[band] <= strongest - 40) continue;
+    if (before->octave_db[band] <= strongest - kHeardBandDb) continue;
     EXPECT_NEAR(after->octave_db[band], before->octave_db[band], kKeptBandDb + 0.3) << band;
   }
   EXPECT_TRUE(SameSamples(take->audio, Take(recording, 0.6)->audio));
