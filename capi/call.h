@@ -42,6 +42,13 @@ absl::Status RunInto(grym_progress_fn progress, void* user_data, Handle** out, W
   return absl::OkStatus();
 }
 
+// Matches that come without a relation.
+inline std::vector<RelatedPattern> Unrelated(std::vector<PatternMatch> found) {
+  std::vector<RelatedPattern> matches;
+  for (PatternMatch& match : found) matches.push_back({std::move(match), ""});
+  return matches;
+}
+
 inline absl::Status TextInto(std::string text, grym_text** out) {
   *out = NewHandleOf<grym_text>(std::move(text));
   return absl::OkStatus();
@@ -90,9 +97,19 @@ grym_status InitOptions(Options* options, uint32_t size, Options defaults) noexc
 
 // From the options of C; also used by the jobs.
 absl::StatusOr<EnhanceParams> EnhanceParamsFromC(const grym_enhance_options* options);
+absl::StatusOr<ProcessOptions> ProcessOptionsFromC(const grym_process_options* options);
 absl::StatusOr<GenerateAudioRequest> RequestFromC(const grym_generate_options* options);
 absl::StatusOr<GenerateAudioRequest> RequestFromCJson(const char* request_json, const grym_audio* reference);
 absl::StatusOr<WorkflowRunOptions> WorkflowRunOptionsFromC(const grym_workflow_options* options);
+
+// A processed recording with its cleaned audio as what `enhance` answers, so that each part can be a handle.
+struct ProcessedBox {
+  static absl::StatusOr<ProcessedBox> From(absl::StatusOr<ProcessedAudio> made);
+  EnhancedAudio enhanced;
+  AudioFeatures features;
+  AudioPatterns patterns;
+  StyleClassification style;
+};
 
 // A finished run with its error in words, so that they can be borrowed.
 struct RunBox {

@@ -90,6 +90,7 @@ typedef struct grym_features grym_features;     /* what was heard               
 typedef struct grym_patterns grym_patterns;     /* what returns in the music                                    */
 typedef struct grym_style grym_style;           /* genres, moods, textures                                      */
 typedef struct grym_enhanced grym_enhanced;     /* cleaned audio and what each stage did                        */
+typedef struct grym_processed grym_processed;   /* cleaned audio and all that was heard in it                   */
 typedef struct grym_result grym_result;         /* generated audio, stems, MIDI, provenance                     */
 typedef struct grym_comparison grym_comparison; /* how good a take is                                           */
 typedef struct grym_memory grym_memory;         /* patterns kept in a file                                      */
@@ -237,6 +238,23 @@ GRYM_C_API grym_status grym_enhanced_stage(const grym_enhanced* enhanced, size_t
                                            int32_t* applied, double* change_db, const char** text);
 GRYM_C_API grym_status grym_enhanced_destroy(grym_enhanced* enhanced); /* Since 0.1. */
 
+typedef struct grym_process_options {
+  uint32_t struct_size;
+  int32_t rate_hz;                     /* resample to this; 0, the default, keeps the input's */
+  const grym_enhance_options* enhance; /* NULL: its defaults                                  */
+} grym_process_options;
+GRYM_C_API grym_status grym_process_options_init(grym_process_options* options, uint32_t size); /* Since 0.1. */
+/* The whole: resample, clean, then features, patterns and style of what came out. Since 0.1. */
+GRYM_C_API grym_status grym_engine_process(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
+                                           const grym_process_options* options, grym_progress_fn progress,
+                                           void* user_data, grym_processed** out);
+/* The parts; each is a handle of its own, and nothing is copied. Since 0.1. */
+GRYM_C_API grym_status grym_processed_enhanced(const grym_processed* processed, grym_enhanced** out);
+GRYM_C_API grym_status grym_processed_features(const grym_processed* processed, grym_features** out); /* Since 0.1. */
+GRYM_C_API grym_status grym_processed_patterns(const grym_processed* processed, grym_patterns** out); /* Since 0.1. */
+GRYM_C_API grym_status grym_processed_style(const grym_processed* processed, grym_style** out);       /* Since 0.1. */
+GRYM_C_API grym_status grym_processed_destroy(grym_processed* processed); /* Since 0.1. */
+
 /* ------------------------------------------------------------------------------------------- patterns and memory */
 
 enum {
@@ -270,6 +288,19 @@ GRYM_C_API grym_status grym_patterns_span(const grym_patterns* patterns, size_t 
                                           double* end_s);
 GRYM_C_API grym_status grym_patterns_destroy(grym_patterns* patterns); /* Since 0.1. */
 
+/* The recogniser. It learns by grym_memory_store on the engine's memory (grym_engine_memory) and answers from it.
+ * Place of a pattern in the taxonomy: {"classes": [{"path": "harmonic/loop/four-chord", "score", "reason"}],
+ * "taxonomy_version"}, best first, never empty. Since 0.1. */
+GRYM_C_API grym_status grym_engine_classify_pattern(grym_engine* engine, const grym_patterns* patterns, size_t index,
+                                                    grym_text** out);
+/* Known patterns that belong with this one, best first, at most 20; why stands in grym_matches_relation. Since 0.1. */
+GRYM_C_API grym_status grym_engine_related_patterns(grym_engine* engine, const grym_patterns* patterns, size_t index,
+                                                    grym_matches** out);
+/* Known patterns of the same kind with a cosine similarity of at least `threshold` in [-1, 1], best first; limit in
+ * [1, 1000]. Since 0.1. */
+GRYM_C_API grym_status grym_engine_similar_patterns(grym_engine* engine, const grym_patterns* patterns, size_t index,
+                                                    double threshold, int32_t limit, grym_matches** out);
+
 /* One SQLite file, made if absent. FAILED_PRECONDITION, file untouched, for a newer schema; DATA_LOSS for a damaged or
  * foreign one. full_check not 0 checks its integrity first. Since 0.1. */
 GRYM_C_API grym_status grym_memory_open(const char* path_utf8, int32_t full_check, grym_memory** out);
@@ -300,6 +331,9 @@ GRYM_C_API size_t grym_matches_count(const grym_matches* matches); /* Since 0.1.
 /* Any out parameter may be NULL; description is borrowed, mean_score that of the recorded outcomes. Since 0.1. */
 GRYM_C_API grym_status grym_matches_get(const grym_matches* matches, size_t index, int64_t* id, int32_t* kind,
                                         double* similarity, double* mean_score, const char** description);
+/* Borrowed: why a related pattern belongs ("same kind", "same harmony", "goes with", "worked well"); "" for the matches
+ * of a query, a bad handle or index. Since 0.1. */
+GRYM_C_API const char* grym_matches_relation(const grym_matches* matches, size_t index);
 /* The patterns of all matches, in their order. Since 0.1. */
 GRYM_C_API grym_status grym_matches_patterns(const grym_matches* matches, grym_patterns** out);
 GRYM_C_API grym_status grym_matches_destroy(grym_matches* matches); /* Since 0.1. */
@@ -445,6 +479,9 @@ GRYM_C_API grym_status grym_engine_start_classify_style(grym_engine* engine, con
 GRYM_C_API grym_status grym_engine_start_enhance(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
                                                  const grym_enhance_options* options, grym_progress_fn progress,
                                                  void* user_data, grym_job** out); /* Since 0.1. */
+GRYM_C_API grym_status grym_engine_start_process(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
+                                                 const grym_process_options* options, grym_progress_fn progress,
+                                                 void* user_data, grym_job** out); /* Since 0.1. */
 GRYM_C_API grym_status grym_engine_start_generate(grym_engine* engine, const grym_generate_options* options,
                                                   grym_progress_fn progress, void* user_data,
                                                   grym_job** out); /* Since 0.1. */
@@ -474,9 +511,11 @@ GRYM_C_API grym_status grym_job_take_features(grym_job* job, grym_features** out
 GRYM_C_API grym_status grym_job_take_patterns(grym_job* job, grym_patterns** out); /* Since 0.1. */
 GRYM_C_API grym_status grym_job_take_style(grym_job* job, grym_style** out);       /* Since 0.1. */
 GRYM_C_API grym_status grym_job_take_enhanced(grym_job* job, grym_enhanced** out); /* Since 0.1. */
+GRYM_C_API grym_status grym_job_take_processed(grym_job* job, grym_processed** out); /* Since 0.1. */
 GRYM_C_API grym_status grym_job_take_result(grym_job* job, grym_result** out);     /* Since 0.1. */
 GRYM_C_API grym_status grym_job_take_run(grym_job* job, grym_run** out);           /* Since 0.1. */
-/* Cancels it if it runs, and waits for its thread. Since 0.1. */
+/* Stops it if it runs, and waits for its thread; a workflow stopped so is "interrupted" and can be resumed.
+ * Since 0.1. */
 GRYM_C_API grym_status grym_job_destroy(grym_job* job);
 
 #ifdef __cplusplus

@@ -21,6 +21,7 @@
 #include "grymsynth/model.h"
 #include "grymsynth/pattern.h"
 #include "grymsynth/pattern_memory.h"
+#include "grymsynth/pattern_recognizer.h"
 #include "grymsynth/workflow.h"
 #include "guard.h"
 
@@ -28,10 +29,11 @@ namespace grym::capi {
 
 class JobBox;
 struct MemoryBox;
+struct ProcessedBox;
 struct RunBox;
 
 enum class HandleKind : uint8_t {
-  kNone, kText, kEngine, kAudio, kFeatures, kPatterns, kStyle, kEnhanced, kResult, kComparison, kMemory, kMatches,
+  kNone, kText, kEngine, kAudio, kFeatures, kPatterns, kStyle, kEnhanced, kProcessed, kResult, kComparison, kMemory, kMatches,
   kModels, kWorkflow, kRun, kJob
 };
 
@@ -58,10 +60,11 @@ GRYM_C_BEHIND(grym_features, const AudioFeatures, kFeatures);
 GRYM_C_BEHIND(grym_patterns, const AudioPatterns, kPatterns);
 GRYM_C_BEHIND(grym_style, const StyleClassification, kStyle);
 GRYM_C_BEHIND(grym_enhanced, const EnhancedAudio, kEnhanced);
+GRYM_C_BEHIND(grym_processed, const ProcessedBox, kProcessed);
 GRYM_C_BEHIND(grym_result, const GenerateAudioResult, kResult);
 GRYM_C_BEHIND(grym_comparison, const Comparison, kComparison);
 GRYM_C_BEHIND(grym_memory, MemoryBox, kMemory);
-GRYM_C_BEHIND(grym_matches, const std::vector<PatternMatch>, kMatches);
+GRYM_C_BEHIND(grym_matches, const std::vector<RelatedPattern>, kMatches);
 GRYM_C_BEHIND(grym_models, const std::vector<ModelInfo>, kModels);
 GRYM_C_BEHIND(grym_workflow, const Workflow, kWorkflow);
 GRYM_C_BEHIND(grym_run, const RunBox, kRun);

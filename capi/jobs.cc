@@ -24,7 +24,7 @@ class JobBox {
   // How it ended, in words that live as long as the job; nothing while it runs.
   virtual const ErrorTexts& error() = 0;
   virtual absl::StatusCode code() = 0;
-  // Cancels, and joins the thread.
+  // Interrupts, and joins the thread.
   virtual void Stop() = 0;
 };
 
@@ -70,7 +70,7 @@ class TypedJob : public JobBox {
     return Settled() ? status_.code() : absl::StatusCode::kOk;
   }
   void Stop() override {
-    Cancel();
+    job_->Interrupt();
     WaitFor(-1);
     std::lock_guard<std::mutex> lock(mutex_);
     Settled();
@@ -202,6 +202,22 @@ grym_status grym_engine_start_enhance(grym_engine* engine, const grym_audio* aud
   });
 }
 
+grym_status grym_engine_start_process(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
+                                      const grym_process_options* options, grym_progress_fn progress, void* user_data,
+                                      grym_job** out) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_RETURN_IF_ERROR(ClearOut(out));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+    GRYM_C_ASSIGN_OR_RETURN(KeptInput kept, KeptInput::From(audio, path_utf8));
+    GRYM_C_ASSIGN_OR_RETURN(const grym::ProcessOptions how, ProcessOptionsFromC(options));
+    return StartInto<grym_processed>(
+        [found, kept, how](const grym::RunOptions& run) {
+          return ProcessedBox::From(found->processor().Process(kept.input(), how, run));
+        },
+        progress, user_data, out);
+  });
+}
+
 grym_status grym_engine_start_generate(grym_engine* engine, const grym_generate_options* options,
                                        grym_progress_fn progress, void* user_data, grym_job** out) {
   return Guard([&]() -> absl::Status {
@@ -305,6 +321,9 @@ grym_status grym_job_take_features(grym_job* job, grym_features** out) { return 
 grym_status grym_job_take_patterns(grym_job* job, grym_patterns** out) { return TakeInto(job, "patterns", out); }
 grym_status grym_job_take_style(grym_job* job, grym_style** out) { return TakeInto(job, "a style", out); }
 grym_status grym_job_take_enhanced(grym_job* job, grym_enhanced** out) { return TakeInto(job, "enhanced audio", out); }
+grym_status grym_job_take_processed(grym_job* job, grym_processed** out) {
+  return TakeInto(job, "a processed recording", out);
+}
 grym_status grym_job_take_result(grym_job* job, grym_result** out) { return TakeInto(job, "a generation", out); }
 grym_status grym_job_take_run(grym_job* job, grym_run** out) { return TakeInto(job, "a workflow run", out); }
 

@@ -86,7 +86,7 @@ grym_status grym_memory_query(grym_memory* memory, const float* embedding, int32
     if (kind != GRYM_PATTERN_KIND_ANY) query.kind = static_cast<grym::PatternKind>(kind);
     query.min_similarity = min_similarity;
     GRYM_C_ASSIGN_OR_RETURN(std::vector<grym::PatternMatch> matches, found->memory().Query(query));
-    *out = NewHandleOf<grym_matches>(std::move(matches));
+    *out = NewHandleOf<grym_matches>(Unrelated(std::move(matches)));
     return absl::OkStatus();
   });
 }
@@ -142,7 +142,7 @@ grym_status grym_matches_get(const grym_matches* matches, size_t index, int64_t*
   return Guard([&]() -> absl::Status {
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(matches, "matches"));
     GRYM_C_RETURN_IF_ERROR(CheckIndex(index, found->size(), "index"));
-    const grym::PatternMatch& match = (*found)[index];
+    const grym::PatternMatch& match = (*found)[index].match;
     if (id) *id = match.pattern.id;
     if (kind) *kind = static_cast<int32_t>(match.pattern.kind);
     if (similarity) *similarity = match.similarity;
@@ -152,12 +152,20 @@ grym_status grym_matches_get(const grym_matches* matches, size_t index, int64_t*
   });
 }
 
+const char* grym_matches_relation(const grym_matches* matches, size_t index) {
+  return GuardValue<const char*>("", [&]() -> absl::StatusOr<const char*> {
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(matches, "matches"));
+    GRYM_C_RETURN_IF_ERROR(CheckIndex(index, found->size(), "index"));
+    return (*found)[index].relation.c_str();
+  });
+}
+
 grym_status grym_matches_patterns(const grym_matches* matches, grym_patterns** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(matches, "matches"));
     grym::AudioPatterns patterns;
-    for (const grym::PatternMatch& match : *found) patterns.patterns.push_back(match.pattern);
+    for (const grym::RelatedPattern& related : *found) patterns.patterns.push_back(related.match.pattern);
     *out = NewHandleOf<grym_patterns>(std::move(patterns));
     return absl::OkStatus();
   });

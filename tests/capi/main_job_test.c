@@ -88,6 +88,87 @@ static void hear(grym_engine* engine, const char* input, const char* folder) {
   CHECK_OK(grym_style_destroy(style));
 }
 
+/* What the recogniser says about a pattern that it has learned. */
+static void recognise(grym_engine* engine, const grym_patterns* patterns, size_t index) {
+  grym_text* classes = NULL;
+  CHECK_OK(grym_engine_classify_pattern(engine, patterns, index, &classes));
+  CHECK(strstr(grym_text_data(classes), "{\"classes\":[{\"path\":\"") == grym_text_data(classes));
+  CHECK_OK(grym_text_destroy(classes));
+
+  grym_matches* matches = NULL;
+  int32_t kind = -1, wanted = -2;
+  CHECK_OK(grym_patterns_get(patterns, index, NULL, &wanted, NULL, NULL));
+  CHECK_OK(grym_engine_similar_patterns(engine, patterns, index, 0.5, 5, &matches));
+  for (size_t i = 0; i < grym_matches_count(matches); ++i) {
+    double similarity = 0;
+    CHECK_OK(grym_matches_get(matches, i, NULL, &kind, &similarity, NULL, NULL));
+    CHECK(kind == wanted && similarity >= 0.5);
+  }
+  CHECK_OK(grym_matches_destroy(matches));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_similar_patterns(engine, patterns, index, 2, 5, &matches));
+
+  CHECK_OK(grym_engine_related_patterns(engine, patterns, index, &matches));
+  for (size_t i = 0; i < grym_matches_count(matches); ++i) CHECK(grym_matches_relation(matches, i)[0] != '\0');
+  CHECK(grym_matches_relation(matches, grym_matches_count(matches))[0] == '\0');
+  CHECK_OK(grym_matches_destroy(matches));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT,
+               grym_engine_related_patterns(engine, patterns, grym_patterns_count(patterns), &matches));
+}
+
+/* All of it in one call gives what the single calls give. */
+static void process(grym_engine* engine, const char* input) {
+  grym_process_options options;
+  grym_enhance_options enhance;
+  grym_processed* processed = NULL;
+  grym_enhanced *enhanced = NULL, *alone = NULL;
+  grym_audio *audio = NULL, *audio_alone = NULL;
+  grym_features* features = NULL;
+  grym_patterns* patterns = NULL;
+  grym_style* style = NULL;
+  grym_job* job = NULL;
+  double rate_hz = 0;
+  CHECK_OK(grym_process_options_init(&options, sizeof options));
+  CHECK_OK(grym_enhance_options_init(&enhance, sizeof enhance));
+  enhance.level = 0.25;
+  options.enhance = &enhance;
+  CHECK_OK(grym_engine_start_process(engine, NULL, input, &options, NULL, NULL, &job));
+  CHECK_OK(grym_job_take_processed(job, &processed));
+  CHECK_OK(grym_job_destroy(job));
+  CHECK_OK(grym_processed_enhanced(processed, &enhanced));
+  CHECK_OK(grym_processed_features(processed, &features));
+  CHECK_OK(grym_processed_patterns(processed, &patterns));
+  CHECK_OK(grym_processed_style(processed, &style));
+  CHECK_OK(grym_processed_destroy(processed)); /* its parts stay */
+  CHECK(grym_style_count(style, GRYM_STYLE_GENRES) >= 12);
+  CHECK(grym_patterns_count(patterns) > 0);
+  CHECK_OK(grym_enhanced_audio(enhanced, &audio));
+  CHECK_OK(grym_engine_enhance(engine, NULL, input, &enhance, NULL, NULL, &alone));
+  CHECK_OK(grym_enhanced_audio(alone, &audio_alone));
+  CHECK(grym_enhanced_stage_count(enhanced) == grym_enhanced_stage_count(alone));
+  CHECK(grym_audio_frames(audio) == grym_audio_frames(audio_alone));
+  CHECK(memcmp(grym_audio_planar(audio), grym_audio_planar(audio_alone),
+               (size_t)grym_audio_channels(audio) * (size_t)grym_audio_frames(audio) * sizeof(float)) == 0);
+  CHECK_OK(grym_audio_destroy(audio_alone));
+  CHECK_OK(grym_enhanced_destroy(alone));
+  CHECK_OK(grym_style_destroy(style));
+  CHECK_OK(grym_patterns_destroy(patterns));
+  CHECK_OK(grym_features_destroy(features));
+  CHECK_OK(grym_audio_destroy(audio));
+  CHECK_OK(grym_enhanced_destroy(enhanced));
+
+  options.enhance = NULL;
+  options.rate_hz = 22050;
+  CHECK_OK(grym_engine_process(engine, NULL, input, &options, NULL, NULL, &processed));
+  CHECK_OK(grym_processed_features(processed, &features));
+  CHECK_OK(grym_features_number(features, "rate_hz", &rate_hz));
+  CHECK(rate_hz == 22050);
+  CHECK_OK(grym_features_destroy(features));
+  CHECK_OK(grym_processed_destroy(processed));
+  options.rate_hz = -5;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT,
+               grym_engine_process(engine, NULL, input, &options, NULL, NULL, &processed));
+}
+
 static void remember(grym_engine* engine, const char* input, const char* folder) {
   grym_patterns* patterns = NULL;
   grym_memory* memory = NULL;
@@ -115,7 +196,9 @@ static void remember(grym_engine* engine, const char* input, const char* folder)
     CHECK(grym_matches_count(matches) > 0);
     CHECK_OK(grym_matches_get(matches, 0, NULL, NULL, &similarity, NULL, NULL));
     CHECK(fabs(similarity - 1) < 1e-3); /* it finds itself, or its equal */
+    CHECK(grym_matches_relation(matches, 0)[0] == '\0');
     CHECK_OK(grym_matches_destroy(matches));
+    recognise(engine, patterns, i);
   }
   CHECK_OK(grym_memory_record_outcome(memory, ids[0], 0.75, "a take"));
   CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_memory_record_outcome(memory, 1 << 30, 0.5, NULL));
@@ -272,6 +355,7 @@ int main(int argc, char** argv) {
   if (!engine) return check_end();
   hear(engine, argv[1], argv[2]);
   remember(engine, argv[1], argv[2]);
+  process(engine, argv[1]);
   make(engine, argv[1], argv[2]);
   models(engine);
   workflow(engine, argv[1], argv[2]);

@@ -15,7 +15,7 @@ HARMLESS = {
     "grym_version", "grym_last_error", "grym_last_error_code", "grym_last_error_problems_json", "grym_status_name",
 }
 HANDLES = {
-    "engine", "audio", "features", "patterns", "style", "enhanced", "result", "comparison", "memory", "matches",
+    "engine", "audio", "features", "patterns", "style", "enhanced", "processed", "result", "comparison", "memory", "matches",
     "models", "workflow", "run", "job", "text",
 }
 # Handles that the program has alive, so that a wrong handle behind a good one is reached.
