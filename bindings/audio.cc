@@ -91,7 +91,8 @@ void BindAudioClass(py::module_& m) {
 
 Audio(samples, rate_hz) keeps the array it is given, without a copy; a 1-D array is mono. Another dtype or layout
 raises InvalidArgumentError: a shape is never guessed. Objects with __dlpack__ (torch tensors) are taken without a
-copy too. Do not write into `samples` while a job reads them.)")
+copy too. Calls and jobs read `samples` in place: do not write into them until the call
+has returned or the job is done.)")
       .def(py::init([](const py::object& samples, int rate_hz) { return PyAudio::FromArray(samples, rate_hz); }),
            py::arg("samples"), py::arg("rate_hz"))
       .def_readonly("samples", &PyAudio::samples, "numpy float32, shape (channels, frames); a view, not a copy.")

@@ -42,7 +42,7 @@ void EndCalls() {
   Calls& calls = TheCalls();
   py::gil_scoped_release nogil;
   std::unique_lock<std::mutex> lock(calls.mutex);
-  for (auto& [id, cancel] : calls.running) cancel.Cancel();
+  for (auto& [id, cancel] : calls.running) cancel.Interrupt();
   calls.changed.wait_for(lock, kPatience, [&] { return calls.running.empty() && calls.without_lock == 0; });
   g_stage = Stage::kEnded;
 }
@@ -85,7 +85,7 @@ NoGil::~NoGil() {
 RunningCall::RunningCall(CancelToken cancel) {
   Calls& calls = TheCalls();
   std::lock_guard<std::mutex> lock(calls.mutex);
-  if (g_stage != Stage::kReady) cancel.Cancel();
+  if (g_stage != Stage::kReady) cancel.Interrupt();
   id_ = calls.next_id++;
   calls.running.emplace(id_, std::move(cancel));
 }
@@ -141,7 +141,7 @@ void Listener::Call(const std::function<void()>& call) {
     if (call && !caught_) call();
   } catch (py::error_already_set& error) {
     if (!caught_) caught_ = std::make_shared<py::error_already_set>(error);
-    cancel_.Cancel();
+    cancel_.Interrupt();
   }
 }
 
@@ -212,9 +212,20 @@ PyAudio PyAudio::FromArray(const py::object& given, int rate_hz) {
 std::shared_ptr<const AudioBuffer> PyAudio::Buffer() const {
   if (buffer) return buffer;
   const auto array = py::cast<py::array>(samples);
-  const auto* first = static_cast<const float*>(array.data());
-  return std::make_shared<const AudioBuffer>(ValueOrThrow(AudioBuffer::FromPlanar(
-      std::vector<float>(first, first + array.size()), static_cast<int>(array.shape(0)), rate_hz)));
+  // The last to let go may be a job's thread, without the lock, or one that outlived the interpreter.
+  const std::shared_ptr<const void> owner(new py::object(samples), [](const void* kept) {
+    auto* object = static_cast<py::object*>(const_cast<void*>(kept));
+    if (CurrentStage() == Stage::kEnded || CurrentStage() == Stage::kForked) {
+      object->release();
+    } else {
+      py::gil_scoped_acquire gil;
+      *object = py::object();
+    }
+    delete object;
+  });
+  const std::span<const float> all(static_cast<const float*>(array.data()), static_cast<size_t>(array.size()));
+  return std::make_shared<const AudioBuffer>(
+      ValueOrThrow(AudioBuffer::Borrow(all, static_cast<int>(array.shape(0)), rate_hz, owner)));
 }
 
 KeptInput KeptInput::From(const py::object& source) {

@@ -140,7 +140,7 @@ struct PyAudio {
 
   static PyAudio Of(std::shared_ptr<AudioBuffer> buffer);
   static PyAudio FromArray(const py::object& samples, int rate_hz);
-  // The buffer itself, or a copy of the caller's array.
+  // The buffer itself, or one that looks into the caller's array.
   std::shared_ptr<const AudioBuffer> Buffer() const;
 };
 // A part of something that `owner` holds.

@@ -31,7 +31,25 @@ absl::Status CheckShape(int channels, int64_t frames, int rate_hz) {
   return absl::OkStatus();
 }
 
+// Whether `samples` can be so many channels at that rate.
+absl::Status CheckPlanar(size_t samples, int channels, int rate_hz) {
+  GRYM_RETURN_IF_ERROR(CheckShape(channels, 0, rate_hz));
+  if (samples % static_cast<size_t>(channels) == 0) return absl::OkStatus();
+  return BadBuffer(absl::StrFormat("samples: want a multiple of %d channels, got %d", channels, samples));
+}
+
 }  // namespace
+
+AudioBuffer::AudioBuffer(const AudioBuffer& other)
+    : channels_(other.channels_),
+      rate_hz_(other.rate_hz_),
+      frames_(other.frames_),
+      samples_(other.planar().begin(), other.planar().end()) {}
+
+AudioBuffer& AudioBuffer::operator=(const AudioBuffer& other) {
+  if (this != &other) *this = AudioBuffer(other);
+  return *this;
+}
 
 absl::StatusOr<AudioBuffer> AudioBuffer::Create(int channels, int64_t frames, int rate_hz) {
   GRYM_RETURN_IF_ERROR(CheckShape(channels, frames, rate_hz));
@@ -50,10 +68,7 @@ absl::StatusOr<AudioBuffer> AudioBuffer::Create(int channels, int64_t frames, in
 }
 
 absl::StatusOr<AudioBuffer> AudioBuffer::FromPlanar(std::vector<float> samples, int channels, int rate_hz) {
-  GRYM_RETURN_IF_ERROR(CheckShape(channels, 0, rate_hz));
-  if (samples.size() % static_cast<size_t>(channels) != 0) {
-    return BadBuffer(absl::StrFormat("samples: want a multiple of %d channels, got %d", channels, samples.size()));
-  }
+  GRYM_RETURN_IF_ERROR(CheckPlanar(samples.size(), channels, rate_hz));
   AudioBuffer buffer;
   buffer.channels_ = channels;
   buffer.frames_ = static_cast<int64_t>(samples.size()) / channels;
@@ -62,11 +77,21 @@ absl::StatusOr<AudioBuffer> AudioBuffer::FromPlanar(std::vector<float> samples, 
   return buffer;
 }
 
+absl::StatusOr<AudioBuffer> AudioBuffer::Borrow(std::span<const float> samples, int channels, int rate_hz,
+                                                std::shared_ptr<const void> owner) {
+  GRYM_RETURN_IF_ERROR(CheckPlanar(samples.size(), channels, rate_hz));
+  AudioBuffer buffer;
+  if (!owner) return BadBuffer("owner: want what keeps the samples alive, got nothing");
+  buffer.channels_ = channels;
+  buffer.frames_ = static_cast<int64_t>(samples.size()) / channels;
+  buffer.rate_hz_ = rate_hz;
+  buffer.borrowed_ = samples;
+  buffer.owner_ = std::move(owner);
+  return buffer;
+}
+
 absl::StatusOr<AudioBuffer> AudioBuffer::FromInterleaved(std::span<const float> samples, int channels, int rate_hz) {
-  GRYM_RETURN_IF_ERROR(CheckShape(channels, 0, rate_hz));
-  if (samples.size() % static_cast<size_t>(channels) != 0) {
-    return BadBuffer(absl::StrFormat("samples: want a multiple of %d channels, got %d", channels, samples.size()));
-  }
+  GRYM_RETURN_IF_ERROR(CheckPlanar(samples.size(), channels, rate_hz));
   GRYM_ASSIGN_OR_RETURN(AudioBuffer buffer, Create(channels, static_cast<int64_t>(samples.size()) / channels, rate_hz));
   if (samples.empty()) return buffer;
   for (int c = 0; c < channels; ++c) {
@@ -80,13 +105,21 @@ absl::StatusOr<AudioBuffer> AudioBuffer::FromInterleaved(std::span<const float> 
 }
 
 std::span<const float> AudioBuffer::channel(int c) const {
-  return std::span<const float>(samples_).subspan(static_cast<size_t>(c) * static_cast<size_t>(frames_),
-                                                  static_cast<size_t>(frames_));
+  return planar().subspan(static_cast<size_t>(c) * static_cast<size_t>(frames_), static_cast<size_t>(frames_));
 }
 
 std::span<float> AudioBuffer::mutable_channel(int c) {
-  return std::span<float>(samples_).subspan(static_cast<size_t>(c) * static_cast<size_t>(frames_),
-                                            static_cast<size_t>(frames_));
+  return mutable_planar().subspan(static_cast<size_t>(c) * static_cast<size_t>(frames_),
+                                  static_cast<size_t>(frames_));
+}
+
+std::span<float> AudioBuffer::mutable_planar() {
+  if (owner_) {
+    samples_.assign(borrowed_.begin(), borrowed_.end());
+    borrowed_ = {};
+    owner_ = nullptr;
+  }
+  return samples_;
 }
 
 AudioBuffer AudioBuffer::Slice(int64_t start, int64_t count) const {
@@ -112,9 +145,10 @@ absl::Status AudioBuffer::Append(const AudioBuffer& more) {
                                      more.channels_, more.rate_hz_));
   }
   if (channels_ == 1) {  // amortised, as a vector is
-    const size_t added = more.samples_.size();
+    const size_t added = more.planar().size();
+    mutable_planar();  // from here on the samples are our own
     samples_.resize(samples_.size() + added);
-    const float* from = &more == this ? samples_.data() : more.samples_.data();
+    const float* from = &more == this ? samples_.data() : more.planar().data();
     std::copy_n(from, added, samples_.end() - static_cast<int64_t>(added));
     frames_ += static_cast<int64_t>(added);
     return absl::OkStatus();
@@ -138,15 +172,18 @@ AudioBuffer AudioBuffer::ToMono() const {
   for (int64_t i = 0; i < frames_; ++i) {
     double sum = 0;  // 32 channels at full scale keep all bits of a float
     for (int c = 0; c < channels_; ++c)
-      sum += samples_[static_cast<size_t>(c) * static_cast<size_t>(frames_) + static_cast<size_t>(i)];
+      sum += planar()[static_cast<size_t>(c) * static_cast<size_t>(frames_) + static_cast<size_t>(i)];
     mono.samples_[static_cast<size_t>(i)] = static_cast<float>(sum / channels_);
   }
   return mono;
 }
 
 int64_t AudioBuffer::ReplaceNonFinite() {
+  if (owner_ && std::all_of(borrowed_.begin(), borrowed_.end(), [](float sample) { return std::isfinite(sample); })) {
+    return 0;
+  }
   int64_t replaced = 0;
-  for (float& sample : samples_) {
+  for (float& sample : mutable_planar()) {
     if (std::isfinite(sample)) continue;
     sample = 0;
     ++replaced;

@@ -34,6 +34,33 @@ TEST(AudioBufferTest, PlanarAndInterleavedAgree) {
   EXPECT_FALSE(AudioBuffer::FromInterleaved(std::vector<float>{1, 2, 3}, 2, 48000).ok());
 }
 
+TEST(AudioBufferTest, BorrowedSamplesAreReadInPlaceAndNeverWritten) {
+  const auto owner = std::make_shared<const std::vector<float>>(std::vector<float>{1, 2, 3, 10, 20, 30});
+  auto borrowed = AudioBuffer::Borrow(*owner, 2, 48000, owner).value();
+  EXPECT_EQ(borrowed.planar().data(), owner->data());
+  EXPECT_EQ(borrowed.channel(1)[2], 30);
+  EXPECT_EQ(owner.use_count(), 2);
+  const AudioBuffer copy = borrowed;
+  EXPECT_NE(copy.planar().data(), owner->data());
+  EXPECT_TRUE(testing::SameSamples(copy, borrowed));
+  EXPECT_EQ(borrowed.ReplaceNonFinite(), 0);
+  EXPECT_EQ(borrowed.planar().data(), owner->data());
+  const AudioBuffer moved = std::move(borrowed);
+  EXPECT_EQ(moved.planar().data(), owner->data());
+  borrowed = moved;
+  borrowed = AudioBuffer::Borrow(*owner, 1, 48000, owner).value();
+  borrowed.mutable_channel(0)[0] = 7;
+  EXPECT_EQ((*owner)[0], 1);
+  EXPECT_EQ(borrowed.planar()[0], 7);
+  EXPECT_EQ(owner.use_count(), 2);  // let go by the write
+  auto grown = AudioBuffer::Borrow(*owner, 1, 48000, owner).value();
+  ASSERT_TRUE(grown.Append(grown).ok());
+  EXPECT_EQ(grown.frames(), 12);
+  EXPECT_EQ(grown.planar()[11], 30);
+  EXPECT_FALSE(AudioBuffer::Borrow(*owner, 4, 48000, owner).ok());
+  EXPECT_FALSE(AudioBuffer::Borrow(*owner, 2, 48000, nullptr).ok());
+}
+
 TEST(AudioBufferTest, SliceIsClippedToWhatThereIs) {
   const auto audio = AudioBuffer::FromPlanar({0, 1, 2, 3, 10, 11, 12, 13}, 2, 8000).value();
   EXPECT_EQ(audio.Slice(1, 2).planar()[0], 1);
