@@ -39,7 +39,7 @@ void BindJob(py::module_& m) {
   py::class_<PyJob, std::shared_ptr<PyJob>>(m, "Job", R"(A call that runs on a thread of its own.
 
 `await job` gives its result without blocking the loop; cancelling the await cancels the job.
-Dropping the last reference cancels it.)")
+Dropping the last reference stops it; a workflow stopped so can be resumed, one that was cancelled cannot.)")
       .def_property_readonly("done", [](const PyJob& job) { return job.done(); }, "Whether it has ended, well or not.")
       .def_property_readonly("progress", [](const PyJob& job) { return job.progress(); })
       .def("cancel", &PyJob::Cancel, "Asks it to stop; it then ends with CancelledError.")

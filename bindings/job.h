@@ -12,6 +12,7 @@ class PyJob {
   virtual bool done() const = 0;
   virtual Progress progress() const = 0;
   virtual void Cancel() = 0;
+  virtual void Interrupt() = 0;
   virtual bool WaitFor(double seconds) const = 0;
   // With the lock, once done: the result, or the error thrown.
   virtual py::object Result() = 0;
@@ -52,7 +53,7 @@ class TypedPyJob : public PyJob {
     return std::shared_ptr<PyJob>(job.release(), [](PyJob* done) {
       // After a fork there is no thread to join; one that outlived the interpreter must not be waited for.
       if (CurrentStage() == Stage::kForked || (CurrentStage() == Stage::kEnded && !done->done())) return;
-      done->Cancel();
+      done->Interrupt();
       Release()(done);
     });
   }
@@ -68,6 +69,7 @@ class TypedPyJob : public PyJob {
   bool done() const override { return job_->done(); }
   Progress progress() const override { return job_->progress(); }
   void Cancel() override { cancel_.Cancel(); }
+  void Interrupt() override { cancel_.Interrupt(); }
   bool WaitFor(double seconds) const override { return job_->WaitFor(seconds); }
   py::object Result() override {
     if (!taken_) {

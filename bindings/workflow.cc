@@ -40,6 +40,7 @@ void BindRun(py::module_& m) {
   py::class_<WorkflowRun, std::shared_ptr<WorkflowRun>>(m, "WorkflowRun")
       .def_readonly("execution_id", &WorkflowRun::execution_id)
       .def_readonly("workflow_id", &WorkflowRun::workflow_id)
+      .def_readonly("created_ms", &WorkflowRun::created_ms, "Wall clock, milliseconds since 1970.")
       .def_readonly("state", &WorkflowRun::state, "\"completed\", \"failed\", \"cancelled\" or \"interrupted\".")
       .def_readonly("visits", &WorkflowRun::visits)
       .def_readonly("result_json", &WorkflowRun::result_json)
@@ -61,7 +62,8 @@ void BindRun(py::module_& m) {
       .def_readonly("kind", &WorkflowEvent::kind)
       .def_readonly("step", &WorkflowEvent::step)
       .def_readonly("visit", &WorkflowEvent::visit)
-      .def_readonly("text", &WorkflowEvent::text);
+      .def_readonly("text", &WorkflowEvent::text)
+      .def_readonly("at_ms", &WorkflowEvent::at_ms, "Wall clock, milliseconds since 1970.");
 }
 
 }  // namespace

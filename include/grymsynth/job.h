@@ -22,14 +22,23 @@ namespace grym {
 // A request to stop that many may hold. Copies share one flag. Safe from any thread and from callbacks.
 class GRYM_EXPORT CancelToken {
  public:
-  CancelToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
-  void Cancel() { flag_->store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return flag_->load(std::memory_order_relaxed); }
+  CancelToken() : flag_(std::make_shared<std::atomic<int>>(kGoOn)) {}
+  // The result is not wanted any more: a workflow's run ends as "cancelled" for good.
+  void Cancel() { flag_->store(kCancel, std::memory_order_relaxed); }
+  // Stop now, since the program is closing or failed elsewhere: the same as Cancel, but a workflow's run is left
+  // "interrupted" and can be resumed. Does not take back a Cancel.
+  void Interrupt() {
+    int expected = kGoOn;
+    flag_->compare_exchange_strong(expected, kInterrupt, std::memory_order_relaxed);
+  }
+  bool cancelled() const { return flag_->load(std::memory_order_relaxed) != kGoOn; }
+  bool interrupted() const { return flag_->load(std::memory_order_relaxed) == kInterrupt; }
   // OK, or Cancelled once Cancel() was called.
   absl::Status Check() const { return cancelled() ? absl::CancelledError("cancelled by the caller") : absl::OkStatus(); }
 
  private:
-  std::shared_ptr<std::atomic<bool>> flag_;
+  enum : int { kGoOn, kInterrupt, kCancel };
+  std::shared_ptr<std::atomic<int>> flag_;
 };
 
 struct Progress {
@@ -47,7 +56,7 @@ struct RunOptions {
   ProgressFn progress;
 };
 
-// A call that runs on a thread of its own. Destroying a job cancels it and waits for its thread.
+// A call that runs on a thread of its own. Destroying a job interrupts it and waits for its thread.
 // Threads: every method may be called from any thread, except that one thread at a time may call Take or Wait.
 template <class T>
 class Job {
@@ -86,6 +95,7 @@ class Job {
   ~Job() { Stop(); }
 
   void Cancel() { state_->cancel.Cancel(); }
+  void Interrupt() { state_->cancel.Interrupt(); }  // see CancelToken
   bool done() const {
     std::lock_guard<std::mutex> lock(state_->mutex);
     return state_->result.has_value();
@@ -137,7 +147,7 @@ class Job {
   Job() : state_(std::make_shared<State>()) {}
   void Stop() {
     if (!thread_.joinable()) return;
-    state_->cancel.Cancel();
+    state_->cancel.Interrupt();
     thread_.join();
   }
   std::shared_ptr<State> state_;

@@ -78,6 +78,7 @@ struct WorkflowRun {
   std::string result_json;            // of the last step
   absl::Status error;                 // of a failed run: its cause
   std::filesystem::path files;        // where the journal keeps results named by content
+  int64_t created_ms = 0;             // wall clock, milliseconds since 1970
 };
 
 struct WorkflowEvent {
@@ -86,6 +87,7 @@ struct WorkflowEvent {
   std::string step;
   int visit = 0;
   std::string text;
+  int64_t at_ms = 0;  // wall clock, milliseconds since 1970
 };
 using WorkflowEventFn = std::function<void(const WorkflowEvent&)>;
 

@@ -30,12 +30,12 @@ class RunningCalls {
     std::unique_ptr<CancelToken> cancel_;
   };
 
-  // Cancels what runs, refuses what comes, and returns when nothing is left.
+  // Interrupts what runs, refuses what comes, and returns when nothing is left.
   void CloseAndWait() {
     std::unique_lock<std::mutex> lock(mutex_);
     closing_ = true;
     for (Ticket* ticket : tickets_) {
-      if (ticket->cancel_) ticket->cancel_->Cancel();
+      if (ticket->cancel_) ticket->cancel_->Interrupt();
     }
     idle_.wait(lock, [&] { return tickets_.empty(); });
   }

@@ -169,6 +169,7 @@ absl::StatusOr<std::vector<WorkflowRun>> Engine::Executions() {
     run.workflow_id = record.workflow_id;
     run.state = record.state == "running" ? "interrupted" : record.state;
     run.files = journal->files().folder();
+    run.created_ms = record.created_ms;
     runs.push_back(std::move(run));
   }
   return runs;

@@ -20,7 +20,13 @@ bool HasInput(const AudioTask& task) { return !task.audio.empty() || !task.input
 // Seconds of audio that the link works on, as far as they are known before it runs.
 double AudioSeconds(const AudioTask& task, Capability capability) {
   if (MakesAudio(capability)) {
-    return task.request.reference_buffer ? task.request.reference_buffer->duration_s() : task.request.duration_s;
+    const GenerateAudioRequest& request = task.request;
+    if (request.reference_buffer) return request.reference_buffer->duration_s();
+    if (request.reference_audio.empty()) return request.duration_s;
+    AudioTask recording;
+    recording.inputs.push_back(AudioInput(request.reference_audio));
+    const double seconds = HeardSeconds(recording);
+    return seconds > 0 ? seconds : request.duration_s;
   }
   const double heard = HeardSeconds(task);
   return heard > 0 ? heard : task.request.duration_s;

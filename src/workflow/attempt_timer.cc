@@ -34,7 +34,7 @@ void AttemptTimer::Watch(int64_t limit_ms) {
     changed_.wait_until(lock, std::min(end, Clock::now() + std::chrono::milliseconds(10)));
     if (stopped_) return;
     if (Clock::now() >= end) expired_ = true;
-    if (expired_ || caller_.cancelled()) token_.Cancel();
+    if (expired_ || caller_.cancelled()) token_.Interrupt();
   }
 }
 

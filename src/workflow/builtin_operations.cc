@@ -83,12 +83,13 @@ OperationInfo EnhanceAudio() {
   return info;
 }
 
+// Without `patterns` and `features` a take is made from the prompt alone.
 // `feedback` is the result of a compare: its improvementAreas are what the next take attends to.
 OperationInfo Generate() {
   OperationInfo info;
   info.name = "generate";
   info.types = {StepType::kGeneration};
-  info.inputs = {{"patterns", false}, {"features", false}, {"feedback", true}};
+  info.inputs = {{"patterns", true}, {"features", true}, {"feedback", true}};
   info.parameters = {Number("enhancementLevel", 0, 1),
                      Flag("preserveOriginalCharacteristics"),
                      List("focusAreas"),  // of texts, or of objects with a text `area`, as compare answers them

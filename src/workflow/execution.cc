@@ -70,6 +70,7 @@ void Execution::Keep(const VisitRecord& visit, Transition& transition) {
 }
 
 absl::Status Execution::Commit(Transition& transition) {
+  transition.at_ms = clock_.NowMs();
   transition.execution_id = record_.id;
   transition.durable = document_.durability_full;
   if (transition.recoveries) record_.recoveries = *transition.recoveries;
@@ -85,6 +86,7 @@ absl::Status Execution::Begin() {
   Transition transition;
   transition.execution_id = record_.id;
   transition.durable = document_.durability_full;
+  transition.at_ms = record_.created_ms = clock_.NowMs();
   transition.events.push_back({"started", "", 0, 0, document_.id});
   record_.state = "running";
   const ExecutionRecord fresh = record_;
@@ -161,7 +163,7 @@ absl::Status Execution::Decide(VisitRecord visit, const VisitDecision& decision)
 }
 
 absl::Status Execution::RunToEnd() {
-  while (record_.state == "running") {
+  while (record_.state == "running" && !interrupted_) {
     VisitRecord* current = running();
     if (!current)
       return Error(absl::StatusCode::kInternal, "no_running_visit",
@@ -203,17 +205,18 @@ void Execution::Enter(std::string target, Transition& transition) {
     visit.ordinal = static_cast<int64_t>(record_.visits.size()) + 1;
     visit.step = target;
     visit.visit = visits + 1;
+    visit.started_ms = clock_.NowMs();
     absl::StatusOr<Json> call = Json::Object();
     if (const OperationInfo* info = OperationOf(step, operations_)) call = ResolveCall(step, *info, context_);
     if (call.ok()) {
       visit.call = call->Dump();
       Keep(visit, transition);
-      visit_started_ = Clock::now();
       transition.events.push_back({"visit_started", target, visit.visit, 1, ""});
       return;
     }
     // As FailVisit, but in a loop: a thousand steps that fail to start must not use a thousand frames.
     visit.state = VisitState::kFailed;
+    visit.ended_ms = visit.started_ms;
     const Json error = ErrorToJson(call.status(), target, visit.visit, 1);
     visit.error = error.Dump();
     visit.next = step.on_error;
@@ -233,6 +236,7 @@ void Execution::Complete(VisitRecord visit, Json result, Transition& transition)
   absl::StatusOr<std::string> next = ChooseNext(step, result, visit.outcome);
   if (!next.ok()) return FailVisit(std::move(visit), Annotate(next.status(), Where(visit)), transition);
   visit.state = VisitState::kCompleted;
+  visit.ended_ms = clock_.NowMs();
   visit.next = *next;
   Keep(visit, transition);
   run_here_.insert(visit.ordinal);
@@ -246,6 +250,7 @@ void Execution::FailVisit(VisitRecord visit, const absl::Status& status, Transit
   const StepDefinition& step = document_.steps.at(visit.step);
   visit.state = VisitState::kFailed;
   visit.retry_at_ms = 0;
+  visit.ended_ms = clock_.NowMs();
   const Json error = ErrorToJson(status, visit.step, visit.visit, visit.attempt);
   visit.error = error.Dump();
   visit.next = step.on_error;

@@ -40,14 +40,16 @@ class Execution {
   absl::StatusOr<Json> RunAttempt(const StepDefinition& step, const VisitRecord& visit);
   // The failed attempt is the visit's end, or its next attempt is journalled.
   absl::Status AfterFailure(VisitRecord visit, const absl::Status& status);
-  absl::Status CancelRun(VisitRecord visit);
+  // Cancelled for good, or left as it stands for a resume.
+  absl::Status StopRun(VisitRecord visit);
   // The next step, "" for the end; an error for a condition that cannot be judged or an outcome without a branch.
   absl::StatusOr<std::string> ChooseNext(const StepDefinition& step, const Json& result, std::string& outcome) const;
   absl::StatusOr<bool> Judge(const StepDefinition& step, const StepCondition& condition, const Json& result) const;
 
   VisitRecord* running();
   int VisitsOf(const std::string& step) const;
-  int64_t LimitMs(const StepDefinition& step) const;  // of the attempt that starts now; 0: none, -1: already over
+  // Of the attempt that starts now; 0: none, -1: already over.
+  int64_t LimitMs(const StepDefinition& step, const VisitRecord& visit) const;
   void ReportProgress(double inner, const std::string& stage);
   Json ResultOf(const VisitRecord& last) const;
 
@@ -62,7 +64,8 @@ class Execution {
   ExecutionRecord record_;
   RunContext context_;
   std::set<int64_t> run_here_;
-  Clock::time_point started_ = Clock::now(), visit_started_ = Clock::now();
+  const Clock::time_point started_ = Clock::now();  // of this process's part, for the time left
+  bool interrupted_ = false;
   double progress_ = 0;
 };
 

@@ -29,15 +29,16 @@ int64_t WaitMs(const RetryPolicy& retry, int64_t seed, int failed_attempt) {
 
 }  // namespace
 
-int64_t Execution::LimitMs(const StepDefinition& step) const {
-  const auto left = [](int64_t limit_ms, Clock::time_point since) {
-    const int64_t gone = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since).count();
+int64_t Execution::LimitMs(const StepDefinition& step, const VisitRecord& visit) const {
+  // By the journal's wall clock: a deadline is not moved by a restart.
+  const auto left = [&](int64_t limit_ms, int64_t since_ms) {
+    const int64_t gone = clock_.NowMs() - since_ms;
     return limit_ms > gone ? limit_ms - gone : -1;
   };
   int64_t limit = step.timeout_ms;
   const auto tighten = [&](int64_t other) { limit = limit == 0 ? other : std::min(limit, other); };
-  if (step.deadline_ms > 0) tighten(left(step.deadline_ms, visit_started_));
-  if (document_.execution_ms > 0) tighten(left(document_.execution_ms, started_));
+  if (step.deadline_ms > 0) tighten(left(step.deadline_ms, visit.started_ms));
+  if (document_.execution_ms > 0) tighten(left(document_.execution_ms, record_.created_ms));
   return limit;
 }
 
@@ -69,7 +70,7 @@ absl::StatusOr<Json> Execution::RunAttempt(const StepDefinition& step, const Vis
   call.execution_seed = record_.seed;
   call.seed = VisitSeed(record_.seed, visit.step, visit.visit);
   call.files = &journal_.files();
-  const int64_t limit_ms = LimitMs(step);
+  const int64_t limit_ms = LimitMs(step, visit);
   if (limit_ms < 0) return LimitError("timeout", "no time is left to start an attempt");
   AttemptTimer timer(run_.cancel, limit_ms);
   RunOptions inner;
@@ -92,15 +93,15 @@ absl::Status Execution::RunVisit(VisitRecord visit) {
   const StepDefinition& step = document_.steps.at(visit.step);
   if (visit.retry_at_ms > 0) {
     const absl::Status waited = clock_.WaitUntil(visit.retry_at_ms, run_.cancel);
-    if (!waited.ok()) return CancelRun(std::move(visit));
+    if (!waited.ok()) return StopRun(std::move(visit));
   }
-  if (run_.cancel.cancelled()) return CancelRun(std::move(visit));
+  if (run_.cancel.cancelled()) return StopRun(std::move(visit));
   ReportProgress(0, visit.step);
   const Clock::time_point started = Clock::now();
   absl::StatusOr<Json> result = RunAttempt(step, visit);
   visit.seconds = std::chrono::duration<double>(Clock::now() - started).count();
   // A cancel that came before the commit wins over a late result.
-  if (run_.cancel.cancelled()) return CancelRun(std::move(visit));
+  if (run_.cancel.cancelled()) return StopRun(std::move(visit));
   if (!result.ok())
     return AfterFailure(std::move(visit),
                         Annotate(result.status(), "step \"" + visit.step + "\" visit " + std::to_string(visit.visit)));
@@ -128,10 +129,20 @@ absl::Status Execution::AfterFailure(VisitRecord visit, const absl::Status& stat
   return Commit(transition);
 }
 
-absl::Status Execution::CancelRun(VisitRecord visit) {
+absl::Status Execution::StopRun(VisitRecord visit) {
+  if (run_.cancel.interrupted()) {
+    // The visit stays as running, so that a resume takes it up as after a crash; but an orderly stop is no sign of a
+    // crashing input, so it takes back the recovery that the resume will count.
+    interrupted_ = true;
+    Transition transition;
+    transition.recoveries = record_.recoveries - 1;
+    transition.events.push_back({"interrupted", visit.step, visit.visit, visit.attempt, ""});
+    return Commit(transition);
+  }
   Transition transition;
   const absl::Status status = Error(absl::StatusCode::kCancelled, "cancelled", "cancelled by the caller");
   visit.state = VisitState::kInterrupted;
+  visit.ended_ms = clock_.NowMs();
   visit.retry_at_ms = 0;
   Keep(visit, transition);
   Finish("cancelled", status, &visit, transition);

@@ -47,6 +47,7 @@ WorkflowRun RunOf(const ExecutionRecord& record, const std::set<int64_t>& run_he
   run.result_json = record.result;
   run.error = ErrorFromJson(record.error);
   run.files = journal.files().folder();
+  run.created_ms = record.created_ms;
   return run;
 }
 
@@ -104,6 +105,7 @@ absl::StatusOr<WorkflowRun> WorkflowExecutor::Run(const Workflow& workflow, cons
   Execution execution(document, operations_, runner, journal, options, run, std::move(record), std::move(parameters));
   GRYM_RETURN_IF_ERROR(known ? execution.TakeUp() : execution.Begin());
   GRYM_RETURN_IF_ERROR(execution.RunToEnd());
+  if (run.progress && execution.record().state == "completed") run.progress({1, 0, "done"});
   return RunOf(execution.record(), execution.run_here(), journal);
 }
 

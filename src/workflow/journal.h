@@ -32,6 +32,7 @@ struct VisitRecord {
   std::string error;        // JSON error object of a failed visit
   int64_t retry_at_ms = 0;  // wall clock before which the next attempt may not start; 0: at once
   double seconds = 0;
+  int64_t started_ms = 0, ended_ms = 0;  // wall clock since 1970; 0 while it runs
 };
 
 struct ExecutionRecord {
@@ -47,6 +48,7 @@ struct ExecutionRecord {
   std::string result;  // JSON once completed
   std::string error;   // JSON error object
   int recoveries = 0;  // since a visit was last completed
+  int64_t created_ms = 0, changed_ms = 0;  // wall clock since 1970
   int64_t last_event = 0;
   std::vector<VisitRecord> visits;  // by ordinal; empty in List
 };
@@ -67,6 +69,7 @@ struct Transition {
   std::string result, error;         // with `state`
   std::optional<int> recoveries;
   std::vector<JournalEvent> events;  // numbered in the same commit
+  int64_t at_ms = 0;                 // wall clock since 1970
   bool durable = true;               // false: synchronous=NORMAL for this commit
 };
 

@@ -18,19 +18,20 @@ CREATE TABLE execution (
   folder TEXT NOT NULL,
   parameters TEXT NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
   result_file TEXT NOT NULL,
-  error TEXT NOT NULL, recoveries INTEGER NOT NULL, last_event INTEGER NOT NULL);
+  error TEXT NOT NULL, recoveries INTEGER NOT NULL, last_event INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL);
 CREATE TABLE visit (
   execution INTEGER NOT NULL REFERENCES execution (number), ordinal INTEGER NOT NULL, step TEXT NOT NULL,
   visit INTEGER NOT NULL,
   attempt INTEGER NOT NULL, state INTEGER NOT NULL, call TEXT NOT NULL, call_file TEXT NOT NULL,
   result TEXT NOT NULL,
   result_file TEXT NOT NULL, outcome TEXT NOT NULL, next TEXT NOT NULL, error TEXT NOT NULL,
-  retry_at_ms INTEGER NOT NULL, seconds REAL NOT NULL,
+  retry_at_ms INTEGER NOT NULL, seconds REAL NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,
   PRIMARY KEY (execution, ordinal)) WITHOUT ROWID;
 CREATE TABLE event (
   execution INTEGER NOT NULL REFERENCES execution (number), sequence INTEGER NOT NULL, kind TEXT NOT NULL,
   step TEXT NOT NULL,
-  visit INTEGER NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (execution,
+  visit INTEGER NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (execution,
   sequence)) WITHOUT ROWID;
 CREATE TABLE named_file (
   sha256 TEXT NOT NULL, execution INTEGER NOT NULL REFERENCES execution (number), PRIMARY KEY (sha256,
@@ -79,7 +80,8 @@ absl::Status WriteVisit(Database& database, int64_t number, const VisitRecord& v
                         const StoredResult& stored) {
   GRYM_ASSIGN_OR_RETURN(
       Statement * insert,
-      database.Cached("INSERT OR REPLACE INTO visit VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)"));
+      database.Cached("INSERT OR REPLACE INTO visit VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,"
+                      "?16,?17)"));
   insert->BindInt(1, number)
       .BindInt(2, visit.ordinal)
       .BindText(3, visit.step)
@@ -87,8 +89,8 @@ absl::Status WriteVisit(Database& database, int64_t number, const VisitRecord& v
       .BindInt(5, visit.attempt);
   insert->BindInt(6, static_cast<int64_t>(visit.state)).BindText(7, call.text).BindText(8, call.file);
   insert->BindText(9, stored.text).BindText(10, stored.file).BindText(11, visit.outcome).BindText(12, visit.next);
-  GRYM_RETURN_IF_ERROR(
-      insert->BindText(13, visit.error).BindInt(14, visit.retry_at_ms).BindDouble(15, visit.seconds).Run());
+  insert->BindText(13, visit.error).BindInt(14, visit.retry_at_ms).BindDouble(15, visit.seconds);
+  GRYM_RETURN_IF_ERROR(insert->BindInt(16, visit.started_ms).BindInt(17, visit.ended_ms).Run());
   GRYM_RETURN_IF_ERROR(WriteNames(database, number, call.named));
   return WriteNames(database, number, stored.named);
 }
@@ -125,6 +127,8 @@ absl::StatusOr<std::vector<VisitRecord>> ReadVisits(Database& database, const Co
     visit.error = rows->Text(12);
     visit.retry_at_ms = rows->Int(13);
     visit.seconds = rows->Double(14);
+    visit.started_ms = rows->Int(15);
+    visit.ended_ms = rows->Int(16);
     visits.push_back(std::move(visit));
   }
 }
@@ -132,7 +136,7 @@ absl::StatusOr<std::vector<VisitRecord>> ReadVisits(Database& database, const Co
 constexpr char kSelectExecution[] =
     "SELECT e.id, d.workflow_id, d.revision, e.digest, d.document, e.folder, e.parameters, e.seed, e.state, e.result, "
     "e.result_file, "
-    "e.error, e.recoveries, e.last_event, e.number FROM execution e JOIN definition d ON d.digest = e.digest ";
+    "e.error, e.recoveries, e.last_event, e.number, e.created_ms, e.changed_ms FROM execution e JOIN definition d ON d.digest = e.digest ";
 
 ExecutionRecord ExecutionOf(const Statement& row) {
   ExecutionRecord execution;
@@ -149,6 +153,8 @@ ExecutionRecord ExecutionOf(const Statement& row) {
   execution.error = row.Text(11);
   execution.recoveries = static_cast<int>(row.Int(12));
   execution.last_event = row.Int(13);
+  execution.created_ms = row.Int(15);
+  execution.changed_ms = row.Int(16);
   return execution;
 }
 
@@ -183,12 +189,12 @@ absl::Status InsertExecution(Database& database, const ExecutionRecord& executio
   definition->BindText(1, execution.digest).BindText(2, execution.workflow_id);
   GRYM_RETURN_IF_ERROR(definition->BindText(3, execution.document).Run());
   GRYM_ASSIGN_OR_RETURN(Statement * insert,
-                        database.Cached("INSERT INTO execution VALUES (NULL,?1,?2,?3,?4,?5,?6,'','','',0,0)"));
+                        database.Cached("INSERT INTO execution VALUES (NULL,?1,?2,?3,?4,?5,?6,'','','',0,0,?7,?7)"));
   insert->BindText(1, execution.id)
       .BindText(2, execution.digest)
       .BindText(3, execution.folder)
       .BindText(4, execution.parameters);
-  return insert->BindInt(5, execution.seed).BindText(6, execution.state).Run();
+  return insert->BindInt(5, execution.seed).BindText(6, execution.state).BindInt(7, execution.created_ms).Run();
 }
 
 absl::Status WriteTransition(Database& database, const Transition& transition, const StoredTransition& stored,
@@ -220,17 +226,18 @@ absl::Status WriteTransition(Database& database, const Transition& transition, c
   last->Reset();
   for (const JournalEvent& event : transition.events) {
     ++sequence;
-    GRYM_ASSIGN_OR_RETURN(Statement * insert, database.Cached("INSERT INTO event VALUES (?1,?2,?3,?4,?5,?6,?7)"));
+    GRYM_ASSIGN_OR_RETURN(Statement * insert, database.Cached("INSERT INTO event VALUES (?1,?2,?3,?4,?5,?6,?7,?8)"));
     insert->BindInt(1, number)
         .BindInt(2, sequence)
         .BindText(3, event.kind)
         .BindText(4, event.step)
         .BindInt(5, event.visit);
-    GRYM_RETURN_IF_ERROR(insert->BindInt(6, event.attempt).BindText(7, event.text).Run());
-    if (events) events->push_back({sequence, event.kind, event.step, event.visit, event.text});
+    GRYM_RETURN_IF_ERROR(
+        insert->BindInt(6, event.attempt).BindText(7, event.text).BindInt(8, transition.at_ms).Run());
+    if (events) events->push_back({sequence, event.kind, event.step, event.visit, event.text, transition.at_ms});
   }
-  GRYM_ASSIGN_OR_RETURN(Statement * count, database.Cached("UPDATE execution SET last_event = ?2 WHERE number = ?1"));
-  return count->BindInt(1, number).BindInt(2, sequence).Run();
+  GRYM_ASSIGN_OR_RETURN(Statement * count, database.Cached("UPDATE execution SET last_event = ?2, changed_ms = ?3 WHERE number = ?1"));
+  return count->BindInt(1, number).BindInt(2, sequence).BindInt(3, transition.at_ms).Run();
 }
 
 absl::StatusOr<bool> HasExecution(Database& database, const std::string& id) {
@@ -267,14 +274,15 @@ absl::StatusOr<std::vector<WorkflowEvent>> ReadEvents(Database& database, const 
                                                       int64_t limit) {
   GRYM_ASSIGN_OR_RETURN(const int64_t number, NumberOf(database, id));
   GRYM_ASSIGN_OR_RETURN(Statement * rows,
-                        database.Cached("SELECT sequence, kind, step, visit, text FROM event "
+                        database.Cached("SELECT sequence, kind, step, visit, text, at_ms FROM event "
                                         "WHERE execution = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"));
   rows->BindInt(1, number).BindInt(2, after_sequence).BindInt(3, limit);
   std::vector<WorkflowEvent> events;
   while (true) {
     GRYM_ASSIGN_OR_RETURN(const bool more, rows->Step());
     if (!more) return events;
-    events.push_back({rows->Int(0), rows->Text(1), rows->Text(2), static_cast<int>(rows->Int(3)), rows->Text(4)});
+    events.push_back({rows->Int(0), rows->Text(1), rows->Text(2), static_cast<int>(rows->Int(3)), rows->Text(4),
+                      rows->Int(5)});
   }
 }
 

@@ -92,9 +92,11 @@ class ReferenceChecker {
         warnings_(warnings),
         published_(PublishedNames(document, operations)) {}
 
-  void Check(const StepDefinition& step, const Reading& reading) {
+  // `reader` is the step that reads, or nullptr for the workflow's output.
+  void Check(const StepDefinition* reader, const Reading& reading) {
     if (reading.path.empty() || reading.path[0] == "parameters") return CheckParameter(reading);
-    if (reading.path[0] == "result") {
+    if (reading.path[0] == "result") {  // never in an output, see ReadOutput
+      const StepDefinition& step = *reader;
       if (step.type == StepType::kConditional) {
         return errors_.Report(reading.pointer, "impossible_path",
                               "step \"" + step.id + "\" is conditional: it runs no task and has no result");
@@ -103,9 +105,9 @@ class ReferenceChecker {
     }
     const std::string& name = reading.path[1];
     if (document_.steps.count(name)) {
-      CheckStepPath(step, name, reading);
+      CheckStepPath(reader, name, reading);
     } else if (const auto found = published_.find(name); found != published_.end()) {
-      CheckPublishedPath(step, found->second, reading);
+      CheckPublishedPath(reader, found->second, reading);
     } else {
       std::vector<std::string> names;
       for (const auto& [id, unused] : document_.steps) names.push_back(id);
@@ -126,7 +128,7 @@ class ReferenceChecker {
                    ClosestLegal(reading.path[1], names));
   }
 
-  void CheckStepPath(const StepDefinition& step, const std::string& writer, const Reading& reading) {
+  void CheckStepPath(const StepDefinition* reader, const std::string& writer, const Reading& reading) {
     const Path& path = reading.path;
     const bool visits = path.size() >= 5 && path[2] == "visits" && path[4] == "result";
     const bool error = path.size() >= 3 && path[2] == "error";
@@ -140,17 +142,17 @@ class ReferenceChecker {
                             "step \"" + writer + "\" is conditional: it runs no task and has no result");
     }
     if (!error) CheckShape({writer}, "", visits ? 5 : 3, reading);
-    CheckPathsHere(step, {writer}, reading, !error && !visits);
+    if (reader) CheckPathsHere(*reader, {writer}, reading, !error && !visits);
   }
 
-  void CheckPublishedPath(const StepDefinition& step, const PublishedName& name, const Reading& reading) {
+  void CheckPublishedPath(const StepDefinition* reader, const PublishedName& name, const Reading& reading) {
     if (reading.path.size() < 3 || reading.path[2] != "result") {
       return errors_.Report(
           reading.pointer, "impossible_path",
           "want \"" + reading.path[1] + ".result\", got \"" + Printable(PathText(reading.path)) + "\"");
     }
     CheckShape(name.writers, name.member, 3, reading);
-    CheckPathsHere(step, name.writers, reading, true);
+    if (reader) CheckPathsHere(*reader, name.writers, reading, true);
   }
 
   // An error only if it holds for every writer: the others may be the ones that wrote.
@@ -280,8 +282,12 @@ void CheckReferences(const Workflow::Document& document, const OperationSet& ope
                      SchemaReader& errors, SchemaReader& warnings) {
   ReferenceChecker checker(document, operations, graph, errors, warnings);
   for (const auto& [id, step] : document.steps) {
-    for (const Reading& reading : StartReadings(step)) checker.Check(step, reading);
-    for (const Reading& reading : EndReadings(step)) checker.Check(step, reading);
+    for (const Reading& reading : StartReadings(step)) checker.Check(&step, reading);
+    for (const Reading& reading : EndReadings(step)) checker.Check(&step, reading);
+  }
+  // A step that did not run leaves a null there; one that cannot write it is a mistake.
+  for (const auto& [name, path] : document.output) {
+    checker.Check(nullptr, {path, "/output/" + PointerToken(name), true});
   }
 }
 

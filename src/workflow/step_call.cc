@@ -58,8 +58,9 @@ OperationCall CallFromJson(const Json& json) {
 }
 
 int64_t VisitSeed(int64_t execution_seed, const std::string& step, int visit) {
+  // Below 2^53: a sidecar's seed must survive every JSON reader.
   return static_cast<int64_t>(
-      Random(static_cast<uint64_t>(execution_seed), step + "#" + std::to_string(visit)).Next() >> 1);
+      Random(static_cast<uint64_t>(execution_seed), step + "#" + std::to_string(visit)).Next() >> 11);
 }
 
 }  // namespace grym

@@ -270,8 +270,8 @@ TEST(ExecutorTest, MissingInputsAndReferencesFailTheStep) {
   EXPECT_EQ(run->visits.back().state, VisitState::kFailed);
   Bench other;
   std::string text = PlanExample();
-  const std::string input = R"({"source": "previous_step", "key": "analyze-audio.result"}, )";
-  text.replace(text.find(input), input.size(), "");
+  const std::string input = R"(, {"source": "previous_step", "key": "generate-enhanced.result"}],)";
+  text.replace(text.find(input), input.size(), "],");
   // One input fewer than the operation wants: a warning at registration, an error when it runs.
   const auto fewer = other.Run(*Workflow::FromJson(text), AudioParameter());
   ASSERT_TRUE(fewer.ok()) << fewer.status();
@@ -348,6 +348,56 @@ TEST(ExecutorTest, CancelEndsTheRunForGood) {
   EXPECT_EQ(bench.runner.runs.size(), 1u);
   run = bench.RunSteps(Echo("s", "", R"({"default":"t"})") + "," + Echo("t", "", "{}"));
   EXPECT_EQ(run->state, "cancelled");
+}
+
+TEST(ExecutorTest, AnInterruptedRunGoesOnHoweverOftenItWasStopped) {
+  EchoBench bench;
+  const std::string steps = Echo("s", "", R"({"default":"t"})") + "," + Echo("t", R"("value":2)", "{}");
+  for (int stop = 0; stop < 8; ++stop) {  // more often than crashes are forgiven
+    RunOptions options;
+    bench.runner.instead = [&](const OperationCall& call, const RunOptions&) -> absl::StatusOr<Json> {
+      if (call.step == "s") return Json(1);
+      options.cancel.Interrupt();
+      return Json(1);  // too late
+    };
+    const auto stopped = bench.RunSteps(steps, "", {}, options);
+    ASSERT_TRUE(stopped.ok()) << stopped.status();
+    EXPECT_EQ(stopped->state, "interrupted");
+    EXPECT_TRUE(stopped->error.ok()) << stopped->error;
+  }
+  bench.runner.instead = {};
+  const auto run = bench.RunSteps(steps);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->state, "completed");
+  EXPECT_EQ(std::count(bench.runner.runs.begin(), bench.runner.runs.end(), "run/s/1"), 1);
+  CancelToken cancel;
+  cancel.Cancel();
+  cancel.Interrupt();
+  EXPECT_FALSE(cancel.interrupted());  // a cancel stays one
+}
+
+TEST(ExecutorTest, DeadlinesCountFromTheJournalsClock) {
+  EchoBench bench;
+  RunOptions options;
+  const std::string steps = Echo("s", "", "{}", R"(,"deadlineMs":60000)");
+  bench.runner.instead = [&](const OperationCall&, const RunOptions&) -> absl::StatusOr<Json> {
+    options.cancel.Interrupt();
+    return Json(1);
+  };
+  const auto stopped = bench.RunSteps(steps, "", {}, options);
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_GT(stopped->created_ms, 0);
+  bench.runner.instead = {};
+  class Later : public WaitClock {
+   public:
+    int64_t NowMs() override { return SystemWaitClock().NowMs() + 60000; }
+    absl::Status WaitUntil(int64_t, const CancelToken& cancel) override { return cancel.Check(); }
+  } later;
+  ExecutorOptions after;
+  after.clock = &later;
+  const auto run = bench.RunSteps(steps, "", after);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(ErrorCode(run->error), "timeout");
 }
 
 TEST(ExecutorTest, EventsAreNumberedWithoutGapsAndProgressNeverFalls) {

@@ -140,8 +140,8 @@ TEST(PlanTest, ProblemsAreListedAllAtOnceWithHints) {
 
 TEST(PlanTest, WarningsTellWhatMayGoWrong) {
   EXPECT_THAT(
-      WarningsOf(Replaced(PlanExample(), R"({"source": "previous_step", "key": "analyze-audio.result"}, )", "")),
-      ::testing::Contains("/steps/generate-enhanced/inputs missing_input"));
+      WarningsOf(Replaced(PlanExample(), R"(, {"source": "previous_step", "key": "generate-enhanced.result"}],)", "],")),
+      ::testing::Contains("/steps/evaluate-result/inputs missing_input"));
   EXPECT_THAT(
       WarningsOf(Replaced(PlanExample(), R"({"default": "extract-features"})", R"({"default": "generate-enhanced"})")),
       IsSupersetOf(
@@ -149,6 +149,19 @@ TEST(PlanTest, WarningsTellWhatMayGoWrong) {
   EXPECT_THAT(WarningsOf(Replaced(PlanExample(), R"("condition": "false")",
                                   R"("condition": "result.qualityScore less_than 0.5")")),
               ::testing::Contains("/steps/evaluate-result/nextSteps outcome_without_branch"));
+}
+
+TEST(PlanTest, TheOutputNamesWhatARunCanHave) {
+  const auto problems = [](const std::string& path) {
+    return ProblemsOf(Replaced(PlanExample(), "\"steps\"", R"("output": {"x": ")" + path + R"("}, "steps")"));
+  };
+  EXPECT_THAT(problems("context.evaluate-result.result.qualityScore"), ::testing::IsEmpty());
+  EXPECT_THAT(problems("context.best.result"), ::testing::IsEmpty());
+  EXPECT_THAT(problems("parameters.audioFile"), ::testing::IsEmpty());
+  EXPECT_THAT(problems("context.nobody.result"), ::testing::ElementsAre("/output/x unknown_step"));
+  EXPECT_THAT(problems("context.evaluate-result.result.wings"), ::testing::ElementsAre("/output/x impossible_path"));
+  EXPECT_THAT(problems("parameters.nope"), ::testing::ElementsAre("/output/x unknown_parameter"));
+  EXPECT_THAT(problems("result.qualityScore"), ::testing::ElementsAre("/output/x bad_path"));
 }
 
 TEST(PlanTest, ABestTakeIsReadableUnlessAStepHasTheName) {

@@ -3,7 +3,8 @@
 namespace grym {
 
 // The enhancement loop of the automated workflow plan, repaired: both generating steps publish `candidate`, so that each
-// round judges the take that it made; after four judged rounds, or above 0.8, the best take so far is exported.
+// round judges the take that it made; after four judged rounds, above 0.8, or when a further take fails its gate, the
+// best take so far is exported.
 const char kAudioEnhancementTemplate[] = R"json({
   "id": "audio-enhancement",
   "name": "Audio Enhancement",
@@ -78,6 +79,7 @@ const char kAudioEnhancementTemplate[] = R"json({
         "focusAreas": "context.evaluate-result.result.improvementAreas",
         "wantStems": true
       },
+      "onError": "finalize",
       "nextSteps": {"default": "evaluate-result"}
     },
     "finalize": {
