@@ -58,7 +58,9 @@ AudioMetadata MetadataOf(const ExportPlan& plan, const Json& take) {
   Json parameters = take.at("request");
   parameters.erase("patterns");
   // Where the original lay on this machine is nobody's business who is sent the file; the sidecar keeps it.
-  parameters["referenceAudio"] = std::filesystem::path(parameters.at("referenceAudio").text()).filename().string();
+  if (const std::string reference = parameters.at("referenceAudio").text(); !reference.empty()) {
+    parameters["referenceAudio"] = std::filesystem::path(reference).filename().string();
+  }
   metadata.parameters = parameters.Dump();
   return metadata;
 }

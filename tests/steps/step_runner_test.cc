@@ -118,6 +118,19 @@ TEST_F(StepRunnerTest, ExportWritesTakeStemsMidiAndASidecarThatRendersItAgain) {
   EXPECT_EQ(PutAudio(*files_, rendered->audio)->at("$file"), take->at("audio").at("$file"));
 }
 
+TEST_F(StepRunnerTest, GenerateWithoutInputsFollowsThePrompt) {
+  Json parameters = Json::Object();
+  parameters["prompt"] = "slow ambient in A minor";
+  parameters["durationSeconds"] = 6;
+  const auto take = Run("generate", {}, parameters);
+  ASSERT_TRUE(take.ok()) << take.status();
+  EXPECT_NEAR(take->at("durationSeconds").number(), 6, 0.1);
+  EXPECT_EQ(take->at("audioFile").text(), "");
+  const auto exported = Run("export", {{"take", "", *take}});
+  ASSERT_TRUE(exported.ok()) << exported.status();
+  EXPECT_TRUE(std::filesystem::exists(exported->at("path").text())) << exported->Dump();
+}
+
 TEST_F(StepRunnerTest, BadInputsNameTheStep) {
   for (const char* operation : {"patterns", "features", "classify", "enhance", "compare", "export"}) {
     const auto answer = Run(operation, {{"audio", "", Json(5)}, {"original", "", Json(5)}, {"take", "", Json(5)}});
