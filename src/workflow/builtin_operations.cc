@@ -32,7 +32,7 @@ OperationInfo Patterns() {
   OperationInfo info;
   info.name = "patterns";
   info.types = {StepType::kAnalysis};
-  info.inputs = {{"audio", false}};
+  info.inputs = {{"audio", false, true}};
   info.output = {"",
                  kObjectValue,
                  {{"schema", kTextValue, {}},
@@ -48,7 +48,7 @@ OperationInfo Features() {
   OperationInfo info;
   info.name = "features";
   info.types = {StepType::kAnalysis};
-  info.inputs = {{"audio", false}};
+  info.inputs = {{"audio", false, true}};
   info.output = {"", kObjectValue, {}};  // grymsynth.features/1 and `audioFile`
   info.cacheable = true;
   return info;
@@ -58,7 +58,7 @@ OperationInfo Classify() {
   OperationInfo info;
   info.name = "classify";
   info.types = {StepType::kAnalysis};
-  info.inputs = {{"audio", false}};
+  info.inputs = {{"audio", false, true}};
   info.output = {"", kObjectValue, {}};  // grymsynth.style/1 and `audioFile`
   info.cacheable = true;
   return info;
@@ -68,7 +68,7 @@ OperationInfo EnhanceAudio() {
   OperationInfo info;
   info.name = "enhance";
   info.types = {StepType::kTransformation};
-  info.inputs = {{"audio", false}};
+  info.inputs = {{"audio", false, true}};
   info.parameters = {Number("level", 0, 1),
                      Number("targetLufs", -70, 0),
                      Number("truePeakDbtp", -20, 0),
@@ -137,7 +137,7 @@ OperationInfo CompareTakes() {
   OperationInfo info;
   info.name = "compare";
   info.types = {StepType::kAnalysis};
-  info.inputs = {{"original", false}, {"candidate", false}};
+  info.inputs = {{"original", false, true}, {"candidate", false, true}};
   const OutputField area = {
       "",
       kObjectValue,

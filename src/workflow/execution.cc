@@ -27,7 +27,7 @@ Json Journalled(const std::string& text) {
 
 Execution::Execution(const Workflow::Document& document, const OperationSet& operations, OperationRunner& runner,
                      Journal& journal, const ExecutorOptions& options, const RunOptions& run, ExecutionRecord record,
-                     Json parameters)
+                     Json parameters, FileRoots roots)
     : document_(document),
       operations_(operations),
       runner_(runner),
@@ -36,6 +36,7 @@ Execution::Execution(const Workflow::Document& document, const OperationSet& ope
       run_(run),
       clock_(options.clock ? *options.clock : SystemWaitClock()),
       graph_(document),
+      roots_(std::move(roots)),
       record_(std::move(record)),
       context_(document, operations, std::move(parameters)) {
   for (const VisitRecord& visit : record_.visits) {
@@ -207,7 +208,7 @@ void Execution::Enter(std::string target, Transition& transition) {
     visit.visit = visits + 1;
     visit.started_ms = clock_.NowMs();
     absl::StatusOr<Json> call = Json::Object();
-    if (const OperationInfo* info = OperationOf(step, operations_)) call = ResolveCall(step, *info, context_);
+    if (const OperationInfo* info = OperationOf(step, operations_)) call = ResolveCall(step, *info, context_, roots_);
     if (call.ok()) {
       visit.call = call->Dump();
       Keep(visit, transition);

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "workflow/executor.h"
+#include "workflow/file_roots.h"
 #include "workflow/graph.h"
 #include "workflow/run_context.h"
 
@@ -16,7 +17,7 @@ class Execution {
   // Everything is borrowed for the run.
   Execution(const Workflow::Document& document, const OperationSet& operations, OperationRunner& runner,
             Journal& journal, const ExecutorOptions& options, const RunOptions& run, ExecutionRecord record,
-            Json parameters);
+            Json parameters, FileRoots roots);
 
   absl::Status Begin();   // a new execution: journals it and its first visit
   absl::Status TakeUp();  // one that a process left unfinished
@@ -61,6 +62,7 @@ class Execution {
   const RunOptions& run_;
   WaitClock& clock_;
   const StepGraph graph_;
+  const FileRoots roots_;
   ExecutionRecord record_;
   RunContext context_;
   std::set<int64_t> run_here_;

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "workflow/execution.h"
+#include "workflow/file_roots.h"
 #include "workflow/plan.h"
 #include "workflow/run_errors.h"
 #include "workflow/run_parameters.h"
@@ -102,7 +103,8 @@ absl::StatusOr<WorkflowRun> WorkflowExecutor::Run(const Workflow& workflow, cons
     record.parameters = parameters.Dump();
     record.seed = options.seed;
   }
-  Execution execution(document, operations_, runner, journal, options, run, std::move(record), std::move(parameters));
+  Execution execution(document, operations_, runner, journal, options, run, std::move(record),
+                      std::move(parameters), FileRoots(document.folder, given));
   GRYM_RETURN_IF_ERROR(known ? execution.TakeUp() : execution.Begin());
   GRYM_RETURN_IF_ERROR(execution.RunToEnd());
   if (run.progress && execution.record().state == "completed") run.progress({1, 0, "done"});

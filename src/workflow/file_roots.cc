@@ -9,8 +9,6 @@
 namespace grym {
 namespace {
 
-bool NamesFile(const std::string& name) { return name == "audioFile" || name == "path"; }
-
 // "scheme://", a scheme after RFC 3986.
 bool IsUrl(const std::string& value) {
   const size_t colon = value.find("://");
@@ -21,10 +19,29 @@ bool IsUrl(const std::string& value) {
   });
 }
 
+// Every text in `json`, at any depth.
+void CollectTexts(const Json& json, std::set<std::string>& texts) {
+  if (json.is_string()) texts.insert(json.text());
+  for (const Json& item : json.items()) CollectTexts(item, texts);
+  for (const auto& [name, member] : json.members()) CollectTexts(member, texts);
+}
+
 }  // namespace
 
+FileRoots::FileRoots(std::filesystem::path folder, const Json& given) : folder_(std::move(folder)) {
+  CollectTexts(given, trusted_);
+}
+
+absl::StatusOr<std::string> FileRoots::Resolve(const std::string& value) const {
+  if (trusted_.count(value)) return value;
+  GRYM_RETURN_IF_ERROR(CheckFileValue(value, folder_));
+  return (folder_ / value).lexically_normal().string();
+}
+
+bool IsFileName(const std::string& name) { return name == "audioFile" || name == "path"; }
+
 bool IsFileParameter(const Workflow::Document& document, const std::string& name) {
-  if (NamesFile(name)) return true;
+  if (IsFileName(name)) return true;
   const auto schema = document.parameter_schemas.find(name);
   return schema != document.parameter_schemas.end() && schema->second.at("format").text() == "file";
 }
@@ -57,7 +74,7 @@ void CheckFileValues(const Workflow::Document& document, const OperationSet& ope
   for (const auto& [id, step] : document.steps) {
     if (!OperationOf(step, operations)) continue;
     for (const auto& [name, value] : step.parameters.members()) {
-      if (NamesFile(name) && IsLiteral(value))
+      if (IsFileName(name) && IsLiteral(value))
         check("/steps/" + id + "/parameters/" + PointerToken(name), LiteralValue(value));
     }
   }

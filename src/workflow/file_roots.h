@@ -1,6 +1,7 @@
 // Files that a document itself names: no address of the net, and inside the document's folder.
 #pragma once
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -10,6 +11,24 @@
 
 namespace grym {
 
+// What a run may open and write by name: files inside the document's folder, and whatever the caller named at the
+// start, whose word is the program's own. However the document came by another name (a default, a template, a result),
+// it is refused.
+class FileRoots {
+ public:
+  // `given`: the parameters as the caller passed them, without the document's defaults.
+  FileRoots(std::filesystem::path folder, const Json& given);
+  // The file that `value` means: as it came when the caller gave it, else below the document's folder. Errors as
+  // CheckFileValue.
+  absl::StatusOr<std::string> Resolve(const std::string& value) const;
+
+ private:
+  std::filesystem::path folder_;
+  std::set<std::string> trusted_;
+};
+
+// Whether a step parameter or a workflow parameter of that name is a file wherever it stands.
+bool IsFileName(const std::string& name);
 // Whether a workflow parameter names a file: `audioFile`, `path`, or one whose schema has the format "file".
 bool IsFileParameter(const Workflow::Document& document, const std::string& name);
 // InvalidArgument with code "url_not_allowed" or "outside_file_roots" (after links are followed).

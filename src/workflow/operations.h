@@ -31,6 +31,7 @@ struct OutputField {
 struct OperationInput {
   std::string name;
   bool optional = false;
+  bool file = false;  // a text here is the path of a recording
 };
 
 struct OperationParameter {

@@ -8,8 +8,22 @@
 #include "workflow/reference.h"
 
 namespace grym {
+namespace {
 
-absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo& info, const RunContext& context) {
+// What an operation gets for an input that may name a recording: as text, or as the `audioFile` of a result.
+absl::StatusOr<Json> WithinRoots(const OperationInput& input, const Json& value, const FileRoots& roots) {
+  if (const std::string& carried = value.at("audioFile").text(); !carried.empty()) {
+    GRYM_RETURN_IF_ERROR(roots.Resolve(carried).status());
+  }
+  if (!input.file || !value.is_string() || value.text().empty()) return value;
+  GRYM_ASSIGN_OR_RETURN(const std::string file, roots.Resolve(value.text()));
+  return Json(file);
+}
+
+}  // namespace
+
+absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo& info, const RunContext& context,
+                                 const FileRoots& roots) {
   const std::vector<int> assigned = AssignInputs(step, info);
   std::vector<const StepInput*> given(info.inputs.size(), nullptr);
   for (size_t i = 0; i < step.inputs.size(); ++i) {
@@ -28,7 +42,10 @@ absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo
     Json input = Json::Object();
     input["name"] = info.inputs[i].name;
     input["key"] = given[i]->key;
-    input["value"] = *value;
+    absl::StatusOr<Json> allowed = WithinRoots(info.inputs[i], *value, roots);
+    if (!allowed.ok())
+      return Annotate(allowed.status(), "step \"" + step.id + "\", input \"" + info.inputs[i].name + "\"");
+    input["value"] = *std::move(allowed);
     inputs.push_back(std::move(input));
   }
   Json parameters = Json::Object();
@@ -38,6 +55,12 @@ absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo
       return Annotate(value.status(), "step \"" + step.id + "\", parameter \"" + Printable(name, 64) + "\"");
     const absl::Status fits = CheckStepParameter(info, name, *value, false);
     if (!fits.ok()) return Annotate(fits, "step \"" + step.id + "\"");
+    if (IsFileName(name) && value->is_string() && !value->text().empty()) {
+      const absl::StatusOr<std::string> file = roots.Resolve(value->text());
+      if (!file.ok())
+        return Annotate(file.status(), "step \"" + step.id + "\", parameter \"" + Printable(name, 64) + "\"");
+      value = Json(*file);
+    }
     parameters[name] = *std::move(value);
   }
   Json call = Json::Object();

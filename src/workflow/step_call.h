@@ -5,14 +5,17 @@
 #include "absl/status/statusor.h"
 #include "base/json.h"
 #include "workflow/document.h"
+#include "workflow/file_roots.h"
 #include "workflow/operations.h"
 #include "workflow/run_context.h"
 
 namespace grym {
 
 // {"operation", "major", "inputs": [{"name", "key", "value"}], "parameters"}: what the journal keeps of a call.
-// NotFound (codes "input_missing", "reference_missing") and InvalidArgument for a parameter the operation cannot take.
-absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo& info, const RunContext& context);
+// NotFound (codes "input_missing", "reference_missing") and InvalidArgument for a parameter the operation cannot take
+// or a file that the run may not touch.
+absl::StatusOr<Json> ResolveCall(const StepDefinition& step, const OperationInfo& info, const RunContext& context,
+                                 const FileRoots& roots);
 
 // The call of a journalled visit; attempt, seeds, files and previous result are the executor's to set.
 OperationCall CallFromJson(const Json& json);

@@ -422,6 +422,44 @@ TEST(ExecutorTest, EventsAreNumberedWithoutGapsAndProgressNeverFalls) {
   EXPECT_GT(last, 0.5);
 }
 
+// A workflow that reads one recording, named in the document in some way, and exports beside it.
+absl::StatusOr<WorkflowRun> RunNaming(Bench& bench, const std::string& parameters, const std::string& audio_key,
+                                      const std::string& path, const Json& given = Json::Object()) {
+  auto workflow = Workflow::FromJson(
+      R"({"id":"w","name":"w","initialStep":"f","parameters":)" + parameters +
+      R"(,"steps":{"f":{"id":"f","type":"analysis","operation":"features","inputs":[{"source":"parameter","key":")" +
+      audio_key + R"("}],"parameters":{},"nextSteps":{"default":"x"}},)" +
+      R"("x":{"id":"x","type":"transformation","operation":"export","inputs":[{"source":"previous_step",)" +
+      R"("key":"f.result"}],"parameters":{"path":)" + path + R"(},"nextSteps":{}}}})");
+  if (!workflow.ok()) return workflow.status();
+  return WorkflowExecutor().Run(*workflow, given, "run", bench.runner, *bench.journal, {}, {});
+}
+
+TEST(ExecutorTest, FilesThatOnlyTheDocumentNamesLieInItsFolder) {
+  const auto code = [](absl::StatusOr<WorkflowRun> run) { return ErrorCode(run.ok() ? run->error : run.status()); };
+  const std::string inside = R"({"where":"a.wav","out":"sub"})", outside = R"({"where":"/etc/a.wav","out":"/tmp/x"})";
+  Json given = Json::Object();
+  given["where"] = "/etc/a.wav";
+  given["out"] = "/tmp/x";
+  Bench by_input, by_reference, by_template, by_caller, at_home;
+  EXPECT_EQ(code(RunNaming(by_input, outside, "where", R"("sub")")), "outside_file_roots");
+  EXPECT_TRUE(by_input.runner.runs.empty());
+  EXPECT_EQ(code(RunNaming(by_reference, R"({"where":"a.wav","out":"/tmp/x"})", "where", R"("parameters.out")")),
+            "outside_file_roots");
+  EXPECT_EQ(code(RunNaming(by_template, inside, "where", R"({"$template":"/tmp/${parameters.out}"})")),
+            "outside_file_roots");
+  // What the caller says is the caller's own business.
+  EXPECT_EQ(code(RunNaming(by_caller, outside, "where", R"("parameters.out")", given)), "ok");
+  std::map<std::string, std::string> seen;
+  at_home.runner.instead = [&](const OperationCall& call, const RunOptions&) -> absl::StatusOr<Json> {
+    seen[call.step] = call.step == "f" ? call.input("audio")->text() : call.parameters.at("path").text();
+    return Json::Object();
+  };
+  EXPECT_EQ(code(RunNaming(at_home, inside, "where", R"("parameters.out")")), "ok");
+  EXPECT_EQ(seen["f"], (std::filesystem::current_path() / "a.wav").string());
+  EXPECT_EQ(seen["x"], (std::filesystem::current_path() / "sub").string());
+}
+
 TEST(ExecutorTest, OutputMapsResults) {
   EchoBench bench;
   const auto run = bench.RunSteps(Echo("s", R"("value":3)", R"({"default":"t"})") + "," + Echo("t", "", "{}"),
