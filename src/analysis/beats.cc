@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "analysis/rhythm.h"
@@ -54,7 +55,8 @@ class BeatPath {
     from_.push_back(std::move(from));
   }
 
-  // Frames of the beats on the best path.
+  // Frames of the beats on the best path. The first may lie just before frame 0: a path may start anywhere in a beat, and
+  // one that starts at a beat's first sixteenth has it where the recording begins.
   std::vector<int64_t> Beats() {
     int interval = 0, position = 0;
     double best = -std::numeric_limits<double>::infinity();
@@ -68,11 +70,13 @@ class BeatPath {
       }
     }
     std::vector<int64_t> beats;
-    for (int64_t frame = static_cast<int64_t>(from_.size()) - 1 - position; frame >= 0;) {
+    int64_t frame = static_cast<int64_t>(from_.size()) - 1 - position;
+    while (frame >= 0) {
       beats.push_back(frame);
       interval = from_[frame][interval];
       frame -= shortest_ + interval;
     }
+    if (-frame * kObservation < shortest_ + interval) beats.push_back(frame);
     std::reverse(beats.begin(), beats.end());
     return beats;
   }
@@ -121,7 +125,12 @@ std::vector<double> TrackBeats(const Activation& activation, double bpm, std::sp
   const double period = 60 * activation.rate_hz / bpm;
   BeatPath path(std::max(4, static_cast<int>(period / kTempoRange)), static_cast<int>(std::ceil(period * kTempoRange)), period);
   for (const float value : activation.values) path.Step(value);
-  for (const int64_t frame : path.Beats()) {
+  for (int64_t frame : path.Beats()) {
+    if (frame < 0) {
+      const int64_t near = std::min<int64_t>(std::lround(period / kObservation) + 1, std::ssize(activation.values));
+      if (*std::max_element(activation.values.begin(), activation.values.begin() + near) < 0.1f) continue;
+      frame = 0;
+    }
     // A quarter of a frame, since a frame is the mean of two of half its length.
     const double time = std::max(0.0, (Refine(activation, frame, period) + 0.25) / activation.rate_hz);
     times.push_back(NearestOnset(onsets_s, time, 0.03));

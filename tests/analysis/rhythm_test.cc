@@ -54,6 +54,22 @@ TEST(RhythmTest, BarsOfThreeAndFour) {
   }
 }
 
+// A trimmed loop begins on its first beat.
+TEST(RhythmTest, TheFirstBeatMayBeTheFirstFrame) {
+  for (const double bpm : {87.0, 120.0, 141.5}) {
+    const std::vector<double> beats = SteadyBeats(bpm, 0, 16);
+    const auto heard = Analyzed(Mono(Clicks(beats, 16, 4)));
+    ASSERT_FALSE(heard->beats_s.empty()) << bpm;
+    EXPECT_NEAR(heard->beats_s[0], 0, 0.01) << bpm;
+    ASSERT_FALSE(heard->downbeats_s.empty()) << bpm;
+    EXPECT_NEAR(heard->downbeats_s[0], 0, 0.01) << bpm;
+    // Silence in front has no beat of its own.
+    const double first = 60 / bpm * 0.97;
+    const auto later = Analyzed(Mono(Clicks(SteadyBeats(bpm, first, 16), 16, 4)));
+    EXPECT_NEAR(later->beats_s[0], first, 0.02) << bpm;
+  }
+}
+
 TEST(RhythmTest, NothingFromNothing) {
   EXPECT_TRUE(PickOnsets({}).empty());
   EXPECT_EQ(EstimateTempo({}).bpm, 0);
