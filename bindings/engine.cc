@@ -218,6 +218,15 @@ Args:
   }), py::arg("data_dir") = py::none(), py::kw_only(), py::arg("budget_bytes") = d.budget_bytes,
         py::arg("cores") = d.cores, py::arg("exact_search_limit") = d.memory.exact_search_limit,
         py::arg("full_check") = d.memory.full_check, py::arg("taxonomy") = py::none());
+  c.def("close", [](const Engine_& self) { ThrowUnlessOk(Unlocked([&] { return self->Close(); })); },
+        R"(Stops what runs and lets go of the data folder; `with Engine(...) as engine:` does it at the end.
+
+Workflow runs are left "interrupted" and can be resumed. Afterwards generating, workflows and the memory raise
+FailedPreconditionError. Safe to call twice.)");
+  c.def("__enter__", [](const py::object& self) { return self; });
+  c.def("__exit__", [](const Engine_& self, const py::args&) {
+    ThrowUnlessOk(Unlocked([&] { return self->Close(); }));
+  });
   c.def_property_readonly("processor", [](const Engine_& self) {
     return std::shared_ptr<AudioProcessor>(self, &self->processor());
   });

@@ -61,11 +61,15 @@ struct RunSummary {
   std::vector<std::string> warnings;
 };
 
-// Threads: any. Destroying it stops and joins everything it started.
+// Threads: any. Destroying it closes it.
 class GRYM_EXPORT Engine {
  public:
   static absl::StatusOr<std::unique_ptr<Engine>> Create(const EngineOptions& options = {});
   ~Engine();
+  // Stops and joins everything it started (workflow runs are left "interrupted" and can be resumed), and lets go of the
+  // data folder for the next engine. Afterwards Generate, workflows and the memory answer FailedPrecondition. Safe to
+  // call twice; not from a callback of a call that it would wait for.
+  absl::Status Close();
 
   AudioProcessor& processor();
   PatternMemory& memory();

@@ -52,7 +52,7 @@ class RunningCalls {
   }
   absl::Status Begin(Ticket* ticket, const CancelToken& cancel) {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (closing_) return Error(absl::StatusCode::kCancelled, "engine_closed", "engine: it was destroyed before the call began");
+    if (closing_) return Error(absl::StatusCode::kFailedPrecondition, "engine_closed", "engine: it is closed");
     ticket->cancel_ = std::make_unique<CancelToken>(cancel);
     return absl::OkStatus();
   }

@@ -22,8 +22,7 @@ namespace grym {
 
 struct Engine::Impl {
   ~Impl() {
-    calls->CloseAndWait();
-    journal.reset();
+    Close().IgnoreError();
     recognizer.reset();
     memory.reset();
     orchestrator.reset();
@@ -31,6 +30,14 @@ struct Engine::Impl {
       std::error_code ignored;
       std::filesystem::remove_all(data_dir, ignored);
     }
+  }
+  absl::Status Close() {
+    calls->CloseAndWait();
+    {
+      std::lock_guard<std::mutex> lock(journal_mutex);
+      journal.reset();
+    }
+    return memory ? memory->Close() : absl::OkStatus();
   }
   // The journal has one owning process, so it is opened by the first workflow, not by every engine.
   absl::StatusOr<Journal*> OpenJournal() {
@@ -77,6 +84,7 @@ std::string JsonText(std::string_view text) { return Json(text).Dump(); }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
+absl::Status Engine::Close() { return impl_->Close(); }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
@@ -160,6 +168,8 @@ Job<WorkflowRun> Engine::StartWorkflow(const Workflow& workflow, WorkflowRunOpti
 }
 
 absl::StatusOr<std::vector<WorkflowRun>> Engine::Executions() {
+  RunningCalls::Ticket ticket(impl_->calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
   GRYM_ASSIGN_OR_RETURN(Journal * journal, impl_->OpenJournal());
   GRYM_ASSIGN_OR_RETURN(const std::vector<ExecutionRecord> records, journal->List());
   std::vector<WorkflowRun> runs;

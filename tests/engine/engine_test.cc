@@ -181,5 +181,27 @@ TEST(EngineTest, KilledBetweenStepsItResumesToTheSameBytes) {
 }
 #endif
 
+TEST(EngineTest, AClosedEngineRefusesAndLetsGo) {
+  testing::Scratch scratch;
+  EngineOptions options;
+  options.data_dir = scratch / "data";
+  auto engine = Engine::Create(options);
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  ASSERT_TRUE((*engine)->Executions().ok());  // the journal is open
+  GenerateAudioRequest request;
+  request.prompt = "house";
+  request.duration_s = 120;
+  auto job = (*engine)->StartGenerate(request);
+  EXPECT_TRUE((*engine)->Close().ok());
+  EXPECT_TRUE((*engine)->Close().ok());
+  EXPECT_FALSE(job.Take().ok());
+  EXPECT_EQ(ErrorCode((*engine)->Generate(request).status()), "engine_closed");
+  EXPECT_EQ(ErrorCode((*engine)->Executions().status()), "engine_closed");
+  EXPECT_EQ((*engine)->memory().Stats().status().code(), absl::StatusCode::kFailedPrecondition);
+  auto next = Engine::Create(options);
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_TRUE((*next)->Executions().ok());
+}
+
 }  // namespace
 }  // namespace grym

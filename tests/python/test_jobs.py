@@ -245,3 +245,35 @@ def test_interrupt_stops_a_call():
         print("interrupted")
     """)
     assert "interrupted" in child.stdout, child.stdout + child.stderr
+
+
+def test_a_closed_engine_lets_go_of_its_folder(tmp_path):
+    with gs.Engine(tmp_path / "data") as first:
+        job = first.start_generate(gs.GenerateAudioRequest(prompt="house", seed=1, duration_s=60))
+        assert first.executions() == []
+    assert job.done
+    with pytest.raises(gs.CancelledError):
+        job.result()
+    with pytest.raises(gs.FailedPreconditionError) as caught:
+        first.generate(gs.GenerateAudioRequest(prompt="house", seed=1, duration_s=2))
+    assert caught.value.code == "engine_closed"
+    first.close()
+    with gs.Engine(tmp_path / "data") as second:  # at once: the lock is free
+        assert second.executions() == []
+
+
+def test_a_run_whose_callback_raised_can_be_resumed(tmp_path, piece):
+    path = tmp_path / "piece.wav"
+    piece.save(path)
+    workflow = gs.Workflow.template("audio-enhancement")
+    how = dict(execution_id="once", output_dir=tmp_path / "out", seed=3)
+    with gs.Engine(tmp_path / "data") as engine:
+        def stop(event):
+            if event.kind == "visit_completed":
+                assert event.at_ms > 0
+                raise KeyError("stop here")
+        with pytest.raises(KeyError):
+            engine.run_workflow(workflow, {"audioFile": str(path)}, on_event=stop, **how)
+        assert engine.executions()[0].state == "interrupted"
+        run = engine.run_workflow(workflow, {"audioFile": str(path)}, **how)
+        assert run.state == "completed"
