@@ -91,6 +91,8 @@ class GRYM_EXPORT Model {
   virtual ~Model() = default;
   virtual const ModelInfo& info() const = 0;
   virtual ResourceNeed Need(const GenerateAudioRequest& request) const = 0;
+  // What hearing (or embedding) `audio_s` seconds takes; by default as Need of a request that long.
+  virtual ResourceNeed NeedToHear(Capability capability, double audio_s) const;
   // Unimplemented (naming the model) for what it cannot do.
   virtual absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const;
   virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const;

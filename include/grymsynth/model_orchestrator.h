@@ -107,6 +107,8 @@ struct DeviceUse {
 struct ModelOrchestratorOptions {
   int64_t budget_bytes = int64_t{6} << 30;  // per device
   int cores = 0;                            // 0: as many as the machine has
+  // How long a chain waits, in turn, for memory that others hold before it is refused (code "resource_busy").
+  double most_wait_s = 60;
 };
 
 // Threads: any.

@@ -12,6 +12,12 @@ std::string_view CapabilityName(Capability capability) {
   return index < kNames.size() ? kNames[index] : "unknown";
 }
 
+ResourceNeed Model::NeedToHear(Capability, double audio_s) const {
+  GenerateAudioRequest request;
+  request.duration_s = audio_s;
+  return Need(request);
+}
+
 absl::StatusOr<std::unique_ptr<Generator>> Model::NewGenerator() const {
   return Error(absl::StatusCode::kUnimplemented, "not_a_generator",
                "model \"" + Printable(info().id) + "\" does not generate audio");

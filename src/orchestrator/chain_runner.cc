@@ -109,7 +109,7 @@ absl::Status RunLink(const Model& model, const ChainLink& link, const ModelChain
 }  // namespace
 
 absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRegistry& registry, CostTable& costs,
-                                          ResourceBudget& budget, const RunOptions& run) {
+                                          ResourceBudget& budget, double most_wait_s, const RunOptions& run) {
   if (chain.links.empty())
     return Error(absl::StatusCode::kInvalidArgument, "empty_chain", "chain: want at least one link, got none");
   Travelling travelling;
@@ -118,8 +118,9 @@ absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRe
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, registry.Find(link.model));
     GRYM_ASSIGN_OR_RETURN(const ResourceLease lease,
-                          budget.LeaseSharingCores({link.model, model->info().device,
-                                                    link.need.weights_bytes + link.need.peak_bytes, link.need.cores}));
+                          budget.LeaseInTurn({link.model, model->info().device,
+                                              link.need.weights_bytes + link.need.peak_bytes, link.need.cores},
+                                             run.cancel, most_wait_s));
     const double count = static_cast<double>(chain.links.size());
     const RunOptions part = PartOf(run, static_cast<double>(i) / count, static_cast<double>(i + 1) / count);
     const auto started = std::chrono::steady_clock::now();

@@ -11,6 +11,6 @@ namespace grym {
 // A link has a session of its own, dropped when the link ends: after an error nothing of it is left. Runs that end well
 // go into the cost table.
 absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRegistry& registry, CostTable& costs,
-                                          ResourceBudget& budget, const RunOptions& run);
+                                          ResourceBudget& budget, double most_wait_s, const RunOptions& run);
 
 }  // namespace grym

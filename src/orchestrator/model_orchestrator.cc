@@ -11,7 +11,8 @@ namespace {
 
 class Orchestrator final : public ModelOrchestrator {
  public:
-  explicit Orchestrator(const ModelOrchestratorOptions& options) : budget_(options.budget_bytes, options.cores) {}
+  explicit Orchestrator(const ModelOrchestratorOptions& options) 
+      : most_wait_s_(options.most_wait_s), budget_(options.budget_bytes, options.cores) {}
 
   absl::Status Register(std::shared_ptr<const Model> model) override { return registry_.Add(std::move(model)); }
   std::vector<ModelInfo> Models() const override { return registry_.Infos(); }
@@ -20,7 +21,7 @@ class Orchestrator final : public ModelOrchestrator {
     return Route(task, registry_, costs_, budget_.budget_bytes());
   }
   absl::StatusOr<ProcessingResult> ExecuteChain(const ModelChain& chain, const RunOptions& run) override {
-    return RunChain(chain, registry_, costs_, budget_, run);
+    return RunChain(chain, registry_, costs_, budget_, most_wait_s_, run);
   }
   absl::Status OptimizeExecution(const PerformanceMetrics& metrics) override {
     GRYM_RETURN_IF_ERROR(registry_.Find(metrics.model).status());
@@ -45,6 +46,7 @@ class Orchestrator final : public ModelOrchestrator {
  private:
   ModelRegistry registry_;
   CostTable costs_;
+  const double most_wait_s_;
   ResourceBudget budget_;
 };
 

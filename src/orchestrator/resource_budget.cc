@@ -1,6 +1,7 @@
 #include "orchestrator/resource_budget.h"
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "absl/strings/str_format.h"
@@ -14,9 +15,38 @@ ResourceBudget::ResourceBudget(int64_t budget_bytes, int cores)
   counters_->devices["cpu"] = {"cpu", budget_bytes_, 0, cores_, 0};
 }
 
-absl::StatusOr<ResourceLease> ResourceBudget::Lease(const ResourceDemands& demands) { return Grant(demands, false); }
-absl::StatusOr<ResourceLease> ResourceBudget::LeaseSharingCores(const ResourceDemands& demands) {
-  return Grant(demands, true);
+absl::StatusOr<ResourceLease> ResourceBudget::Lease(const ResourceDemands& demands) {
+  std::lock_guard<std::mutex> lock(counters_->mutex);
+  return Grant(demands, false);
+}
+
+absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel,
+                                                          double most_s) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                                   std::chrono::duration<double>(most_s));
+  std::unique_lock<std::mutex> lock(counters_->mutex);
+  std::list<const ResourceDemands*>& line = counters_->waiting[demands.device];
+  const auto place = line.insert(line.end(), &demands);
+  while (true) {
+    absl::StatusOr<ResourceLease> lease = absl::CancelledError();
+    const bool first = place == line.begin();
+    if (first) lease = Grant(demands, true);
+    const absl::Status cancelled = cancel.Check();
+    const bool over = !cancelled.ok() || Clock::now() >= end;
+    if (!first && over) lease = Grant(demands, true);  // for its words, or by luck
+    if (over || (first && (lease.ok() || ErrorCode(lease.status()) != "resource_busy"))) {
+      line.erase(place);
+      counters_->given_back.notify_all();
+      if (!cancelled.ok()) {
+        lock.unlock();  // a lease that came too late goes back by itself
+        return cancelled;
+      }
+      return lease;
+    }
+    // A token cannot wake anybody, so it is looked at now and then.
+    counters_->given_back.wait_until(lock, std::min(end, Clock::now() + std::chrono::milliseconds(20)));
+  }
 }
 
 absl::StatusOr<ResourceLease> ResourceBudget::Grant(const ResourceDemands& demands, bool share_cores) {
@@ -26,7 +56,6 @@ absl::StatusOr<ResourceLease> ResourceBudget::Grant(const ResourceDemands& deman
         absl::StatusCode::kInvalidArgument, "bad_demands",
         absl::StrFormat("%s: want bytes and cores of 0 or more, got %d and %d", who, demands.bytes, demands.cores));
   }
-  std::lock_guard<std::mutex> lock(counters_->mutex);
   const auto fresh = DeviceUse{demands.device, budget_bytes_, 0, cores_, 0};
   DeviceUse& use = counters_->devices.try_emplace(demands.device, fresh).first->second;
   const int64_t free_bytes = use.budget_bytes - use.used_bytes;
@@ -46,6 +75,7 @@ absl::StatusOr<ResourceLease> ResourceBudget::Grant(const ResourceDemands& deman
     DeviceUse& held = counters->devices.at(device);
     held.used_bytes -= bytes;
     held.used_cores -= cores;
+    counters->given_back.notify_all();
   });
 }
 

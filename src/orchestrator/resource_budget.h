@@ -1,6 +1,8 @@
 // Bytes and cores per device, and the leases that hold them.
 #pragma once
+#include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,16 +23,21 @@ class ResourceBudget {
   // the device has, "resource_busy" for more than is free now. InvalidArgument for negative demands. A device that was
   // not heard of before has the same budget as every other.
   absl::StatusOr<ResourceLease> Lease(const ResourceDemands& demands);
-  // The bytes, and as many of the cores as are free: work that finds none shares, it does not wait.
-  absl::StatusOr<ResourceLease> LeaseSharingCores(const ResourceDemands& demands);
+  // The bytes, and as many of the cores as are free: work that finds no core shares. Bytes that others hold are waited
+  // for, first come, first served, at most `most_s` seconds: then "resource_busy". Cancelled within 20 ms.
+  absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel,
+                                            double most_s);
   std::vector<DeviceUse> Use() const;  // by name; "cpu" is always there
   int64_t budget_bytes() const { return budget_bytes_; }
 
  private:
   struct Counters {
     std::mutex mutex;
+    std::condition_variable given_back;
     std::map<std::string, DeviceUse> devices;
+    std::map<std::string, std::list<const ResourceDemands*>> waiting;  // by device, in turn
   };
+  // With the lock held.
   absl::StatusOr<ResourceLease> Grant(const ResourceDemands& demands, bool share_cores);
   const int64_t budget_bytes_;
   const int cores_;

@@ -36,7 +36,8 @@ ChainLink MakeLink(const Model& model, const AudioTask& task, Capability capabil
   const ModelInfo& info = model.info();
   GenerateAudioRequest request = task.request;
   request.duration_s = std::max(1e-3, AudioSeconds(task, capability));
-  ChainLink link{info.id, capability, model.Need(request), 0, 0};
+  ChainLink link{info.id, capability,
+                 MakesAudio(capability) ? model.Need(request) : model.NeedToHear(capability, request.duration_s), 0, 0};
   if (MakesAudio(capability)) {
     link.rate_hz = info.rate_hz;
     link.channels = info.channels;
