@@ -10,6 +10,7 @@
 #include "grymsynth/audio_features.h"
 #include "grymsynth/audio_file.h"
 #include "grymsynth/export.h"
+#include "grymsynth/generation.h"
 #include "grymsynth/job.h"
 #include "grymsynth/pattern.h"
 
@@ -41,13 +42,6 @@ struct EnhanceParams {
   bool stereo = true;                  // widen a narrow stereo image, tame an out-of-phase one; mono stays mono
   std::optional<double> target_lufs;   // unset: loudness is kept (re-applied after the stages)
   double true_peak_dbtp = -1.0;        // ceiling of the limiter, [-20, 0]
-};
-
-struct EnhanceStage {
-  std::string name;       // "denoise", "declip", "dehum", "balance", "dynamics", "stereo", "loudness", "limiter"
-  bool applied = false;
-  double change_db = 0;   // what it did: noise reduced, peaks rebuilt, gain applied, ... by the stage's own measure
-  std::string text;       // "noise floor -52.1 -> -63.4 dBFS"
 };
 
 struct EnhancedAudio {

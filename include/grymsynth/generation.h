@@ -67,6 +67,14 @@ struct Provenance {
   std::string reference_sha256;   // of the reference's samples, "" without one
 };
 
+// What one repair did to a recording.
+struct EnhanceStage {
+  std::string name;       // "denoise", "declip", "dehum", "balance", "dynamics", "stereo", "loudness", "limiter"
+  bool applied = false;
+  double change_db = 0;   // what it did: noise reduced, peaks rebuilt, gain applied, ... by the stage's own measure
+  std::string text;       // "noise floor -52.1 -> -63.4 dBFS"
+};
+
 struct TakeAttempt {
   int64_t seed = 0;
   bool passed = false;
@@ -80,6 +88,7 @@ struct GenerateAudioResult {
   std::optional<Midi> midi;
   Provenance provenance;
   std::vector<std::string> warnings;
+  std::vector<EnhanceStage> stages;   // repairs of the reference recording, in the order they ran; empty without one
   std::vector<TakeAttempt> attempts;  // the gate's record, one or two
   std::map<std::string, double> timings_s;
   int64_t peak_bytes = 0;         // of the session's own buffers

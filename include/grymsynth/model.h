@@ -43,8 +43,8 @@ struct ModelInfo {
   // Members of GenerateAudioRequest it honours beyond prompt, duration and seed, by their C++ names: "negative_prompt",
   // "tempo_bpm", "reference_audio" (which stands for reference_buffer too), "want_stems", ...
   std::vector<std::string> request_fields;
-  int rate_hz = 44100;                        // what it makes or wants
-  int channels = 2;
+  int rate_hz = 44100;                        // what it makes or wants; 0: the recording's
+  int channels = 2;                           // the same
   std::string device = "cpu";
   int64_t weights_bytes = 0;
   double seconds_per_audio_second = 0;        // a first guess; measured runs replace it

@@ -13,6 +13,7 @@
 #include "generation/composer.h"
 #include "patterns/embedder.h"
 #include "steps/make_take.h"
+#include "steps/repair_model.h"
 #include "steps/rules_model.h"
 #include "steps/step_runner.h"
 #include "workflow/executor.h"
@@ -104,7 +105,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
   GRYM_ASSIGN_OR_RETURN(impl->memory, PatternMemory::Open(impl->data_dir / "patterns.db", options.memory));
   GRYM_ASSIGN_OR_RETURN(impl->recognizer, PatternRecognizer::Create(impl->memory.get(), options.recognizer));
   impl->orchestrator = ModelOrchestrator::Create({options.budget_bytes, options.cores});
-  for (const std::shared_ptr<const Model>& model : {MakeComposer(), MakeRulesModel(), MakeRulesEmbedder()}) {
+  for (const std::shared_ptr<const Model>& model : {MakeComposer(), MakeRepairModel(), MakeRulesModel(), MakeRulesEmbedder()}) {
     GRYM_RETURN_IF_ERROR(impl->orchestrator->Register(model));
   }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));

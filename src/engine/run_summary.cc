@@ -74,16 +74,12 @@ absl::StatusOr<AudioPatterns> PatternsOf(const Json* json) {
   return PatternsFromJson(patterns.Dump());
 }
 
-// A take tells its repairs as one fact, "name: text; name: text"; what each changed in dB is part of its text.
 std::vector<EnhanceStage> StagesOf(const Json& take) {
   std::vector<EnhanceStage> stages;
-  const std::string& told = take.at("facts").at("enhance_stages").text();
-  for (size_t start = 0; start < told.size();) {
-    const size_t end = std::min(told.find("; ", start), told.size());
-    const std::string one = told.substr(start, end - start);
-    const size_t colon = std::min(one.find(": "), one.size());
-    stages.push_back({one.substr(0, colon), true, std::numeric_limits<double>::quiet_NaN(), colon < one.size() ? one.substr(colon + 2) : ""});
-    start = end + 2;
+  for (const Json& told : take.at("stages").items()) {
+    if (!told.at("applied").boolean(false)) continue;
+    stages.push_back({told.at("name").text(), true,
+                      told.at("changeDb").number(std::numeric_limits<double>::quiet_NaN()), told.at("text").text()});
   }
   return stages;
 }
@@ -148,7 +144,7 @@ absl::StatusOr<std::string> ReportOfRun(const WorkflowRun& run) {
   content.warnings = summary.warnings;
   const Json& take = read.exported->at("take");
   for (const auto& [name, value] : take.at("facts").members()) {
-    if (name != "enhance_stages") content.facts.emplace_back(name, value.text());
+    content.facts.emplace_back(name, value.text());
   }
   content.provenance_json = take.at("provenance").Dump(2);
   return RenderReport(content);

@@ -214,11 +214,7 @@ class TakeMaker {
         GRYM_ASSIGN_OR_RETURN(cleaned, EnhanceAudio(original_, ParamsFor(request_, focus_, false), clean_run));
       }
     }
-    std::string stages;
-    for (const EnhanceStage& stage : cleaned.stages) {
-      if (stage.applied) stages += (stages.empty() ? "" : "; ") + stage.name + ": " + stage.text;
-    }
-    result_.facts["enhance_stages"] = stages;
+    result_.stages = std::move(cleaned.stages);
     *mix = std::move(cleaned.audio);
     if (request_.want_stems) result_.stems.push_back({"original", *mix});
     return absl::OkStatus();

@@ -1,3 +1,6 @@
+#include <cmath>
+#include <limits>
+
 #include "base/json.h"
 #include "base/status.h"
 #include "grymsynth/generation.h"
@@ -59,6 +62,33 @@ void ReadAttempts(JsonFields& fields, std::vector<TakeAttempt>& attempts, std::v
   }
 }
 
+// A change without a number (an unlimited level) is null.
+Json StageToJson(const EnhanceStage& stage) {
+  Json json = Json::Object();
+  json["name"] = stage.name;
+  json["applied"] = stage.applied;
+  if (std::isfinite(stage.change_db)) json["changeDb"] = stage.change_db;
+  json["text"] = stage.text;
+  return json;
+}
+
+void ReadStages(JsonFields& fields, std::vector<EnhanceStage>& stages, std::vector<Problem>& problems) {
+  const Json* list = fields.Take("stages");
+  if (!list) return;
+  if (!list->is_array()) return fields.Report("stages", "wrong_type", "want an array of {name, applied, changeDb, text}");
+  for (size_t i = 0; i < list->items().size(); ++i) {
+    EnhanceStage stage;
+    JsonFields item(list->items()[i], "/stages/" + std::to_string(i), problems);
+    item.Read("name", stage.name);
+    item.Read("applied", stage.applied);
+    stage.change_db = std::numeric_limits<double>::quiet_NaN();
+    item.Read("changeDb", stage.change_db);
+    item.Read("text", stage.text);
+    item.Finish();
+    stages.push_back(std::move(stage));
+  }
+}
+
 }  // namespace
 
 std::string ResultToJson(const GenerateAudioResult& result) {
@@ -66,6 +96,8 @@ std::string ResultToJson(const GenerateAudioResult& result) {
   json["schema"] = "grymsynth.result/1";
   json["provenance"] = ProvenanceToJson(result.provenance);
   json["warnings"] = Json::ArrayOf(result.warnings);
+  json["stages"] = Json::Array();
+  for (const EnhanceStage& stage : result.stages) json["stages"].push_back(StageToJson(stage));
   json["attempts"] = Json::Array();
   for (const TakeAttempt& attempt : result.attempts) {
     Json item = Json::Object();
@@ -93,6 +125,7 @@ absl::StatusOr<GenerateAudioResult> ResultFromJson(std::string_view json) {
   fields.Schema("grymsynth.result", 1, true);
   if (const Json* provenance = fields.Take("provenance")) result.provenance = ReadProvenance(*provenance, problems);
   fields.Read("warnings", result.warnings);
+  ReadStages(fields, result.stages, problems);
   ReadAttempts(fields, result.attempts, problems);
   fields.Read("timingsSeconds", result.timings_s);
   fields.Read("peakBytes", result.peak_bytes);

@@ -29,9 +29,9 @@ std::optional<double> WantedDuration(const GenerateAudioRequest& request) {
 absl::Status CheckMadeAudio(const ChainLink& link, const GenerateAudioResult& made,
                             std::optional<double> wanted_duration_s) {
   const AudioBuffer& audio = made.audio;
-  if (audio.rate_hz() != link.rate_hz)
+  if (link.rate_hz > 0 && audio.rate_hz() != link.rate_hz)
     return Broken(link, absl::StrFormat("want %d Hz, got %d Hz", link.rate_hz, audio.rate_hz()));
-  if (audio.channels() != link.channels)
+  if (link.channels > 0 && audio.channels() != link.channels)
     return Broken(link, absl::StrFormat("want %d channels, got %d", link.channels, audio.channels()));
   if (audio.empty()) return Broken(link, "want audio, got 0 frames");
   if (const int64_t bad = CountNonFinite(audio); bad > 0)

@@ -38,10 +38,10 @@ std::vector<Problem> CheckInfo(const ModelInfo& info) {
   want(IsModelId(info.id), "/id", "want [a-z0-9][a-z0-9._-]{0,63}, got \"" + Printable(info.id, 80) + "\"");
   want(!info.capabilities.empty(), "/capabilities", "want at least one capability, got none");
   want(!info.device.empty(), "/device", "want a device, got none");
-  want(info.rate_hz >= AudioBuffer::kMinRateHz && info.rate_hz <= AudioBuffer::kMaxRateHz, "/rate_hz",
-       "want [1000, 768000], got " + std::to_string(info.rate_hz));
-  want(info.channels >= 1 && info.channels <= AudioBuffer::kMaxChannels, "/channels",
-       "want [1, 32], got " + std::to_string(info.channels));
+  want(info.rate_hz == 0 || (info.rate_hz >= AudioBuffer::kMinRateHz && info.rate_hz <= AudioBuffer::kMaxRateHz),
+       "/rate_hz", "want [1000, 768000], or 0 for the recording's, got " + std::to_string(info.rate_hz));
+  want(info.channels >= 0 && info.channels <= AudioBuffer::kMaxChannels, "/channels",
+       "want [1, 32], or 0 for the recording's, got " + std::to_string(info.channels));
   want(info.weights_bytes >= 0, "/weights_bytes", "want 0 or more, got " + std::to_string(info.weights_bytes));
   want(std::isfinite(info.seconds_per_audio_second) && info.seconds_per_audio_second >= 0, "/seconds_per_audio_second",
        "want a finite number from 0");

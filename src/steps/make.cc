@@ -9,31 +9,21 @@
 namespace grym {
 namespace {
 
-Json StagesJson(const std::vector<EnhanceStage>& stages) {
-  Json list = Json::Array();
-  for (const EnhanceStage& stage : stages) {
-    Json item = Json::Object();
-    item["name"] = stage.name;
-    item["applied"] = stage.applied;
-    item["changeDb"] = stage.change_db;
-    item["text"] = stage.text;
-    list.push_back(std::move(item));
+// What `enhance` asks of the model "repair", whose own parameters are named in snake case.
+GenerateAudioRequest RepairRequestOf(const OperationCall& call, const std::filesystem::path& recording) {
+  GenerateAudioRequest request;
+  request.model = "repair";
+  request.seed = call.seed;
+  request.reference_audio = recording.string();
+  request.enhancement_level = call.parameters.at("level").number(request.enhancement_level);
+  if (call.parameters.at("targetLufs").is_number()) request.target_lufs = call.parameters.at("targetLufs").number();
+  constexpr const char* kOwn[][2] = {{"denoise", "denoise"}, {"declip", "declip"}, {"dehum", "dehum"},
+                                     {"balance", "balance"}, {"dynamics", "dynamics"}, {"stereo", "stereo"},
+                                     {"tiltDbPerOctave", "tilt_db_per_octave"}, {"truePeakDbtp", "true_peak_dbtp"}};
+  for (const auto& [written, own] : kOwn) {
+    if (call.parameters.contains(written)) request.parameters[own] = call.parameters.at(written).Dump();
   }
-  return list;
-}
-
-EnhanceParams ParamsOf(const Json& parameters) {
-  EnhanceParams params;
-  params.level = parameters.at("level").number(params.level);
-  params.denoise = parameters.at("denoise").boolean(params.denoise);
-  params.declip = parameters.at("declip").boolean(params.declip);
-  params.dehum = parameters.at("dehum").boolean(params.dehum);
-  params.balance = parameters.at("equalize").boolean(params.balance);
-  params.dynamics = parameters.at("dynamics").boolean(params.dynamics);
-  params.stereo = parameters.at("stereo").boolean(params.stereo);
-  params.true_peak_dbtp = parameters.at("truePeakDbtp").number(params.true_peak_dbtp);
-  if (parameters.at("targetLufs").is_number()) params.target_lufs = parameters.at("targetLufs").number();
-  return params;
+  return request;
 }
 
 // A request in JSON from the step's parameters, which have the request's own names.
@@ -100,16 +90,15 @@ absl::StatusOr<Json> RunGenerate(const StepServices& services, const OperationCa
 
 absl::StatusOr<Json> RunEnhance(const StepServices& services, const OperationCall& call, const RunOptions& run) {
   GRYM_ASSIGN_OR_RETURN(const std::filesystem::path path, RecordingOf(call, "audio"));
-  GRYM_ASSIGN_OR_RETURN(const AudioFileInfo info, ProbeAudioFile(path));
-  ResourceDemands demands;
-  demands.who = call.step;
-  // Input, output, one spectrum and the decoder's slack: about eight times the samples.
-  demands.bytes = 8 * 4 * std::max<int64_t>(info.frames, 0) * info.channels;
-  GRYM_ASSIGN_OR_RETURN(const ResourceLease lease, services.orchestrator->BalanceResources(demands));
-  GRYM_ASSIGN_OR_RETURN(const EnhancedAudio enhanced, services.processor->Enhance(path, ParamsOf(call.parameters), run));
+  AudioTask task;
+  task.capability = Capability::kEnhance;
+  task.request = RepairRequestOf(call, path);
+  GRYM_ASSIGN_OR_RETURN(const ModelChain chain, services.orchestrator->RouteTask(task));
+  GRYM_ASSIGN_OR_RETURN(const ProcessingResult repaired, services.orchestrator->ExecuteChain(chain, run));
+  GRYM_ASSIGN_OR_RETURN(const Json told, Json::Parse(ResultToJson(repaired.generated), ResultLimits()));
   Json result = Json::Object();
-  GRYM_ASSIGN_OR_RETURN(result["audio"], PutAudio(*call.files, enhanced.audio));
-  result["stages"] = StagesJson(enhanced.stages);
+  GRYM_ASSIGN_OR_RETURN(result["audio"], PutAudio(*call.files, repaired.generated.audio));
+  result["stages"] = told.at("stages");
   result["audioFile"] = path.string();
   return result;
 }

@@ -75,7 +75,8 @@ OperationInfo EnhanceAudio() {
                      Flag("denoise"),
                      Flag("declip"),
                      Flag("dehum"),
-                     Flag("equalize"),
+                     Flag("balance"),
+                     Number("tiltDbPerOctave", -12, 6),
                      Flag("dynamics"),
                      Flag("stereo")};
   info.output = {"", kObjectValue, {{"audio", kObjectValue, {}}, {"stages", kListValue, {}}}};

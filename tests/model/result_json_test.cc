@@ -11,6 +11,7 @@ GenerateAudioResult SomeResult() {
   GenerateAudioResult result;
   result.provenance = {"composer", "1.0.0", "grymsynth 0.1.0", INT64_MAX, RequestToJson({}), "abc"};
   result.warnings = {"mood: not honoured"};
+  result.stages = {{"denoise", true, -11.5, "noise floor -52.1 -> -63.6 dBFS"}, {"declip", false, 0, "no clipping"}};
   result.attempts = {{1, false, {"silence", "clipping"}}, {2, true, {}}};
   result.timings_s = {{"render", 0.25}, {"compose", 1.0 / 3}};
   result.peak_bytes = int64_t{6} << 30;
@@ -25,6 +26,7 @@ TEST(ResultJsonTest, ComesBackTheSame) {
   EXPECT_EQ(ResultToJson(*back), text);
   EXPECT_EQ(back->provenance.request_json, RequestToJson({}));
   EXPECT_EQ(back->provenance.seed, INT64_MAX);
+  EXPECT_EQ(back->stages.at(0).change_db, -11.5);
   EXPECT_EQ(back->attempts.at(0).failures.size(), 2u);
   EXPECT_EQ(back->timings_s.at("compose"), 1.0 / 3);
   EXPECT_EQ(back->peak_bytes, int64_t{6} << 30);

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "generation/composer.h"
 #include "grymsynth/audio_file.h"
+#include "steps/repair_model.h"
 #include "steps/rules_model.h"
 #include "steps/step_values.h"
 #include "support/scratch.h"
@@ -22,6 +23,7 @@ class StepRunnerTest : public ::testing::Test {
     orchestrator_ = ModelOrchestrator::Create();
     ASSERT_TRUE(orchestrator_->Register(MakeComposer()).ok());
     ASSERT_TRUE(orchestrator_->Register(MakeRulesModel()).ok());
+    ASSERT_TRUE(orchestrator_->Register(MakeRepairModel()).ok());
     files_ = std::make_unique<ContentStore>(scratch_ / "files");
     testing::TestMusicOptions music;
     music.noise_db = -45;
@@ -147,11 +149,30 @@ TEST_F(StepRunnerTest, BadInputsNameTheStep) {
   EXPECT_EQ(ErrorCode(Run("export", {{"take", "", *take}}, parameters).status()), "bad_parameter");
 }
 
-TEST_F(StepRunnerTest, EnhanceAnswersAudioAndStages) {
-  const auto enhanced = Run("enhance", {{"audio", "", recording_}});
+TEST_F(StepRunnerTest, EnhanceAnswersWhatTheProcessorMakes) {
+  Json parameters = Json::Object();
+  parameters["level"] = 0.7;
+  parameters["dynamics"] = false;
+  parameters["truePeakDbtp"] = -3;
+  const auto enhanced = Run("enhance", {{"audio", "", recording_}}, parameters);
   ASSERT_TRUE(enhanced.ok()) << enhanced.status();
-  EXPECT_EQ(GetAudio(*files_, enhanced->at("audio"))->frames(), 441000);
-  EXPECT_GT(enhanced->at("stages").size(), 0u);
+  EnhanceParams params;
+  params.level = 0.7;
+  params.dynamics = false;
+  params.true_peak_dbtp = -3;
+  const auto alone = processor_->Enhance(std::filesystem::path(recording_), params);
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_EQ(PutAudio(*files_, alone->audio)->at("$file"), enhanced->at("audio").at("$file"));
+  ASSERT_EQ(enhanced->at("stages").size(), alone->stages.size());
+  int applied = 0;
+  for (size_t i = 0; i < alone->stages.size(); ++i) {
+    const Json& told = enhanced->at("stages").items()[i];
+    EXPECT_EQ(told.at("name").text(), alone->stages[i].name);
+    EXPECT_EQ(told.at("applied").boolean(false), alone->stages[i].applied);
+    EXPECT_EQ(told.at("changeDb").number(), alone->stages[i].change_db);
+    applied += alone->stages[i].applied;
+  }
+  EXPECT_GT(applied, 0);
 }
 
 }  // namespace
