@@ -196,7 +196,8 @@ void BindSummary(py::module_& m) {
         return std::shared_ptr<AudioFeatures>(self, &self->after);
       }, "AudioFeatures of the exported take, without frame-wise series.")
       .def_readonly("stages", &RunSummary::stages, "Of the exported take.")
-      .def_readonly("warnings", &RunSummary::warnings);
+      .def_readonly("warnings", &RunSummary::warnings)
+      .def("_repr_html_", [](const py::object& self) { return Html("summary", self); });
 }
 
 }  // namespace

@@ -240,7 +240,13 @@ KeptInput KeptInput::From(const py::object& source) {
   return kept;
 }
 
-std::filesystem::path PathOf(const py::object& path) { return path.cast<std::filesystem::path>(); }
+std::filesystem::path PathOf(const py::object& path) {
+  try {
+    return path.cast<std::filesystem::path>();
+  } catch (const py::cast_error&) {
+    throw py::type_error("path: want str or os.PathLike, got " + std::string(py::str(py::type::of(path).attr("__name__"))));
+  }
+}
 
 namespace {
 py::object ReadOnly(py::array array) {

@@ -226,6 +226,7 @@ void BindGeneration(py::module_& m) {
       })
       .def_readonly("provenance", &GenerateAudioResult::provenance)
       .def_readonly("warnings", &GenerateAudioResult::warnings)
+      .def_readonly("stages", &GenerateAudioResult::stages, "Repairs of the reference recording; empty without one.")
       .def_readonly("attempts", &GenerateAudioResult::attempts)
       .def_readonly("timings_s", &GenerateAudioResult::timings_s)
       .def_readonly("peak_bytes", &GenerateAudioResult::peak_bytes)

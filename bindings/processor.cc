@@ -86,7 +86,8 @@ void BindResults(py::module_& m) {
       .def_property_readonly("audio", [](const std::shared_ptr<EnhancedAudio>& self) {
         return AudioOf(self, self->audio);
       })
-      .def_readonly("stages", &EnhancedAudio::stages, "In the order they ran.");
+      .def_readonly("stages", &EnhancedAudio::stages, "In the order they ran.")
+      .def("_repr_html_", [](const py::object& self) { return Html("enhanced", self); });
   py::class_<ProcessedAudio, std::shared_ptr<ProcessedAudio>>(m, "ProcessedAudio")
       .def_property_readonly("audio", [](const std::shared_ptr<ProcessedAudio>& self) {
         return AudioOf(self, self->audio);

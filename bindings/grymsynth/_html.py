@@ -90,6 +90,43 @@ def features(self: Any) -> str:
     return f"<div>{_table(rows)}{_timeline(self)}</div>"
 
 
+def _stages(stages: Any) -> list[tuple[str, str]]:
+    return [(stage.name, stage.text) for stage in stages if stage.applied]
+
+
+def enhanced(self: Any) -> str:
+    """The cleaned recording and what each stage did."""
+    rows = _stages(self.stages) or [("stages", "nothing to mend")]
+    return f"<div>{audio(self.audio)}{_table(rows)}</div>"
+
+
+def summary(self: Any) -> str:
+    """The exported take, the score of every take, and what changed."""
+    from . import load
+
+    parts = []
+    if self.files:
+        try:
+            parts.append(audio(load(self.files[0])))
+        except Exception as error:  # moved or deleted since: the rest is still worth a look
+            parts.append(f'<div style="{_CAPTION}">{html.escape(str(error))}</div>')
+    rows = [
+        (
+            f"{take.step} {take.visit}" + (", exported" if take.exported else ""),
+            f"quality {take.quality_score:.3f}, level {take.enhancement_level:.2f}, seed {take.seed}",
+        )
+        for take in self.takes
+    ]
+    for name, before, after in (
+        ("loudness", self.before.loudness.integrated_lufs, self.after.loudness.integrated_lufs),
+        ("true peak", self.before.loudness.true_peak_dbtp, self.after.loudness.true_peak_dbtp),
+    ):
+        rows.append((name, f"{before:.1f} to {after:.1f} {'LUFS' if name == 'loudness' else 'dBTP'}"))
+    rows += _stages(self.stages)
+    rows += [("warning", warning) for warning in self.warnings]
+    return "<div>" + "".join(parts) + _table(rows) + "</div>"
+
+
 def _timeline(self: Any) -> str:
     if not self.duration_s:
         return ""

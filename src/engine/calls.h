@@ -21,13 +21,15 @@ class RunningCalls {
     ~Ticket() { calls_->Remove(this); }
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
-    // Hands over the token that stops this call. FailedPrecondition once the engine is closing.
+    // Hands over the token that stops this call. FailedPrecondition when the engine was closed before the ticket was
+    // made, Cancelled when it was since.
     absl::Status Begin(const CancelToken& cancel) { return calls_->Begin(this, cancel); }
 
    private:
     friend class RunningCalls;
     std::shared_ptr<RunningCalls> calls_;
     std::unique_ptr<CancelToken> cancel_;
+    bool late_ = false;  // made after the engine was closed
   };
 
   // Interrupts what runs, refuses what comes, and returns when nothing is left.
@@ -43,6 +45,7 @@ class RunningCalls {
  private:
   void Add(Ticket* ticket) {
     std::lock_guard<std::mutex> lock(mutex_);
+    ticket->late_ = closing_;
     tickets_.push_back(ticket);
   }
   void Remove(Ticket* ticket) {
@@ -52,7 +55,8 @@ class RunningCalls {
   }
   absl::Status Begin(Ticket* ticket, const CancelToken& cancel) {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (closing_) return Error(absl::StatusCode::kFailedPrecondition, "engine_closed", "engine: it is closed");
+    if (ticket->late_) return Error(absl::StatusCode::kFailedPrecondition, "engine_closed", "engine: it is closed");
+    if (closing_) return Error(absl::StatusCode::kCancelled, "engine_closed", "engine: it was closed before the call began");
     ticket->cancel_ = std::make_unique<CancelToken>(cancel);
     return absl::OkStatus();
   }

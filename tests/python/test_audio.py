@@ -1,7 +1,9 @@
 """Audio: numpy in and out, files, MIDI."""
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -153,3 +155,22 @@ def test_every_readable_recording_has_the_declared_shape(shared_audio: Path):
         assert audio.samples.shape[0] == info.channels and audio.rate_hz == info.rate_hz
         if info.frames >= 0:
             assert audio.frames == info.frames
+
+
+def test_a_job_reads_the_callers_array_and_lets_it_go():
+    samples = np.zeros((1, 44100), np.float32)
+    samples[0, ::100] = 0.5
+    alive = weakref.ref(samples)
+    job = gs.AudioProcessor().start_analyze(gs.Audio(samples, 44100))
+    del samples
+    assert job.result().frames == 44100
+    del job
+    gc.collect()
+    assert alive() is None
+
+
+@pytest.mark.parametrize("path", [5, None, b"x\0y", 1.5])
+def test_what_is_no_path_is_a_type_error(path):
+    with pytest.raises((TypeError, gs.Error)) as caught:
+        gs.load(path)
+    assert "cast" not in str(caught.value)

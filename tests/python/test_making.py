@@ -154,6 +154,8 @@ def test_run_workflow(engine, piece_file, tmp_path):
     engine.write_report(run, tmp_path / "report.html")
     assert b"<html" in (tmp_path / "report.html").read_bytes().lower()
     assert run.execution_id in [r.execution_id for r in engine.executions()]
+    page = engine.summarize(run)._repr_html_()
+    assert "<audio" in page and "exported" in page and "<script" not in page
     again = engine.run_workflow(workflow, {"audioFile": piece_file}, execution_id=run.execution_id, seed=3)
     assert again.result_json == run.result_json
 
@@ -173,3 +175,5 @@ def test_notebook_pages(take, piece):
     assert "<table" in gs.AudioProcessor().analyze(piece)._repr_html_()
     assert "quality" in gs.compare(piece, piece)._repr_html_()
     assert gs.Audio(np.zeros((1, 0), np.float32), 44100)._repr_html_()
+    cleaned = gs.AudioProcessor().enhance(piece)
+    assert "<audio" in cleaned._repr_html_() and "loudness" in cleaned._repr_html_()
