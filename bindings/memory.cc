@@ -121,6 +121,8 @@ void BindMemory(py::module_& m) {
   py::class_<PatternClassification>(m, "PatternClassification")
       .def_readonly("classes", &PatternClassification::classes, "Best first; never empty.")
       .def_readonly("taxonomy_version", &PatternClassification::taxonomy_version);
+  m.def("default_taxonomy_json", [] { return std::string(DefaultTaxonomyJson()); },
+        "The built-in taxonomy as JSON text: what to start an edited one from.");
   py::class_<PatternRecognizer, Recognizer>(m, "PatternRecognizer",
                                             "Finds patterns, learns them, knows their relatives.")
       .def(py::init([](const Memory& memory, const py::object& taxonomy) {

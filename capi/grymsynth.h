@@ -293,6 +293,9 @@ GRYM_C_API grym_status grym_patterns_destroy(grym_patterns* patterns); /* Since 
  * "taxonomy_version"}, best first, never empty. Since 0.1. */
 GRYM_C_API grym_status grym_engine_classify_pattern(grym_engine* engine, const grym_patterns* patterns, size_t index,
                                                     grym_text** out);
+/* The built-in taxonomy as JSON text, what to start an edited one (grym_engine_options.taxonomy_path) from.
+ * Since 0.1. */
+GRYM_C_API grym_status grym_default_taxonomy_json(grym_text** out);
 /* Known patterns that belong with this one, best first, at most 20; why stands in grym_matches_relation. Since 0.1. */
 GRYM_C_API grym_status grym_engine_related_patterns(grym_engine* engine, const grym_patterns* patterns, size_t index,
                                                     grym_matches** out);

@@ -37,6 +37,13 @@ grym_status grym_engine_classify_pattern(grym_engine* engine, const grym_pattern
   });
 }
 
+grym_status grym_default_taxonomy_json(grym_text** out) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_RETURN_IF_ERROR(ClearOut(out));
+    return TextInto(std::string(grym::DefaultTaxonomyJson()), out);
+  });
+}
+
 grym_status grym_engine_related_patterns(grym_engine* engine, const grym_patterns* patterns, size_t index,
                                          grym_matches** out) {
   return AskAbout(engine, patterns, index, out,

@@ -5,11 +5,11 @@ namespace grym {
 std::string_view DefaultTaxonomyJson() {
   return R"json({
   "schema": "grymsynth.taxonomy/1",
-  "version": "2026.1",
+  "version": "2026.2",
   "classes": [
     {"path": "rhythmic/four-on-the-floor", "score": 0.9, "when": [
       {"field": "evenness", "op": "at_least", "value": 0.9}, {"field": "hits_per_beat", "op": "between", "value": [0.9, 1.1]},
-      {"field": "offbeat_share", "op": "at_most", "value": 0.1}]},
+      {"field": "offbeat_share", "op": "at_most", "value": 0.1}, {"field": "meter", "op": "equals", "value": 4}]},
     {"path": "rhythmic/straight-eighths", "score": 0.85, "when": [
       {"field": "evenness", "op": "at_least", "value": 0.8}, {"field": "hits_per_beat", "op": "between", "value": [1.7, 2.3]}]},
     {"path": "rhythmic/straight-sixteenths", "score": 0.85, "when": [

@@ -95,6 +95,10 @@ static void recognise(grym_engine* engine, const grym_patterns* patterns, size_t
   CHECK(strstr(grym_text_data(classes), "{\"classes\":[{\"path\":\"") == grym_text_data(classes));
   CHECK_OK(grym_text_destroy(classes));
 
+  CHECK_OK(grym_default_taxonomy_json(&classes));
+  CHECK(strstr(grym_text_data(classes), "grymsynth.taxonomy/1") != NULL);
+  CHECK_OK(grym_text_destroy(classes));
+
   grym_matches* matches = NULL;
   int32_t kind = -1, wanted = -2;
   CHECK_OK(grym_patterns_get(patterns, index, NULL, &wanted, NULL, NULL));

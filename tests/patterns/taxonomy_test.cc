@@ -38,6 +38,10 @@ TEST(TaxonomyTest, ClassesFollowThePattern) {
   beat.meter = 4;
   beat.onset_grid = {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0};
   EXPECT_EQ(Taxonomy::Default().Classify(beat).classes[0].path, "rhythmic/four-on-the-floor");
+  AudioPattern waltz = beat;
+  waltz.meter = 3;
+  waltz.onset_grid = {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0};
+  EXPECT_EQ(Taxonomy::Default().Classify(waltz).classes[0].path, "rhythmic/waltz");
   beat.onset_grid = {0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0};
   EXPECT_EQ(Taxonomy::Default().Classify(beat).classes[0].path, "rhythmic/syncopated");
 
