@@ -89,14 +89,15 @@ absl::Status Engine::Close() { return impl_->Close(); }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
-  impl->data_dir = options.data_dir;
+  std::error_code ignored;
+  if (!options.data_dir.empty()) impl->data_dir = std::filesystem::absolute(options.data_dir, ignored);
   if (options.data_dir.empty()) {
     GRYM_ASSIGN_OR_RETURN(impl->data_dir, MakeTempFolder("grymsynth"));
     impl->temporary = true;
   } else {
     std::error_code error;
-    std::filesystem::create_directories(options.data_dir, error);
-    if (!std::filesystem::is_directory(options.data_dir)) {
+    std::filesystem::create_directories(impl->data_dir, error);
+    if (!std::filesystem::is_directory(impl->data_dir, error)) {
       return Error(absl::StatusCode::kInvalidArgument, "bad_data_dir",
                    "engine/data_dir: want a folder that can be made, got \"" + Printable(options.data_dir.string()) + "\"");
     }
@@ -140,7 +141,9 @@ absl::StatusOr<WorkflowRun> Engine::Impl::Run(const Workflow& workflow, const Wo
   services.recognizer = recognizer.get();
   services.orchestrator = orchestrator.get();
   services.processor = processor.get();
-  services.output_dir = options.output_dir.empty() ? data_dir / "exports" : options.output_dir;
+  std::error_code ignored;
+  services.output_dir =
+      options.output_dir.empty() ? data_dir / "exports" : std::filesystem::absolute(options.output_dir, ignored);
   services.output_name = options.output_name;
   StepRunner runner(services);
   ExecutorOptions executor_options;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <thread>
 
 #include "absl/strings/str_format.h"
@@ -28,6 +29,11 @@ absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands&
   std::unique_lock<std::mutex> lock(counters_->mutex);
   std::list<const ResourceDemands*>& line = counters_->waiting[demands.device];
   const auto place = line.insert(line.end(), &demands);
+  // Leaves the line also when a lease throws for want of memory. Runs with the lock held.
+  const std::unique_ptr<Counters, std::function<void(Counters*)>> leave(counters_.get(), [&](Counters* counters) {
+    line.erase(place);
+    counters->given_back.notify_all();
+  });
   while (true) {
     absl::StatusOr<ResourceLease> lease = absl::CancelledError();
     const bool first = place == line.begin();
@@ -36,13 +42,13 @@ absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands&
     const bool over = !cancelled.ok() || Clock::now() >= end;
     if (!first && over) lease = Grant(demands, true);  // for its words, or by luck
     if (over || (first && (lease.ok() || ErrorCode(lease.status()) != "resource_busy"))) {
-      line.erase(place);
-      counters_->given_back.notify_all();
-      if (!cancelled.ok()) {
-        lock.unlock();  // a lease that came too late goes back by itself
-        return cancelled;
+      if (cancelled.ok()) return lease;
+      if (lease.ok()) {  // it came too late
+        lock.unlock();
+        lease->Release();
+        lock.lock();
       }
-      return lease;
+      return cancelled;
     }
     // A token cannot wake anybody, so it is looked at now and then.
     counters_->given_back.wait_until(lock, std::min(end, Clock::now() + std::chrono::milliseconds(20)));

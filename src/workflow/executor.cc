@@ -103,8 +103,11 @@ absl::StatusOr<WorkflowRun> WorkflowExecutor::Run(const Workflow& workflow, cons
     record.parameters = parameters.Dump();
     record.seed = options.seed;
   }
+  Json trusted = Json::Object();
+  for (const auto& [name, value] : given.members()) trusted[name] = parameters.at(name);
+  FileRoots roots(document.folder, trusted, journal.files().folder());
   Execution execution(document, operations_, runner, journal, options, run, std::move(record),
-                      std::move(parameters), FileRoots(document.folder, given));
+                      std::move(parameters), std::move(roots));
   GRYM_RETURN_IF_ERROR(known ? execution.TakeUp() : execution.Begin());
   GRYM_RETURN_IF_ERROR(execution.RunToEnd());
   if (run.progress && execution.record().state == "completed") run.progress({1, 0, "done"});

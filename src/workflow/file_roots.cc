@@ -28,7 +28,8 @@ void CollectTexts(const Json& json, std::set<std::string>& texts) {
 
 }  // namespace
 
-FileRoots::FileRoots(std::filesystem::path folder, const Json& given) : folder_(std::move(folder)) {
+FileRoots::FileRoots(std::filesystem::path folder, const Json& given, std::filesystem::path made)
+    : folder_(std::move(folder)), made_(std::move(made)) {
   CollectTexts(given, trusted_);
 }
 
@@ -36,6 +37,11 @@ absl::StatusOr<std::string> FileRoots::Resolve(const std::string& value) const {
   if (trusted_.count(value)) return value;
   GRYM_RETURN_IF_ERROR(CheckFileValue(value, folder_));
   return (folder_ / value).lexically_normal().string();
+}
+
+absl::StatusOr<std::string> FileRoots::ResolveInput(const std::string& value) const {
+  if (std::filesystem::path(value).is_absolute() && CheckFileValue(value, made_).ok()) return value;
+  return Resolve(value);
 }
 
 bool IsFileName(const std::string& name) { return name == "audioFile" || name == "path"; }
@@ -46,11 +52,14 @@ bool IsFileParameter(const Workflow::Document& document, const std::string& name
   return schema != document.parameter_schemas.end() && schema->second.at("format").text() == "file";
 }
 
+absl::Status CheckNoUrl(const std::string& value) {
+  if (!IsUrl(value)) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "url_not_allowed",
+               "want a file, got an address: \"" + Printable(value, 100) + "\"");
+}
+
 absl::Status CheckFileValue(const std::string& value, const std::filesystem::path& root) {
-  if (IsUrl(value)) {
-    return Error(absl::StatusCode::kInvalidArgument, "url_not_allowed",
-                 "want a file, got an address: \"" + Printable(value, 100) + "\"");
-  }
+  GRYM_RETURN_IF_ERROR(CheckNoUrl(value));
   std::error_code error;
   const std::filesystem::path inside = std::filesystem::weakly_canonical(root, error);
   const std::filesystem::path target = std::filesystem::weakly_canonical(root / value, error);

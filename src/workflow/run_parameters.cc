@@ -27,6 +27,12 @@ absl::StatusOr<Json> StartParameters(const Workflow::Document& document, const J
       continue;
     }
     parameters[name] = value ? *value : fallback;
+    if (value && value->is_string() && !value->text().empty() && IsFileParameter(document, name) &&
+        CheckNoUrl(value->text()).ok()) {
+      // A resume may run in another working folder.
+      std::error_code ignored;
+      parameters[name] = std::filesystem::absolute(value->text(), ignored).lexically_normal().string();
+    }
     if (parameters[name].is_null() && fallback.is_null()) {
       reader.Report(pointer, "missing_parameter", "want a value for \"" + Printable(name, 64) + "\", got none");
     } else if (const auto schema = document.parameter_schemas.find(name);

@@ -13,10 +13,10 @@ namespace {
 // What an operation gets for an input that may name a recording: as text, or as the `audioFile` of a result.
 absl::StatusOr<Json> WithinRoots(const OperationInput& input, const Json& value, const FileRoots& roots) {
   if (const std::string& carried = value.at("audioFile").text(); !carried.empty()) {
-    GRYM_RETURN_IF_ERROR(roots.Resolve(carried).status());
+    GRYM_RETURN_IF_ERROR(roots.ResolveInput(carried).status());
   }
   if (!input.file || !value.is_string() || value.text().empty()) return value;
-  GRYM_ASSIGN_OR_RETURN(const std::string file, roots.Resolve(value.text()));
+  GRYM_ASSIGN_OR_RETURN(const std::string file, roots.ResolveInput(value.text()));
   return Json(file);
 }
 

@@ -203,5 +203,64 @@ TEST(EngineTest, AClosedEngineRefusesAndLetsGo) {
   EXPECT_TRUE((*next)->Executions().ok());
 }
 
+// A workflow may start from words alone, hear what it made, and work on that.
+TEST(EngineTest, AMadeTakeCanBeHeardAndWorkedOn) {
+  testing::Scratch scratch;
+  auto engine = Engine::Create();
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  const auto step = [](const std::string& id, const std::string& type, const std::string& operation,
+                       const std::string& inputs, const std::string& parameters, const std::string& next) {
+    return "\"" + id + R"(":{"id":")" + id + R"(","type":")" + type + R"(","operation":")" + operation +
+           R"(","inputs":[)" + inputs + R"(],"parameters":{)" + parameters + R"(},"nextSteps":{)" +
+           (next.empty() ? "" : R"("default":")" + next + "\"") + "}}";
+  };
+  const auto from = [](const std::string& id, const std::string& name) {
+    return R"({"source":"previous_step","key":")" + id + R"(.result","name":")" + name + "\"}";
+  };
+  const auto workflow = Workflow::FromJson(
+      R"({"id":"w","name":"w","initialStep":"make","steps":{)" +
+      step("make", "generation", "generate", "", R"("prompt":"pop 110 bpm","durationSeconds":6,"seed":1)", "hear") + "," +
+      step("hear", "analysis", "features", from("make", "audio"), "", "find") + "," +
+      step("find", "analysis", "patterns", from("make", "audio"), "", "again") + "," +
+      step("again", "generation", "generate", from("find", "patterns") + "," + from("hear", "features"), "", "save") + "," +
+      step("save", "transformation", "export", from("again", "take"), "", "") + "}}");
+  ASSERT_TRUE(workflow.ok()) << workflow.status();
+  WorkflowRunOptions options;
+  options.output_dir = scratch / "out";
+  const auto run = (*engine)->RunWorkflow(*workflow, options);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->state, "completed") << run->error;
+}
+
+#ifndef _WIN32
+TEST(EngineTest, RelativePathsMeanTheFolderThatTheyWereGivenIn) {
+  testing::Scratch scratch;
+  std::filesystem::create_directories(scratch / "a/b");
+  std::filesystem::rename(WornRecording(scratch), scratch / "a/worn.wav");
+  ASSERT_EQ(chdir((scratch / "a").c_str()), 0);
+  EngineOptions engine_options;
+  engine_options.data_dir = "data";
+  auto engine = Engine::Create(engine_options);
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  WorkflowRunOptions options = OptionsFor("worn.wav", "out");
+  options.execution_id = "once";
+  options.on_event = [&](const WorkflowEvent& event) {
+    if (event.kind == "visit_completed" && event.step == "extract-features") options.run.cancel.Interrupt();
+  };
+  const Workflow workflow = Workflow::Template("audio-enhancement").value();
+  EXPECT_EQ((*engine)->RunWorkflow(workflow, options)->state, "interrupted");
+  ASSERT_EQ(chdir("b"), 0);
+  WorkflowRunOptions again = OptionsFor("../worn.wav", "../out");
+  again.execution_id = "once";
+  const auto run = (*engine)->RunWorkflow(workflow, again);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->state, "completed") << run->error;
+  EXPECT_TRUE(std::filesystem::exists(scratch / "a/out/worn-enhanced.wav"));
+  EXPECT_TRUE((*engine)->WriteReport(*run, "report.html").ok());
+  EXPECT_FALSE(std::filesystem::exists(scratch / "a/b/data"));
+  ASSERT_EQ(chdir("/"), 0);
+}
+#endif
+
 }  // namespace
 }  // namespace grym
