@@ -156,6 +156,9 @@ void DefineWorkflows(Class& c) {
     }
     return runs;
   }, "Journalled runs, newest first: id and state.");
+  c.def("delete_execution", [](const Engine_& self, const std::string& execution_id) {
+    ThrowUnlessOk(Unlocked([&] { return self->DeleteExecution(execution_id); }));
+  }, py::arg("execution_id"), "Forgets a run and the takes that only it keeps in the data folder; exports stay.");
   c.def("summarize", [](const Engine_& self, const std::shared_ptr<WorkflowRun>& run) {
     return std::make_shared<RunSummary>(ValueOrThrow(Unlocked([&] { return self->Summarize(*run); })));
   }, py::arg("run"), "The takes with their scores, and the files. Raises FailedPreconditionError for a run that did "

@@ -460,6 +460,9 @@ GRYM_C_API const char* grym_run_error(const grym_run* run);        /* Borrowed w
 GRYM_C_API const char* grym_run_error_code(const grym_run* run);   /* Borrowed stable code, or "ok". Since 0.1. */
 /* {"execution_id", "workflow_id", "state", "visits": [...], "result", "files", "error"}. Since 0.1. */
 GRYM_C_API grym_status grym_run_to_json(const grym_run* run, grym_text** out);
+/* Forgets a run and the takes that only it keeps in the data folder; exports stay. FAILED_PRECONDITION while it runs,
+ * NOT_FOUND for an unknown id. Since 0.1. */
+GRYM_C_API grym_status grym_engine_delete_execution(grym_engine* engine, const char* execution_id);
 /* What a finished enhancement run made: {"input", "takes": [{"step", "visit", "seed", "enhancement_level",
  * "quality_score", "exported"}], "files", "stages", "warnings"}. FAILED_PRECONDITION for a run that did not complete or
  * exported no take. Since 0.1. */

@@ -224,6 +224,14 @@ grym_status grym_run_to_json(const grym_run* run, grym_text** out) {
   });
 }
 
+grym_status grym_engine_delete_execution(grym_engine* engine, const char* execution_id) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+    GRYM_C_RETURN_IF_ERROR(CheckSet(execution_id, "execution_id"));
+    return found->DeleteExecution(execution_id);
+  });
+}
+
 grym_status grym_engine_summary_json(grym_engine* engine, const grym_run* run, grym_text** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));

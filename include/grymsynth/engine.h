@@ -86,6 +86,9 @@ class GRYM_EXPORT Engine {
   Job<WorkflowRun> StartWorkflow(const Workflow& workflow, WorkflowRunOptions options);
   // Journalled executions, newest first: id and state.
   absl::StatusOr<std::vector<WorkflowRun>> Executions();
+  // Forgets a run and the takes that only it keeps in the data folder (what was exported stays). FailedPrecondition while
+  // it runs, NotFound for an unknown id.
+  absl::Status DeleteExecution(const std::string& execution_id);
 
   // FailedPrecondition for a run that did not complete or exported no take.
   absl::StatusOr<RunSummary> Summarize(const WorkflowRun& run);

@@ -189,6 +189,13 @@ absl::StatusOr<std::vector<WorkflowRun>> Engine::Executions() {
   return runs;
 }
 
+absl::Status Engine::DeleteExecution(const std::string& execution_id) {
+  RunningCalls::Ticket ticket(impl_->calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  GRYM_ASSIGN_OR_RETURN(Journal * journal, impl_->OpenJournal());
+  return journal->Delete(execution_id);
+}
+
 absl::StatusOr<RunSummary> Engine::Summarize(const WorkflowRun& run) { return SummarizeRun(run); }
 
 absl::Status Engine::WriteReport(const WorkflowRun& run, const std::filesystem::path& path) {

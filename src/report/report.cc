@@ -15,6 +15,7 @@ namespace grym {
 namespace {
 
 constexpr double kEmbeddedSeconds = 60;
+constexpr int kPlayerRateHz = 48000;
 constexpr int kSpectrogramWidth = 900, kSpectrogramHeight = 160;
 
 constexpr char kStyle[] = R"(
@@ -41,8 +42,11 @@ std::string Number(double value, const char* unit, int digits = 1) {
 
 // The first minute as OGG inside a data URI.
 absl::StatusOr<std::string> PlayerHtml(const AudioBuffer& audio) {
-  const AudioBuffer clip = audio.Slice(0, static_cast<int64_t>(kEmbeddedSeconds * audio.rate_hz()));
+  AudioBuffer clip = audio.Slice(0, static_cast<int64_t>(kEmbeddedSeconds * audio.rate_hz()));
   if (clip.empty()) return std::string("<p>no audio</p>");
+  if (clip.rate_hz() > kPlayerRateHz) {  // Vorbis knows no more than 200 kHz, and no browser plays it
+    GRYM_ASSIGN_OR_RETURN(clip, Resample(clip, kPlayerRateHz, ResampleQuality::kMedium));
+  }
   GRYM_ASSIGN_OR_RETURN(const std::filesystem::path folder, MakeTempFolder("grym-report"));
   SaveOptions options;
   options.container = AudioContainer::kOggVorbis;

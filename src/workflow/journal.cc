@@ -80,6 +80,19 @@ absl::Status Journal::Commit(const Transition& transition, std::vector<WorkflowE
                               [&] { return WriteTransition(*impl_->database, transition, stored, events); });
 }
 
+absl::Status Journal::Delete(const std::string& execution_id) {
+  std::lock_guard<std::mutex> lock(impl_->mutex);
+  if (impl_->running.count(execution_id)) {
+    return Error(absl::StatusCode::kFailedPrecondition, "execution_running",
+                 "execution \"" + Printable(execution_id) + "\" is running");
+  }
+  GRYM_RETURN_IF_ERROR(impl_->InTransaction(true, [&] { return DeleteExecution(*impl_->database, execution_id); }));
+  // A run that is under way may have put files that its next row will name.
+  if (!impl_->running.empty()) return absl::OkStatus();
+  GRYM_ASSIGN_OR_RETURN(const std::set<std::string> named, NamedFiles(*impl_->database));
+  return files_.Collect(named).status();
+}
+
 absl::StatusOr<ExecutionRecord> Journal::Load(const std::string& execution_id) const {
   std::lock_guard<std::mutex> lock(impl_->mutex);
   return ReadExecution(*impl_->database, files_, execution_id);

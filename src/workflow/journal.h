@@ -100,6 +100,9 @@ class Journal {
   absl::StatusOr<ExecutionRecord> Load(const std::string& execution_id) const;
   absl::StatusOr<bool> Contains(const std::string& execution_id) const;
   absl::StatusOr<std::vector<ExecutionRecord>> List() const;  // newest first, without visits
+  // Forgets an execution and, unless others run meanwhile (then at the next Open), the files that only it named.
+  // FailedPrecondition (code "execution_running") while it runs, NotFound (code "unknown_execution").
+  absl::Status Delete(const std::string& execution_id);
   // Events after `sequence`, in order, without gaps.
   absl::StatusOr<std::vector<WorkflowEvent>> Events(const std::string& execution_id, int64_t after_sequence,
                                                     int64_t limit) const;

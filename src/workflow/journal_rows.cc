@@ -240,6 +240,16 @@ absl::Status WriteTransition(Database& database, const Transition& transition, c
   return count->BindInt(1, number).BindInt(2, sequence).BindInt(3, transition.at_ms).Run();
 }
 
+absl::Status DeleteExecution(Database& database, const std::string& id) {
+  GRYM_ASSIGN_OR_RETURN(const int64_t number, NumberOf(database, id));
+  for (const char* sql : {"DELETE FROM event WHERE execution = ?1", "DELETE FROM visit WHERE execution = ?1",
+                          "DELETE FROM named_file WHERE execution = ?1", "DELETE FROM execution WHERE number = ?1"}) {
+    GRYM_ASSIGN_OR_RETURN(Statement * statement, database.Cached(sql));
+    GRYM_RETURN_IF_ERROR(statement->BindInt(1, number).Run());
+  }
+  return database.Execute("DELETE FROM definition WHERE digest NOT IN (SELECT digest FROM execution)");
+}
+
 absl::StatusOr<bool> HasExecution(Database& database, const std::string& id) {
   const absl::StatusOr<int64_t> number = NumberOf(database, id);
   if (number.ok()) return true;

@@ -36,6 +36,8 @@ absl::Status InsertExecution(Database& database, const ExecutionRecord& executio
 absl::Status WriteTransition(Database& database, const Transition& transition, const StoredTransition& stored,
                              std::vector<WorkflowEvent>* events);
 
+// The execution with all its rows; its definition stays while others share it. NotFound (code "unknown_execution").
+absl::Status DeleteExecution(Database& database, const std::string& id);
 absl::StatusOr<bool> HasExecution(Database& database, const std::string& id);
 absl::StatusOr<ExecutionRecord> ReadExecution(Database& database, const ContentStore& files, const std::string& id);
 absl::StatusOr<std::vector<ExecutionRecord>> ReadExecutions(Database& database);

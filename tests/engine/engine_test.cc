@@ -232,6 +232,31 @@ TEST(EngineTest, AMadeTakeCanBeHeardAndWorkedOn) {
   EXPECT_EQ(run->state, "completed") << run->error;
 }
 
+TEST(EngineTest, ADeletedRunTakesItsFilesAlong) {
+  testing::Scratch scratch;
+  const auto input = WornRecording(scratch);
+  EngineOptions engine_options;
+  engine_options.data_dir = scratch / "data";
+  auto engine = Engine::Create(engine_options);
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  const auto kept_bytes = [&] {
+    uintmax_t bytes = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch / "data/runs/files")) {
+      if (entry.is_regular_file()) bytes += entry.file_size();
+    }
+    return bytes;
+  };
+  const auto run = (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(), OptionsFor(input, scratch / "out"));
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_GT(kept_bytes(), 1000000u);
+  EXPECT_EQ((*engine)->DeleteExecution("other").code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE((*engine)->DeleteExecution(run->execution_id).ok());
+  EXPECT_EQ(kept_bytes(), 0u);
+  EXPECT_TRUE((*engine)->Executions()->empty());
+  EXPECT_EQ((*engine)->DeleteExecution(run->execution_id).code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(std::filesystem::exists(scratch / "out/worn-enhanced.wav"));
+}
+
 #ifndef _WIN32
 TEST(EngineTest, RelativePathsMeanTheFolderThatTheyWereGivenIn) {
   testing::Scratch scratch;

@@ -54,5 +54,14 @@ TEST(ReportTest, NothingHeardStillMakesAPage) {
   EXPECT_TRUE(RenderReport(content).ok());
 }
 
+TEST(ReportTest, HighRatesArePlayedAtOneThatBrowsersKnow) {
+  for (const int rate_hz : {1000, 384000, 768000}) {
+    ReportContent content = SmallContent();
+    content.before = AudioBuffer::Create(2, rate_hz / 10, rate_hz).value();
+    const auto html = RenderReport(content);
+    EXPECT_TRUE(html.ok()) << rate_hz << ": " << html.status();
+  }
+}
+
 }  // namespace
 }  // namespace grym
