@@ -157,9 +157,8 @@ absl::StatusOr<StreamHeader> ReadAiffHeader(const SourceFile& file) {
   header.info.frames = frames;
   header.info.metadata = std::move(chunks.metadata);
   if (frames > 0) {
-    header.view.prefix = CanonicalAiffHeader(header.info, encoding, type, data_bytes);
-    header.view.begin = chunks.sound_begin;
-    header.view.length = data_bytes;
+    header.views.push_back(
+        {CanonicalAiffHeader(header.info, encoding, type, data_bytes), {{chunks.sound_begin, data_bytes}}, 0});
   }
   return header;
 }

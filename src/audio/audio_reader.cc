@@ -23,6 +23,11 @@ constexpr int64_t kDecodeFrames = 16384;  // decoded at a time
 constexpr int64_t kPlausibleExpansion = 128;
 constexpr int64_t kSmallDecodedBytes = 16 << 20;
 
+// How much shorter than declared the whole may be.
+int64_t ToleranceOf(const StreamHeader& header) {
+  return header.frame_tolerance * static_cast<int64_t>(header.views.size());
+}
+
 // OGG: what is to be played is the codec's knowledge. MP3: an Info frame may say how much the encoder added.
 void TakeDecoderLength(const SoundDecoder& decoder, StreamHeader& header) {
   const AudioContainer container = header.info.container;
@@ -31,7 +36,7 @@ void TakeDecoderLength(const SoundDecoder& decoder, StreamHeader& header) {
     header.info.rate_hz = decoder.rate_hz();
   } else if (container == AudioContainer::kMp3) {
     const int64_t added = header.info.frames - decoder.frames();
-    if (added >= 0 && added <= 2 * kMp3ToleranceFrames) header.info.frames = decoder.frames();
+    if (added >= 0 && added <= 2 * ToleranceOf(header)) header.info.frames = decoder.frames();
   }
 }
 
@@ -63,7 +68,7 @@ absl::Status AudioReader::Impl::OpenDecoder() {
 absl::Status AudioReader::Impl::CheckEnd(bool exhausted) {
   const int64_t declared = header.info.frames;
   if (declared < 0) return absl::OkStatus();
-  if (exhausted && position < declared - header.frame_tolerance) {
+  if (exhausted && position < declared - ToleranceOf(header)) {
     return DamagedAudio(*file, absl::StrFormat("cut off or damaged: the header says %d frames, only %d can be decoded",
                                                declared, position));
   }

@@ -27,9 +27,10 @@ absl::Status TakeStreamInfo(const SourceFile& file, const std::string& body, Str
   header.info.frames = frames == 0 ? -1 : frames;
   header.info.encoding = absl::StrFormat("pcm_%d", bits);
   // The decoder is told "length unknown": it then reads to the end, and we see if the header lied.
-  header.view.prefix = std::string("fLaC\x80\x00\x00\x22", 8) + body;
-  for (size_t i = 22; i < 26; ++i) header.view.prefix[i] = '\0';
-  header.view.prefix[21] = static_cast<char>(static_cast<uint8_t>(header.view.prefix[21]) & 0xf0);
+  std::string& prefix = header.views.emplace_back().prefix;
+  prefix = std::string("fLaC\x80\x00\x00\x22", 8) + body;
+  for (size_t i = 22; i < 26; ++i) prefix[i] = '\0';
+  prefix[21] = static_cast<char>(static_cast<uint8_t>(prefix[21]) & 0xf0);
   // The MD5 covers audio that the header may lie about; it is not compared while streaming.
   return absl::OkStatus();
 }
@@ -68,14 +69,13 @@ absl::StatusOr<StreamHeader> ReadFlacHeader(const SourceFile& file) {
     }
     at += 4 + bytes;
   }
-  header.view.begin = at;
-  header.view.length = file.size() - at;
-  if (header.view.length > 0) return header;
+  header.views[0].parts = {{at, file.size() - at}};
+  if (at < file.size()) return header;
   if (header.info.frames > 0)
     return DamagedAudio(file,
                         absl::StrFormat("cut off: the header says %d frames, there is no audio", header.info.frames));
   header.info.frames = 0;
-  header.view = SourceView();
+  header.views.clear();
   return header;
 }
 

@@ -1,10 +1,12 @@
 // MP3: its frames walked by us from first to last without decoding, so that its length is counted and a cut is seen.
 // A file with an Xing, Info or VBRI frame says how many frames it has; one without can hide a cut that falls exactly
-// between two frames, since nothing in the file tells it from a shorter piece.
+// between two frames, since nothing in the file tells it from a shorter piece. Files joined end to end play on, as in
+// every player: what an Xing frame begins is a stream of its own, tags between frames are left out.
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
@@ -14,6 +16,7 @@
 namespace grym {
 namespace {
 
+constexpr int64_t kMpg123DelayFrames = 529;
 constexpr int64_t kMaxId3Tags = 16;
 constexpr int64_t kMaxMp3JunkBytes = 64 << 10;  // between the tags and the first frame, and after the last
 
@@ -22,6 +25,7 @@ struct Mp3Frame {
   int rate_hz = 0;
   int channels = 0;
   int64_t bytes = 0;
+  uint32_t bits = 0;  // the header itself
   int64_t frames() const { return version == 1 ? 1152 : 576; }
   bool Like(const Mp3Frame& other) const {
     return version == other.version && rate_hz == other.rate_hz && channels == other.channels;
@@ -38,6 +42,7 @@ std::optional<Mp3Frame> ParseMp3Frame(uint32_t bits) {
   if (bits >> 21 != 0x7ff || version == 1 || layer != 1 || bitrate == 0 || bitrate == 15 || rate == 3)
     return std::nullopt;
   Mp3Frame frame;
+  frame.bits = bits;
   frame.version = version == 3 ? 1 : version == 2 ? 2 : 3;
   frame.rate_hz = kRates[rate] >> (frame.version - 1);
   frame.channels = (bits >> 6 & 3) == 3 ? 1 : 2;
@@ -46,49 +51,61 @@ std::optional<Mp3Frame> ParseMp3Frame(uint32_t bits) {
   return frame;
 }
 
-// The file through a window that moves forward, for millions of small reads.
-class Mp3Bytes {
- public:
-  explicit Mp3Bytes(const SourceFile& file) : file_(file) {}
-  // At most 16 bytes at `offset`.
-  std::string_view At(int64_t offset, size_t bytes) {
-    if (offset < begin_ || offset + static_cast<int64_t>(bytes) > begin_ + static_cast<int64_t>(window_.size())) {
-      begin_ = offset;
-      window_ = file_.ReadString(offset, 64 << 10);
-    }
-    return std::string_view(window_).substr(static_cast<size_t>(offset - begin_), bytes);
-  }
-  std::optional<Mp3Frame> FrameAt(int64_t offset) {
-    const std::string_view head = At(offset, 4);
-    return head.size() < 4 ? std::nullopt : ParseMp3Frame(static_cast<uint32_t>(BigEndian(head, 0, 4)));
-  }
+std::optional<Mp3Frame> Mp3FrameAt(SourceWindow& window, int64_t offset) {
+  const std::string_view head = window.At(offset, 4);
+  return head.size() < 4 ? std::nullopt : ParseMp3Frame(static_cast<uint32_t>(BigEndian(head, 0, 4)));
+}
 
- private:
-  const SourceFile& file_;
-  int64_t begin_ = 0;
-  std::string window_;
+size_t Mp3SideInfoBytes(const Mp3Frame& frame) {
+  return frame.version == 1 ? (frame.channels == 1 ? 17 : 32) : (frame.channels == 1 ? 9 : 17);
+}
+
+// The number of frames that an Xing, Info or VBRI frame declares, 0 if it does not say; nothing for a frame of audio.
+std::optional<int64_t> DeclaredMp3Frames(SourceWindow& window, int64_t offset, const Mp3Frame& frame) {
+  const std::string_view body = window.At(offset, static_cast<size_t>(frame.bytes));
+  const size_t xing = 4 + Mp3SideInfoBytes(frame);
+  // Audio has something in its side information, or it would be silence. A checksum may stand before it.
+  const size_t side_info = frame.bits >> 16 & 1 ? 4 : 6;
+  if (body.substr(0, xing).find_first_not_of('\0', side_info) != std::string_view::npos) return std::nullopt;
+  if (body.size() >= xing + 12 && (body.substr(xing, 4) == "Xing" || body.substr(xing, 4) == "Info"))
+    return BigEndian(body, xing + 4, 4) & 1 ? static_cast<int64_t>(BigEndian(body, xing + 8, 4)) : 0;
+  if (body.size() >= 36 + 18 && body.substr(36, 4) == "VBRI") return static_cast<int64_t>(BigEndian(body, 36 + 14, 4));
+  return std::nullopt;
+}
+
+// From an Xing frame, or the file's first, to the next.
+struct Mp3Stretch {
+  bool has_header = false;  // an Xing frame, the first of its parts
+  int64_t declared = 0;     // by that, 0 if it does not say
+  int64_t count = 0;        // frames of audio
+  std::vector<ByteRange> parts;
 };
 
 class Mp3Walk {
  public:
-  explicit Mp3Walk(const SourceFile& file) : file_(file), bytes_(file) {}
+  explicit Mp3Walk(const SourceFile& file) : file_(file), window_(file) {}
   absl::Status Run();
 
   Mp3Frame first;
-  int64_t begin = 0, end = 0, count = 0;
+  std::vector<Mp3Stretch> stretches;
 
  private:
   absl::Status SkipId3(int64_t& at);
   bool TailAt(int64_t at);
+  int64_t TagBytesAt(int64_t at);
   std::optional<int64_t> FindFirstFrame(int64_t from);
+  absl::Status NoFrameFrom(int64_t at, bool tagged);
+  absl::StatusOr<int64_t> PassTags(int64_t at);
+  absl::Status TakeFrame(int64_t at, const Mp3Frame& frame);
 
   const SourceFile& file_;
-  Mp3Bytes bytes_;
+  SourceWindow window_;
+  size_t parts_ = 0;
 };
 
 absl::Status Mp3Walk::SkipId3(int64_t& at) {
   for (int64_t tags = 0; tags < kMaxId3Tags; ++tags) {
-    const std::string_view head = bytes_.At(at, 10);
+    const std::string_view head = window_.At(at, 10);
     if (head.substr(0, 3) != "ID3") return absl::OkStatus();
     if (head.size() < 10) return DamagedAudio(file_, "cut off within its ID3 tag");
     int64_t size = 10 + ((static_cast<uint8_t>(head[5]) & 0x10) ? 10 : 0);
@@ -106,78 +123,162 @@ absl::Status Mp3Walk::SkipId3(int64_t& at) {
 
 // Whether what follows the frames begins at `at`: nothing, a tag, or zeros up to the end.
 bool Mp3Walk::TailAt(int64_t at) {
-  if (at >= file_.size()) return true;
-  const std::string_view head = bytes_.At(at, 11);
-  for (const std::string_view tag : {"APETAGEX", "LYRICSBEGIN", "ID3"}) {
-    if (head.substr(0, tag.size()) == tag) return true;
+  if (at >= file_.size() || TagBytesAt(at) > 0) return true;
+  const int64_t left = file_.size() - at;
+  if (left > kMaxMp3JunkBytes) return false;
+  return window_.At(at, static_cast<size_t>(left)).find_first_not_of('\0') == std::string_view::npos;
+}
+
+// Bytes of the tag that begins at `at`, perhaps more than there are; 0 if none does.
+int64_t Mp3Walk::TagBytesAt(int64_t at) {
+  const int64_t left = file_.size() - at;
+  const std::string_view head = window_.At(at, 32);
+  if (head.substr(0, 3) == "ID3" && head.size() >= 10) {
+    int64_t body = 0;
+    for (size_t i = 6; i < 10; ++i) body = body << 7 | (static_cast<uint8_t>(head[i]) & 0x7f);
+    return 10 + ((static_cast<uint8_t>(head[5]) & 0x10) ? 10 : 0) + body;
   }
-  if (head.substr(0, 3) == "TAG" && file_.size() - at >= 128) return true;
-  for (int64_t i = at; i < file_.size() && i < at + kMaxMp3JunkBytes; ++i) {
-    if (bytes_.At(i, 1)[0] != '\0') return false;
+  if (head.substr(0, 4) == "TAG+" && left >= 227 + 128) return 227;
+  if (head.substr(0, 3) == "TAG" && left >= 128) return 128;
+  if (head.substr(0, 8) == "APETAGEX" && head.size() == 32) {
+    const bool is_header = (static_cast<uint8_t>(head[23]) & 0x20) != 0;  // its size counts the footer, but not itself
+    return 32 + (is_header ? static_cast<int64_t>(LittleEndian(head, 12, 4)) : 0);
   }
-  return file_.size() - at <= kMaxMp3JunkBytes;
+  for (const std::string_view tag : {"APETAGEX", "ID3"}) {
+    if (head.substr(0, tag.size()) == tag) return left;
+  }
+  if (head.substr(0, 11) != "LYRICSBEGIN") return 0;
+  for (const std::string_view closing : {"LYRICSEND", "LYRICS200"}) {
+    if (const auto found = window_.Find(closing, at, at + kMaxMp3JunkBytes)) return *found + 9 - at;
+  }
+  return left;
 }
 
 // The first of two frames in a row, or of one that ends the audio.
 std::optional<int64_t> Mp3Walk::FindFirstFrame(int64_t from) {
   for (int64_t at = from; at + 4 <= file_.size() && at - from <= kMaxMp3JunkBytes; ++at) {
-    const std::optional<Mp3Frame> frame = bytes_.FrameAt(at);
+    const std::optional<Mp3Frame> frame = Mp3FrameAt(window_, at);
     if (!frame) continue;
-    const std::optional<Mp3Frame> next = bytes_.FrameAt(at + frame->bytes);
+    const std::optional<Mp3Frame> next = Mp3FrameAt(window_, at + frame->bytes);
     if ((next && next->Like(*frame)) || (at + frame->bytes <= file_.size() && TailAt(at + frame->bytes))) return at;
   }
   return std::nullopt;
 }
 
+absl::Status Mp3Walk::NoFrameFrom(int64_t at, bool tagged) {
+  const std::optional<Mp3Frame> lone = Mp3FrameAt(window_, at);
+  if (lone && at + lone->bytes > file_.size()) {
+    return DamagedAudio(file_, absl::StrFormat("cut off: its first frame says %d bytes, the file has %d", lone->bytes,
+                                               file_.size() - at));
+  }
+  const std::string words =
+      absl::StrFormat("no MPEG layer III frames in the %d bytes after offset %d", file_.size() - at, at);
+  return tagged ? DamagedAudio(file_, words) : NotAudio(file_, words);
+}
+
+// At a place where no frame of the stream begins: where the next one does, behind tags, or the file's size if only a
+// tail is left.
+absl::StatusOr<int64_t> Mp3Walk::PassTags(int64_t at) {
+  int64_t after = at;
+  for (int64_t tags = 0, bytes = 0; tags < kMaxId3Tags && (bytes = TagBytesAt(after)) > 0; ++tags) {
+    after += bytes;
+    if (after >= file_.size()) return file_.size();
+  }
+  const std::optional<int64_t> found = after > at ? FindFirstFrame(after) : std::nullopt;
+  const std::optional<Mp3Frame> frame = Mp3FrameAt(window_, found.value_or(at));
+  if (frame && frame->Like(first)) return *found;
+  const std::optional<Mp3Frame> next =
+      frame ? Mp3FrameAt(window_, found.value_or(at) + frame->bytes) : std::optional<Mp3Frame>();
+  if (next && next->Like(*frame)) {
+    return UnsupportedAudio(file_, absl::StrFormat("want MPEG frames of one kind, got %d channels at %d Hz, then %d at "
+                                                   "%d Hz from byte %d", first.channels, first.rate_hz, frame->channels,
+                                                   frame->rate_hz, found.value_or(at)));
+  }
+  if (after > at || TailAt(at)) return file_.size();
+  if (file_.size() - at < 4)
+    return DamagedAudio(file_, absl::StrFormat("cut off %d bytes into a frame header", file_.size() - at));
+  // No search for a later frame: decoders differ in what they do with a gap, and audio would be missing.
+  return DamagedAudio(file_, absl::StrFormat("cut off or damaged: no frame of the stream at byte %d", at));
+}
+
+absl::Status Mp3Walk::TakeFrame(int64_t at, const Mp3Frame& frame) {
+  if (at + frame.bytes > file_.size()) {
+    return DamagedAudio(file_, absl::StrFormat("cut off: its last frame says %d bytes, the file has %d", frame.bytes,
+                                               file_.size() - at));
+  }
+  const std::optional<int64_t> declared = DeclaredMp3Frames(window_, at, frame);
+  if (declared || stretches.empty()) stretches.emplace_back();
+  Mp3Stretch& stretch = stretches.back();
+  stretch.has_header |= declared.has_value();
+  stretch.declared = declared.value_or(stretch.declared);
+  stretch.count += declared ? 0 : 1;
+  // A stretch that must be given another header loses its own, so that frame stands alone.
+  const bool goes_on = !stretch.parts.empty() && stretch.count > 1 &&
+                       stretch.parts.back().begin + stretch.parts.back().length == at;
+  if (goes_on) {
+    stretch.parts.back().length += frame.bytes;
+    return absl::OkStatus();
+  }
+  if (++parts_ > 2 * kMaxJoinedStreams)
+    return UnsupportedAudio(file_, absl::StrFormat("want at most %d stretches of frames", 2 * kMaxJoinedStreams));
+  stretch.parts.push_back({at, frame.bytes});
+  return absl::OkStatus();
+}
+
 absl::Status Mp3Walk::Run() {
   int64_t at = 0;
   GRYM_RETURN_IF_ERROR(SkipId3(at));
-  const bool tagged = at > 0;
   const std::optional<int64_t> found = FindFirstFrame(at);
-  if (!found) {
-    const std::optional<Mp3Frame> lone = bytes_.FrameAt(at);
-    if (lone && at + lone->bytes > file_.size()) {
-      return DamagedAudio(file_, absl::StrFormat("cut off: its first frame says %d bytes, the file has %d", lone->bytes,
-                                                 file_.size() - at));
-    }
-    const std::string words =
-        absl::StrFormat("no MPEG layer III frames in the %d bytes after offset %d", file_.size() - at, at);
-    return tagged ? DamagedAudio(file_, words) : NotAudio(file_, words);
-  }
-  begin = at = *found;
-  first = *bytes_.FrameAt(begin);
-  while (!TailAt(at)) {
-    const std::optional<Mp3Frame> frame = bytes_.FrameAt(at);
-    if (frame && frame->Like(first)) {
-      if (at + frame->bytes > file_.size()) {
-        return DamagedAudio(file_, absl::StrFormat("cut off: its last frame says %d bytes, the file has %d",
-                                                   frame->bytes, file_.size() - at));
-      }
-      at += frame->bytes;
-      ++count;
-      end = at;
+  if (!found) return NoFrameFrom(at, at > 0);
+  at = *found;
+  first = *Mp3FrameAt(window_, at);
+  while (at < file_.size()) {
+    const std::optional<Mp3Frame> frame = Mp3FrameAt(window_, at);
+    if (!frame || !frame->Like(first)) {
+      GRYM_ASSIGN_OR_RETURN(at, PassTags(at));
       continue;
     }
-    if (file_.size() - at < 4)
-      return DamagedAudio(file_, absl::StrFormat("cut off %d bytes into a frame header", file_.size() - at));
-    // No search for a later frame: decoders differ in what they do with a gap, and audio would be missing.
-    return DamagedAudio(file_, absl::StrFormat("cut off or damaged: no frame of the stream at byte %d", at));
+    GRYM_RETURN_IF_ERROR(TakeFrame(at, *frame));
+    at += frame->bytes;
   }
   return absl::OkStatus();
 }
 
-// The number of frames that an Xing, Info or VBRI frame declares; -1 for a frame of audio, -2 for one that does not
-// say.
-int64_t DeclaredMp3Frames(const SourceFile& file, int64_t offset, const Mp3Frame& frame) {
-  const std::string body = file.ReadString(offset, frame.bytes);
-  const size_t xing =
-      4 + static_cast<size_t>(frame.version == 1 ? (frame.channels == 1 ? 17 : 32) : (frame.channels == 1 ? 9 : 17));
-  if (body.size() >= xing + 12 && (body.compare(xing, 4, "Xing") == 0 || body.compare(xing, 4, "Info") == 0)) {
-    return BigEndian(body, xing + 4, 4) & 1 ? static_cast<int64_t>(BigEndian(body, xing + 8, 4)) : -2;
+// An Xing frame with the number of frames, which the decoder would else guess from the size of the first, and a frame of
+// silence. Told their number, libmpg123 takes 529 frames of its own delay away; they come back from the silence.
+std::string CountedMp3Header(const Mp3Frame& like, int64_t count) {
+  constexpr uint32_t kXing64Kilobits1 = 5, kXing64Kilobits2 = 8;
+  const uint32_t bitrate = like.version == 1 ? kXing64Kilobits1 : kXing64Kilobits2;
+  // Without checksum (bit 16), padding (bit 9) and what is the matter of one frame alone (the low byte but the mode).
+  const uint32_t bits = (like.bits & ~0xf2ffu) | 1u << 16 | bitrate << 12 | (like.bits & 0xc0);
+  std::string frame;
+  PutBigEndian(frame, bits, 4);
+  frame.resize(static_cast<size_t>(ParseMp3Frame(bits)->bytes));
+  std::string numbers = "Xing";
+  PutBigEndian(numbers, 1, 4);
+  PutBigEndian(numbers, static_cast<uint64_t>(count + 1), 4);
+  std::string header = frame;
+  header.replace(4 + Mp3SideInfoBytes(like), numbers.size(), numbers);
+  return header + frame;
+}
+
+// Nothing if there is no audio in the stretch.
+absl::StatusOr<std::optional<SourceView>> ViewOfStretch(const SourceFile& file, const Mp3Frame& like,
+                                                        const Mp3Stretch& stretch) {
+  // Some writers count the frame that carries the number.
+  if (stretch.declared > stretch.count + 1) {
+    return DamagedAudio(file, absl::StrFormat("cut off: the header says %d MPEG frames, the file has %d",
+                                              stretch.declared, stretch.count));
   }
-  if (body.size() >= 36 + 18 && body.compare(36, 4, "VBRI") == 0)
-    return static_cast<int64_t>(BigEndian(body, 36 + 14, 4));
-  return -1;
+  if (stretch.count == 0) return std::nullopt;
+  SourceView view;
+  view.parts = stretch.parts;
+  // A number that is too small is no damage: something was joined to it.
+  if (stretch.declared > 0 && stretch.declared >= stretch.count - 1) return view;
+  if (stretch.has_header) view.parts.erase(view.parts.begin());
+  view.prefix = CountedMp3Header(like, stretch.count);
+  view.prefix_frames = like.frames() - kMpg123DelayFrames;
+  return view;
 }
 
 }  // namespace
@@ -185,29 +286,26 @@ int64_t DeclaredMp3Frames(const SourceFile& file, int64_t offset, const Mp3Frame
 absl::StatusOr<StreamHeader> ReadMp3Header(const SourceFile& file) {
   Mp3Walk walk(file);
   GRYM_RETURN_IF_ERROR(walk.Run());
-  const int64_t declared = DeclaredMp3Frames(file, walk.begin, walk.first);
-  const int64_t audio_frames = walk.count - (declared == -1 ? 0 : 1);
-  if (declared > audio_frames + 1) {  // some writers count the frame that carries the number
-    return DamagedAudio(
-        file, absl::StrFormat("cut off: the header says %d MPEG frames, the file has %d", declared, audio_frames));
-  }
-  if (declared >= 0 && declared < audio_frames - 1) {
-    return DamagedAudio(
-        file, absl::StrFormat("lying header: it says %d MPEG frames, the file has %d", declared, audio_frames));
+  StreamHeader header;
+  int64_t audio_frames = 0, frames = 0;
+  for (const Mp3Stretch& stretch : walk.stretches) {
+    GRYM_ASSIGN_OR_RETURN(std::optional<SourceView> view, ViewOfStretch(file, walk.first, stretch));
+    if (view) header.views.push_back(std::move(*view));
+    audio_frames += stretch.count;
+    frames += stretch.count + (stretch.has_header ? 1 : 0);
   }
   // One frame alone says neither where the next begins nor what its bit reservoir lacks: no decoder takes it.
-  if (audio_frames < 1 || walk.count < 2)
+  if (audio_frames < 1 || frames < 2)
     return DamagedAudio(
-        file, absl::StrFormat("want two MPEG frames or more, got %d, of them %d of audio", walk.count, audio_frames));
-  StreamHeader header;
+        file, absl::StrFormat("want two MPEG frames or more, got %d, of them %d of audio", frames, audio_frames));
+  if (header.views.size() > kMaxJoinedStreams)
+    return UnsupportedAudio(file, absl::StrFormat("want at most %d joined streams", kMaxJoinedStreams));
   header.info.container = AudioContainer::kMp3;
   header.info.encoding = "mpeg_layer_3";
   header.info.channels = walk.first.channels;
   header.info.rate_hz = walk.first.rate_hz;
   header.info.frames = audio_frames * walk.first.frames();
   header.frame_tolerance = kMp3ToleranceFrames;
-  header.view.begin = walk.begin;
-  header.view.length = walk.end - walk.begin;
   return header;
 }
 

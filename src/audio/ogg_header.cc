@@ -1,7 +1,9 @@
-// OGG with one Vorbis or Opus stream, its first packets and its last page looked at by us.
+// OGG with a Vorbis or Opus stream, or a chain of them (RFC 3533 section 4: one after the other, as radio leaves them).
+// Its page headers are walked by us, each stream's first packets and last page looked at.
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
@@ -67,6 +69,91 @@ absl::Status TakeOpusHead(const SourceFile& file, const std::string& packet, Str
   return CheckStreamShape(file, header.info.channels, header.info.rate_hz);
 }
 
+// Codec, channels and rate by the first page of a stream.
+absl::Status TakeFirstPacket(const SourceFile& file, const OggPage& first, StreamHeader& header) {
+  if (first.body.compare(0, 7, "\x01vorbis") == 0) return TakeVorbisHead(file, first.body, header);
+  if (first.body.compare(0, 8, "OpusHead") == 0) return TakeOpusHead(file, first.body, header);
+  return UnsupportedAudio(file, "want Vorbis or Opus in the OGG, got a stream that starts with \"" +
+                                    Printable(first.body.substr(0, 8)) + "\"");
+}
+
+// What of a page is looked at on the way: its checksum is the decoder's to compare.
+struct OggPageHead {
+  uint8_t flags = 0;
+  uint32_t serial = 0;
+  int64_t bytes = 0;
+};
+
+std::optional<OggPageHead> OggPageHeadAt(SourceWindow& window, int64_t offset) {
+  const std::string_view head = window.At(offset, 27 + 255);
+  if (head.size() < 27 || head.substr(0, 5) != std::string_view("OggS\0", 5)) return std::nullopt;
+  const size_t segments = static_cast<uint8_t>(head[26]);
+  if (head.size() < 27 + segments) return std::nullopt;
+  OggPageHead page{static_cast<uint8_t>(head[5]), static_cast<uint32_t>(LittleEndian(head, 14, 4)),
+                   static_cast<int64_t>(27 + segments)};
+  for (const char segment : head.substr(27, segments)) page.bytes += static_cast<uint8_t>(segment);
+  return page;
+}
+
+struct OggLink {
+  int64_t begin = 0, end = 0;
+  OggPage first;
+};
+
+// Every stream up to `end`, the whole pages' end. DataLoss for one without its last page, Unimplemented for streams side
+// by side.
+absl::StatusOr<std::vector<OggLink>> FindOggLinks(const SourceFile& file, int64_t end) {
+  SourceWindow window(file);
+  std::vector<OggLink> links;
+  bool ended = true;  // the link's last page said so
+  for (int64_t at = 0; at < end;) {
+    const std::optional<OggPageHead> page = OggPageHeadAt(window, at);
+    if (!page) {  // damage, which the decoder tells, or junk between two streams
+      const std::optional<int64_t> next = window.Find("OggS", at + 1, end);
+      if (!next) break;
+      at = *next;
+      continue;
+    }
+    const bool begins = (page->flags & OggPage::kFirst) != 0;
+    const bool known = !links.empty() && page->serial == links.back().first.serial;
+    std::optional<OggPage> first;
+    if (begins || !known) first = ReadOggPage(file, at);  // its checksum counts where a stream may begin
+    if (begins != first.has_value()) {
+      return DamagedAudio(file, absl::StrFormat("the page at byte %d belongs to a stream that does not begin", at));
+    }
+    if (begins) {
+      if (!links.empty() && at == links.back().begin + links.back().first.bytes())
+        return UnsupportedAudio(file, "want one stream in the OGG at a time, got several side by side");
+      if (!ended) {
+        return DamagedAudio(file, absl::StrFormat("cut off: no end-of-stream page in the stream before byte %d", at));
+      }
+      if (links.size() == kMaxJoinedStreams)
+        return UnsupportedAudio(file, absl::StrFormat("want at most %d streams in a chain", kMaxJoinedStreams));
+      links.push_back({at, at, std::move(*first)});
+    }
+    at += page->bytes;
+    if (links.empty() || page->serial != links.back().first.serial) continue;
+    links.back().end = std::min(at, end);
+    ended = (page->flags & OggPage::kLast) != 0;
+  }
+  // An OGG says its length only by its last page. Without the mark on it the rest is missing.
+  if (!ended) return DamagedAudio(file, absl::StrFormat("cut off: no end-of-stream page in %d bytes", file.size()));
+  return links;
+}
+
+// The decoder chooses its rate by a note in the header (RFC 7845 section 5.1, "input sample rate"), which joined streams
+// need not share: each of them gets the note of the first.
+SourceView OpusViewLike(const OggLink& first, const OggLink& link) {
+  OggPage page = link.first;
+  page.body.replace(12, 4, first.first.body, 12, 4);
+  const int64_t after = link.begin + link.first.bytes();
+  return {page.Serialized(), {{after, link.end - after}}, 0};
+}
+
+std::string ShapeOf(const AudioFileInfo& info) {
+  return absl::StrFormat("%s of %d channels at %d Hz", info.encoding, info.channels, info.rate_hz);
+}
+
 }  // namespace
 
 absl::StatusOr<StreamHeader> ReadOggHeader(const SourceFile& file) {
@@ -75,37 +162,31 @@ absl::StatusOr<StreamHeader> ReadOggHeader(const SourceFile& file) {
     return DamagedAudio(file, "its first OGG page is cut off or damaged");
   }
   StreamHeader header;
-  size_t comment_skip = 0;
-  if (first->body.compare(0, 7, "\x01vorbis") == 0) {
-    GRYM_RETURN_IF_ERROR(TakeVorbisHead(file, first->body, header));
-    comment_skip = 7;
-  } else if (first->body.compare(0, 8, "OpusHead") == 0) {
-    GRYM_RETURN_IF_ERROR(TakeOpusHead(file, first->body, header));
-    comment_skip = 8;
-  } else {
-    return UnsupportedAudio(file, "want Vorbis or Opus in the OGG, got a stream that starts with \"" +
-                                      Printable(first->body.substr(0, 8)) + "\"");
-  }
-  const std::string second = file.ReadString(first->bytes(), 6);
-  if (second.size() == 6 && second.compare(0, 4, "OggS") == 0 && (static_cast<uint8_t>(second[5]) & OggPage::kFirst)) {
-    return UnsupportedAudio(file, "want one stream in the OGG, got several side by side");
-  }
+  GRYM_RETURN_IF_ERROR(TakeFirstPacket(file, *first, header));
   int64_t end = 0;
-  const std::optional<OggPage> last = LastOggPage(file, end);
-  if (!last) return DamagedAudio(file, "no whole OGG page near its end: cut off or damaged");
-  if (last->serial != first->serial)
-    return UnsupportedAudio(file, "want one stream in the OGG, got a chain of several");
-  // An OGG says its length only by its last page. Without the mark on it the rest is missing.
-  if (!(last->flags & OggPage::kLast)) {
-    return DamagedAudio(file, absl::StrFormat("cut off: no end-of-stream page in %d bytes", file.size()));
+  if (!LastOggPage(file, end)) return DamagedAudio(file, "no whole OGG page near its end: cut off or damaged");
+  if (const std::string rest = file.ReadString(end, 4); !rest.empty() && rest == std::string("OggS").substr(0, rest.size()))
+    return DamagedAudio(file, absl::StrFormat("cut off %d bytes into an OGG page", file.size() - end));
+  GRYM_ASSIGN_OR_RETURN(const std::vector<OggLink> links, FindOggLinks(file, end));
+  const bool opus = header.info.container == AudioContainer::kOggOpus;
+  for (const OggLink& link : links) {
+    StreamHeader other;
+    const absl::Status read = TakeFirstPacket(file, link.first, other);
+    if (!read.ok()) return Annotate(read, absl::StrFormat("stream at byte %d", link.begin));
+    if (ShapeOf(other.info) != ShapeOf(header.info)) {
+      return UnsupportedAudio(file, absl::StrFormat("want streams of one kind in a chained OGG, got %s, then %s at byte %d",
+                                                    ShapeOf(header.info), ShapeOf(other.info), link.begin));
+    }
+    header.views.push_back(opus && link.begin > 0 ? OpusViewLike(links[0], link)
+                                                  : SourceView{"", {{link.begin, link.end - link.begin}}, 0});
   }
   const std::string comment = OggCommentPacket(file, first->bytes(), first->serial);
+  const size_t comment_skip = opus ? 8 : 7;
   if (comment.size() > comment_skip &&
       !ReadVorbisComment(std::string_view(comment).substr(comment_skip), header.info.metadata)) {
     return DamagedAudio(file, "the comments do not fit their packet");
   }
   header.info.frames = -1;  // the decoder counts: it knows what the codec skips at the start
-  header.view.length = end;
   return header;
 }
 

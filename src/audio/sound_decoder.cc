@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "base/status.h"
@@ -65,9 +66,23 @@ class SndfileDecoder : public SoundDecoder {
   }
   bool opened() const { return sound_ != nullptr; }
   const SF_INFO& info() const { return info_; }
-  int64_t frames() const override { return info_.frames == std::numeric_limits<sf_count_t>::max() ? -1 : info_.frames; }
+  int64_t frames() const override {
+    if (info_.frames == std::numeric_limits<sf_count_t>::max()) return -1;
+    return std::max<int64_t>(0, info_.frames - virtual_.view.prefix_frames);
+  }
   int rate_hz() const override { return info_.samplerate; }
   absl::StatusOr<int64_t> Read(float* interleaved, int64_t max_frames) override {
+    while (skipped_ < virtual_.view.prefix_frames) {
+      const int64_t wanted = std::min(max_frames, virtual_.view.prefix_frames - skipped_);
+      GRYM_ASSIGN_OR_RETURN(const int64_t got, Decode(interleaved, wanted));
+      if (got == 0) return 0;
+      skipped_ += got;
+    }
+    return Decode(interleaved, max_frames);
+  }
+
+ private:
+  absl::StatusOr<int64_t> Decode(float* interleaved, int64_t max_frames) {
     const sf_count_t got = sf_readf_float(sound_, interleaved, max_frames);
     const int error = sf_error(sound_);
     if (got < 0 || error != SF_ERR_NO_ERROR) {
@@ -76,10 +91,10 @@ class SndfileDecoder : public SoundDecoder {
     return got;
   }
 
- private:
   VirtualFile virtual_;
   SF_INFO info_{};
   SNDFILE* sound_ = nullptr;
+  int64_t skipped_ = 0;
 };
 
 // Zero frames of audio: nothing for libsndfile to open.
@@ -94,35 +109,93 @@ class SilentDecoder : public SoundDecoder {
   int rate_hz_;
 };
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<SoundDecoder>> SoundDecoder::Open(std::shared_ptr<const SourceFile> file,
-                                                                 const StreamHeader& header) {
-  if (header.view.size() == 0) return std::make_unique<SilentDecoder>(header.info.rate_hz);
-  auto decoder = std::make_unique<SndfileDecoder>(file, header.view);
+// One of the streams of a file, compared with what its header says.
+absl::StatusOr<std::unique_ptr<SoundDecoder>> OpenView(std::shared_ptr<const SourceFile> file,
+                                                       const AudioFileInfo& said, const SourceView& view) {
+  auto decoder = std::make_unique<SndfileDecoder>(file, view);
   if (!decoder->opened()) {
     // For a stream that is no MP3 after all libsndfile says that the file does not exist, which would mislead.
     const int cause = sf_error(nullptr);
     return DamagedAudio(*file, "the decoder refuses the stream" +
-                                   (cause > SF_ERR_UNSUPPORTED_ENCODING && header.info.container != AudioContainer::kMp3
+                                   (cause > SF_ERR_UNSUPPORTED_ENCODING && said.container != AudioContainer::kMp3
                                         ? ": " + Printable(sf_error_number(cause))
                                         : std::string()));
   }
   const SF_INFO& info = decoder->info();
   const int major = info.format & SF_FORMAT_TYPEMASK;
   const bool wav_kind = major == SF_FORMAT_RF64 || major == SF_FORMAT_WAVEX;
-  if (major != MajorFormat(header.info.container) &&
-      !(wav_kind && MajorFormat(header.info.container) == SF_FORMAT_WAV)) {
+  if (major != MajorFormat(said.container) && !(wav_kind && MajorFormat(said.container) == SF_FORMAT_WAV)) {
     return DamagedAudio(*file, absl::StrFormat("the header says %s, the decoder sees another kind",
-                                               AudioContainerName(header.info.container).data()));
+                                               AudioContainerName(said.container).data()));
   }
-  const bool opus = header.info.container == AudioContainer::kOggOpus;  // its rate is the decoder's choice
-  if (info.channels != header.info.channels || (!opus && info.samplerate != header.info.rate_hz)) {
+  const bool opus = said.container == AudioContainer::kOggOpus;  // its rate is the decoder's choice
+  if (info.channels != said.channels || (!opus && info.samplerate != said.rate_hz)) {
     return DamagedAudio(*file,
                         absl::StrFormat("the header says %d channels at %d Hz, the decoder sees %d at %d Hz",
-                                        header.info.channels, header.info.rate_hz, info.channels, info.samplerate));
+                                        said.channels, said.rate_hz, info.channels, info.samplerate));
   }
   return decoder;
+}
+
+// Streams that were joined in one file, one open at a time.
+class JoinedDecoder : public SoundDecoder {
+ public:
+  JoinedDecoder(std::shared_ptr<const SourceFile> file, const StreamHeader& header)
+      : file_(std::move(file)), said_(header.info), views_(header.views) {}
+  // Opens each stream once, for its length.
+  absl::Status Measure() {
+    for (next_ = 0; next_ < views_.size();) {
+      GRYM_RETURN_IF_ERROR(OpenNext());
+      if (next_ > 1 && current_->rate_hz() != rate_hz_) {
+        return UnsupportedAudio(*file_, absl::StrFormat("want streams of %d Hz, got %d Hz in stream %d of %d", rate_hz_,
+                                                        current_->rate_hz(), next_, views_.size()));
+      }
+      rate_hz_ = current_->rate_hz();
+      frames_ = frames_ < 0 || current_->frames() < 0 ? -1 : frames_ + current_->frames();
+    }
+    next_ = 0;
+    return OpenNext();
+  }
+  int64_t frames() const override { return frames_; }
+  int rate_hz() const override { return rate_hz_; }
+  absl::StatusOr<int64_t> Read(float* interleaved, int64_t max_frames) override {
+    while (true) {
+      absl::StatusOr<int64_t> got = current_->Read(interleaved, max_frames);
+      if (!got.ok()) return Placed(got.status());
+      if (*got > 0 || next_ == views_.size()) return got;
+      GRYM_RETURN_IF_ERROR(OpenNext());
+    }
+  }
+
+ private:
+  absl::Status OpenNext() {
+    auto opened = OpenView(file_, said_, views_[next_++]);
+    if (!opened.ok()) return Placed(opened.status());
+    current_ = std::move(*opened);
+    return absl::OkStatus();
+  }
+  absl::Status Placed(const absl::Status& status) const {
+    return Annotate(status, absl::StrFormat("stream %d of %d", next_, views_.size()));
+  }
+
+  std::shared_ptr<const SourceFile> file_;
+  const AudioFileInfo said_;
+  const std::vector<SourceView> views_;
+  size_t next_ = 0;
+  std::unique_ptr<SoundDecoder> current_;
+  int64_t frames_ = 0;
+  int rate_hz_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SoundDecoder>> SoundDecoder::Open(std::shared_ptr<const SourceFile> file,
+                                                                 const StreamHeader& header) {
+  if (header.views.empty()) return std::make_unique<SilentDecoder>(header.info.rate_hz);
+  if (header.views.size() == 1) return OpenView(std::move(file), header.info, header.views[0]);
+  auto joined = std::make_unique<JoinedDecoder>(std::move(file), header);
+  GRYM_RETURN_IF_ERROR(joined->Measure());
+  return joined;
 }
 
 }  // namespace grym

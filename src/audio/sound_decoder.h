@@ -13,7 +13,8 @@ namespace grym {
 // Threads: one at a time.
 class SoundDecoder {
  public:
-  // DataLoss if the decoder refuses the stream or reads another shape out of it than the header says.
+  // DataLoss if the decoder refuses a stream or reads another shape out of it than the header says; Unimplemented for
+  // joined streams that decode to different rates.
   static absl::StatusOr<std::unique_ptr<SoundDecoder>> Open(std::shared_ptr<const SourceFile> file,
                                                             const StreamHeader& header);
   virtual ~SoundDecoder() = default;

@@ -90,18 +90,55 @@ std::string SourceFile::ReadString(int64_t offset, int64_t bytes) const {
   return text;
 }
 
+int64_t SourceView::size() const {
+  auto bytes = static_cast<int64_t>(prefix.size());
+  for (const ByteRange& part : parts) bytes += part.length;
+  return bytes;
+}
+
 size_t SourceView::Read(const SourceFile& file, int64_t position, void* to, size_t bytes) const {
-  if (position < 0 || position >= size()) return 0;
-  const auto prefix_bytes = static_cast<int64_t>(prefix.size());
+  if (position < 0) return 0;
   size_t done = 0;
-  if (position < prefix_bytes) {
-    done = std::min(bytes, static_cast<size_t>(prefix_bytes - position));
+  if (position < static_cast<int64_t>(prefix.size())) {
+    done = std::min(bytes, prefix.size() - static_cast<size_t>(position));
     std::memcpy(to, prefix.data() + position, done);
-    position += static_cast<int64_t>(done);
   }
-  const auto wanted = std::min<int64_t>(static_cast<int64_t>(bytes - done), size() - position);
-  return done +
-         file.ReadAt(begin + (position - prefix_bytes), static_cast<char*>(to) + done, static_cast<size_t>(wanted));
+  int64_t into = position + static_cast<int64_t>(done) - static_cast<int64_t>(prefix.size());
+  for (const ByteRange& part : parts) {
+    if (done == bytes) break;
+    if (into >= part.length) {
+      into -= part.length;
+      continue;
+    }
+    const auto wanted = static_cast<size_t>(std::min<int64_t>(static_cast<int64_t>(bytes - done), part.length - into));
+    const size_t got = file.ReadAt(part.begin + into, static_cast<char*>(to) + done, wanted);
+    done += got;
+    if (got < wanted) break;
+    into = 0;
+  }
+  return done;
+}
+
+std::string_view SourceWindow::At(int64_t offset, size_t bytes) {
+  const int64_t end = begin_ + static_cast<int64_t>(bytes_.size());
+  const bool more_wanted = offset + static_cast<int64_t>(bytes) > end && end < file_.size();
+  if (offset < begin_ || offset > end || more_wanted) {
+    begin_ = offset;
+    bytes_ = file_.ReadString(offset, static_cast<int64_t>(kBytes));
+  }
+  return std::string_view(bytes_).substr(static_cast<size_t>(offset - begin_), bytes);
+}
+
+std::optional<int64_t> SourceWindow::Find(std::string_view text, int64_t from, int64_t limit) {
+  while (from < limit) {
+    const std::string_view here = At(from, kBytes);
+    const size_t found = here.find(text);
+    if (found != std::string_view::npos && from + static_cast<int64_t>(found) < limit)
+      return from + static_cast<int64_t>(found);
+    if (here.size() < kBytes) return std::nullopt;
+    from += static_cast<int64_t>(kBytes - text.size() + 1);
+  }
+  return std::nullopt;
 }
 
 }  // namespace grym

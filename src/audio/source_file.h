@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -38,14 +41,35 @@ class SourceFile {
 #endif
 };
 
-// What a decoder sees: a header that we wrote after checking the file's own, then bytes [begin, begin + length) of the
-// file. Chunks, tags and pictures of strangers never reach it.
-struct SourceView {
-  std::string prefix;
+struct ByteRange {
   int64_t begin = 0;
   int64_t length = 0;
-  int64_t size() const { return static_cast<int64_t>(prefix.size()) + length; }
+};
+
+// What a decoder sees: a header that we wrote after checking the file's own, then parts of the file in their order.
+// Chunks, tags and pictures of strangers never reach it.
+struct SourceView {
+  std::string prefix;
+  std::vector<ByteRange> parts;
+  int64_t prefix_frames = 0;  // what the prefix itself decodes to, which is no audio of the file
+  int64_t size() const;
   size_t Read(const SourceFile& file, int64_t position, void* to, size_t bytes) const;
+};
+
+// A file through a window that moves forward, for millions of small looks. Threads: one at a time.
+class SourceWindow {
+ public:
+  static constexpr size_t kBytes = 64 << 10;
+  explicit SourceWindow(const SourceFile& file) : file_(file) {}
+  // The bytes [offset, offset + bytes), at most kBytes, cut at the end of the file. Borrowed until the next look.
+  std::string_view At(int64_t offset, size_t bytes);
+  // Where `text` (not empty) begins next, at `from` or later but before `limit`.
+  std::optional<int64_t> Find(std::string_view text, int64_t from, int64_t limit);
+
+ private:
+  const SourceFile& file_;
+  int64_t begin_ = 0;
+  std::string bytes_;
 };
 
 }  // namespace grym

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,10 +18,15 @@ inline constexpr int64_t kMaxTagBytes = 64 << 10;
 // How far what an MP3 decodes to may lie from what its frames add up to: decoders differ in the first and last frame.
 inline constexpr int64_t kMp3ToleranceFrames = 2 * 1152;
 
+// Streams joined in one file, and stretches of one stream between tags: a day of radio has less than this.
+inline constexpr size_t kMaxJoinedStreams = 4096;
+
 struct StreamHeader {
   AudioFileInfo info;
-  SourceView view;  // empty view: nothing to decode
-  // How far the decoded length may lie from info.frames: kMp3ToleranceFrames for MP3, else 0.
+  // What is decoded, one after the other: several for files that were joined (a chained OGG, MP3 after MP3), none for
+  // zero frames. All of one kind, rate and number of channels.
+  std::vector<SourceView> views;
+  // How far the decoded length of a view may lie from its part of info.frames: kMp3ToleranceFrames for MP3, else 0.
   int64_t frame_tolerance = 0;
 };
 

@@ -178,9 +178,9 @@ absl::StatusOr<StreamHeader> ReadWavHeader(const SourceFile& file) {
   header.info.frames = chunks.data_bytes / block;
   header.info.metadata = std::move(chunks.metadata);
   if (chunks.data_bytes > 0) {
-    header.view.prefix = CanonicalWavHeader(chunks, encoding, header.info.channels, header.info.rate_hz);
-    header.view.begin = chunks.data_begin;
-    header.view.length = chunks.data_bytes;
+    header.views.push_back({CanonicalWavHeader(chunks, encoding, header.info.channels, header.info.rate_hz),
+                            {{chunks.data_begin, chunks.data_bytes}},
+                            0});
   }
   return header;
 }
