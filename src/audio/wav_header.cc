@@ -17,10 +17,17 @@ constexpr int64_t kMaxChunks = 100000;
 constexpr int64_t kMaxTagChunkBytes = 4 << 20;  // seven tags of 64 KiB, escaped, and room
 constexpr uint32_t kSizeIn64 = 0xffffffff;      // RF64: "see ds64"
 
+// What a program that writes to a pipe puts for a size that it cannot know yet: all ones (ffmpeg), 2^31 less a header
+// (sox, arecord), or 0 where it meant to come back. A file so close to 2^31 that is really cut passes for one of them.
+bool IsUnknownSize(int64_t bytes) {
+  return bytes >= 0xffff0000 || (bytes >= 0x7fff0000 && bytes <= int64_t{0x80000000});
+}
+
 constexpr uint16_t kWavPcm = 1, kWavFloat = 3, kWavALaw = 6, kWavMuLaw = 7, kWavExtensible = 0xfffe;
 
 struct WavChunks {
   bool rf64 = false, big_endian = false;
+  bool to_the_end = false;  // the data have no size, they reach as far as the file
   std::string format;
   int64_t data_begin = -1, data_bytes = 0, ds64_data_bytes = -1;
   AudioMetadata metadata;
@@ -36,6 +43,7 @@ absl::Status TakeWavChunk(const SourceFile& file, std::string_view id, int64_t b
     const std::string body = file.ReadString(begin, 28);
     if (body.size() < 24) return DamagedAudio(file, "ds64: the chunk is too short");
     chunks.ds64_data_bytes = static_cast<int64_t>(LittleEndian(body, 8, 8));
+    if (chunks.ds64_data_bytes == -1) chunks.ds64_data_bytes = 0;  // all ones: not known
     if (chunks.ds64_data_bytes < 0) return DamagedAudio(file, "ds64: the size of the data is negative");
   } else if (id == "fmt ") {
     if (!chunks.format.empty()) return DamagedAudio(file, "two fmt chunks");
@@ -61,6 +69,21 @@ absl::Status TakeWavChunk(const SourceFile& file, std::string_view id, int64_t b
   return absl::OkStatus();
 }
 
+// Whether what begins at `at` is chunks up to the end of the file, and not samples.
+bool OnlyWavChunksFollow(const SourceFile& file, const WavChunks& chunks, int64_t at) {
+  for (int64_t count = 0; at + 8 <= file.size() && count < kMaxChunks; ++count) {
+    const std::string head = file.ReadString(at, 8);
+    for (const char c : head.substr(0, 4)) {
+      if (c < ' ' || c > '~') return false;
+    }
+    at += 8;
+    const auto bytes = static_cast<int64_t>(WavNumber(chunks, head, 4, 4));
+    if (bytes > file.size() - at) return false;
+    at += bytes + bytes % 2;
+  }
+  return true;  // fewer than eight bytes are the padding of a careless writer
+}
+
 absl::Status WalkWavChunks(const SourceFile& file, WavChunks& chunks) {
   int64_t at = 12;
   for (int64_t count = 0; at < file.size(); ++count) {
@@ -73,8 +96,13 @@ absl::Status WalkWavChunks(const SourceFile& file, WavChunks& chunks) {
     const std::string id = head.substr(0, 4);
     int64_t bytes = static_cast<int64_t>(WavNumber(chunks, head, 4, 4));
     if (chunks.rf64 && id == "data" && bytes == kSizeIn64) bytes = chunks.ds64_data_bytes;
-    if (bytes < 0) return DamagedAudio(file, "RF64 without a ds64 chunk before its data");
     const int64_t there = file.size() - at - 8;
+    if (id == "data" && (bytes == 0 ? !OnlyWavChunksFollow(file, chunks, at + 8)
+                                    : bytes > there && IsUnknownSize(bytes))) {
+      chunks.to_the_end = true;
+      bytes = there;
+    }
+    if (bytes < 0) return DamagedAudio(file, "RF64 without a ds64 chunk before its data");
     if (bytes > there) {
       return DamagedAudio(
           file, absl::StrFormat("cut off: chunk \"%s\" says %d bytes, the file has %d", Printable(id), bytes, there));
@@ -147,7 +175,7 @@ absl::StatusOr<StreamHeader> ReadWavHeader(const SourceFile& file) {
   if (chunks.format.empty()) return DamagedAudio(file, absl::StrFormat("no fmt chunk in %d bytes", file.size()));
   if (chunks.data_begin < 0) return DamagedAudio(file, absl::StrFormat("no data chunk in %d bytes", file.size()));
   // Some writers count the first eight bytes too, which is harmless; more than the file is a cut.
-  if (!chunks.rf64 && riff_bytes > file.size()) {
+  if (!chunks.rf64 && !chunks.to_the_end && riff_bytes > file.size()) {
     return DamagedAudio(
         file, absl::StrFormat("cut off: the header says %d bytes, the file has %d", riff_bytes + 8, file.size()));
   }
@@ -166,6 +194,8 @@ absl::StatusOr<StreamHeader> ReadWavHeader(const SourceFile& file) {
         file, absl::StrFormat("fmt: %d bytes a frame do not hold %d channels of %d bits", block, channels, bits));
   }
   GRYM_ASSIGN_OR_RETURN(const WavEncoding encoding, EncodingOfWav(file, tag, static_cast<int>(block / channels)));
+  // Where the writer was stopped the last frame may be in part.
+  if (chunks.to_the_end && block > 0) chunks.data_bytes -= chunks.data_bytes % block;
   if (chunks.data_bytes % block != 0) {
     return DamagedAudio(
         file, absl::StrFormat("data: %d bytes are no whole number of frames of %d bytes", chunks.data_bytes, block));
