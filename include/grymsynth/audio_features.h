@@ -26,7 +26,8 @@ struct FrameSeries {
   int64_t frames() const { return dim > 0 ? static_cast<int64_t>(values.size()) / dim : 0; }
 };
 
-// ITU-R BS.1770-5 and EBU R128. -infinity for silence or audio shorter than one gating block (400 ms).
+// ITU-R BS.1770-5 and EBU R128, at every rate: below 22.05 kHz the loudness is that of the signal brought to 44.1 kHz
+// or more. -infinity for silence or audio shorter than one gating block (400 ms).
 struct Loudness {
   double integrated_lufs = 0;
   double range_lu = 0;

@@ -2,9 +2,11 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "analysis/loudness_rate.h"
 #include "grymsynth/audio_buffer.h"
 #include "grymsynth/audio_features.h"
 
@@ -21,10 +23,11 @@ class LoudnessMeter {
 
  private:
   struct State;
-  absl::Status Feed(const AudioBuffer& block, int64_t start, int64_t count);
+  absl::Status Take(std::span<const float> interleaved);
   void Read();
-  int channels_, rate_hz_;
-  int64_t frames_ = 0, readings_ = 0;
+  int channels_;
+  LoudnessRate rate_;
+  int64_t frames_ = 0, readings_ = 0;  // frames at the rate of the meter
   std::unique_ptr<State> state_;
   std::vector<float> interleaved_;
   Loudness loudness_;

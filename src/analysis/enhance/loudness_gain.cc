@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "analysis/enhance/limiter.h"
+#include "analysis/loudness_rate.h"
 #include "base/status.h"
 
 namespace grym {
@@ -32,8 +33,9 @@ absl::StatusOr<double> IntegratedLufs(const AudioBuffer& audio, const RunOptions
   struct Destroy {
     void operator()(ebur128_state* state) const { ebur128_destroy(&state); }
   };
+  LoudnessRate rate(audio.channels(), audio.rate_hz());
   const std::unique_ptr<ebur128_state, Destroy> state(
-      ebur128_init(channels, static_cast<unsigned long>(audio.rate_hz()), EBUR128_MODE_I));
+      ebur128_init(channels, static_cast<unsigned long>(rate.rate_hz()), EBUR128_MODE_I));
   if (!state) return Error(absl::StatusCode::kResourceExhausted, "out_of_memory", "loudness: want a meter, got none");
   const int64_t least = (audio.rate_hz() * int64_t{2} + 4) / 5 + 1;
   const int64_t total = std::max(audio.frames(), least);
@@ -48,8 +50,11 @@ absl::StatusOr<double> IntegratedLufs(const AudioBuffer& audio, const RunOptions
         block[static_cast<size_t>(n) * channels + c] = samples[static_cast<size_t>((start + n) % audio.frames())];
       }
     }
-    ebur128_add_frames_float(state.get(), block.data(), static_cast<size_t>(count));
+    rate.Convert(block);
+    ebur128_add_frames_float(state.get(), block.data(), block.size() / channels);
   }
+  rate.Finish(block);
+  ebur128_add_frames_float(state.get(), block.data(), block.size() / channels);
   double lufs = silent;
   if (ebur128_loudness_global(state.get(), &lufs) != EBUR128_SUCCESS || !std::isfinite(lufs)) return silent;
   return lufs;
