@@ -1,14 +1,12 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
-#include <numeric>
 
 #include "absl/strings/str_format.h"
 #include "analysis/enhance/noise.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
 #include "dsp/fft.h"
-#include "dsp/statistics.h"
 #include "dsp/window.h"
 
 namespace grym {
@@ -23,7 +21,7 @@ constexpr float kOverestimate = 1.3f;        // of the noise: leaves fewer resid
 class WienerGain {
  public:
   WienerGain(const std::vector<float>& density, float floor)
-      : density_(density), total_(std::accumulate(density.begin(), density.end(), 1e-30)), floor_(floor), gain_(density.size(), 1.0f), last_clean_(density.size(), 0.0f), raw_(density.size()) {}
+      : density_(density), floor_(floor), gain_(density.size(), 1.0f), last_clean_(density.size(), 0.0f), raw_(density.size()) {}
 
   // `power` [bins]: |X|^2 / sum(w^2), the channels' mean. Returns the gains [bins].
   const std::vector<float>& Next(const std::vector<float>& power) {
@@ -40,7 +38,7 @@ class WienerGain {
     // The less the frame holds beside noise, the wider the smoothing. Source: Esch and Vary 2009.
     const double share = noisy > 0 ? kept / noisy : 0;
     const int reach = share < 0.4 ? 4 : share < 0.7 ? 2 : 1;
-    double sum = 0, left = 0;
+    double sum = 0;
     const int bins = static_cast<int>(power.size());
     const auto at = [&](int k) { return raw_[static_cast<size_t>(std::clamp(k, 0, bins - 1))]; };
     for (int k = -reach; k <= reach; ++k) sum += at(k);
@@ -49,22 +47,15 @@ class WienerGain {
       // Strong bins keep their own gain: smoothing would dull a tone's edges.
       const float own = at(k);
       gain_[static_cast<size_t>(k)] = std::max(floor_, own > 0.8f ? own : 0.5f * (own + mean));
-      left += static_cast<double>(density_[static_cast<size_t>(k)]) * gain_[static_cast<size_t>(k)] * gain_[static_cast<size_t>(k)];
       sum += at(k + reach + 1) - at(k - reach);
     }
-    left_.push_back(static_cast<float>(left / total_));
     return gain_;
   }
 
-  // Share of the noise's power that each frame kept. In a pause this is how far the floor fell; under music, which hides
-  // noise, more is kept.
-  const std::vector<float>& left() const { return left_; }
-
  private:
   const std::vector<float>& density_;
-  const double total_;
   float floor_;
-  std::vector<float> gain_, last_clean_, raw_, left_;
+  std::vector<float> gain_, last_clean_, raw_;
 };
 
 // Weighted overlap-add in place: a frame's first hop is final before the next frame reads what follows it.
@@ -128,12 +119,12 @@ absl::StatusOr<EnhanceStage> Denoise(AudioBuffer& audio, double amount, const Ru
   }
   WienerGain wiener(noise.density, static_cast<float>(GainOfDb(kDeepestFloorDb * amount)));
   GRYM_RETURN_IF_ERROR(FilterFrames(audio, noise.fft_size, wiener, run));
-  const std::vector<float>& left = wiener.left();
-  const double mean = std::accumulate(left.begin(), left.end(), 0.0) / static_cast<double>(std::max<size_t>(1, left.size()));
+  GRYM_ASSIGN_OR_RETURN(const NoiseFacts left, FindNoise(audio, run));
+  const double after_dbfs = std::isfinite(left.noise_dbfs) ? std::min(left.noise_dbfs, noise.noise_dbfs)
+                                                           : noise.noise_dbfs + kDeepestFloorDb * amount;
   stage.applied = true;
-  stage.change_db = DbOfPower(Percentile(left, 0.1));
-  stage.text = absl::StrFormat("noise floor %.1f -> %.1f dBFS, on average %.1f dB less", noise.noise_dbfs,
-                               noise.noise_dbfs + stage.change_db, -DbOfPower(mean));
+  stage.change_db = after_dbfs - noise.noise_dbfs;
+  stage.text = absl::StrFormat("noise floor %.1f -> %.1f dBFS", noise.noise_dbfs, after_dbfs);
   return stage;
 }
 
