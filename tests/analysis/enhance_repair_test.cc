@@ -144,6 +144,37 @@ TEST(NoiseTest, DenoisingImprovesTheSignal) {
   EXPECT_GT(total / std::size(kMusic), 7.5);
 }
 
+// Two seconds of a chord, one of pause, six times: what is said of the noise is what the pauses show.
+TEST(NoiseTest, TheReportIsWhatThePausesShow) {
+  Random random(3, "hiss");
+  AudioBuffer audio = AudioBuffer::Create(1, 18 * 44100, 44100).value();
+  const auto samples = audio.mutable_channel(0);
+  const auto pause = [](size_t n) { return n / 44100 % 3 == 2; };
+  for (size_t n = 0; n < samples.size(); ++n) {
+    const double t = static_cast<double>(n) / 44100;
+    for (const double hz : {220.0, 277.2, 329.6}) {
+      if (!pause(n)) samples[n] += static_cast<float>(0.1 * std::sin(2 * std::numbers::pi * hz * t));
+    }
+    samples[n] += static_cast<float>(0.01 * random.Uniform(-1, 1));
+  }
+  const auto pauses_db = [&](const AudioBuffer& heard) {
+    double squares = 0, count = 0;
+    for (size_t n = 0; n < samples.size(); ++n) {
+      if (!pause(n) || n % 44100 < 11025 || n % 44100 > 33075) continue;
+      squares += static_cast<double>(heard.channel(0)[n]) * heard.channel(0)[n];
+      ++count;
+    }
+    return 10 * std::log10(squares / count);
+  };
+  for (const double level : {0.25, 0.5, 1.0}) {
+    AudioBuffer cleaned = audio;
+    const EnhanceStage stage = Denoise(cleaned, level).value();
+    ASSERT_TRUE(stage.applied);
+    EXPECT_GE(stage.change_db, -30 * level - 0.01) << level;  // no gain is deeper
+    EXPECT_NEAR(stage.change_db, pauses_db(cleaned) - pauses_db(audio), 2.5) << level;
+  }
+}
+
 TEST(RepairTest, CleanRecordingsStayBitForBit) {
   GRYM_NEED_SHARED_AUDIO();
   for (const char* name : kMusic) {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr double kWorthwhileSnrDb = 48;   // below that nobody hears the noise, and a clean recording stays clean
 constexpr double kDeepestFloorDb = -30;
+constexpr double kBareShare = 0.4;        // of a frame's power beside the noise; below it the frame is mostly noise
 constexpr float kDecisionSmoothing = 0.94f;  // of the a-priori SNR at a hop of a quarter frame
 constexpr float kOverestimate = 1.3f;        // of the noise: leaves fewer residual tones than the exact value
 
@@ -37,7 +38,7 @@ class WienerGain {
     }
     // The less the frame holds beside noise, the wider the smoothing. Source: Esch and Vary 2009.
     const double share = noisy > 0 ? kept / noisy : 0;
-    const int reach = share < 0.4 ? 4 : share < 0.7 ? 2 : 1;
+    const int reach = share < kBareShare ? 4 : share < 0.7 ? 2 : 1;
     double sum = 0;
     const int bins = static_cast<int>(power.size());
     const auto at = [&](int k) { return raw_[static_cast<size_t>(std::clamp(k, 0, bins - 1))]; };
@@ -49,13 +50,34 @@ class WienerGain {
       gain_[static_cast<size_t>(k)] = std::max(floor_, own > 0.8f ? own : 0.5f * (own + mean));
       sum += at(k + reach + 1) - at(k - reach);
     }
+    if (noisy > 0) {
+      Weigh(everywhere_);
+      if (share < kBareShare) Weigh(bare_);
+    }
     return gain_;
   }
 
+  // What the gains did to the noise of the profile, where little else sounded; over everything if something always did.
+  double NoiseChangeDb() const {
+    const Weight& weight = bare_.before > 0 ? bare_ : everywhere_;
+    return weight.before > 0 ? DbOfPower(weight.after / weight.before) : 0;
+  }
+
  private:
+  struct Weight {
+    double before = 0, after = 0;  // power of the profile
+  };
+  void Weigh(Weight& weight) const {
+    for (size_t k = 0; k < gain_.size(); ++k) {
+      weight.before += density_[k];
+      weight.after += static_cast<double>(density_[k]) * gain_[k] * gain_[k];
+    }
+  }
+
   const std::vector<float>& density_;
   float floor_;
   std::vector<float> gain_, last_clean_, raw_;
+  Weight everywhere_, bare_;
 };
 
 // Weighted overlap-add in place: a frame's first hop is final before the next frame reads what follows it.
@@ -119,12 +141,9 @@ absl::StatusOr<EnhanceStage> Denoise(AudioBuffer& audio, double amount, const Ru
   }
   WienerGain wiener(noise.density, static_cast<float>(GainOfDb(kDeepestFloorDb * amount)));
   GRYM_RETURN_IF_ERROR(FilterFrames(audio, noise.fft_size, wiener, run));
-  GRYM_ASSIGN_OR_RETURN(const NoiseFacts left, FindNoise(audio, run));
-  const double after_dbfs = std::isfinite(left.noise_dbfs) ? std::min(left.noise_dbfs, noise.noise_dbfs)
-                                                           : noise.noise_dbfs + kDeepestFloorDb * amount;
   stage.applied = true;
-  stage.change_db = after_dbfs - noise.noise_dbfs;
-  stage.text = absl::StrFormat("noise floor %.1f -> %.1f dBFS", noise.noise_dbfs, after_dbfs);
+  stage.change_db = wiener.NoiseChangeDb();
+  stage.text = absl::StrFormat("noise floor %.1f -> %.1f dBFS", noise.noise_dbfs, noise.noise_dbfs + stage.change_db);
   return stage;
 }
 
