@@ -2,8 +2,8 @@
 
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 
+#include "base/number_text.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "generation/arrange.h"
@@ -124,9 +124,7 @@ class ComposerGenerator : public Generator {
   }
 
   static void Describe(const PiecePlan& plan, const ChordTrack& chords, GenerateAudioResult* result) {
-    char tempo[32];
-    std::snprintf(tempo, sizeof tempo, "%.6g", plan.tempo_bpm);
-    result->facts["tempo_bpm"] = tempo;
+    result->facts["tempo_bpm"] = ShortNumber(plan.tempo_bpm);
     result->facts["key"] = KeyName(plan.key.tonic + (plan.key.minor ? 12 : 0));
     result->facts["genre"] = plan.genre.name;
     result->facts["structure"] = StructureText(plan);

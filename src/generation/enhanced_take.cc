@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <set>
 
 #include "analysis/analyze.h"
@@ -12,6 +11,7 @@
 #include "analysis/enhance/loudness_gain.h"
 #include "audio/block_source.h"
 #include "base/hash.h"
+#include "base/number_text.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "generation/accompaniment.h"
@@ -283,9 +283,7 @@ class TakeMaker {
 
   absl::StatusOr<GenerateAudioResult> Finish(AudioBuffer mix) {
     result_.peak_bytes += 5 * static_cast<int64_t>(original_.planar().size_bytes());
-    char tempo[32];
-    std::snprintf(tempo, sizeof tempo, "%.6g", features_.tempo_bpm);
-    result_.facts["tempo_bpm"] = tempo;
+    result_.facts["tempo_bpm"] = ShortNumber(features_.tempo_bpm);
     result_.facts["key"] = features_.key.value_or("");
     GenerateAudioRequest resolved = request_;
     resolved.model = "composer";

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
+#include "absl/strings/str_format.h"
+#include "base/number_text.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "generation/material.h"
@@ -139,7 +140,7 @@ absl::Status ChooseStructure(const GenerateAudioRequest& request, const PromptWi
     plan->names.resize(static_cast<size_t>(plan->bars));
   }
   const auto energy = request.parameters.find("energy");
-  if (energy != request.parameters.end()) plan->energy_shift += 0.6 * (std::atof(energy->second.c_str()) - 0.5);
+  if (energy != request.parameters.end()) plan->energy_shift += 0.6 * (ParseNumber(energy->second).value_or(0.5) - 0.5);
   plan->form = LayOutForm(plan->names, plan->bars, plan->genre.phrase_bars, plan->energy_shift);
   return absl::OkStatus();
 }
@@ -187,7 +188,7 @@ absl::StatusOr<PiecePlan> PlanPiece(const GenerateAudioRequest& request) {
   plan.adventure = std::clamp(request.temperature.value_or(1.0), 0.0, 2.0);
   const auto number = [&](const char* name, double fallback) {
     const auto found = request.parameters.find(name);
-    return found == request.parameters.end() ? fallback : std::atof(found->second.c_str());
+    return found == request.parameters.end() ? fallback : ParseNumber(found->second).value_or(fallback);
   };
   plan.humanise = number("humanise", 1.0);
   PromptWish wish = ReadPrompt(request.prompt);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 
+#include "base/number_text.h"
 #include "generation/form.h"
 #include "grymsynth/audio_features.h"
 
@@ -56,10 +56,9 @@ std::vector<std::string> SplitWords(const std::string& text) {
 
 std::optional<double> ReadTempo(const std::vector<std::string>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
-    char* end = nullptr;
-    const double value = std::strtod(words[i].c_str(), &end);
-    if (end == words[i].c_str() || value < 30 || value > 300) continue;
-    const std::string tail(end);
+    std::string_view tail;
+    const std::optional<double> value = LeadingNumber(words[i], &tail);
+    if (!value || *value < 30 || *value > 300) continue;
     if (tail == "bpm" || (tail.empty() && i + 1 < words.size() && (words[i + 1] == "bpm" || words[i + 1] == "beats"))) {
       return value;
     }
