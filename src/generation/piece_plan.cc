@@ -15,6 +15,8 @@
 namespace grym {
 namespace {
 
+constexpr double kShortestPieceS = 0.001;  // below it there is not one period of anything
+
 // What the last chord needs to ring: an eighth of the piece, between 0.35 and 2.2 seconds.
 double ShortestTail(double duration_s) { return std::clamp(0.125 * duration_s, std::min(0.35, 0.5 * duration_s), 2.2); }
 
@@ -183,6 +185,10 @@ void LetOnePartPlay(Genre* genre) {
 
 absl::StatusOr<PiecePlan> PlanPiece(const GenerateAudioRequest& request) {
   PiecePlan plan;
+  if (request.duration_s < kShortestPieceS) {
+    return Error(absl::StatusCode::kInvalidArgument, "unsupported_field",
+                 absl::StrFormat("composer: duration_s: want %g seconds or more, got %g", kShortestPieceS, request.duration_s));
+  }
   plan.seed = static_cast<uint64_t>(request.seed);
   plan.duration_s = request.duration_s;
   plan.adventure = std::clamp(request.temperature.value_or(1.0), 0.0, 2.0);

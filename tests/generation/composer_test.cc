@@ -136,6 +136,26 @@ TEST(ComposerTest, FieldsOfTheRequestAreHonoured) {
   EXPECT_FALSE(made->midi->notes.empty());
 }
 
+TEST(ComposerTest, AMomentsPieceHasSoundAndNoOffset) {
+  for (const double duration_s : {0.001, 0.003, 0.01, 0.03, 0.1, 0.3}) {
+    for (const char* prompt : {"", "house", "ambient", "string quartet"}) {
+      const auto made = Make(Ask(prompt, duration_s, 3));
+      ASSERT_TRUE(made.ok()) << duration_s << " s: " << made.status();
+      EXPECT_EQ(made->audio.frames(), std::llround(duration_s * 44100));
+      double squares = 0;
+      for (int c = 0; c < 2; ++c) {
+        double sum = 0;
+        for (const float x : made->audio.channel(c)) sum += x, squares += static_cast<double>(x) * x;
+        EXPECT_LT(std::abs(sum / static_cast<double>(made->audio.frames())), 0.01) << prompt << " of " << duration_s << " s";
+      }
+      EXPECT_GT(10 * std::log10(squares / static_cast<double>(made->audio.planar().size())), -60) << prompt << " of " << duration_s << " s";
+    }
+  }
+  const absl::Status told = Make(Ask("pop", 0.0009)).status();
+  EXPECT_EQ(told.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(told.message().find("0.001 seconds or more"), absl::string_view::npos) << told;
+}
+
 TEST(ComposerTest, ACancelledCallAnswersCancelled) {
   RunOptions run;
   run.cancel.Cancel();
