@@ -106,6 +106,81 @@ std::string TakeNegatives(std::string* text) {
   return taken;
 }
 
+// Words of genres that also describe another one: "a funky house track" is house, "funky" alone is funk.
+constexpr const char* kDescribingWords[] = {
+    "funky", "groove",     "soul",   "swing",      "shuffle", "boogie",    "space",       "sleep", "atmospheric", "cinematic", "orchestral",
+    "chill", "downtempo",  "80s",    "eighties",   "acid",    "liquid",    "industrial",  "dance", "club",        "warehouse", "alternative",
+    "indie", "meditation", "ballad", "soundscape", "drone",   "garage",    "symphony",    "chamber", "baroque",   "rave",      "dub"};
+
+struct GenreMention {
+  size_t at = 0, end = 0;
+  const Genre* genre = nullptr;
+  bool describing = false;
+  int phrase = 0;
+};
+
+// Where phrases end becomes a word: "house, funk" names two genres, "funk house" one.
+std::string SpellOutClauses(std::string_view prompt) {
+  std::string text;
+  for (const char c : prompt) {
+    if (std::string_view(",;:!?()\n").find(c) != std::string_view::npos) text += " and ";
+    else text += c;
+  }
+  return text;
+}
+
+bool EndsPhrase(const std::string& between) {
+  for (const char* word : {"and", "with", "in", "at", "for", "from", "over", "under", "meets", "plus", "on", "like", "featuring", "of",
+                           "then", "into", "but", "or", "by", "to"}) {
+    if (HasWords(between, word)) return true;
+  }
+  return false;
+}
+
+// Every genre word, the longest where some overlap, in order.
+std::vector<GenreMention> FindGenreMentions(const std::string& text) {
+  std::vector<GenreMention> found;
+  for (const Genre* genre : AllGenres()) {
+    std::vector<const char*> words = genre->words;
+    words.push_back(genre->name);
+    for (const char* word : words) {
+      const std::string spaced = " " + std::string(word) + " ";
+      for (size_t at = text.find(spaced); at != std::string::npos; at = text.find(spaced, at + 1)) {
+        const bool describing = std::find_if(std::begin(kDescribingWords), std::end(kDescribingWords),
+                                             [&](const char* other) { return std::string_view(other) == word; }) != std::end(kDescribingWords);
+        found.push_back({at + 1, at + spaced.size() - 1, genre, describing, 0});
+      }
+    }
+  }
+  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.end - a.at > b.end - b.at; });
+  std::vector<GenreMention> kept;
+  for (const GenreMention& mention : found) {
+    const bool covered = std::any_of(kept.begin(), kept.end(), [&](const auto& other) { return mention.at < other.end && other.at < mention.end; });
+    if (!covered) kept.push_back(mention);
+  }
+  std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+  for (size_t i = 1; i < kept.size(); ++i) {
+    const std::string between = " " + text.substr(kept[i - 1].end, kept[i].at - kept[i - 1].end) + " ";
+    kept[i].phrase = kept[i - 1].phrase + EndsPhrase(between);
+  }
+  return kept;
+}
+
+// The head of an English noun phrase comes last: "jazz house" is house. The first phrase rules; a describing word rules
+// only where no other is.
+std::vector<const Genre*> ReadGenres(const std::string& text) {
+  std::vector<GenreMention> mentions = FindGenreMentions(text);
+  std::stable_sort(mentions.begin(), mentions.end(), [](const GenreMention& a, const GenreMention& b) {
+    if (a.describing != b.describing) return b.describing;
+    return a.phrase != b.phrase ? a.phrase < b.phrase : a.at > b.at;
+  });
+  std::vector<const Genre*> genres;
+  for (const GenreMention& mention : mentions) {
+    if (std::find(genres.begin(), genres.end(), mention.genre) == genres.end()) genres.push_back(mention.genre);
+  }
+  return genres;
+}
+
 }  // namespace
 
 std::string PlainWords(std::string_view text) {
@@ -163,17 +238,9 @@ PromptWish ReadPrompt(std::string_view prompt) {
   PromptWish wish;
   std::string text = PlainWords(prompt);
   wish.without = ReadInstruments(TakeNegatives(&text));
-  std::vector<std::pair<size_t, const Genre*>> genres;
-  std::string rest = text;
-  for (const Genre* genre : AllGenres()) {
-    std::vector<const char*> words = genre->words;
-    words.push_back(genre->name);
-    size_t first = std::string::npos;
-    for (const char* word : words) first = std::min(first, text.find(" " + std::string(word) + " "));
-    if (first != std::string::npos) genres.push_back({first, genre});
-  }
-  std::sort(genres.begin(), genres.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& item : genres) wish.genres.push_back(item.second);
+  std::string clauses = PlainWords(SpellOutClauses(prompt));
+  TakeNegatives(&clauses);
+  wish.genres = ReadGenres(clauses);
 
   const std::vector<std::string> words = SplitWords(text);
   wish.tempo_bpm = ReadTempo(words);

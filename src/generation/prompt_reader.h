@@ -20,7 +20,7 @@ struct MoodWish {
 };
 
 struct PromptWish {
-  std::vector<const Genre*> genres;      // in order of appearance; the first rules
+  std::vector<const Genre*> genres;      // the first rules: "funky house" is house before funk
   std::optional<double> tempo_bpm;       // "120 bpm", "at 98"
   double tempo_pull = 0;                 // "slow" -1 .. "fast" +1
   std::optional<MusicalKey> key;

@@ -34,6 +34,35 @@ TEST(PromptReaderTest, DrumAndBassIsAGenreNotTwoInstruments) {
   EXPECT_TRUE(wish.instruments.empty());
 }
 
+TEST(PromptReaderTest, TheHeadOfTheFirstPhraseIsTheGenre) {
+  const std::pair<const char*, const char*> kRead[] = {
+      {"funky house", "house"},
+      {"a funky deep house track", "house"},
+      {"funky", "funk"},
+      {"house and funk", "house"},
+      {"funk, house", "funk"},
+      {"ambient techno with a jazz piano", "techno"},
+      {"smooth jazz with a funky groove", "jazz"},
+      {"80s synth pop", "synthwave"},
+      {"lo-fi hip hop for studying", "lo-fi"},
+      {"orchestral metal", "metal"},
+      {"jazz waltz", "waltz"},
+      {"dub techno", "techno"},
+      {"a rock ballad", "rock"},
+      {"techno groove", "techno"},
+      {"heavy metal", "metal"},
+      {"rhythm and blues", "blues"},
+      {"jazzy house at 124 bpm, not funk", "house"}};
+  for (const auto& [prompt, genre] : kRead) {
+    const PromptWish wish = ReadPrompt(prompt);
+    ASSERT_FALSE(wish.genres.empty()) << prompt;
+    EXPECT_STREQ(wish.genres[0]->name, genre) << prompt;
+  }
+  const PromptWish both = ReadPrompt("funky house");
+  ASSERT_EQ(both.genres.size(), 2u);
+  EXPECT_STREQ(both.genres[1]->name, "funk");
+}
+
 TEST(PromptReaderTest, MetreStructureAndFlats) {
   const PromptWish wish = ReadPrompt("3/4 in B flat major: intro verse chorus verse chorus");
   EXPECT_EQ(wish.meter, 3);

@@ -36,7 +36,7 @@ Genre Pop() {
 Genre Rock() {
   Genre g;
   g.name = "rock";
-  g.words = {"punk", "grunge", "alternative", "garage", "hard rock"};
+  g.words = {"punk", "grunge", "alternative", "garage", "hard rock", "rock ballad"};
   g.tempo_low = 122, g.tempo_high = 140;
   g.minor_chance = 0.4;
   g.major = {"I IV V IV", "I bVII IV I", "I V IV IV", "I I IV V"};

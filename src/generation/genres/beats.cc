@@ -36,7 +36,8 @@ Genre HipHop() {
 Genre LoFi() {
   Genre g;
   g.name = "lo-fi";
-  g.words = {"lofi", "lo fi", "chillhop", "study beats", "chill beats", "chill"};
+  g.words = {"lofi", "lo fi", "chillhop", "study beats", "chill beats", "chill", "lo-fi hip hop", "lo-fi hip-hop", "lofi hip hop", "lofi hip-hop",
+             "lo fi hip hop"};
   g.tempo_low = 84, g.tempo_high = 92;
   g.swing = 0.6, g.swing_beats = 0.25;
   g.minor_chance = 0.35;
