@@ -34,6 +34,7 @@ struct Material {
   double chord_beats = 4;
   std::vector<int> motif;             // semitones from its first note
   std::vector<double> motif_beats;    // per note of the motif
+  double quoted_share = 1;            // of the phrases that state the motif, [0, 1], evenly spread
   std::string grid;                   // a rhythm as steps ('X', 'x', '.'), a bar
   double tempo_bpm = 0;
   int meter = 0;

@@ -41,7 +41,7 @@ class LeadWriter {
       const int bars = std::min(4, section.bars - phrase * 4);
       const bool answers = phrase % 2 == 1 || phrase + 1 == phrases;
       if (section.energy < 0.55 && phrase % 2 == 1) continue;  // quiet sections leave room
-      if (!plan_.material.motif.empty()) Quote(section, first, bars, phrase, random);
+      if (!plan_.material.motif.empty() && Quotes(phrases_++)) Quote(section, first, bars, phrase, random);
       else Phrase(section, motif, first, bars, answers, phrase, random);
     }
   }
@@ -183,6 +183,12 @@ class LeadWriter {
     Add(beat, beats, pitch, velocity);
   }
 
+  // Whether phrase `n` of the piece is one of the share that quotes.
+  bool Quotes(int n) const {
+    const double share = plan_.material.quoted_share;
+    return std::floor((n + 1) * share + 0.5) > std::floor(n * share + 0.5);
+  }
+
   // The given motif, moved to the chord, as often as it fits in the phrase.
   void Quote(const FormSection& section, int first, int bars, int phrase, Random& random) {
     const Material& material = plan_.material;
@@ -216,7 +222,7 @@ class LeadWriter {
   const PiecePlan& plan_;
   const ChordTrack& chords_;
   const PartTable& table_;
-  int last_ = -1;
+  int last_ = -1, phrases_ = 0;
   std::vector<DraftNote> notes_;
 };
 

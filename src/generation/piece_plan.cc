@@ -16,6 +16,8 @@ namespace grym {
 namespace {
 
 constexpr double kShortestPieceS = 0.001;  // below it there is not one period of anything
+constexpr double kMostTemperature = 2;
+constexpr double kChordsFromStrength = 0.25;  // of a reference MIDI file
 
 // What the last chord needs to ring: an eighth of the piece, between 0.35 and 2.2 seconds.
 double ShortestTail(double duration_s) { return std::clamp(0.125 * duration_s, std::min(0.35, 0.5 * duration_s), 2.2); }
@@ -58,6 +60,22 @@ absl::Status ChooseGenre(const GenerateAudioRequest& request, const PromptWish& 
     }
   }
   plan->genre = *genre;
+  return absl::OkStatus();
+}
+
+// A MIDI file as far as its strength says (see composer.h), or else the patterns.
+absl::Status TakeMaterial(const GenerateAudioRequest& request, PiecePlan* plan) {
+  if (request.reference_midi.empty()) {
+    plan->material = MaterialFromPatterns(request.patterns);
+    return absl::OkStatus();
+  }
+  GRYM_ASSIGN_OR_RETURN(const Midi midi, LoadMidi(request.reference_midi));
+  Material material = MaterialFromMidi(midi);
+  if (material.chords.empty()) plan->warnings.push_back("composer: reference_midi: no pitched notes in it");
+  if (request.reference_strength <= 0) return absl::OkStatus();
+  if (request.reference_strength < kChordsFromStrength) material.chords.clear();
+  material.quoted_share = request.reference_strength;
+  plan->material = std::move(material);
   return absl::OkStatus();
 }
 
@@ -191,20 +209,18 @@ absl::StatusOr<PiecePlan> PlanPiece(const GenerateAudioRequest& request) {
   }
   plan.seed = static_cast<uint64_t>(request.seed);
   plan.duration_s = request.duration_s;
-  plan.adventure = std::clamp(request.temperature.value_or(1.0), 0.0, 2.0);
+  plan.adventure = request.temperature.value_or(1.0);
+  if (plan.adventure > kMostTemperature) {
+    GRYM_RETURN_IF_ERROR(Unknown(request, "temperature", absl::StrFormat("%g", plan.adventure), "at most 2", &plan));
+    plan.adventure = kMostTemperature;
+  }
   const auto number = [&](const char* name, double fallback) {
     const auto found = request.parameters.find(name);
     return found == request.parameters.end() ? fallback : ParseNumber(found->second).value_or(fallback);
   };
   plan.humanise = number("humanise", 1.0);
   PromptWish wish = ReadPrompt(request.prompt);
-  if (!request.reference_midi.empty()) {
-    GRYM_ASSIGN_OR_RETURN(const Midi midi, LoadMidi(request.reference_midi));
-    plan.material = MaterialFromMidi(midi);
-    if (plan.material.chords.empty()) plan.warnings.push_back("composer: reference_midi: no pitched notes in it");
-  } else {
-    plan.material = MaterialFromPatterns(request.patterns);
-  }
+  GRYM_RETURN_IF_ERROR(TakeMaterial(request, &plan));
   GRYM_RETURN_IF_ERROR(ChooseMood(request, &wish, &plan));
   GRYM_RETURN_IF_ERROR(ChooseGenre(request, wish, &plan));
   plan.genre.swing = number("swing", plan.genre.swing);
@@ -215,8 +231,6 @@ absl::StatusOr<PiecePlan> PlanPiece(const GenerateAudioRequest& request) {
   GRYM_RETURN_IF_ERROR(ChooseStructure(request, wish, &plan));
   GRYM_RETURN_IF_ERROR(ChooseOrchestra(request, wish, &plan));
   LetOnePartPlay(&plan.genre);
-  if (!request.reference_midi.empty() && request.reference_strength < 0.25) plan.material.motif.clear();
-  if (!request.reference_midi.empty() && request.reference_strength <= 0) plan.material.chords.clear();
   return plan;
 }
 
