@@ -17,6 +17,8 @@ constexpr double kGateSilenceDbfs = -60;
 constexpr double kGateOffset = 0.01;
 constexpr double kGateClippedRatio = 1e-4;
 constexpr size_t kGateClicks = 3;
+constexpr double kSureOfTempo = 0.5, kSureOfKey = 0.6;
+constexpr size_t kBeatsToJudge = 8;
 
 class Findings {
  public:
@@ -92,11 +94,12 @@ bool KeyAgrees(int wanted, int got) {
 absl::Status CheckMusic(const AudioBuffer& audio, const GateWants& wants, const RunOptions& run, Findings& findings) {
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(audio));
   GRYM_ASSIGN_OR_RETURN(const AudioFeatures heard, AnalyzeSource(*source, run));
-  // Unsure is no evidence: a drone has no tempo to be wrong about.
-  if (wants.tempo_bpm && heard.tempo_bpm > 0 && !TempoAgrees(*wants.tempo_bpm, heard.tempo_bpm)) {
+  // Unsure is no evidence: a drone has no tempo to be wrong about, and four bars may be heard in more than one key.
+  const bool sure_of_tempo = heard.tempo_bpm > 0 && heard.tempo_confidence >= kSureOfTempo && heard.beats_s.size() >= kBeatsToJudge;
+  if (wants.tempo_bpm && sure_of_tempo && !TempoAgrees(*wants.tempo_bpm, heard.tempo_bpm)) {
     findings.Fail("tempo", absl::StrFormat("tempo: want %.2f bpm within 1 %%, got %.2f", *wants.tempo_bpm, heard.tempo_bpm));
   }
-  if (wants.key && heard.key) {
+  if (wants.key && heard.key && heard.key_confidence >= kSureOfKey) {
     GRYM_ASSIGN_OR_RETURN(const int wanted, ParseKey(*wants.key));
     GRYM_ASSIGN_OR_RETURN(const int got, ParseKey(*heard.key));
     if (!KeyAgrees(wanted, got)) findings.Fail("key", absl::StrFormat("key: want %s or its relative, got %s", *wants.key, *heard.key));

@@ -123,8 +123,10 @@ void MeasureWindows(const BandPicture& original, const BandPicture& result, cons
     const size_t until = std::min(path.size(), from + window);
     if (until - from < window / 2 && from > 0) break;
     ++windows;
-    if (WeighedCorrelation(original, result, path, from, until) >= kHeldSimilarity) {
+    const double likeness_here = WeighedCorrelation(original, result, path, from, until);
+    if (likeness_here >= kHeldSimilarity) {
       ++held;
+      likeness.clarity += likeness_here;
       continue;
     }
     const double start_s = static_cast<double>(path[from].a) / original.rate_hz;
@@ -136,6 +138,7 @@ void MeasureWindows(const BandPicture& original, const BandPicture& result, cons
     }
   }
   likeness.held = windows > 0 ? held / windows : 0;
+  if (held > 0) likeness.clarity /= held;
 }
 
 void MeasureDrift(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path, Likeness& likeness) {

@@ -11,6 +11,7 @@ struct Likeness {
   double similarity = 0;     // correlation of the aligned band pictures, where the original has energy; [-1, 1]
   double coverage = 0;       // share of the original that the result's length reaches, [0, 1]
   double held = 0;           // share of the original's windows of 2 s that are found in the result
+  double clarity = 0;        // mean correlation of those windows
   std::vector<TimeSpan> lost;  // the others, merged
   double drift_s = 0;        // mean distance of the aligned times from their median offset
   double speed = 1;          // result's time over original's, straight-line fit

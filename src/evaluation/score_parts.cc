@@ -10,16 +10,36 @@ namespace grym {
 namespace {
 
 // Weights are exponents. Identity decides alone; noise, clipping, tempo and key are the damages that everyone hears; the
-// rest is taste within broad limits.
-constexpr double kIdentityWeight = 1.0, kDamageWeight = 0.25, kTimeAndPitchWeight = 0.3, kTasteWeight = 0.08;
-constexpr double kQuietNoiseSnrDb = 45;  // from here on noise is no fault
+// rest is how well the take is finished.
+constexpr double kIdentityWeight = 1.0, kDamageWeight = 0.4, kTimeAndPitchWeight = 0.4, kStructureWeight = 0.25;
+constexpr double kBalanceWeight = 0.3, kFinishWeight = 0.25;
 constexpr double kFewBands = 0.2;        // of the spectrum with a steady floor: less is weak evidence
 
-// 1 inside [low, high], falling to 0 `slack` beyond.
-double Within(double value, double low, double high, double slack) {
-  const double beyond = value < low ? low - value : value > high ? value - high : 0;
-  return std::clamp(1 - beyond / slack, 0.0, 1.0);
+struct GradePoint {
+  double value, grade;
+};
+
+// Straight lines between the points of a scale (values rising), held beyond its ends.
+double Graded(double value, std::initializer_list<GradePoint> scale) {
+  const GradePoint* before = nullptr;
+  for (const GradePoint& point : scale) {
+    if (!(value > point.value)) {
+      if (!before) return point.grade;
+      return before->grade + (point.grade - before->grade) * (value - before->value) / (point.value - before->value);
+    }
+    before = &point;
+  }
+  return before->grade;
 }
+
+// What a steady floor this far below the music is worth: 60 dB is a good cassette or FM stereo, under music nobody hears
+// it; 40 dB is heard in every pause; at 20 dB it is always there.
+double GradeOfSnr(double snr_db) { return Graded(snr_db, {{0, 0.02}, {20, 0.45}, {40, 0.85}, {60, 1}}); }
+
+// Peak to loudness ratio: how far the true peak stands above the integrated loudness. Below 8 dB is what the loudness
+// war made (Vickers 2010, "The Loudness War"); -14 LUFS at -1 dBTP leaves 13. More than an unmastered drum has is
+// seldom music.
+double GradeOfPeakToLoudness(double ratio_db) { return Graded(ratio_db, {{3, 0.05}, {6, 0.5}, {8, 0.75}, {11, 1}, {28, 1}, {40, 0.3}}); }
 
 JudgedPart Part(const char* name, double score, double weight, std::string text) {
   JudgedPart judged;
@@ -27,10 +47,14 @@ JudgedPart Part(const char* name, double score, double weight, std::string text)
   return judged;
 }
 
+// AES TD1008 (2021): -16 LUFS for a track, -14 for an album's loudest, never a true peak above -1 dBTP; EBU R 128: -23 in
+// broadcasting, where a take is still sound but softer than its neighbours.
 JudgedPart JudgeLoudness(const TakeMeasures& result) {
-  const double level = std::isfinite(result.lufs) ? Within(result.lufs, -26, -8, 30) : 0;
-  const double over = Within(result.true_peak_dbtp, -200, 0.5, 6);
-  return Part("loudness", level * over, kTasteWeight,
+  const double level = std::isfinite(result.lufs)
+                           ? Graded(result.lufs, {{-70, 0.02}, {-40, 0.35}, {-23, 0.85}, {-18, 1}, {-13, 1}, {-9, 0.85}, {-4, 0.4}})
+                           : 0;
+  const double over = Graded(result.true_peak_dbtp, {{-0.9, 1}, {0.5, 0.95}, {2, 0.7}, {6, 0.1}});
+  return Part("loudness", level * over, kFinishWeight,
               absl::StrFormat("%.1f LUFS, true peak %.1f dBTP", result.lufs, result.true_peak_dbtp));
 }
 
@@ -48,14 +72,13 @@ JudgedPart JudgeNoise(const TakeMeasures& result) {
   double noise = 1;
   std::string text = "no steady noise";
   if (std::isfinite(result.noise.noise_dbfs)) {
-    const double raw = std::clamp(result.noise.SnrDb() / kQuietNoiseSnrDb, 0.0, 1.0);
-    noise = 1 - (1 - raw) * std::min(1.0, result.noise.share / kFewBands);
+    noise = 1 - (1 - GradeOfSnr(result.noise.SnrDb())) * std::min(1.0, result.noise.share / kFewBands);
     text = absl::StrFormat("steady noise %.1f dB below the music", result.noise.SnrDb());
   }
   double hum = 1;
   if (result.hum.fundamental_hz > 0) {
     const double below_db = result.rms_dbfs - result.hum.level_dbfs;
-    hum = std::clamp(below_db / kQuietNoiseSnrDb, 0.0, 1.0);
+    hum = GradeOfSnr(below_db);
     text += absl::StrFormat(", hum at %.1f Hz %.1f dB below", result.hum.fundamental_hz, below_db);
   }
   const double offset = std::clamp(1 - (std::abs(result.offset) - 0.002) / 0.1, 0.0, 1.0);
@@ -63,24 +86,34 @@ JudgedPart JudgeNoise(const TakeMeasures& result) {
   return Part("noise", noise * hum * offset, kDamageWeight, std::move(text));
 }
 
+// A full mix lies within 2 to 5 dB of the usual; one instrument may be far from it and be right, so the scale is gentle.
+// Moving the octaves away from the original's is a fault of its own.
 JudgedPart JudgeBalance(const TakeMeasures& original, const TakeMeasures& result) {
-  const double slope = result.spectrum.slope_db_per_octave;
-  // Recordings differ; only what is far from all of them, and moved further from the original, is a fault.
   double moved = 0, heard = 0;
-  for (size_t i = 0; i < 10; ++i) {
+  for (size_t i = 0; i < original.spectrum.octave_db.size(); ++i) {
     if (original.spectrum.octave_db[i] < -50) continue;
     moved += std::abs(result.spectrum.octave_db[i] - original.spectrum.octave_db[i]);
     ++heard;
   }
   moved = heard > 0 ? moved / heard : 0;
-  return Part("spectral balance", Within(slope, -11, 0, 12) * Within(moved, 0, 5, 15), kTasteWeight,
-              absl::StrFormat("slope %.1f dB per octave, octaves moved by %.1f dB on average", slope, moved));
+  double distance = 0;
+  for (const double db : AwayFromUsualDb(result.spectrum)) distance += std::abs(db) / 8;
+  const double shape = Graded(distance, {{1.5, 1}, {5, 0.88}, {10, 0.6}, {20, 0.2}});
+  return Part("spectral balance", shape * Graded(moved, {{1, 1}, {4, 0.92}, {10, 0.6}, {20, 0.1}}), kBalanceWeight,
+              absl::StrFormat("octaves %.1f dB from a usual mix, slope %.1f dB per octave, moved by %.1f dB on average", distance,
+                              result.spectrum.slope_db_per_octave, moved));
 }
 
+double PeakToLoudnessDb(const TakeMeasures& take) {
+  return std::isfinite(take.lufs) ? take.true_peak_dbtp - take.lufs : take.crest_db;
+}
+
+// What was lost counts up to 14 dB only: a stray peak that a limiter took is no loss to a listener.
 JudgedPart JudgeDynamics(const TakeMeasures& original, const TakeMeasures& result) {
-  const double lost = std::max(0.0, original.crest_db - result.crest_db);
-  return Part("dynamics", Within(result.crest_db, 7, 26, 8) * Within(lost, 0, 6, 12), kTasteWeight,
-              absl::StrFormat("crest %.1f dB, the original's is %.1f dB", result.crest_db, original.crest_db));
+  const double ratio = PeakToLoudnessDb(result), had = PeakToLoudnessDb(original);
+  const double lost = std::max(0.0, std::min(had, 14.0) - ratio);
+  return Part("dynamics", GradeOfPeakToLoudness(ratio) * Graded(lost, {{0, 1}, {1, 1}, {4, 0.85}, {10, 0.3}}), kFinishWeight,
+              absl::StrFormat("peaks %.1f dB above the loudness, the original's %.1f dB", ratio, had));
 }
 
 JudgedPart JudgeTempo(const Likeness& likeness) {
@@ -100,22 +133,28 @@ JudgedPart JudgeKey(const Likeness& likeness) {
                                             : std::string("the original's pitches are not found"));
 }
 
+// Whether the original's passages are all there, in order, and how clearly each is still heard: parts that cover the
+// recording, and repairs that eat it, lower the mean likeness of the passages.
 JudgedPart JudgeStructure(const Likeness& likeness) {
-  JudgedPart judged = Part("structure", likeness.held * std::min(1.0, likeness.coverage / 0.98), 2 * kTasteWeight,
-                           absl::StrFormat("%.0f %% of the original's passages are there, in its order, over %.0f %% of its length",
-                                           100 * likeness.held, 100 * likeness.coverage));
+  const double clear = Graded(likeness.clarity, {{0.3, 0.5}, {0.7, 0.8}, {0.9, 0.95}, {1, 1}});
+  JudgedPart judged = Part("structure", likeness.held * std::min(1.0, likeness.coverage / 0.98) * clear, kStructureWeight,
+                           absl::StrFormat("%.0f %% of the original's passages are there, in its order, over %.0f %% of its length, likeness %.2f",
+                                           100 * likeness.held, 100 * likeness.coverage, likeness.clarity));
   judged.spans = likeness.lost;
   return judged;
 }
 
+// Between the side 5 and 20 dB below the middle, where stereo recordings lie, the image has the full grade. Mono is no
+// fault of an original that was mono, but less than a good master offers; a lost image is a fault.
 JudgedPart JudgeStereo(const TakeMeasures& original, const TakeMeasures& result) {
-  if (result.channels < 2) {
-    return Part("stereo", original.channels > 1 && original.stereo.side_db > -30 ? 0.5 : 1, kTasteWeight, "mono");
-  }
-  const double lost = std::isfinite(original.stereo.side_db) ? std::max(0.0, original.stereo.side_db - std::max(-60.0, result.stereo.side_db)) : 0;
-  const bool was_wide = original.channels > 1 && original.stereo.side_db > -30;
-  return Part("stereo", Within(result.stereo.correlation, 0, 1, 1) * (was_wide ? Within(lost, 0, 6, 20) : 1), kTasteWeight,
-              absl::StrFormat("correlation %.2f, side %.1f dB", result.stereo.correlation, result.stereo.side_db));
+  const double had_db = original.channels > 1 ? original.stereo.side_db : kMinusInfinityDb;
+  const double side_db = result.channels > 1 ? result.stereo.side_db : kMinusInfinityDb;
+  const double width = Graded(side_db, {{-50, 0.7}, {-30, 0.85}, {-20, 1}, {-5, 1}, {0, 0.75}, {8, 0.3}});
+  const double lost = std::clamp(std::max(-30.0, had_db) - std::max(-60.0, side_db), 0.0, 60.0);
+  const double kept = had_db > -30 ? Graded(lost, {{0, 1}, {4, 1}, {10, 0.8}, {24, 0.4}}) : 1;
+  const double phase = Graded(result.channels > 1 ? result.stereo.correlation : 1, {{-1, 0.05}, {-0.2, 0.6}, {0.1, 1}});
+  return Part("stereo", width * kept * phase, kFinishWeight,
+              std::isfinite(side_db) ? absl::StrFormat("correlation %.2f, side %.1f dB", result.stereo.correlation, side_db) : "mono");
 }
 
 // Another song reaches 0.8 at most (two drum recordings of like tempo, kick warped onto kick); the same song with

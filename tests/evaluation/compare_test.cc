@@ -39,7 +39,14 @@ class RecordingTest : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(RecordingTest, KnowsItselfFromSilenceAndNoise) {
-  EXPECT_GE(CompareMeasured(measures_, measures_).value().quality_score, 0.85);
+  // Itself to the last bit, so only its own condition can lower the score.
+  const Comparison same = CompareMeasured(measures_, measures_).value();
+  EXPECT_GE(same.quality_score, 0.6);
+  for (const ScorePart& part : same.parts) {
+    if (part.name == "identity" || part.name == "tempo" || part.name == "key" || part.name == "structure") {
+      EXPECT_GT(part.score, 0.98) << part.name;
+    }
+  }
   EXPECT_LT(Score(measures_, AudioBuffer::Create(2, 44100 * 3, 44100).value()), 0.01);
   auto noise = AudioBuffer::Create(1, audio_.frames(), audio_.rate_hz()).value();
   noise.mutable_channel(0)[0] = 0.1f;
@@ -77,8 +84,9 @@ TEST_P(RecordingTest, ARepairedTakeBeatsTheUntouchedDamage) {
 TEST_P(RecordingTest, PartsAddedAtAModestLevelKeepTheIdentity) {
   const AudioBuffer other = Recording("real/loop_breakbeat.flac");
   const Comparison comparison = CompareMeasured(measures_, MeasureTake(MixedWith(audio_, other, 12)).value()).value();
-  EXPECT_GT(comparison.quality_score, 0.8);
   EXPECT_EQ(comparison.parts.back().name, "identity");
+  EXPECT_GT(comparison.parts.back().score, 0.9);
+  EXPECT_GT(comparison.quality_score, 0.75 * CompareMeasured(measures_, measures_).value().quality_score);
 }
 
 INSTANTIATE_TEST_SUITE_P(Music, RecordingTest, ::testing::ValuesIn(kRecordings), [](const auto& recording) {
@@ -143,7 +151,10 @@ TEST(CompareTest, AcceptsOtherRatesAndChannels) {
   GRYM_NEED_SHARED_AUDIO();
   const AudioBuffer audio = Recording("real/hiphop.mp3");
   EXPECT_GT(Compare(audio, Resample(audio, 48000).value()).value().quality_score, 0.9);
-  EXPECT_GT(Compare(audio, audio.ToMono()).value().quality_score, 0.9);
+  // Mono is the same music, and less of a master.
+  const Comparison mono = Compare(audio, audio.ToMono()).value();
+  EXPECT_GT(mono.quality_score, 0.7);
+  EXPECT_GT(mono.parts.back().score, 0.95);
 }
 
 TEST(CompareTest, FailsForWhatIsNoAudio) {

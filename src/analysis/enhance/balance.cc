@@ -38,6 +38,18 @@ void FitSlope(LongTermSpectrum& spectrum) {
 
 }  // namespace
 
+std::array<double, 10> AwayFromUsualDb(const LongTermSpectrum& spectrum) {
+  constexpr std::array<double, 10> kUsualDb = {0, 0, 0, -2, -4, -6, -8, -10, -15, 0};
+  std::array<double, 10> away{};
+  double mean = 0;
+  for (size_t i = 1; i < 9; ++i) {
+    away[i] = std::max(spectrum.octave_db[i], -60.0) - kUsualDb[i];
+    mean += away[i] / 8;
+  }
+  for (size_t i = 1; i < 9; ++i) away[i] -= mean;
+  return away;
+}
+
 absl::StatusOr<LongTermSpectrum> MeasureLongTermSpectrum(const AudioBuffer& audio, const RunOptions& run) {
   LongTermSpectrum spectrum;
   const int size = NextPowerOfTwo(static_cast<int>(0.07 * audio.rate_hz()));
