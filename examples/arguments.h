@@ -1,7 +1,10 @@
 // Command line options of the examples: "--name value" and "-n value", everything else is positional.
 #pragma once
+#include <charconv>
+#include <cmath>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,16 +38,39 @@ struct Arguments {
     const auto it = options.find(name);
     return it == options.end() ? fallback : it->second;
   }
-  // The value as a number; sets `error` for anything else.
+  // The value as a finite number; sets `error` for anything else.
   std::optional<double> Number(const std::string& name) {
-    const auto it = options.find(name);
-    if (it == options.end()) return std::nullopt;
-    char* end = nullptr;
-    const double value = std::strtod(it->second.c_str(), &end);
-    if (end == it->second.c_str() || *end != '\0') error = name + ": want a number, got \"" + it->second + "\"";
-    return value;
+    const std::optional<double> value = Read<double>(name);
+    if (!options.count(name) || (value && std::isfinite(*value))) return value;
+    error = name + ": want a number, got \"" + options[name] + "\"";
+    return std::nullopt;
+  }
+  // The value as a whole number of `least` or more; sets `error` for anything else, also for one beyond 64 bits.
+  std::optional<int64_t> Integer(const std::string& name, int64_t least) {
+    const std::optional<int64_t> value = Read<int64_t>(name);
+    if (!options.count(name) || (value && *value >= least)) return value;
+    error = name + ": want a whole number from " + std::to_string(least) + " to " +
+            std::to_string(std::numeric_limits<int64_t>::max()) + ", got \"" + options[name] + "\"";
+    return std::nullopt;
+  }
+
+ private:
+  // All of the text, whatever the locale.
+  template <class Value>
+  std::optional<Value> Read(const std::string& name) const {
+    const std::string text = Text(name);
+    Value value{};
+    const char* const end = text.data() + text.size();
+    const auto [stop, failed] = std::from_chars(text.data(), end, value);
+    return failed == std::errc() && stop == end && !text.empty() ? std::optional<Value>(value) : std::nullopt;
   }
 };
+
+// The shortest text that reads back the same.
+inline std::string NumberText(double value) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
 
 // One line that is written over: "[#####.....]  48 %  generate, 12 s left".
 inline void ShowProgress(double fraction, double eta_s, const std::string& stage) {

@@ -11,6 +11,8 @@ namespace {
 
 constexpr char kUsage[] =
     "compose \"PROMPT\" [-o DIR] [--seconds S] [--seed N] [--tempo BPM] [--key \"A minor\"] [--structure ABAB]\n"
+    "  -o DIR    where take.wav, take.mid and stems go (default: out/compose)\n"
+    "  --seed N  same words and seed, same bytes (default -1: another piece each time)\n"
     "  compose \"slow lo-fi beat with electric piano in D minor\" -o out --seconds 30 --seed 7\n";
 
 int Fail(const absl::Status& status) {
@@ -24,6 +26,7 @@ absl::Status SaveAll(const grym::GenerateAudioResult& made, const std::string& p
   absl::Status status = grym::SaveAudio(folder / "take.wav", made.audio, options);
   grym::SaveOptions stem_options;
   stem_options.format = grym::SampleFormat::kFloat32;  // stems are not mastered and may pass full scale
+  stem_options.metadata = options.metadata;
   for (const grym::Stem& stem : made.stems) {
     if (status.ok()) status = grym::SaveAudio(folder / "stems" / (stem.name + ".wav"), stem.audio, stem_options);
   }
@@ -37,7 +40,7 @@ int main(int count, char** values) {
   Arguments arguments(count, values, {"-o", "--seconds", "--seed", "--tempo", "--key", "--structure"});
   grym::GenerateAudioRequest request;
   request.duration_s = arguments.Number("--seconds").value_or(20);
-  request.seed = static_cast<int64_t>(arguments.Number("--seed").value_or(-1));
+  request.seed = arguments.Integer("--seed", -1).value_or(-1);
   request.tempo_bpm = arguments.Number("--tempo");
   if (const std::string key = arguments.Text("--key"); !key.empty()) request.key = key;
   request.structure = arguments.Text("--structure");

@@ -20,7 +20,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=-1)
     args = parser.parse_args()
-    made = compose(args.prompt, args.seconds, args.seed, progress=True)
+    if not -1 <= args.seed < 2**63:
+        parser.error(f"--seed: want a whole number from -1 to {2**63 - 1}, got {args.seed}")
+    try:
+        made = compose(args.prompt, args.seconds, args.seed, progress=True)
+    except grymsynth.Error as error:
+        raise SystemExit(f"{error.code}: {error}")
     made.audio.save(args.out / "take.wav")
     for name, stem in made.stems.items():
         stem.save(args.out / "stems" / f"{name}.wav", format="float32")
