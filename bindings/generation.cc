@@ -3,6 +3,7 @@
 
 #include <pybind11/stl.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "face.h"
@@ -100,6 +101,22 @@ constexpr Field kFields[] = {
      }},
 };
 
+// For an integer that was refused: InvalidArgument if the field takes integers, only none as large.
+void ThrowIfTooLarge(const Field& field, const py::handle& value) {
+  const auto takes = [&field](int64_t integer) {
+    try {
+      Request scratch;
+      field.set(scratch, py::int_(integer));
+      return true;
+    } catch (const py::cast_error&) {
+      return false;
+    }
+  };
+  if (!takes(0)) return;
+  ThrowBad(std::string(field.name) + ": want a whole number of at most " + (takes(INT64_MAX) ? "63" : "31") +
+           " bits and a sign, got one of " + std::string(py::str(value.attr("bit_length")())) + " bits");
+}
+
 Request RequestFrom(const py::kwargs& given) {
   Request request;
   for (const auto& [key, value] : given) {
@@ -112,6 +129,7 @@ Request RequestFrom(const py::kwargs& given) {
     try {
       found->set(request, py::reinterpret_borrow<py::object>(value));
     } catch (const py::cast_error&) {
+      if (PyLong_Check(value.ptr())) ThrowIfTooLarge(*found, value);
       throw py::type_error("GenerateAudioRequest: " + name + " has the wrong type: " +
                            std::string(py::str(py::type::of(value))));
     }
@@ -131,7 +149,7 @@ void BindRequest(py::module_& m) {
 
 Args:
   prompt: what it should sound like.
-  duration_s: (0, 600], default 8.
+  duration_s: (0, 600], default 8; the composer takes 0.001 or more.
   seed: -1, the default, lets the engine pick one; the result says which.
   model: id; "" lets the engine choose.
   tempo_bpm, key, meter, structure, instruments, mood: exact wishes, "F major", "ABAB".

@@ -20,6 +20,16 @@ def test_request_takes_keywords_only():
         gs.GenerateAudioRequest(colour="red")
     with pytest.raises(TypeError, match="duration_s"):
         gs.GenerateAudioRequest(duration_s="long")
+    with pytest.raises(TypeError, match="prompt"):
+        gs.GenerateAudioRequest(prompt=2**64)
+
+
+def test_integers_that_do_not_fit_are_told_by_their_size():
+    assert gs.GenerateAudioRequest(seed=2**63 - 1).seed == 2**63 - 1
+    for field, value, words in [("seed", 2**63, "63 bits and a sign, got one of 64"), ("seed", 2**64, "got one of 65"),
+                                ("seed", -(2**70), "got one of 71"), ("top_k", 2**40, "31 bits and a sign")]:
+        with pytest.raises(gs.InvalidArgumentError, match=f"{field}: want a whole number.*{words}"):
+            gs.GenerateAudioRequest(**{field: value})
 
 
 def test_request_json_round_trip():
