@@ -36,7 +36,9 @@ std::vector<TextureWindow> TextureWindows(const AudioFeatures& features) {
   const double window_s = std::max(kShortestWindow_s, length_s / kMaxWindows);
   for (double at_s = mfcc.start_s; at_s + 0.5 * window_s <= mfcc.start_s + length_s; at_s += window_s) {
     TextureWindow window;
-    window.span = {std::max(at_s, 0.0), std::min(at_s + window_s, mfcc.start_s + length_s)};
+    // The last frame reaches past the end of the recording; a pattern does not.
+    window.span = {std::max(at_s, 0.0), std::min({at_s + window_s, mfcc.start_s + length_s, features.duration_s})};
+    if (!(window.span.end_s > window.span.start_s)) continue;
     if (IsSilent(features, window.span)) continue;
     window.point = StatisticsOver(mfcc, window.span).mean;
     window.point.resize(std::min(window.point.size(), kTextureDims));

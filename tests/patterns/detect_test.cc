@@ -6,7 +6,11 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/analyze.h"
+#include "audio/block_source.h"
 #include "base/random.h"
+#include "grymsynth/audio_file.h"
+#include "support/shared_audio.h"
 
 namespace grym {
 namespace {
@@ -161,6 +165,118 @@ TEST(DetectTest, SurvivesRandomAndBrokenFeatures) {
       EXPECT_FALSE(pattern.spans.empty());
       EXPECT_FALSE(pattern.description.empty());
       EXPECT_FALSE(pattern.evidence.empty());
+    }
+  }
+}
+
+// A real recording, its first `seconds`, played `times` times over.
+AudioFeatures Heard(const char* name, double seconds = 1e9, int times = 1) {
+  const AudioBuffer audio = LoadAudio(testing::SharedAudio(name)).value();
+  const int64_t frames = std::min(audio.frames(), static_cast<int64_t>(seconds * audio.rate_hz()));
+  AudioBuffer played = AudioBuffer::Create(audio.channels(), frames * times, audio.rate_hz()).value();
+  for (int c = 0; c < audio.channels(); ++c) {
+    for (int64_t i = 0; i < played.frames(); ++i)
+      played.mutable_channel(c)[static_cast<size_t>(i)] = audio.channel(c)[static_cast<size_t>(i % frames)];
+  }
+  const auto source = OpenInput(played).value();
+  return AnalyzeSource(*source, {}).value();
+}
+
+// What holds of every pattern of every recording, and the same bytes twice.
+AudioPatterns CheckedPatterns(const AudioFeatures& features) {
+  AudioPatterns found = DetectPatternsIn(features);
+  EXPECT_EQ(PatternsToJson(found), PatternsToJson(DetectPatternsIn(features)));
+  EXPECT_EQ(found.duration_s, features.duration_s);
+  for (const AudioPattern& pattern : found.patterns) {
+    EXPECT_TRUE(pattern.strength >= 0 && pattern.strength <= 1) << pattern.description;
+    EXPECT_FALSE(pattern.description.empty());
+    EXPECT_FALSE(pattern.evidence.empty()) << pattern.description;
+    EXPECT_FALSE(pattern.spans.empty()) << pattern.description;
+    double before_s = 0, squares = 0;
+    for (const TimeSpan& span : pattern.spans) {
+      EXPECT_GE(span.start_s, before_s) << pattern.description;
+      EXPECT_LT(span.start_s, span.end_s) << pattern.description;
+      EXPECT_LE(span.end_s, features.duration_s + 1e-6) << pattern.description;
+      before_s = span.start_s;
+    }
+    for (const float value : pattern.embedding) squares += double{value} * value;
+    EXPECT_NEAR(squares, 1, 1e-4) << pattern.description;
+  }
+  return found;
+}
+
+// How far a length is from the next multiple of `unit_s`, in units.
+double OffBy(double length_s, double unit_s) { return std::abs(length_s / unit_s - std::round(length_s / unit_s)); }
+
+// The manifest: four beats at 136.88 bpm, so a loop of 1.753 s, here eight times.
+TEST(DetectRecordingTest, ABreakbeatsBarReturns) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioFeatures features = Heard("real/loop_amen.flac", 1e9, 8);
+  const AudioPatterns found = CheckedPatterns(features);
+  const AudioPattern* rhythm = First(found, PatternKind::kRhythmic);
+  ASSERT_NE(rhythm, nullptr);
+  EXPECT_GE(rhythm->spans.size(), 4u);
+  EXPECT_GT(rhythm->strength, 0.8);
+  const double loop_s = 4 * 60 / 136.8839;
+  for (size_t i = 0; i < rhythm->spans.size(); ++i) {
+    EXPECT_LT(OffBy(rhythm->spans[i].end_s - rhythm->spans[i].start_s, loop_s), 0.04) << i;
+    EXPECT_LT(OffBy(rhythm->spans[i].start_s - rhythm->spans[0].start_s, loop_s), 0.04) << i;
+  }
+  EXPECT_NE(First(found, PatternKind::kTimbral), nullptr);
+  EXPECT_EQ(PatternsToJson(found), PatternsToJson(DetectPatternsIn(Heard("real/loop_amen.flac", 1e9, 8))));
+}
+
+// The manifest: a waltz at 150 bpm, so bars of 1.2 s; its accompaniment repeats a cadence.
+TEST(DetectRecordingTest, AWaltzHasBarsOfThreeAndALoopOfChords) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioPatterns found = CheckedPatterns(Heard("real/147793__setuniman__sweet-waltz-0i-22mi.ogg", 30));
+  const AudioPattern* rhythm = First(found, PatternKind::kRhythmic);
+  ASSERT_NE(rhythm, nullptr);
+  EXPECT_EQ(rhythm->meter, 3);
+  EXPECT_GE(rhythm->spans.size(), 8u);
+  for (const TimeSpan& span : rhythm->spans) EXPECT_LT(OffBy(span.end_s - span.start_s, 1.2), 0.04);
+  const AudioPattern* loop = First(found, PatternKind::kHarmonic);
+  ASSERT_NE(loop, nullptr);
+  EXPECT_GE(loop->spans.size(), 2u);
+  EXPECT_FALSE(loop->chords.empty());
+  for (const TimeSpan& span : loop->spans) EXPECT_LT(OffBy(span.end_s - span.start_s, 1.2), 0.04 * 8);
+}
+
+// The manifest: drum and bass at 136 bpm; the bass line comes back after whole bars.
+TEST(DetectRecordingTest, ABassLineComesBackAfterWholeBars) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioPatterns found = CheckedPatterns(Heard("real/admiralbob77_-_Choice_-_Drum-bass.ogg"));
+  const AudioPattern* motif = First(found, PatternKind::kMelodic);
+  ASSERT_NE(motif, nullptr);
+  EXPECT_GE(motif->spans.size(), 3u);
+  EXPECT_GE(motif->intervals.size(), 4u);
+  EXPECT_EQ(motif->intervals.size(), motif->durations_beats.size());
+  for (const TimeSpan& span : motif->spans)
+    EXPECT_LT(OffBy(span.start_s - motif->spans[0].start_s, 4 * 60 / 136.0), 0.1);
+}
+
+// The manifest: ABABCB in sections of 6.4 s. Both places of A are one pattern, and no B is among them.
+TEST(DetectRecordingTest, SectionsThatReturnAreOnePattern) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioPatterns found = CheckedPatterns(Heard("synthetic/structure_ABABCB.ogg"));
+  const AudioPattern* verse = nullptr;
+  for (const AudioPattern& pattern : found.patterns) {
+    if (pattern.kind == PatternKind::kStructural && pattern.spans[0].start_s < 0.5) verse = &pattern;
+  }
+  ASSERT_NE(verse, nullptr);
+  ASSERT_EQ(verse->spans.size(), 2u);
+  EXPECT_NEAR(verse->spans[0].end_s, 6.4, 0.5);
+  EXPECT_NEAR(verse->spans[1].start_s, 12.8, 0.5);
+  EXPECT_NEAR(verse->spans[1].end_s, 19.2, 0.5);
+}
+
+// Speech repeats no bar: nothing is claimed strongly, and what is claimed is well formed.
+TEST(DetectRecordingTest, SpeechHasNoLoopOfChords) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioPatterns found = CheckedPatterns(Heard("real/198-209-0000.ogg"));
+  for (const AudioPattern& pattern : found.patterns) {
+    if (pattern.kind == PatternKind::kHarmonic || pattern.kind == PatternKind::kRhythmic) {
+      EXPECT_LT(pattern.strength, 0.5) << pattern.description;
     }
   }
 }
