@@ -1,7 +1,8 @@
-// PatternMemory: storing, querying with rows fetched, opening. Clustered vectors are what music gives (songs repeat
-// themselves and each other); random ones have no structure at all and are the hardest case for a graph.
+// PatternMemory: storing, querying with rows fetched, opening. Three kinds of vectors: motifs are what the library
+// itself stores (melodic embeddings of random tunes, all within one cone, many nearly equal); clustered ones are songs
+// that repeat themselves and each other; random ones have no structure at all and are the hardest case for any index.
 //
-// GRYM_BENCH_SHORT=1 leaves 10,000 only; GRYM_BENCH_LARGE=1 adds a million patterns (a few minutes, 2 GB of disk).
+// GRYM_BENCH_SHORT=1 leaves 10,000 only; GRYM_BENCH_LARGE=1 adds a million patterns (five minutes, 5 GB of disk).
 // GRYM_BENCH_FOLDER keeps the stores and the vectors (NAME.f32, NAME-queries.f32: float32 [n, 128]) for
 // benchmarks/peers/memory_peers.py.
 #include <benchmark/benchmark.h>
@@ -18,6 +19,7 @@
 #include "base/random.h"
 #include "grymsynth/pattern_memory.h"
 #include "memory/vector_set.h"
+#include "patterns/embedding.h"
 
 namespace {
 
@@ -63,16 +65,20 @@ PatternEmbedding RandomUnit(grym::Random& random) {
   return vector;
 }
 
+enum class Shape { kClustered, kRandom, kMotifs };
+constexpr const char* kShapeNames[] = {"clustered", "random", "motifs"};
+
 // Clustered: fifty vectors around each centre, noise half as long as the centre.
 class Vectors {
  public:
-  Vectors(int64_t count, bool clustered) : random_(kSeed, clustered ? "clustered" : "random"), clustered_(clustered) {
+  Vectors(int64_t count, Shape shape) : random_(kSeed, kShapeNames[static_cast<int>(shape)]), shape_(shape) {
     grym::Random centres(kSeed, "centres");
-    for (int64_t i = 0; clustered && i < count / 50; ++i) centres_.push_back(RandomUnit(centres));
+    for (int64_t i = 0; shape == Shape::kClustered && i < count / 50; ++i) centres_.push_back(RandomUnit(centres));
   }
   PatternEmbedding Next() {
+    if (shape_ == Shape::kMotifs) return NextMotif();
     PatternEmbedding vector = RandomUnit(random_);
-    if (!clustered_) return vector;
+    if (shape_ == Shape::kRandom) return vector;
     const PatternEmbedding& centre =
         centres_[static_cast<size_t>(random_.Below(static_cast<int64_t>(centres_.size())))];
     double squares = 0;
@@ -85,8 +91,21 @@ class Vectors {
   }
 
  private:
+  // Four to ten notes that mostly step, in eighths and quarters with a few long ones.
+  PatternEmbedding NextMotif() {
+    static constexpr int kSteps[] = {-2, -2, -1, -1, 0, 1, 1, 2, 2, 2, 3, 4, -3, 5, -5, 7};
+    static constexpr double kBeats[] = {0.5, 0.5, 0.5, 1, 1, 0.25, 1.5, 2};
+    std::vector<int> intervals = {0};
+    std::vector<double> durations = {kBeats[random_.Below(std::size(kBeats))]};
+    for (int64_t notes = 3 + random_.Below(7); notes > 0; --notes) {
+      intervals.push_back(intervals.back() + kSteps[random_.Below(std::size(kSteps))]);
+      durations.push_back(kBeats[random_.Below(std::size(kBeats))]);
+    }
+    return grym::MelodicEmbedding(intervals, durations);
+  }
+
   grym::Random random_;
-  bool clustered_;
+  Shape shape_;
   std::vector<PatternEmbedding> centres_;
 };
 
@@ -126,14 +145,14 @@ void KeepVectors(const std::filesystem::path& path, const std::vector<PatternEmb
 }
 
 // A closed store of `count` patterns, made once.
-absl::StatusOr<const Filled*> FilledStore(int64_t count, bool clustered) {
-  static std::map<std::pair<int64_t, bool>, Filled> made;
-  const auto known = made.find({count, clustered});
+absl::StatusOr<const Filled*> FilledStore(int64_t count, Shape shape) {
+  static std::map<std::pair<int64_t, Shape>, Filled> made;
+  const auto known = made.find({count, shape});
   if (known != made.end()) return &known->second;
   Filled filled;
-  const std::string name = (clustered ? "clustered-" : "random-") + std::to_string(count);
+  const std::string name = std::string(kShapeNames[static_cast<int>(shape)]) + "-" + std::to_string(count);
   filled.path = BenchFolder::Path() / (name + ".grym");
-  Vectors source(count, clustered);
+  Vectors source(count, shape);
   auto memory = PatternMemory::Open(filled.path);
   if (!memory.ok()) return memory.status();
   const auto stats = (*memory)->Stats();
@@ -161,7 +180,7 @@ absl::StatusOr<const Filled*> FilledStore(int64_t count, bool clustered) {
     KeepVectors(BenchFolder::Path() / (name + ".f32"), vectors);
     KeepVectors(BenchFolder::Path() / (name + "-queries.f32"), filled.queries);
   }
-  return &made.emplace(std::make_pair(count, clustered), std::move(filled)).first->second;
+  return &made.emplace(std::make_pair(count, shape), std::move(filled)).first->second;
 }
 
 void ReportTimes(benchmark::State& state, std::vector<double> times_ms) {
@@ -196,8 +215,8 @@ void BM_Memory_Store(benchmark::State& state) {
   ReportTimes(state, times_ms);
 }
 
-void QueryBenchmark(benchmark::State& state, bool clustered) {
-  const auto filled = FilledStore(state.range(0), clustered);
+void QueryBenchmark(benchmark::State& state, Shape shape) {
+  const auto filled = FilledStore(state.range(0), shape);
   if (!filled.ok()) return Check(state, filled.status());
   auto memory = PatternMemory::Open((*filled)->path);
   if (!memory.ok()) return Check(state, memory.status());
@@ -227,11 +246,12 @@ void QueryBenchmark(benchmark::State& state, bool clustered) {
   Check(state, (*memory)->Close());
 }
 
-void BM_Memory_QueryClustered(benchmark::State& state) { QueryBenchmark(state, true); }
-void BM_Memory_QueryRandom(benchmark::State& state) { QueryBenchmark(state, false); }
+void BM_Memory_QueryClustered(benchmark::State& state) { QueryBenchmark(state, Shape::kClustered); }
+void BM_Memory_QueryRandom(benchmark::State& state) { QueryBenchmark(state, Shape::kRandom); }
+void BM_Memory_QueryMotifs(benchmark::State& state) { QueryBenchmark(state, Shape::kMotifs); }
 
 void BM_Memory_Open(benchmark::State& state) {
-  const auto filled = FilledStore(state.range(0), true);
+  const auto filled = FilledStore(state.range(0), Shape::kClustered);
   if (!filled.ok()) return Check(state, filled.status());
   for (auto _ : state) {
     auto memory = PatternMemory::Open((*filled)->path);
@@ -250,6 +270,7 @@ void Sizes(benchmark::internal::Benchmark* family) {
 BENCHMARK(BM_Memory_Store)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Memory_QueryClustered)->Apply(Sizes);
 BENCHMARK(BM_Memory_QueryRandom)->Apply(Sizes);
+BENCHMARK(BM_Memory_QueryMotifs)->Apply(Sizes);
 BENCHMARK(BM_Memory_Open)->Apply(Sizes);
 
 }  // namespace

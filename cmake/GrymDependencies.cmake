@@ -12,8 +12,4 @@ pkg_check_modules(EBUR128 REQUIRED IMPORTED_TARGET libebur128>=1.2.6)
 pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile>=1.2.0)
 pkg_check_modules(SAMPLERATE REQUIRED IMPORTED_TARGET samplerate>=0.2.2)
 
-find_path(GRYM_HNSWLIB_INCLUDE hnswlib/hnswlib.h REQUIRED)
-add_library(grym_hnswlib INTERFACE)
-target_include_directories(grym_hnswlib SYSTEM INTERFACE "${GRYM_HNSWLIB_INCLUDE}")
-
 set(GRYM_ABSL absl::status absl::statusor absl::strings absl::str_format absl::cord)

@@ -11,12 +11,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grymsynth/export.h"
+#include "grymsynth/job.h"
 #include "grymsynth/pattern.h"
 
 namespace grym {
 
 struct PatternMemoryOptions {
-  int64_t exact_search_limit = 100000;  // up to this many patterns the search is exact, above it by an HNSW index
+  int64_t exact_search_limit = 100000;  // up to this many patterns the search is exact, above it recall@10 is 0.97
   bool full_check = false;              // run the integrity check at open even after a clean end
   int busy_timeout_ms = 5000;           // how long a write waits for another process
   std::string vfs;                      // SQLite's storage layer by name, "" for the platform's; fault tests set it
@@ -45,9 +46,9 @@ struct PatternMemoryStats {
   bool index_approximate = false;
 };
 
-// One SQLite file (WAL); rows are the truth, the vector index a cache that can be rebuilt: the folder PATH.index beside
-// the file may be deleted at any time. The first query reads the vectors (1 to 3 s for a million); above
-// exact_search_limit, one without a current index in the cache also builds it, up to 0.5 ms a pattern (once).
+// One SQLite file (WAL) and nothing beside it; rows are the truth, the vector index a cache in memory (676 bytes a
+// pattern) that the first query reads: up to 5 s for a million. LoadIndex does it ahead, both can be cancelled, and what
+// was read by then is kept. The same patterns and query give the same answer, exact or not.
 // Threads: any; calls on one object take turns. Two processes: the second writer waits up to 5 s, then Unavailable.
 class GRYM_EXPORT PatternMemory {
  public:
@@ -62,7 +63,9 @@ class GRYM_EXPORT PatternMemory {
   absl::StatusOr<std::vector<int64_t>> Store(std::span<const AudioPattern> patterns);
   absl::StatusOr<AudioPattern> Get(int64_t id) const;  // NotFound
   absl::Status Remove(int64_t id);                     // NotFound
-  absl::StatusOr<std::vector<PatternMatch>> Query(const PatternQuery& query) const;
+  // Most similar first. Only a call that has to read the index takes long enough to need `run`.
+  absl::StatusOr<std::vector<PatternMatch>> Query(const PatternQuery& query, const RunOptions& run = {}) const;
+  absl::Status LoadIndex(const RunOptions& run = {}) const;
   // A take that used the pattern scored `score` in [0, 1]. NotFound.
   absl::Status RecordOutcome(int64_t id, double score, std::string_view note = "");
   // Patterns learnt in the same Store call (heard together), strongest first, without the pattern itself. NotFound.

@@ -1,5 +1,7 @@
 #include "memory/dot.h"
 
+#include <algorithm>
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define GRYM_HAVE_AVX2_KERNELS 1
 #include <immintrin.h>
@@ -16,10 +18,19 @@ void PortableCodesByQuery(const int8_t* codes, size_t count, const int16_t* quer
   }
 }
 
-int32_t PortableCodesByCodes(const int8_t* a, const int8_t* b) {
-  int32_t sum = 0;
-  for (size_t d = 0; d < kVectorDims; ++d) sum += int32_t{a[d]} * b[d];
-  return sum;
+void PortableSignsByTable(const uint8_t* signs, size_t groups, const uint8_t* table, uint16_t* scores,
+                          uint16_t* best) {
+  for (size_t group = 0; group < groups; ++group, signs += kSignGroup * kHalfSignBytes, scores += kSignGroup) {
+    std::fill_n(scores, kSignGroup, uint16_t{0});
+    for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
+      const uint8_t* low = table + 32 * byte;
+      for (size_t v = 0; v < kSignGroup; ++v) {
+        const uint8_t both = signs[kSignGroup * byte + v];
+        scores[v] = static_cast<uint16_t>(scores[v] + low[both & 15] + low[16 + (both >> 4)]);
+      }
+    }
+    best[group] = *std::max_element(scores, scores + kSignGroup);
+  }
 }
 
 float PortableFloats(const float* a, const float* b) {
@@ -30,7 +41,7 @@ float PortableFloats(const float* a, const float* b) {
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
-constexpr DotKernels kPortable = {"portable", &PortableCodesByQuery, &PortableCodesByCodes, &PortableFloats};
+constexpr DotKernels kPortable = {"portable", &PortableCodesByQuery, &PortableSignsByTable, &PortableFloats};
 
 #ifdef GRYM_HAVE_AVX2_KERNELS
 #define GRYM_AVX2 __attribute__((target("avx2,fma")))
@@ -60,13 +71,52 @@ GRYM_AVX2 void Avx2CodesByQuery(const int8_t* codes, size_t count, const int16_t
   }
 }
 
-GRYM_AVX2 int32_t Avx2CodesByCodes(const int8_t* a, const int8_t* b) {
-  __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
-  for (int part = 0; part < 128; part += 32) {
-    even = _mm256_add_epi32(even, _mm256_madd_epi16(SixteenCodes(a + part), SixteenCodes(b + part)));
-    odd = _mm256_add_epi32(odd, _mm256_madd_epi16(SixteenCodes(a + part + 16), SixteenCodes(b + part + 16)));
+// A shuffle looks sixteen half bytes up at once in each half of a register. Sums of bytes are kept in 16 bits: one sum
+// of whole lanes, whose high bytes spill over, and one of the high bytes alone, which takes the spilling out again.
+struct GroupSums {
+  __m256i even, odd;
+};
+
+GRYM_AVX2 inline void AddByte(__m256i signs, __m256i low_table, __m256i high_table, GroupSums& sums) {
+  const __m256i half = _mm256_set1_epi8(15);
+  const __m256i low = _mm256_shuffle_epi8(low_table, _mm256_and_si256(signs, half));
+  const __m256i high = _mm256_shuffle_epi8(high_table, _mm256_and_si256(_mm256_srli_epi16(signs, 4), half));
+  const __m256i both = _mm256_add_epi8(low, high);  // at most 248
+  sums.even = _mm256_add_epi16(sums.even, both);
+  sums.odd = _mm256_add_epi16(sums.odd, _mm256_srli_epi16(both, 8));
+}
+
+GRYM_AVX2 inline uint16_t StoreSums(const GroupSums& sums, uint16_t* scores) {
+  const __m256i even = _mm256_sub_epi16(sums.even, _mm256_slli_epi16(sums.odd, 8));
+  const __m256i low = _mm256_unpacklo_epi16(even, sums.odd), high = _mm256_unpackhi_epi16(even, sums.odd);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(scores), _mm256_permute2x128_si256(low, high, 0x20));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(scores + 16), _mm256_permute2x128_si256(low, high, 0x31));
+  const __m256i most = _mm256_max_epu16(even, sums.odd);
+  const __m128i eight = _mm_max_epu16(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  // The smallest of the complements.
+  return static_cast<uint16_t>(~_mm_extract_epi16(_mm_minpos_epu16(_mm_xor_si128(eight, _mm_set1_epi16(-1))), 0));
+}
+
+// Two groups at a time share the loads of the tables. The scan waits for memory, and processors look ahead within a
+// page only: asking for what comes 4 KB later makes it a quarter quicker.
+GRYM_AVX2 void Avx2SignsByTable(const uint8_t* signs, size_t groups, const uint8_t* table, uint16_t* scores,
+                                uint16_t* best) {
+  constexpr size_t kGroupBytes = kSignGroup * kHalfSignBytes;
+  for (size_t group = 0; group < groups; group += 2) {
+    const uint8_t* first = signs + group * kGroupBytes;
+    const uint8_t* second = group + 1 < groups ? first + kGroupBytes : first;
+    GroupSums one = {_mm256_setzero_si256(), _mm256_setzero_si256()}, two = one;
+    for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
+      _mm_prefetch(reinterpret_cast<const char*>(first + 4096 + 64 * byte), _MM_HINT_T0);
+      const auto* tables = reinterpret_cast<const __m128i*>(table + 32 * byte);
+      const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables));
+      const __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables + 1));
+      AddByte(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + kSignGroup * byte)), low, high, one);
+      AddByte(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + kSignGroup * byte)), low, high, two);
+    }
+    best[group] = StoreSums(one, scores + group * kSignGroup);
+    if (group + 1 < groups) best[group + 1] = StoreSums(two, scores + (group + 1) * kSignGroup);
   }
-  return SumOfLanes(_mm256_add_epi32(even, odd));
 }
 
 GRYM_AVX2 float Avx2Floats(const float* a, const float* b) {
@@ -81,7 +131,7 @@ GRYM_AVX2 float Avx2Floats(const float* a, const float* b) {
   return _mm_cvtss_f32(_mm_add_ss(four, _mm_shuffle_ps(four, four, 1)));
 }
 
-constexpr DotKernels kAvx2 = {"avx2", &Avx2CodesByQuery, &Avx2CodesByCodes, &Avx2Floats};
+constexpr DotKernels kAvx2 = {"avx2", &Avx2CodesByQuery, &Avx2SignsByTable, &Avx2Floats};
 #endif
 
 }  // namespace

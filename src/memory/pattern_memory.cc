@@ -1,10 +1,12 @@
 #include "grymsynth/pattern_memory.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <mutex>
 
 #include "absl/strings/str_format.h"
+#include "base/progress.h"
 #include "base/status.h"
 #include "memory/pattern_rows.h"
 #include "memory/vector_index.h"
@@ -12,6 +14,8 @@
 
 namespace grym {
 namespace {
+
+constexpr int64_t kRowsBetweenPolls = 2048;  // a few milliseconds
 
 absl::Status NoPattern(int64_t id) {
   return Error(absl::StatusCode::kNotFound, "pattern_not_found",
@@ -38,15 +42,15 @@ struct PatternMemory::Impl {
   std::mutex mutex;
   std::unique_ptr<Database> db;
   PatternMemoryOptions options;
-  std::string identity;
   std::filesystem::path path;
   std::unique_ptr<VectorIndex> index;  // null until a query needs it
-  int64_t index_generation = -1;       // of the rows that it reflects
+  int64_t index_generation = -1;       // of the rows that it reflects, up to index_last_id
   int64_t index_last_id = 0;
+  bool index_whole = false;  // false: a cancelled call left rows after index_last_id unread
 
   absl::StatusOr<int64_t> Generation() { return ReadNumber(*db, "SELECT generation FROM state"); }
-  absl::Status CatchUp();
-  absl::Status ReadNewVectors();
+  absl::Status CatchUp(const RunOptions& run);
+  absl::Status ReadNewVectors(const RunOptions& run);
   absl::Status ReadRemovals();
   absl::StatusOr<PatternMatch> Fetch(int64_t id);
   absl::Status CompareCounts();
@@ -55,14 +59,25 @@ struct PatternMemory::Impl {
 };
 
 // Rows after the last one seen. Ids only rise, so what another process wrote in between is found here as well.
-absl::Status PatternMemory::Impl::ReadNewVectors() {
+absl::Status PatternMemory::Impl::ReadNewVectors(const RunOptions& run) {
+  GRYM_ASSIGN_OR_RETURN(const int64_t patterns, ReadNumber(*db, "SELECT patterns FROM state"));
+  ProgressReporter progress(run);
   GRYM_ASSIGN_OR_RETURN(
       Statement * read,
       db->Cached("SELECT pattern_id, kind, value FROM vector WHERE pattern_id > ?1 ORDER BY pattern_id"));
   read->BindInt(1, index_last_id);
-  while (true) {
+  for (int64_t rows = 0;; ++rows) {
     GRYM_ASSIGN_OR_RETURN(const bool row, read->Step());
     if (!row) return absl::OkStatus();
+    if (rows % kRowsBetweenPolls == 0) {
+      const absl::Status wanted = progress.Check();
+      if (!wanted.ok()) {
+        read->Reset();
+        return wanted;
+      }
+      progress.Report(static_cast<double>(index->size()) / static_cast<double>(std::max<int64_t>(patterns, 1)),
+                      "read patterns");
+    }
     const int64_t id = read->Int(0), kind = read->Int(1);
     const std::span<const std::byte> blob = read->Blob(2);
     PatternEmbedding vector;
@@ -87,31 +102,30 @@ absl::Status PatternMemory::Impl::ReadRemovals() {
   }
 }
 
-// Brings the index to the rows' generation, all read in one snapshot.
-absl::Status PatternMemory::Impl::CatchUp() {
+// Brings the index to the rows' generation, all read in one snapshot. What a cancelled call has read is kept.
+absl::Status PatternMemory::Impl::CatchUp(const RunOptions& run) {
   GRYM_ASSIGN_OR_RETURN(int64_t generation, Generation());
-  if (index && generation == index_generation) return absl::OkStatus();
+  if (index && index_whole && generation == index_generation) return absl::OkStatus();
   GRYM_RETURN_IF_ERROR(db->Execute("BEGIN"));
   absl::StatusOr<int64_t> snapshot = Generation();
   absl::Status status = snapshot.status();
   if (status.ok()) {
     if (!index) {
-      std::filesystem::path cache = path;
-      cache += ".index";
-      index = std::make_unique<VectorIndex>(std::move(cache), identity, options.exact_search_limit);
+      index = std::make_unique<VectorIndex>(options.exact_search_limit);
       index_last_id = 0;
     } else {
       status = ReadRemovals();
     }
   }
-  if (status.ok()) status = ReadNewVectors();
+  if (status.ok()) status = ReadNewVectors(run);
   (void)db->Execute("COMMIT");  // of a read: nothing can be lost
-  if (!status.ok()) {
+  index_whole = status.ok();
+  if (status.ok() || absl::IsCancelled(status)) {
+    index_generation = *snapshot;
+  } else {
     index.reset();
-    return status;
   }
-  index_generation = *snapshot;
-  return absl::OkStatus();
+  return status;
 }
 
 absl::StatusOr<PatternMatch> PatternMemory::Impl::Fetch(int64_t id) {
@@ -128,7 +142,7 @@ absl::StatusOr<PatternMatch> PatternMemory::Impl::Fetch(int64_t id) {
 // The commit is done; the index follows, unless another process wrote in between: then the next query reads the rows.
 absl::Status PatternMemory::Impl::Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows,
                                          int64_t generation_before) {
-  if (!index || index_generation != generation_before) return absl::OkStatus();
+  if (!index || !index_whole || index_generation != generation_before) return absl::OkStatus();
   for (size_t i = 0; i < ids.size(); ++i) index->Add(rows[i].pattern->kind, ids[i], rows[i].embedding);
   if (!ids.empty()) index_last_id = ids.back();
   index_generation = generation_before + 1;
@@ -156,15 +170,11 @@ absl::StatusOr<std::unique_ptr<PatternMemory>> PatternMemory::Open(const std::fi
   database.cache_bytes = int64_t{16} << 20;
   database.vfs = options.vfs;
   GRYM_ASSIGN_OR_RETURN(impl->db, Database::Open(path, PatternMemorySchema(), database));
-  GRYM_ASSIGN_OR_RETURN(Statement * read, impl->db->Cached("SELECT identity FROM state"));
-  GRYM_ASSIGN_OR_RETURN(const bool found, read->Step());
-  if (!found)
+  GRYM_ASSIGN_OR_RETURN(const int64_t states, ReadNumber(*impl->db, "SELECT count(*) FROM state"));
+  if (states != 1) {
     return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                 "\"" + Printable(path.string()) + "\": want one row of state, got none");
-  const std::span<const std::byte> identity = read->Blob(0);
-  impl->identity.assign(reinterpret_cast<const char*>(identity.data()), identity.size());
-  impl->identity.resize(16);
-  read->Reset();
+                 absl::StrFormat("\"%s\": want one row of state, got %d", Printable(path.string()), states));
+  }
   return std::unique_ptr<PatternMemory>(new PatternMemory(std::move(impl)));
 }
 
@@ -220,7 +230,12 @@ absl::Status PatternMemory::Remove(int64_t id) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuery& query) const {
+absl::Status PatternMemory::LoadIndex(const RunOptions& run) const {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  return impl_->CatchUp(run);
+}
+
+absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuery& query, const RunOptions& run) const {
   GRYM_RETURN_IF_ERROR(CheckLimit(query.limit));
   if (std::isnan(query.min_similarity)) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_threshold",
@@ -228,7 +243,7 @@ absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuer
   }
   GRYM_ASSIGN_OR_RETURN(const PatternEmbedding unit, UnitEmbedding(query.embedding));
   const std::lock_guard<std::mutex> lock(impl_->mutex);
-  GRYM_RETURN_IF_ERROR(impl_->CatchUp());
+  GRYM_RETURN_IF_ERROR(impl_->CatchUp(run));
   std::vector<PatternMatch> matches;
   for (const Neighbour& near :
        impl_->index->Search(unit, query.kind, static_cast<size_t>(query.limit), query.min_similarity)) {
@@ -314,8 +329,8 @@ absl::StatusOr<PatternMemoryStats> PatternMemory::Stats() const {
   GRYM_ASSIGN_OR_RETURN(stats.outcomes, ReadNumber(*impl_->db, "SELECT outcomes FROM state"));
   stats.file_bytes = impl_->db->file_bytes();
   stats.schema_version = impl_->db->schema_version();
-  stats.index_loaded = impl_->index != nullptr;
-  stats.index_approximate = impl_->index && impl_->index->approximate();
+  stats.index_loaded = impl_->index && impl_->index_whole;
+  stats.index_approximate = stats.index_loaded && impl_->index->approximate();
   return stats;
 }
 
@@ -345,7 +360,7 @@ absl::Status PatternMemory::Impl::CompareCounts() {
 }
 
 absl::Status PatternMemory::Impl::CompareIndex() {
-  GRYM_RETURN_IF_ERROR(CatchUp());
+  GRYM_RETURN_IF_ERROR(CatchUp({}));
   GRYM_ASSIGN_OR_RETURN(Statement * read, db->Cached("SELECT pattern_id, kind, value FROM vector"));
   int64_t rows = 0, wrong = 0;
   while (true) {
@@ -372,7 +387,6 @@ absl::Status PatternMemory::CheckIntegrity() const {
 absl::Status PatternMemory::Close() {
   if (!impl_) return absl::OkStatus();
   const std::lock_guard<std::mutex> lock(impl_->mutex);
-  if (impl_->index) impl_->index->SaveCache();
   impl_->index.reset();
   impl_->index_generation = -1;
   return impl_->db->Close();

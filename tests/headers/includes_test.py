@@ -18,7 +18,6 @@ FOREIGN = {
     "sndfile": {"src/audio"},
     "samplerate": {"src/audio"},
     "ebur128": {"src/analysis"},
-    "hnswlib/": {"src/memory"},
     "Eigen/": {"src/dsp"},
     "torch/": set(),
     "ATen/": set(),

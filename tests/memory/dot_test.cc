@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -14,10 +15,9 @@ namespace {
 TEST(DotTest, KernelsAgreeOnIntegersExactly) {
   Random random(5);
   for (int round = 0; round < 50; ++round) {
-    std::vector<int8_t> a(3 * kVectorDims), b(kVectorDims);
+    std::vector<int8_t> a(3 * kVectorDims);
     std::vector<int16_t> query(kVectorDims);
     for (int8_t& value : a) value = round == 0 ? int8_t{127} : static_cast<int8_t>(random.Below(255) - 127);
-    for (int8_t& value : b) value = round == 0 ? int8_t{-127} : static_cast<int8_t>(random.Below(255) - 127);
     for (int16_t& value : query)
       value = round == 0 ? int16_t{32767} : static_cast<int16_t>(random.Below(65535) - 32767);
     int32_t best[3], portable[3];
@@ -29,8 +29,31 @@ TEST(DotTest, KernelsAgreeOnIntegersExactly) {
       EXPECT_EQ(best[i], sum);
       EXPECT_EQ(portable[i], sum);
     }
-    EXPECT_EQ(BestDotKernels().codes_by_codes(a.data(), b.data()),
-              PortableDotKernels().codes_by_codes(a.data(), b.data()));
+  }
+}
+
+// At the largest table entries as well, and at odd numbers of groups.
+TEST(DotTest, KernelsAgreeOnSignsExactly) {
+  Random random(7);
+  for (int round = 0; round < 40; ++round) {
+    const size_t groups = 1 + static_cast<size_t>(round % 4);
+    std::vector<uint8_t> signs(groups * kSignGroup * kHalfSignBytes), table(16 * 16);
+    for (uint8_t& value : signs) value = static_cast<uint8_t>(random.Below(256));
+    for (uint8_t& value : table) value = round == 0 ? uint8_t{124} : static_cast<uint8_t>(random.Below(125));
+    std::vector<uint16_t> want(groups * kSignGroup, 0), want_best(groups, 0);
+    for (size_t v = 0; v < want.size(); ++v) {
+      for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
+        const unsigned both = signs[(v / kSignGroup * kHalfSignBytes + byte) * kSignGroup + v % kSignGroup];
+        want[v] = static_cast<uint16_t>(want[v] + table[32 * byte + both % 16] + table[32 * byte + 16 + both / 16]);
+      }
+      want_best[v / kSignGroup] = std::max(want_best[v / kSignGroup], want[v]);
+    }
+    for (const DotKernels* kernels : {&BestDotKernels(), &PortableDotKernels()}) {
+      std::vector<uint16_t> scores(want.size()), best(groups);
+      kernels->signs_by_table(signs.data(), groups, table.data(), scores.data(), best.data());
+      EXPECT_EQ(scores, want) << kernels->name;
+      EXPECT_EQ(best, want_best) << kernels->name;
+    }
   }
 }
 

@@ -165,6 +165,65 @@ TEST(PatternMemoryTest, IndexFollowsStoreAndRemove) {
   }
 }
 
+// What a cancelled call had read is kept, and what is stored and removed before the rest is read is not lost either.
+TEST(PatternMemoryTest, ReadingTheIndexCanBeCancelledAndGoesOn) {
+  Scratch scratch;
+  const std::vector<AudioPattern> patterns = SomePatterns(5000);
+  std::vector<int64_t> ids = OpenMemory(scratch / "m.grym")->Store(std::span(patterns).first(4990)).value();
+  auto memory = OpenMemory(scratch / "m.grym"), other = OpenMemory(scratch / "m.grym");
+  RunOptions run;
+  int told = 0;
+  run.progress = [&](const Progress& now) {
+    ++told;
+    EXPECT_EQ(now.stage, "read patterns");
+    EXPECT_TRUE(now.fraction >= 0 && now.fraction <= 1);
+    run.cancel.Cancel();
+  };
+  EXPECT_EQ(memory->LoadIndex(run).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(memory->Query({patterns[0].embedding, 1, std::nullopt, -1}, run).status().code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_FALSE(memory->Stats()->index_loaded);
+  const auto more = memory->Store(std::span(patterns).subspan(4990)).value();
+  ids.insert(ids.end(), more.begin(), more.end());
+  ASSERT_TRUE(memory->Remove(ids[10]).ok());    // read already
+  ASSERT_TRUE(other->Remove(ids[20]).ok());     // so as well, by another owner
+  ASSERT_TRUE(memory->Remove(ids[4900]).ok());  // not read yet
+  ASSERT_TRUE(memory->LoadIndex().ok());
+  EXPECT_TRUE(memory->Stats()->index_loaded);
+  for (const size_t i : {size_t{10}, size_t{20}, size_t{4900}})
+    EXPECT_TRUE(memory->Query({patterns[i].embedding, 1, std::nullopt, 0.999})->empty());
+  for (const size_t i : {size_t{0}, size_t{3000}, size_t{4989}, size_t{4999}})
+    EXPECT_EQ(memory->Query({patterns[i].embedding, 1, std::nullopt, 0.999}).value()[0].pattern.id, ids[i]);
+  EXPECT_TRUE(memory->CheckIntegrity().ok()) << memory->CheckIntegrity();
+}
+
+// Above the limit too: the answer depends on the patterns that are stored, not on what came and went before.
+TEST(PatternMemoryTest, TheSamePatternsGiveTheSameAnswer) {
+  Scratch scratch;
+  std::vector<AudioPattern> patterns = SomePatterns(3000);
+  for (AudioPattern& pattern : patterns) pattern.kind = PatternKind::kTimbral;
+  const PatternMemoryOptions sketched{.exact_search_limit = 500};
+  auto memory = OpenMemory(scratch / "m.grym", sketched);
+  const auto ids = memory->Store(std::span(patterns).first(2000)).value();
+  ASSERT_TRUE(memory->LoadIndex().ok());
+  for (size_t i = 0; i < ids.size(); i += 20) ASSERT_TRUE(memory->Remove(ids[i]).ok());
+  ASSERT_TRUE(memory->Store(std::span(patterns).subspan(2000)).ok());
+  EXPECT_TRUE(memory->Stats()->index_approximate);
+  auto reopened = OpenMemory(scratch / "m.grym", sketched);
+  Random random(77);
+  for (int q = 0; q < 40; ++q) {
+    const PatternQuery query{RandomEmbedding(random), 20, std::nullopt, -1};
+    const auto a = memory->Query(query).value(), b = reopened->Query(query).value();
+    ASSERT_EQ(a.size(), 20u);
+    ASSERT_EQ(b.size(), 20u);
+    for (size_t i = 0; i < a.size(); ++i) {
+      EXPECT_EQ(a[i].pattern.id, b[i].pattern.id);
+      EXPECT_EQ(a[i].similarity, b[i].similarity);
+    }
+  }
+}
+
 TEST(PatternMemoryTest, SeesWhatAnotherOwnerWroteAndRemoved) {
   Scratch scratch;
   auto first = OpenMemory(scratch / "m.grym"), second = OpenMemory(scratch / "m.grym");
@@ -227,7 +286,8 @@ TEST(PatternMemoryTest, AfterCloseEveryCallSaysSo) {
   for (const absl::Status& status :
        {memory->Store(patterns).status(), memory->Get(1).status(), memory->Remove(1), memory->RecordOutcome(1, 1),
         memory->Query({patterns[0].embedding, 1, std::nullopt, -1}).status(), memory->Stats().status(),
-        memory->CheckIntegrity(), memory->HeardWith(1).status(), memory->BestOutcomes(std::nullopt).status()}) {
+        memory->CheckIntegrity(), memory->LoadIndex(), memory->HeardWith(1).status(),
+        memory->BestOutcomes(std::nullopt).status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
     EXPECT_EQ(ErrorCode(status), "store_closed");
   }
