@@ -13,9 +13,9 @@ namespace grym {
 // A cache of the store's vectors: made from the rows, in rising order of id, and never written. Kinds have sets of
 // their own, since only embeddings of one kind can be compared, so a filter by kind is right by construction.
 // No graph (HNSW): hnswlib 0.8 with 16 links and width 100 needs 40 s of processor time to build 100,000 vectors and
-// ten times that for a million, by one thread if the same vectors are to give the same graph, which must then be kept in
-// step on disk. It answers quicker, but sketches need 1.1 ms for a million clustered patterns, rows fetched, and have
-// nothing to build, to store or to go stale. Far above a million a graph would be worth its price.
+// more than ten times that for a million, by one thread if the same vectors are to give the same graph, which must then
+// be kept in step on disk. It answers quicker, but sketches need 1.1 ms for a million clustered patterns, rows fetched,
+// and have nothing to build, to store or to go stale. Far above a million a graph would be worth its price.
 // Threads: one at a time.
 class VectorIndex {
  public:
