@@ -17,12 +17,22 @@ constexpr double kLowestBandHz = 60;
 constexpr double kLowestFineHz = 80, kHighestFineHz = 5000;
 constexpr int kFineSlowReach = 30;  // steps of 5 cents on either side that make the slow part
 
-// Power spectra of the channels' mean; `take` gets one at each hop. Frames are centred, zeros beyond the ends.
+// +1 or -1: a channel in antiphase to the first would cancel it in the mean.
+float SideOf(const AudioBuffer& audio, int channel) {
+  double product = 0;
+  const std::span<const float> first = audio.channel(0), other = audio.channel(channel);
+  for (size_t n = 0; n < first.size(); ++n) product += static_cast<double>(first[n]) * other[n];
+  return product < 0 ? -1.0f : 1.0f;
+}
+
+// Power spectra of the channels' mean, those in antiphase turned over; `take` gets one at each hop. Frames are centred, zeros beyond the ends.
 absl::Status ForEachSpectrum(const AudioBuffer& audio, int size, int64_t hop, const RunOptions& run,
                              const std::function<void(const std::vector<float>&)>& take) {
   RealFft fft(size);
   const std::vector<float> window = MakeWindow(WindowKind::kHann, size);
   std::vector<float> framed(static_cast<size_t>(size)), power(static_cast<size_t>(fft.bins()));
+  std::vector<float> sides;
+  for (int c = 0; c < audio.channels(); ++c) sides.push_back(SideOf(audio, c));
   int64_t taken = 0;
   for (int64_t centre = 0; centre < audio.frames(); centre += hop, ++taken) {
     if (taken % 64 == 0) GRYM_RETURN_IF_ERROR(run.cancel.Check());
@@ -31,7 +41,7 @@ absl::Status ForEachSpectrum(const AudioBuffer& audio, int size, int64_t hop, co
     const int64_t from = std::max<int64_t>(0, start), until = std::min(audio.frames(), start + size);
     for (int c = 0; c < audio.channels(); ++c) {
       const float* samples = audio.channel(c).data();
-      for (int64_t n = from; n < until; ++n) framed[static_cast<size_t>(n - start)] += samples[n];
+      for (int64_t n = from; n < until; ++n) framed[static_cast<size_t>(n - start)] += sides[static_cast<size_t>(c)] * samples[n];
     }
     const float share = 1.0f / static_cast<float>(audio.channels());
     for (size_t n = 0; n < framed.size(); ++n) framed[n] *= window[n] * share;

@@ -157,6 +157,18 @@ TEST(CompareTest, AcceptsOtherRatesAndChannels) {
   EXPECT_GT(mono.parts.back().score, 0.95);
 }
 
+TEST(CompareTest, AntiphaseIsAFaultButTheSameMusic) {
+  GRYM_NEED_SHARED_AUDIO();
+  AudioBuffer audio = Recording("real/hiphop.mp3");
+  const double in_phase = Compare(audio, audio).value().quality_score;
+  for (size_t n = 0; n < audio.channel(1).size(); ++n) audio.mutable_channel(1)[n] = -audio.channel(0)[n];
+  const Comparison against = Compare(audio, audio).value();
+  EXPECT_GT(against.parts.back().score, 0.95);
+  EXPECT_LT(against.quality_score, in_phase - 0.1);
+  ASSERT_FALSE(against.improvement_areas.empty());
+  EXPECT_EQ(against.improvement_areas[0].area, "stereo");
+}
+
 TEST(CompareTest, FailsForWhatIsNoAudio) {
   const AudioBuffer empty;
   EXPECT_EQ(Compare(empty, empty).status().code(), absl::StatusCode::kInvalidArgument);
