@@ -9,6 +9,7 @@
 #include "generation/arrange.h"
 #include "generation/enhanced_take.h"
 #include "generation/master.h"
+#include "generation/oversample.h"
 #include "generation/piece_plan.h"
 #include "generation/render.h"
 #include "grymsynth/audio_features.h"
@@ -25,7 +26,8 @@ ModelInfo ComposerInfo() {
   info.version = kComposerVersion;
   info.name = "Composer";
   info.description = "Writes a piece after a prompt or patterns and plays it on built-in instruments; makes an enhanced "
-                     "take of a recording.";
+                     "take of a recording. Quality tiers play the same notes: draft without room, echoes and glue; standard; "
+                     "best at twice the rate, filtered down, which takes about three times as long.";
   info.licence = "Apache-2.0";
   info.capabilities = {Capability::kGenerate, Capability::kEnhance};
   std::vector<std::string> genres;
@@ -106,7 +108,8 @@ class ComposerGenerator : public Generator {
 
     started = Clock::now();
     const RunOptions render_run = PartOf(run, 0.02, 0.85), master_run = PartOf(run, 0.85, 1.0);
-    GRYM_ASSIGN_OR_RETURN(Rendered rendered, RenderScore(score, render_run, request.want_stems));
+    const auto render = request.quality == QualityTier::kBest ? &RenderOversampled : &RenderScore;
+    GRYM_ASSIGN_OR_RETURN(Rendered rendered, render(score, render_run, request.want_stems));
     result.timings_s["render"] = seconds_since(started);
     started = Clock::now();
     GRYM_ASSIGN_OR_RETURN(result.audio, MasterMix(rendered.mix, score.mastering, master_run));
@@ -150,9 +153,9 @@ class Composer : public Model {
     ResourceNeed need;
     const int64_t buffer = static_cast<int64_t>(std::ceil(request.duration_s * 44100)) * 2 * static_cast<int64_t>(sizeof(float));
     // The mix, the master and its copy; with stems about eight more; a reference is held, cleaned and analysed.
-    need.peak_bytes = buffer * (request.want_stems ? 12 : 4);
+    need.peak_bytes = buffer * (request.want_stems ? 12 : 4) * (request.quality == QualityTier::kBest ? 2 : 1);
     if (request.reference_buffer || !request.reference_audio.empty()) need.peak_bytes += buffer * 6;
-    need.seconds = request.duration_s * info_.seconds_per_audio_second;
+    need.seconds = request.duration_s * info_.seconds_per_audio_second * (request.quality == QualityTier::kBest ? 3 : 1);
     return need;
   }
 

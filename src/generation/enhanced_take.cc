@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "absl/strings/str_format.h"
 #include "analysis/analyze.h"
 #include "analysis/enhance/balance.h"
 #include "analysis/enhance/enhance.h"
@@ -15,6 +16,8 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "generation/accompaniment.h"
+#include "generation/oversample.h"
+#include "generation/part_levels.h"
 #include "generation/render.h"
 #include "grymsynth/audio_file.h"
 
@@ -22,9 +25,17 @@ namespace grym {
 namespace {
 
 constexpr int kTakeRateHz = 44100;
+constexpr double kMostTakeTemperature = 2;
 constexpr double kTakeLufs = -16;  // unless the request names another
-// Added parts lie this far below the recording, by loudness, at level 1 and level 0.
-constexpr double kPartsNearDb = 10, kPartsFarDb = 16;
+// Where they play, the added parts together lie this far below the recording by loudness, at level 1 and just above 0.
+constexpr double kPartsNearLu = 5, kPartsFarLu = 15;
+// And this far below it in every octave band where its balance is to be kept. At 2 dB they lift a band by 2.1 dB,
+// which leaves the repairs some of kKeptBandDb; at 6 by 1.
+constexpr double kUnderNearDb = 2, kUnderFarDb = 6;
+constexpr double kWorkingLufs = -23, kPercussionLu = -7, kFiguresLu = -4;  // of parts; figures and percussion under the pad
+constexpr double kUsualLimitingDb = 4, kMostLimitingDb = 9;  // the latter where loudness itself was found wanting
+constexpr double kRepairLevel = 0.5;        // full depth; half a repair is still a fault
+constexpr double kBalanceShareDb = 2.3;     // of kKeptBandDb, for a correction of the balance
 
 using TakeClock = std::chrono::steady_clock;
 
@@ -57,91 +68,14 @@ struct Focus {
   double parts_db() const { return areas.empty() ? 0 : repairs() ? -4 : -2; }
 };
 
-EnhanceParams ParamsFor(const GenerateAudioRequest& request, const Focus& focus, bool balance) {
+EnhanceParams ParamsFor(const GenerateAudioRequest& request, const Focus& focus) {
   EnhanceParams params;
-  params.level = std::min(1.0, request.enhancement_level + (focus.repairs() ? 0.25 : 0.0));
-  params.balance = balance;
-  params.dynamics = !request.preserve_original_characteristics || focus.areas.contains("dynamics");
-  params.stereo = !request.preserve_original_characteristics || focus.areas.contains("stereo");
+  params.level = std::min(1.0, std::max(kRepairLevel, request.enhancement_level) + (focus.repairs() ? 0.25 : 0.0));
+  const bool shape = request.enhancement_level > 0 && !request.preserve_original_characteristics;
+  params.balance = shape;
+  params.dynamics = shape || focus.areas.contains("dynamics");
+  params.stereo = shape || focus.areas.contains("stereo");
   return params;
-}
-
-// The largest change of an octave band that holds something (see kHeardBandDb).
-double WorstBandDb(const LongTermSpectrum& before, const LongTermSpectrum& after) {
-  const double strongest = *std::max_element(before.octave_db.begin(), before.octave_db.end());
-  double worst = 0;
-  for (size_t band = 0; band < before.octave_db.size(); ++band) {
-    if (before.octave_db[band] < strongest - kHeardBandDb) continue;
-    worst = std::max(worst, std::abs(after.octave_db[band] - before.octave_db[band]));
-  }
-  return worst;
-}
-
-double MeanSquareDb(const AudioBuffer& audio) {
-  double sum = 1e-12;
-  for (const float sample : audio.planar()) sum += static_cast<double>(sample) * sample;
-  return 10 * std::log10(sum / static_cast<double>(std::max<size_t>(1, audio.planar().size())));
-}
-
-// The gain at which a part stays 4 dB below the original in every octave band (which lifts it by at most 1.5 dB), or as
-// far below its strongest band as is still heard where the original holds less than that.
-double GainWithinBands(const LongTermSpectrum& original, double original_db, const LongTermSpectrum& part, double part_db) {
-  const double strongest = *std::max_element(original.octave_db.begin(), original.octave_db.end());
-  double gain_db = 60;
-  for (size_t band = 0; band < original.octave_db.size(); ++band) {
-    if (part.octave_db[band] < -60) continue;
-    const double most = std::max(original.octave_db[band] - 4, strongest - kHeardBandDb) + original_db;
-    gain_db = std::min(gain_db, most - part.octave_db[band] - part_db);
-  }
-  return gain_db;
-}
-
-void AddScaled(const AudioBuffer& from, const std::vector<float>& gain, AudioBuffer* to) {
-  for (int c = 0; c < to->channels(); ++c) {
-    const auto in = from.channel(c);
-    const auto out = to->mutable_channel(c);
-    for (size_t i = 0; i < out.size() && i < in.size(); ++i) out[i] += in[i] * gain[i];
-  }
-}
-
-void ScaleBy(const std::vector<float>& gain, AudioBuffer* audio) {
-  for (int c = 0; c < audio->channels(); ++c) {
-    const auto samples = audio->mutable_channel(c);
-    for (size_t i = 0; i < samples.size(); ++i) samples[i] *= gain[i];
-  }
-}
-
-// The parts' gain over time: `base_db` where the recording is as loud as on the whole, less where it is softer, so that
-// its pauses stay pauses. Follows the momentary loudness, smoothed over a second.
-std::vector<float> FollowGain(const AudioFeatures& features, double base_db, int64_t frames) {
-  const FrameSeries& momentary = features.loudness.momentary;
-  std::vector<double> points(static_cast<size_t>(std::max<int64_t>(1, momentary.frames())), base_db);
-  for (size_t i = 0; i < points.size() && momentary.frames() > 0; ++i) {
-    const double relative = momentary.values[i] - features.loudness.integrated_lufs;
-    points[i] = base_db + std::clamp(std::isfinite(relative) ? relative + 3 : -60.0, -60.0, 0.0);
-  }
-  std::vector<double> smooth(points.size());
-  for (size_t i = 0; i < points.size(); ++i) {
-    double sum = 0;
-    int count = 0;
-    for (int k = -4; k <= 4; ++k) {
-      const auto at = static_cast<std::ptrdiff_t>(i) + k;
-      if (at < 0 || at >= std::ssize(points)) continue;
-      sum += points[static_cast<size_t>(at)];
-      ++count;
-    }
-    smooth[i] = sum / count;
-  }
-  std::vector<float> gain(static_cast<size_t>(frames));
-  const double rate = momentary.rate_hz > 0 ? momentary.rate_hz : 10;
-  for (int64_t i = 0; i < frames; ++i) {
-    const double at = std::clamp((static_cast<double>(i) / kTakeRateHz - momentary.start_s) * rate, 0.0,
-                                 static_cast<double>(smooth.size() - 1));
-    const size_t low = static_cast<size_t>(at), high = std::min(low + 1, smooth.size() - 1);
-    const double db = smooth[low] + (at - static_cast<double>(low)) * (smooth[high] - smooth[low]);
-    gain[static_cast<size_t>(i)] = static_cast<float>(std::pow(10, db / 20));
-  }
-  return gain;
 }
 
 class TakeMaker {
@@ -154,11 +88,6 @@ class TakeMaker {
     TakeClock::time_point started = TakeClock::now();
     GRYM_ASSIGN_OR_RETURN(original_, LoadReference(request_));
     HashReference();
-    if (request_.enhancement_level <= 0 && !request_.target_lufs) {
-      result_.audio = original_;
-      result_.facts["basis"] = "untouched";
-      return Finish(original_);
-    }
     const RunOptions analyse_run = PartOf(run_, 0.0, 0.35);
     GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(original_));
     GRYM_ASSIGN_OR_RETURN(features_, AnalyzeSource(*source, analyse_run));
@@ -172,8 +101,11 @@ class TakeMaker {
     if (request_.enhancement_level > 0) GRYM_RETURN_IF_ERROR(AddParts(&mix));
     result_.timings_s["render"] = TakeSeconds(started);
     result_.audio = mix;
-    const RunOptions master_run = PartOf(run_, 0.85, 1.0);
-    GRYM_RETURN_IF_ERROR(GainToLoudness(result_.audio, request_.target_lufs.value_or(kTakeLufs), -1.0, master_run, 4).status());
+    if (request_.enhancement_level > 0 || request_.target_lufs) {
+      const RunOptions master_run = PartOf(run_, 0.85, 1.0);
+      const double most_db = focus_.areas.contains("loudness") ? kMostLimitingDb : kUsualLimitingDb;
+      GRYM_RETURN_IF_ERROR(GainToLoudness(result_.audio, request_.target_lufs.value_or(kTakeLufs), -1.0, master_run, most_db).status());
+    }
     return Finish(std::move(mix));
   }
 
@@ -190,10 +122,11 @@ class TakeMaker {
     if (request_.tempo_bpm && std::abs(*request_.tempo_bpm - features_.tempo_bpm) > 0.005 * *request_.tempo_bpm) problems.push_back("tempo_bpm");
     if (request_.key && *request_.key != features_.key.value_or("")) problems.push_back("key");
     if (request_.meter && *request_.meter != features_.meter) problems.push_back("meter");
+    if (request_.temperature.value_or(0) > kMostTakeTemperature) problems.push_back("temperature above 2");
     if (!request_.structure.empty()) problems.push_back("structure");
     if (!request_.reference_midi.empty()) problems.push_back("reference_midi");
     for (const std::string& field : problems) {
-      const std::string text = "composer: " + field + ": a take of a recording keeps the recording's own";
+      const std::string text = "composer: " + field + ": not for a take of a recording, which keeps its own tempo, key and form";
       if (!request_.allow_unsupported) return Error(absl::StatusCode::kInvalidArgument, "unsupported_field", text);
       result_.warnings.push_back(text);
     }
@@ -202,21 +135,41 @@ class TakeMaker {
 
   absl::Status Clean(AudioBuffer* mix) {
     GRYM_ASSIGN_OR_RETURN(before_, MeasureLongTermSpectrum(original_, PartOf(run_, 0.35, 0.36)));
-    const bool preserve = request_.preserve_original_characteristics;
-    const bool balance = !preserve || focus_.areas.contains("spectral balance");
     const RunOptions clean_run = PartOf(run_, 0.36, 0.6);
-    GRYM_ASSIGN_OR_RETURN(EnhancedAudio cleaned, EnhanceAudio(original_, ParamsFor(request_, focus_, balance), clean_run));
-    if (preserve && balance) {
-      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(cleaned.audio));
-      if (WorstBandDb(before_, after) > kKeptBandDb) {
-        result_.warnings.push_back("composer: spectral balance was left alone, since correcting it would change an octave band by "
-                                   "more than 3 dB and the original's characteristics are to be kept");
-        GRYM_ASSIGN_OR_RETURN(cleaned, EnhanceAudio(original_, ParamsFor(request_, focus_, false), clean_run));
-      }
+    GRYM_ASSIGN_OR_RETURN(EnhancedAudio cleaned, EnhanceAudio(original_, ParamsFor(request_, focus_), clean_run));
+    if (request_.preserve_original_characteristics && focus_.areas.contains("spectral balance")) {
+      GRYM_RETURN_IF_ERROR(BalanceWithin(&cleaned));
     }
+    const bool mended = std::any_of(cleaned.stages.begin(), cleaned.stages.end(),
+                                    [](const EnhanceStage& stage) { return stage.applied; });
+    result_.facts["basis"] = mended ? "cleaned" : "untouched";
     result_.stages = std::move(cleaned.stages);
     *mix = std::move(cleaned.audio);
     if (request_.want_stems) result_.stems.push_back({"original", *mix});
+    return absl::OkStatus();
+  }
+
+  // Each octave moves towards where usual mixes have it, as far as leaves the original's balance within its tolerance.
+  absl::Status BalanceWithin(EnhancedAudio* cleaned) {
+    GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum now, MeasureLongTermSpectrum(cleaned->audio));
+    const std::array<double, 10> away = AwayFromUsualDb(now);
+    const bool repaired = WorstBandDb(before_, now) > kBalanceShareDb;  // noise that is gone is no balance to keep
+    for (const double share_db : {kBalanceShareDb, 0.6 * kBalanceShareDb, 0.3 * kBalanceShareDb}) {
+      std::vector<double> centre_hz, gain_db;
+      for (size_t band = 0; band < away.size(); ++band) {
+        centre_hz.push_back(31.25 * std::exp2(static_cast<double>(band)));
+        gain_db.push_back(std::clamp(-0.5 * away[band], -share_db, share_db));
+      }
+      AudioBuffer balanced = cleaned->audio;
+      GRYM_RETURN_IF_ERROR(FilterLinearPhase(balanced, centre_hz, gain_db));
+      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(balanced));
+      if (WorstBandDb(repaired ? now : before_, after) > kBalanceShareDb + 0.2) continue;
+      cleaned->audio = std::move(balanced);
+      cleaned->stages.push_back({"balance", true, share_db, absl::StrFormat("octaves moved by up to %.1f dB towards a usual mix", share_db)});
+      return absl::OkStatus();
+    }
+    result_.warnings.push_back("composer: spectral balance was left alone, since correcting it would change an octave band by "
+                               "more than the original's characteristics allow");
     return absl::OkStatus();
   }
 
@@ -232,49 +185,61 @@ class TakeMaker {
     if (made.score.parts.empty()) return absl::OkStatus();
     made.score.duration_s = mix->duration_s();
     const RunOptions render_run = PartOf(run_, 0.6, 0.85);
-    GRYM_ASSIGN_OR_RETURN(Rendered parts, RenderScore(made.score, render_run));
-    GRYM_ASSIGN_OR_RETURN(const double parts_lufs, IntegratedLufs(parts.mix));
-    if (!std::isfinite(parts_lufs)) return absl::OkStatus();
-    const double distance = kPartsFarDb + (kPartsNearDb - kPartsFarDb) * request_.enhancement_level;
-    const double wanted_db = features_.loudness.integrated_lufs - distance + focus_.parts_db() - parts_lufs;
-    GRYM_RETURN_IF_ERROR(LevelParts(wanted_db, &parts, mix));
+    const auto render = request_.quality == QualityTier::kBest ? &RenderOversampled : &RenderScore;
+    GRYM_ASSIGN_OR_RETURN(Rendered parts, render(made.score, render_run, true));
     result_.midi = ScoreToMidi(made.score);
     result_.peak_bytes += parts.peak_bytes;
+    return LevelParts(&parts, mix);
+  }
+
+  // Sets the parts against each other by loudness, whatever their patches and registers give, and sums them.
+  static absl::Status MixParts(Rendered* parts) {
+    for (float& sample : parts->mix.mutable_planar()) sample = 0;
+    for (Stem& stem : parts->stems) {
+      GRYM_ASSIGN_OR_RETURN(const double lufs, IntegratedLufs(stem.audio));
+      const double wanted = stem.name == "percussion" ? kPercussionLu : stem.name == "pad" ? 0 : kFiguresLu;
+      const auto gain = static_cast<float>(std::isfinite(lufs) ? std::pow(10, (kWorkingLufs + wanted - lufs) / 20) : 0.0);
+      for (float& sample : stem.audio.mutable_planar()) sample *= gain;
+      AddTimes(stem.audio, 1, &parts->mix);
+    }
     return absl::OkStatus();
   }
 
-  // Gives every part its gain over time and adds it to the mix. Where the original's balance is to be kept, no part may
-  // lift an octave band by more than about 1.5 dB, and the sum is measured.
-  absl::Status LevelParts(double wanted_db, Rendered* parts, AudioBuffer* mix) {
+  // Lets the parts follow the recording, fits them under it, and adds them. Where the original's balance is to be kept
+  // the sum is measured, and the parts step back until it is.
+  absl::Status LevelParts(Rendered* parts, AudioBuffer* mix) {
     const bool preserve = request_.preserve_original_characteristics;
-    std::vector<double> stem_db(parts->stems.size(), wanted_db);
-    for (size_t i = 0; preserve && i < parts->stems.size(); ++i) {
-      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum spectrum, MeasureLongTermSpectrum(parts->stems[i].audio));
-      stem_db[i] = std::min(wanted_db, GainWithinBands(before_, MeanSquareDb(original_), spectrum, MeanSquareDb(parts->stems[i].audio)));
+    const double level = request_.enhancement_level;
+    const std::vector<float> follow = FollowGain(features_, mix->frames(), kTakeRateHz);
+    for (Stem& stem : parts->stems) ScaleBy(follow, &stem.audio);
+    GRYM_RETURN_IF_ERROR(MixParts(parts));
+    GRYM_ASSIGN_OR_RETURN(const double parts_lufs, IntegratedLufs(parts->mix));
+    if (!std::isfinite(parts_lufs)) return absl::OkStatus();
+    GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum cleaned, MeasureLongTermSpectrum(*mix));
+    PartFit fit;
+    fit.gain_db = features_.loudness.integrated_lufs - std::lerp(kPartsFarLu, kPartsNearLu, level) + focus_.parts_db() - parts_lufs;
+    if (preserve) {
+      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum spectrum, MeasureLongTermSpectrum(parts->mix));
+      fit = FitUnder(cleaned, MeanSquareDb(*mix), spectrum, MeanSquareDb(parts->mix), fit.gain_db, std::lerp(kUnderFarDb, kUnderNearDb, level));
+      for (Stem& stem : parts->stems) GRYM_RETURN_IF_ERROR(CutBands(fit, &stem.audio));
     }
-    const std::vector<float> follow = FollowGain(features_, 0, mix->frames());
+    // A repair may itself have changed a band by more; then the parts must not add to that.
+    const double kept_db = std::max(kKeptBandDb, WorstBandDb(before_, cleaned) + 0.5);
     AudioBuffer sum;
-    double less_db = 0;
-    std::vector<float> gain(follow.size());
-    const auto gain_of = [&](size_t stem) {
-      const float level = static_cast<float>(std::pow(10, (stem_db[stem] - less_db) / 20));
-      for (size_t i = 0; i < follow.size(); ++i) gain[i] = follow[i] * level;
-    };
-    for (int tries = 0; tries < 5; ++tries, less_db += 2) {
+    float gain = 0;
+    for (int tries = 0; tries < 6; ++tries) {
+      gain = static_cast<float>(std::pow(10, (fit.gain_db - 2 * tries) / 20));
       sum = *mix;
-      for (size_t i = 0; i < parts->stems.size(); ++i) {
-        gain_of(i);
-        AddScaled(parts->stems[i].audio, gain, &sum);
-      }
+      for (const Stem& stem : parts->stems) AddTimes(stem.audio, gain, &sum);
       if (!preserve) break;
       GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(sum));
-      if (WorstBandDb(before_, after) <= kKeptBandDb) break;
-      if (tries == 4) result_.warnings.push_back("composer: an octave band changed by more than 3 dB, which the repair of the recording needs");
-      else if (tries == 3) less_db += 4;
+      if (WorstBandDb(before_, after) <= kept_db) break;
+    }
+    if (preserve && kept_db > kKeptBandDb) {
+      result_.warnings.push_back("composer: an octave band changed by more than 3 dB, which the repair of the recording needs");
     }
     for (size_t i = 0; i < parts->stems.size() && request_.want_stems; ++i) {
-      gain_of(i);
-      ScaleBy(gain, &parts->stems[i].audio);
+      for (float& sample : parts->stems[i].audio.mutable_planar()) sample *= gain;
       result_.stems.push_back(std::move(parts->stems[i]));
     }
     *mix = std::move(sum);

@@ -17,7 +17,7 @@ class FmVoice : public Voice {
       : rate_(note.rate_hz),
         gate_(note.gate_blocks),
         hammer_(spec.hammer * note.velocity),
-        noise_(note.seed),
+        noise_(note.seed, note.rate_hz),
         curve_(spec.pitch, PitchToHz(note.pitch), note.glide_from, 0, note.rate_hz),
         damper_({.attack_s = 0, .sustain = 1, .release_s = spec.release_s}, note.rate_hz),
         sine_(WaveTable::Of(Wave::kSine).ForIncrement(0)) {

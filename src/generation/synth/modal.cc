@@ -21,7 +21,7 @@ class ModalVoice : public Voice {
   ModalVoice(const ModalSpec& spec, const NoteInfo& note)
       : rate_(note.rate_hz),
         gate_(note.gate_blocks),
-        noise_(note.seed),
+        noise_(note.seed, note.rate_hz),
         damper_({.attack_s = 0, .sustain = 1, .release_s = spec.release_s}, note.rate_hz) {
     damper_.Advance(true);
     Random random(note.seed);

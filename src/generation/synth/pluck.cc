@@ -10,11 +10,14 @@
 namespace grym::synth {
 namespace {
 
-constexpr int kLoopMargin = 8;  // room for the interpolator and the loss filter around the read position
+constexpr int kLoopMargin = 8;   // room for the interpolator and the loss filter around the read position
+
+constexpr int kMostSpread = 2;
 
 // The loop: y[n] = x[n] + rho * (a u[n-1] + (1 - 2a) u[n] + a u[n+1]) with u a third-order Lagrange read at the period.
 // The loss filter is symmetric, so its delay is exactly zero around the read point and the pitch is the period alone;
-// reads lie behind the block that is written, so a block is computed without a recursion inside it.
+// reads lie behind the block that is written, so a block is computed without a recursion inside it. At twice 44.1 kHz
+// the loss filter's taps lie twice as far apart, so that a string loses as much a period at every rate.
 class PluckVoice : public Voice {
  public:
   PluckVoice(const PluckSpec& spec, const NoteInfo& note)
@@ -22,6 +25,7 @@ class PluckVoice : public Voice {
         gate_(note.gate_blocks),
         curve_(spec.pitch, PitchToHz(note.pitch), note.glide_from, 0, note.rate_hz) {
     Random random(note.seed);
+    spread_ = std::clamp(static_cast<int>(std::lround(rate_ / 44100)), 1, kMostSpread);
     const double lowest_hz =
         PitchToHz(note.pitch + std::min(0.0f, note.glide_from) - spec.pitch.vibrato_cents / 100.0 - 0.1);
     size_t size = 64;
@@ -49,7 +53,7 @@ class PluckVoice : public Voice {
     const auto period = static_cast<float>(rate_ / curve_.Advance());
     const float rho = gate ? rho_ : std::min(rho_, release_rho_);
     alignas(32) float block[kBlockFrames];
-    const int most = std::max(4, std::min(kBlockFrames, static_cast<int>(period) - 4));
+    const int most = std::max(4, std::min(kBlockFrames, static_cast<int>(period) - 3 - spread_));
     for (int done = 0; done < kBlockFrames; done += most)
       RunLoop(period, rho, std::min(most, kBlockFrames - done), block + done);
     float peak = 0;
@@ -91,7 +95,7 @@ class PluckVoice : public Voice {
       excitation_[i] = raw[i] - 0.9f * raw[(i + raw.size() - offset) % raw.size()];
     }
     // A finger lets go in half a millisecond, not in one sample.
-    const size_t rise = std::min<size_t>(24, raw.size() / 3);
+    const size_t rise = std::min<size_t>(static_cast<size_t>(24 * spread_), raw.size() / 3);
     for (size_t i = 0; i < rise; ++i) excitation_[i] *= static_cast<float>(i) / static_cast<float>(rise);
     for (const float x : excitation_) sum += x;
     const auto mean = static_cast<float>(sum / length);
@@ -112,20 +116,20 @@ class PluckVoice : public Voice {
     const float l0 = -d * (d - 1) * (d - 2) / 6, l1 = (d + 1) * (d - 1) * (d - 2) / 2;
     const float l2 = -(d + 1) * d * (d - 2) / 2, l3 = (d + 1) * d * (d - 1) / 6;
     const float a = damping_, b = 1 - 2 * damping_;
-    // Loss filter and interpolator as one six-tap kernel; k[j] weighs delay whole - 2 + j.
-    const float k[6] = {rho * a * l0,
-                        rho * (b * l0 + a * l1),
-                        rho * (a * l0 + b * l1 + a * l2),
-                        rho * (a * l1 + b * l2 + a * l3),
-                        rho * (a * l2 + b * l3),
-                        rho * a * l3};
-    alignas(32) float window[kBlockFrames + kLoopMargin];
-    const size_t start = write_ + line_.size() - static_cast<size_t>(whole) - 3;
-    for (int i = 0; i < frames + 5; ++i) window[i] = line_[(start + static_cast<size_t>(i)) & mask_];
-    for (int i = 0; i < frames; ++i) {
-      out[i] = k[5] * window[i] + k[4] * window[i + 1] + k[3] * window[i + 2] + k[2] * window[i + 3] +
-               k[1] * window[i + 4] + k[0] * window[i + 5];
+    // Loss filter and interpolator as one kernel of six (or eight) taps; k[j] weighs delay whole - 1 - spread_ + j.
+    float k[4 + 2 * kMostSpread] = {};
+    const float l[4] = {l0, l1, l2, l3};
+    for (int i = 0; i < 4; ++i) {
+      k[i] += rho * a * l[i];
+      k[i + spread_] += rho * b * l[i];
+      k[i + 2 * spread_] += rho * a * l[i];
     }
+    const int taps = 4 + 2 * spread_;
+    alignas(32) float window[kBlockFrames + kLoopMargin];
+    const size_t start = write_ + line_.size() - static_cast<size_t>(whole) - static_cast<size_t>(taps / 2);
+    for (int i = 0; i < frames + taps - 1; ++i) window[i] = line_[(start + static_cast<size_t>(i)) & mask_];
+    if (taps == 6) Convolve<6>(k, window, frames, out);
+    else Convolve<8>(k, window, frames, out);
     if (pending_ > 0) {
       const size_t from = excitation_.size() - static_cast<size_t>(pending_);
       const int count = std::min(frames, pending_);
@@ -134,6 +138,16 @@ class PluckVoice : public Voice {
     }
     for (int i = 0; i < frames; ++i) line_[(write_ + static_cast<size_t>(i)) & mask_] = out[i];
     write_ = (write_ + static_cast<size_t>(frames)) & mask_;
+  }
+
+  // out[i] = sum over j of k[j] * window[i + kTaps - 1 - j].
+  template <int kTaps>
+  static void Convolve(const float* k, const float* window, int frames, float* out) {
+    for (int i = 0; i < frames; ++i) {
+      float sum = 0;
+      for (int j = kTaps - 1; j >= 0; --j) sum += k[j] * window[i + kTaps - 1 - j];
+      out[i] = sum;
+    }
   }
 
   void AddThump(float* block) {
@@ -152,7 +166,7 @@ class PluckVoice : public Voice {
   double hz_ = 440;
   std::vector<float> line_, excitation_;
   size_t mask_ = 0, write_ = 0;
-  int pending_ = 0, quiet_blocks_ = 0;
+  int pending_ = 0, quiet_blocks_ = 0, spread_ = 1;
   float rho_ = 1, release_rho_ = 1, damping_ = 0.1f;
   float left_ = 1, right_ = 1;
   float thump_ = 0, thump_phase_ = 0, thump_step_ = 0, thump_decay_ = 0;

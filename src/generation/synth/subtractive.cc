@@ -17,7 +17,7 @@ class SubtractiveVoice : public Voice {
         gate_(note.gate_blocks),
         amp_(spec.amp, note.rate_hz),
         filter_env_(spec.filter_env, note.rate_hz),
-        noise_(note.seed),
+        noise_(note.seed, note.rate_hz),
         curve_(spec.pitch, PitchToHz(note.pitch), note.glide_from, 0, note.rate_hz) {
     Random random(note.seed);
     const double top = curve_.top_hz() * 1.01 / rate_;

@@ -18,7 +18,7 @@ class SweepVoice : public Voice {
   SweepVoice(TextureKind kind, const NoteInfo& note)
       : kind_(kind),
         note_(note),
-        noise_{Noise(note.seed), Noise(note.seed * 0x9e3779b97f4a7c15ULL + 1)},
+        noise_{Noise(note.seed, note.rate_hz), Noise(note.seed * 0x9e3779b97f4a7c15ULL + 1, note.rate_hz)},
         saw_(WaveTable::Of(Wave::kSaw).ForIncrement(4.2 * PitchToHz(note.pitch) / note.rate_hz)),
         sine_(WaveTable::Of(Wave::kSine).ForIncrement(0)) {
     release_blocks_ = static_cast<int64_t>(0.12f * note.rate_hz * kBlockStep);
@@ -107,8 +107,9 @@ class GrainVoice : public Voice {
       : rain_(rain),
         note_(note),
         random_(note.seed, "grains"),
-        noise_{Noise(note.seed), Noise(note.seed + 77777)},
+        noise_{Noise(note.seed, note.rate_hz), Noise(note.seed + 77777, note.rate_hz)},
         fade_({.attack_s = 0.08f, .sustain = 1, .release_s = 0.15f}, note.rate_hz) {
+    push_frames_ = static_cast<int>(std::lround(kPushS * note.rate_hz));
     rate_per_block_ = (rain ? 260.0 : 14.0) * kBlockFrames / note.rate_hz;
     bed_low_ = SvfCoefficients::Of(rain ? 700.0f : 900.0f, 0.7f, note.rate_hz);
     bed_high_ = SvfCoefficients::Of(rain ? 7500.0f : 5000.0f, 0.7f, note.rate_hz);
@@ -141,19 +142,19 @@ class GrainVoice : public Voice {
     if (push_left_[d] == 0 && random_.Chance(rate_per_block_ / static_cast<double>(drop_.size()))) {
       const double size = random_.Uniform();
       push_level_[d] = static_cast<float>((rain_ ? 0.35 : 0.5) * size * size * size * (random_.Chance(0.5) ? 1 : -1));
-      push_left_[d] = kPushFrames;
+      push_left_[d] = push_frames_;
     }
     for (int i = 0; i < kBlockFrames; ++i) {
       float push = 0;
       if (push_left_[d] > 0) {
-        push = push_level_[d] * (0.5f - 0.5f * std::cos(6.2831853f * static_cast<float>(push_left_[d]) / kPushFrames));
+        push = push_level_[d] * (0.5f - 0.5f * std::cos(6.2831853f * static_cast<float>(push_left_[d]) / static_cast<float>(push_frames_)));
         --push_left_[d];
       }
       bed[i] += ring_[d].Step(push, drop_[d]).band;
     }
   }
 
-  static constexpr int kPushFrames = 40;
+  static constexpr float kPushS = 40 / 44100.0f;
 
   bool rain_;
   NoteInfo note_;
@@ -161,6 +162,7 @@ class GrainVoice : public Voice {
   std::array<Noise, 2> noise_;
   Adsr fade_;
   int64_t gate_ = 0;
+  int push_frames_ = 1;
   double rate_per_block_;
   SvfCoefficients bed_low_, bed_high_;
   std::array<SvfCoefficients, 8> drop_;

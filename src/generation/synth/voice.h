@@ -34,17 +34,20 @@ class Voice {
 inline double PitchToHz(double pitch) { return 440.0 * std::exp2((pitch - 69.0) / 12.0); }
 inline float DbToGain(float db) { return std::pow(10.0f, db * 0.05f); }
 
-// White noise in [-1, 1) from a 32-bit linear congruence: cheap, and enough for what is filtered afterwards.
+// White noise from a 32-bit linear congruence: cheap, and enough for what is filtered afterwards. In [-1, 1) at
+// 44.1 kHz; at other rates as strong in every band, so that a filter lets the same through.
 class Noise {
  public:
-  explicit Noise(uint64_t seed) : state_(static_cast<uint32_t>(seed ^ (seed >> 32)) | 1u) {}
+  Noise(uint64_t seed, float rate_hz)
+      : state_(static_cast<uint32_t>(seed ^ (seed >> 32)) | 1u), scale_(std::sqrt(rate_hz / 44100.0f) / 2147483648.0f) {}
   float Next() {
     state_ = state_ * 1664525u + 1013904223u;
-    return static_cast<float>(static_cast<int32_t>(state_)) * (1.0f / 2147483648.0f);
+    return static_cast<float>(static_cast<int32_t>(state_)) * scale_;
   }
 
  private:
   uint32_t state_;
+  float scale_;
 };
 
 }  // namespace grym::synth
