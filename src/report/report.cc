@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/str_format.h"
+#include "analysis/enhance/noise.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "grymsynth/audio_file.h"
@@ -60,7 +61,17 @@ absl::StatusOr<std::string> PlayerHtml(const AudioBuffer& audio) {
   return "<audio controls preload='none' src='data:audio/ogg;base64," + Base64(*bytes) + "'></audio>";
 }
 
-std::string LevelTable(const AudioFeatures& before, const AudioFeatures& after) {
+// Against the music, since a take that is louder has its noise louder too: what counts is the distance. Only what is
+// steady counts, so that held notes and reverberation are not taken for noise.
+absl::StatusOr<std::string> NoiseText(const AudioBuffer& audio) {
+  GRYM_ASSIGN_OR_RETURN(const NoiseFacts noise, FindNoise(audio));
+  if (!std::isfinite(noise.noise_dbfs)) return std::string("none found");
+  const int share = static_cast<int>(std::lround(100 * noise.share));
+  return absl::StrFormat("%.1f dB below the music, in %d %% of the spectrum", noise.SnrDb(), share);
+}
+
+std::string LevelTable(const ReportContent& content, const std::string& noise_before, const std::string& noise_after) {
+  const AudioFeatures &before = content.before_features, &after = content.after_features;
   std::string rows;
   const auto row = [&](const char* name, const std::string& a, const std::string& b) {
     rows += absl::StrFormat("<tr><th>%s</th><td class='n'>%s</td><td class='n'>%s</td></tr>", name, a, b);
@@ -68,7 +79,7 @@ std::string LevelTable(const AudioFeatures& before, const AudioFeatures& after) 
   row("loudness", Number(before.loudness.integrated_lufs, "LUFS"), Number(after.loudness.integrated_lufs, "LUFS"));
   row("loudness range", Number(before.loudness.range_lu, "LU"), Number(after.loudness.range_lu, "LU"));
   row("true peak", Number(before.loudness.true_peak_dbtp, "dBTP"), Number(after.loudness.true_peak_dbtp, "dBTP"));
-  row("noise floor", Number(before.condition.noise_floor_dbfs, "dBFS"), Number(after.condition.noise_floor_dbfs, "dBFS"));
+  row("steady noise", noise_before, noise_after);
   row("clipped samples", Number(100 * before.condition.clipped_ratio, "%", 3), Number(100 * after.condition.clipped_ratio, "%", 3));
   row("hum", before.condition.hum_hz > 0 ? Number(before.condition.hum_db, "dB") : "none",
       after.condition.hum_hz > 0 ? Number(after.condition.hum_db, "dB") : "none");
@@ -153,6 +164,8 @@ std::string EscapeHtml(std::string_view text) {
 absl::StatusOr<std::string> RenderReport(const ReportContent& content) {
   GRYM_ASSIGN_OR_RETURN(const std::string before_player, PlayerHtml(content.before));
   GRYM_ASSIGN_OR_RETURN(const std::string after_player, PlayerHtml(content.after));
+  GRYM_ASSIGN_OR_RETURN(const std::string noise_before, NoiseText(content.before));
+  GRYM_ASSIGN_OR_RETURN(const std::string noise_after, NoiseText(content.after));
   double before_db = 0, after_db = 0;
   const double unset = std::numeric_limits<double>::quiet_NaN();
   SpectrogramGrid(content.before, 120, 20, unset, &before_db);
@@ -172,7 +185,7 @@ absl::StatusOr<std::string> RenderReport(const ReportContent& content) {
                      absl::StrFormat("</h1><p><span class='score'>%.3f</span> quality of the exported take</p>\n", score);
   html += Card("What was heard", FactsTable(content));
   html += "<section class='card two'>" + side("Before", content.before, before_player) + side("After", content.after, after_player) + "</section>\n";
-  html += Card("Levels and condition", LevelTable(content.before_features, content.after_features));
+  html += Card("Levels and condition", LevelTable(content, noise_before, noise_after));
   html += Card("Beats, chords, sections and patterns of the original", TimelineSvg(content.before_features, content.patterns) + PatternTable(content.patterns));
   html += Card("Scores, take by take", TakesHtml(content.takes));
   html += Card("What the repair stages did", StageTable(content.stages));

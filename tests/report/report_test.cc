@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "report/timeline.h"
 
 namespace grym {
@@ -38,6 +40,27 @@ TEST(ReportTest, PageNeedsNothingBesideItself) {
   for (const char* outside : {"http://", "https://", "src='/", "href="}) EXPECT_EQ(html->find(outside), std::string::npos) << outside;
   EXPECT_NE(html->find("data:image/bmp"), std::string::npos);
   EXPECT_NE(html->find("data:audio/ogg"), std::string::npos);
+}
+
+// A take that is only louder has its noise just as far below the music.
+TEST(ReportTest, NoiseIsToldAgainstTheMusic) {
+  ReportContent content = SmallContent();
+  content.before = AudioBuffer::Create(1, 4 * 44100, 44100).value();
+  uint32_t state = 1;
+  for (int64_t n = 0; n < content.before.frames(); ++n) {
+    state = state * 1664525u + 1013904223u;
+    const double tone = n / 11025 % 2 == 0 ? 0.1 * std::sin(0.06 * static_cast<double>(n)) : 0;
+    content.before.mutable_channel(0)[static_cast<size_t>(n)] = static_cast<float>(tone + 1e-12 * static_cast<double>(static_cast<int32_t>(state)));
+  }
+  content.after = content.before;
+  for (float& sample : content.after.mutable_planar()) sample *= 4;
+  const auto html = RenderReport(content);
+  ASSERT_TRUE(html.ok());
+  const size_t first = html->find("dB below the music");
+  ASSERT_NE(first, std::string::npos);
+  const size_t second = html->find("dB below the music", first + 1);
+  ASSERT_NE(second, std::string::npos);
+  EXPECT_EQ(html->substr(first - 6, 6), html->substr(second - 6, 6));
 }
 
 TEST(ReportTest, ShowsTheExportedScoreAndEveryTake) {
