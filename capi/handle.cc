@@ -22,16 +22,34 @@ constexpr const char* kHandleNames[] = {
     "grym_models", "grym_workflow", "grym_run",   "grym_job"};
 static_assert(std::size(kHandleNames) == static_cast<size_t>(HandleKind::kJob) + 1, "a name per kind");
 
+constexpr uint32_t kNoSlot = UINT32_MAX;
+
 struct Slot {
   std::shared_ptr<const void> object;
   uint32_t generation = 0;
+  uint32_t next_resting = kNoSlot;
   HandleKind kind = HandleKind::kNone;
 };
 
 struct Slab {
   std::mutex mutex;
-  std::deque<Slot> slots;        // never shrinks, so a slot's address and generation stay
-  std::deque<uint32_t> resting;  // freed slots, the longest freed first
+  std::deque<Slot> slots;  // never shrinks, so a slot's address and generation stay
+  // Freed slots, the longest freed first: a list through the slots, so that destroying a handle needs no memory.
+  uint32_t longest_resting = kNoSlot, last_resting = kNoSlot;
+  size_t resting = 0;
+
+  void Rest(uint32_t index) {
+    (resting == 0 ? longest_resting : slots[last_resting].next_resting) = index;
+    last_resting = index;
+    ++resting;
+  }
+  uint32_t Wake() {
+    const uint32_t index = longest_resting;
+    longest_resting = slots[index].next_resting;
+    slots[index].next_resting = kNoSlot;
+    --resting;
+    return index;
+  }
 };
 
 // Never destroyed: a program may call us from its own exit handlers.
@@ -74,9 +92,8 @@ uintptr_t NewSlot(HandleKind kind, std::shared_ptr<const void> object) {
   Slab& slab = TheSlab();
   std::lock_guard<std::mutex> lock(slab.mutex);
   uint32_t index = 0;
-  if (slab.resting.size() > kResting) {
-    index = slab.resting.front();
-    slab.resting.pop_front();
+  if (slab.resting > kResting) {
+    index = slab.Wake();
   } else {
     if (slab.slots.size() >> kIndexBits) throw std::bad_alloc();
     index = static_cast<uint32_t>(slab.slots.size());
@@ -101,7 +118,7 @@ absl::StatusOr<std::shared_ptr<const void>> TakeSlot(uintptr_t handle, HandleKin
   GRYM_C_ASSIGN_OR_RETURN(Slot * slot, Look(slab, handle, kind, name));
   const auto index = static_cast<uint32_t>(static_cast<uint64_t>(handle) >> 1 & ((uint64_t{1} << kIndexBits) - 1));
   // A slot whose generations are used up is never used again: 2^23 handles later that costs 32 bytes.
-  if (slot->generation + 1 < (1u << kGenerationBits)) slab.resting.push_back(index);
+  if (slot->generation + 1 < (1u << kGenerationBits)) slab.Rest(index);
   std::shared_ptr<const void> object = std::move(slot->object);
   slot->object = nullptr;
   slot->kind = HandleKind::kNone;

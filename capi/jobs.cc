@@ -93,9 +93,14 @@ class TypedJob : public JobBox {
     if (!job_->done()) return false;
     absl::StatusOr<Value> result = job_->Take();
     status_ = result.status();
-    error_ = TextsOf(status_);
     if (result.ok()) value_.emplace(std::move(*result));
     settled_ = true;
+    try {
+      error_ = TextsOf(status_);
+    } catch (const std::bad_alloc&) {  // short enough for the small-string buffer
+      error_.message = "out of memory";
+      error_.code = "out_of_memory";
+    }
     return true;
   }
 

@@ -68,16 +68,7 @@ class Job {
     Job job;
     auto state = job.state_;
     job.thread_ = std::thread([state, work = std::move(work), progress = std::move(progress)]() mutable {
-      RunOptions run;
-      run.cancel = state->cancel;
-      run.progress = [state, progress](const Progress& now) {
-        {
-          std::lock_guard<std::mutex> lock(state->mutex);
-          state->progress = now;
-        }
-        if (progress) progress(now);
-      };
-      absl::StatusOr<T> result = Guarded(work, run);
+      absl::StatusOr<T> result = Guarded(work, progress, state);
       std::lock_guard<std::mutex> lock(state->mutex);
       if (result.ok()) state->progress.fraction = 1;
       state->result.emplace(std::move(result));
@@ -125,17 +116,6 @@ class Job {
   }
 
  private:
-  // An exception that left a thread would end the process; the library throws none itself, but memory can run out.
-  template <class Work>
-  static absl::StatusOr<T> Guarded(Work& work, const RunOptions& run) {
-    try {
-      return work(run);
-    } catch (const std::bad_alloc&) {
-      return absl::ResourceExhaustedError("job: out of memory");
-    } catch (const std::exception& error) {
-      return absl::InternalError(error.what());
-    }
-  }
   struct State {
     CancelToken cancel;
     mutable std::mutex mutex;
@@ -144,6 +124,31 @@ class Job {
     std::optional<absl::StatusOr<T>> result;
     bool taken = false;
   };
+  // An exception that left a thread would end the process; the library throws none itself, but memory can run out,
+  // also for the words that say so: a status without any takes none.
+  template <class Work>
+  static absl::StatusOr<T> Guarded(Work& work, const ProgressFn& progress, const std::shared_ptr<State>& state) {
+    try {
+      try {
+        RunOptions run;
+        run.cancel = state->cancel;
+        run.progress = [state, progress](const Progress& now) {
+          {
+            std::lock_guard<std::mutex> lock(state->mutex);
+            state->progress = now;
+          }
+          if (progress) progress(now);
+        };
+        return work(run);
+      } catch (const std::bad_alloc&) {
+        return absl::ResourceExhaustedError("job: out of memory");
+      } catch (const std::exception& error) {
+        return absl::InternalError(error.what());
+      }
+    } catch (const std::bad_alloc&) {
+      return absl::Status(absl::StatusCode::kResourceExhausted, "");
+    }
+  }
   Job() : state_(std::make_shared<State>()) {}
   void Stop() {
     if (!thread_.joinable()) return;

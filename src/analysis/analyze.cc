@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_format.h"
 #include "analysis/hum_line.h"
 #include "analysis/level_meter.h"
 #include "analysis/loudness_meter.h"
@@ -12,6 +11,7 @@
 #include "analysis/spectral_stream.h"
 #include "analysis/tonal.h"
 #include "analysis/tonal_stream.h"
+#include "base/format.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "dsp/polyphase.h"
@@ -138,7 +138,7 @@ class Ears {
 absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOptions& run) {
   if (source.rate_hz() < AudioBuffer::kMinRateHz) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_rate",
-                 absl::StrFormat("analyse: want a rate of at least %d Hz, got %d", AudioBuffer::kMinRateHz, source.rate_hz()));
+                 Formatted("analyse: want a rate of at least %d Hz, got %d", AudioBuffer::kMinRateHz, source.rate_hz()));
   }
   ProgressReporter progress(run);
   AudioFeatures features;

@@ -2,7 +2,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
@@ -100,12 +100,12 @@ class FeatureReader {
     using Value = typename T::value_type;
     if constexpr (std::is_same_v<T, std::vector<Value>>) values.resize(json->size());
     if (values.size() != json->size()) {
-      Refuse(pointer_ + "/" + name, absl::StrFormat("%d numbers", values.size()), *json);
+      Refuse(pointer_ + "/" + name, Formatted("%d numbers", values.size()), *json);
       return;
     }
     for (size_t i = 0; i < values.size(); ++i) {
       double number = 0;
-      ReadNumber(json->at(i), absl::StrFormat("%s/%s/%d", pointer_, name, i), true, number);
+      ReadNumber(json->at(i), Formatted("%s/%s/%d", pointer_, name, i), true, number);
       values[i] = static_cast<Value>(number);
     }
   }
@@ -122,7 +122,7 @@ class FeatureReader {
     if (!json) return;
     values.resize(json->size());
     for (size_t i = 0; i < values.size(); ++i) {
-      FeatureReader inner(json->at(i), absl::StrFormat("%s/%s/%d", pointer_, name, i), problems_);
+      FeatureReader inner(json->at(i), Formatted("%s/%s/%d", pointer_, name, i), problems_);
       fields(inner, values[i]);
     }
   }
@@ -141,7 +141,7 @@ class FeatureReader {
   }
   void Refuse(const std::string& pointer, std::string_view wanted, const Json& came) {
     if (problems_.size() >= 100) return;
-    problems_.push_back({pointer, "wrong_type", absl::StrFormat("%s: want %s, got %s", pointer.empty() ? "the document" : pointer.c_str(), std::string(wanted), came.type_name()), ""});
+    problems_.push_back({pointer, "wrong_type", Formatted("%s: want %s, got %s", pointer.empty() ? "the document" : pointer.c_str(), std::string(wanted), came.type_name()), ""});
   }
   const Json& object_;
   std::string pointer_;
@@ -281,7 +281,7 @@ absl::StatusOr<AudioFeatures> FeaturesFromJson(std::string_view text) {
   GRYM_ASSIGN_OR_RETURN(const Json json, Json::Parse(text, limits));
   std::vector<Problem> problems;
   if (json.is_object() && json.at("schema").text() != kFeaturesSchema) {
-    problems.push_back({"/schema", "wrong_schema", absl::StrFormat("/schema: want \"%s\", got \"%s\"", kFeaturesSchema, Printable(json.at("schema").text(), 40)), ""});
+    problems.push_back({"/schema", "wrong_schema", Formatted("/schema: want \"%s\", got \"%s\"", kFeaturesSchema, Printable(json.at("schema").text(), 40)), ""});
   }
   AudioFeatures features;
   FeatureReader reader(json, "", problems);

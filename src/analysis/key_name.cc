@@ -1,7 +1,7 @@
 #include <array>
 #include <cctype>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "grymsynth/audio_features.h"
 
@@ -27,7 +27,7 @@ int ModeOf(std::string_view suffix) {
 absl::StatusOr<int> ParseKey(std::string_view name) {
   const auto refuse = [&] {
     return Error(absl::StatusCode::kInvalidArgument, "bad_key",
-                 absl::StrFormat("key: want a name like \"F major\", \"C# minor\" or \"Am\", got \"%s\"", Printable(name, 40)));
+                 Formatted("key: want a name like \"F major\", \"C# minor\" or \"Am\", got \"%s\"", Printable(name, 40)));
   };
   if (name.empty()) return refuse();
   const char letter = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));

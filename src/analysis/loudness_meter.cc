@@ -101,7 +101,11 @@ absl::StatusOr<Loudness> LoudnessMeter::Finish() {
   if (state_->meter && frames_ > 0) {
     double value = 0;
     if (ebur128_loudness_global(state_->meter, &value) == EBUR128_SUCCESS) loudness_.integrated_lufs = AsFinite(value);
-    if (ebur128_loudness_range(state_->meter, &value) == EBUR128_SUCCESS && std::isfinite(value)) loudness_.range_lu = value;
+    const int ranged = ebur128_loudness_range(state_->meter, &value);
+    if (ranged == EBUR128_ERROR_NOMEM) {
+      return Error(absl::StatusCode::kResourceExhausted, "out_of_memory", "loudness: no memory to sort the range");
+    }
+    if (ranged == EBUR128_SUCCESS && std::isfinite(value)) loudness_.range_lu = value;
     // Half a filter of silence, so that a peak at the very end is seen.
     const std::vector<float> tail(static_cast<size_t>(64) * channels_);
     ebur128_add_frames_float(state_->peak, tail.data(), 64);

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <string>
 
-#include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
 #include "audio/stream_header.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -23,14 +23,14 @@ absl::Status TakeAiffChunk(const SourceFile& file, std::string_view id, int64_t 
                            AiffChunks& chunks) {
   if (id == "COMM") {
     if (!chunks.common.empty()) return DamagedAudio(file, "two COMM chunks");
-    if (bytes < 18) return DamagedAudio(file, absl::StrFormat("COMM: want 18 bytes or more, got %d", bytes));
+    if (bytes < 18) return DamagedAudio(file, Formatted("COMM: want 18 bytes or more, got %d", bytes));
     chunks.common = file.ReadString(begin, std::min<int64_t>(bytes, kMaxCommonBytes));
   } else if (id == "SSND") {
     if (chunks.sound_begin >= 0) return DamagedAudio(file, "two SSND chunks");
-    if (bytes < 8) return DamagedAudio(file, absl::StrFormat("SSND: want 8 bytes or more, got %d", bytes));
+    if (bytes < 8) return DamagedAudio(file, Formatted("SSND: want 8 bytes or more, got %d", bytes));
     const auto offset = static_cast<int64_t>(BigEndian(file.ReadString(begin, 4), 0, 4));
     if (offset > bytes - 8)
-      return DamagedAudio(file, absl::StrFormat("SSND: the offset %d passes its %d bytes", offset, bytes));
+      return DamagedAudio(file, Formatted("SSND: the offset %d passes its %d bytes", offset, bytes));
     chunks.sound_begin = begin + 8 + offset;
     chunks.sound_bytes = bytes - 8 - offset;
   } else if (id == "NAME" && bytes <= kMaxTagBytes) {
@@ -47,12 +47,12 @@ absl::Status WalkAiffChunks(const SourceFile& file, AiffChunks& chunks) {
     const std::string head = file.ReadString(at, 8);
     if (head.size() < 8 && chunks.sound_begin >= 0 && !chunks.common.empty()) return absl::OkStatus();
     if (head.size() < 8)
-      return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, within its chunks", file.size()));
-    if (count == kMaxAiffChunks) return DamagedAudio(file, absl::StrFormat("more than %d chunks", kMaxAiffChunks));
+      return DamagedAudio(file, Formatted("cut off after %d bytes, within its chunks", file.size()));
+    if (count == kMaxAiffChunks) return DamagedAudio(file, Formatted("more than %d chunks", kMaxAiffChunks));
     const auto bytes = static_cast<int64_t>(BigEndian(head, 4, 4));
     const int64_t there = file.size() - at - 8;
     if (bytes > there) {
-      return DamagedAudio(file, absl::StrFormat("cut off: chunk \"%s\" says %d bytes, the file has %d",
+      return DamagedAudio(file, Formatted("cut off: chunk \"%s\" says %d bytes, the file has %d",
                                                 Printable(head.substr(0, 4)), bytes, there));
     }
     GRYM_RETURN_IF_ERROR(TakeAiffChunk(file, head.substr(0, 4), at + 8, bytes, chunks));
@@ -86,7 +86,7 @@ absl::StatusOr<AiffEncoding> EncodingOfAiff(const SourceFile& file, const std::s
   if (type == "alaw" || type == "ALAW") return AiffEncoding{"a_law", 1};
   if (type == "ulaw" || type == "ULAW") return AiffEncoding{"mu_law", 1};
   return UnsupportedAudio(
-      file, absl::StrFormat("want PCM, float, A-law or mu-law, got AIFF compression \"%s\" of %d bits", Printable(type),
+      file, Formatted("want PCM, float, A-law or mu-law, got AIFF compression \"%s\" of %d bits", Printable(type),
                             bits));
 }
 
@@ -133,9 +133,9 @@ absl::StatusOr<StreamHeader> ReadAiffHeader(const SourceFile& file) {
   GRYM_RETURN_IF_ERROR(WalkAiffChunks(file, chunks));
   if (form_bytes > file.size()) {
     return DamagedAudio(
-        file, absl::StrFormat("cut off: the header says %d bytes, the file has %d", form_bytes + 8, file.size()));
+        file, Formatted("cut off: the header says %d bytes, the file has %d", form_bytes + 8, file.size()));
   }
-  if (chunks.common.empty()) return DamagedAudio(file, absl::StrFormat("no COMM chunk in %d bytes", file.size()));
+  if (chunks.common.empty()) return DamagedAudio(file, Formatted("no COMM chunk in %d bytes", file.size()));
   const auto channels = static_cast<int64_t>(BigEndian(chunks.common, 0, 2));
   const auto frames = static_cast<int64_t>(BigEndian(chunks.common, 2, 4));
   const auto bits = static_cast<int>(BigEndian(chunks.common, 6, 2));
@@ -146,7 +146,7 @@ absl::StatusOr<StreamHeader> ReadAiffHeader(const SourceFile& file) {
   GRYM_ASSIGN_OR_RETURN(const AiffEncoding encoding, EncodingOfAiff(file, type, bits));
   const int64_t data_bytes = frames * channels * encoding.bytes_per_sample;
   if (data_bytes > chunks.sound_bytes) {
-    return DamagedAudio(file, absl::StrFormat("lying header: COMM says %d frames, SSND has %d bytes for %d", frames,
+    return DamagedAudio(file, Formatted("lying header: COMM says %d frames, SSND has %d bytes for %d", frames,
                                               chunks.sound_bytes, data_bytes));
   }
   StreamHeader header;

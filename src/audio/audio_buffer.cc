@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -19,14 +19,14 @@ absl::Status BadBuffer(std::string_view message) {
 
 absl::Status CheckShape(int channels, int64_t frames, int rate_hz) {
   if (channels < 1 || channels > AudioBuffer::kMaxChannels) {
-    return BadBuffer(absl::StrFormat("channels: want 1 to %d, got %d", AudioBuffer::kMaxChannels, channels));
+    return BadBuffer(Formatted("channels: want 1 to %d, got %d", AudioBuffer::kMaxChannels, channels));
   }
   if (frames < 0 || frames > kMaxBufferSamples / channels) {
-    return BadBuffer(absl::StrFormat("frames: want 0 to %d, got %d", kMaxBufferSamples / channels, frames));
+    return BadBuffer(Formatted("frames: want 0 to %d, got %d", kMaxBufferSamples / channels, frames));
   }
   if (rate_hz < AudioBuffer::kMinRateHz || rate_hz > AudioBuffer::kMaxRateHz) {
     return BadBuffer(
-        absl::StrFormat("rate_hz: want %d to %d, got %d", AudioBuffer::kMinRateHz, AudioBuffer::kMaxRateHz, rate_hz));
+        Formatted("rate_hz: want %d to %d, got %d", AudioBuffer::kMinRateHz, AudioBuffer::kMaxRateHz, rate_hz));
   }
   return absl::OkStatus();
 }
@@ -35,7 +35,7 @@ absl::Status CheckShape(int channels, int64_t frames, int rate_hz) {
 absl::Status CheckPlanar(size_t samples, int channels, int rate_hz) {
   GRYM_RETURN_IF_ERROR(CheckShape(channels, 0, rate_hz));
   if (samples % static_cast<size_t>(channels) == 0) return absl::OkStatus();
-  return BadBuffer(absl::StrFormat("samples: want a multiple of %d channels, got %d", channels, samples));
+  return BadBuffer(Formatted("samples: want a multiple of %d channels, got %d", channels, samples));
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ absl::StatusOr<AudioBuffer> AudioBuffer::Create(int channels, int64_t frames, in
     buffer.samples_.resize(static_cast<size_t>(channels) * static_cast<size_t>(frames));
   } catch (const std::exception&) {
     return Error(absl::StatusCode::kResourceExhausted, "out_of_memory",
-                 absl::StrFormat("audio buffer: want %d bytes for %d channels of %d frames, the system has fewer",
+                 Formatted("audio buffer: want %d bytes for %d channels of %d frames, the system has fewer",
                                  channels * frames * static_cast<int64_t>(sizeof(float)), channels, frames));
   }
   buffer.channels_ = channels;
@@ -141,7 +141,7 @@ AudioBuffer AudioBuffer::Slice(int64_t start, int64_t count) const {
 
 absl::Status AudioBuffer::Append(const AudioBuffer& more) {
   if (more.channels_ != channels_ || more.rate_hz_ != rate_hz_) {
-    return BadBuffer(absl::StrFormat("append: want %d channels at %d Hz, got %d channels at %d Hz", channels_, rate_hz_,
+    return BadBuffer(Formatted("append: want %d channels at %d Hz, got %d channels at %d Hz", channels_, rate_hz_,
                                      more.channels_, more.rate_hz_));
   }
   if (channels_ == 1) {  // amortised, as a vector is

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "audio/sound_decoder.h"
 #include "audio/source_file.h"
 #include "audio/stream_header.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "grymsynth/audio_file.h"
@@ -18,6 +18,7 @@ namespace grym {
 namespace {
 
 constexpr int64_t kDecodeFrames = 16384;  // decoded at a time
+constexpr int64_t kCountFrames = 1024;    // when nothing is kept: blocks that the allocator has at hand
 // A coder that claims more audio per byte than this is counted before memory is taken for it. Speech at 24 kbit/s in
 // Vorbis is 1:60 against float32.
 constexpr int64_t kPlausibleExpansion = 128;
@@ -69,11 +70,11 @@ absl::Status AudioReader::Impl::CheckEnd(bool exhausted) {
   const int64_t declared = header.info.frames;
   if (declared < 0) return absl::OkStatus();
   if (exhausted && position < declared - ToleranceOf(header)) {
-    return DamagedAudio(*file, absl::StrFormat("cut off or damaged: the header says %d frames, only %d can be decoded",
+    return DamagedAudio(*file, Formatted("cut off or damaged: the header says %d frames, only %d can be decoded",
                                                declared, position));
   }
   if (position > declared + header.frame_tolerance) {
-    return DamagedAudio(*file, absl::StrFormat("lying header: it says %d frames, more can be decoded", declared));
+    return DamagedAudio(*file, Formatted("lying header: it says %d frames, more can be decoded", declared));
   }
   return absl::OkStatus();
 }
@@ -132,7 +133,7 @@ absl::StatusOr<AudioReader> AudioReader::Open(const std::filesystem::path& path,
 absl::StatusOr<AudioBuffer> AudioReader::Read(int64_t max_frames) {
   if (max_frames <= 0) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_block",
-                 absl::StrFormat("max_frames: want more than 0, got %d", max_frames));
+                 Formatted("max_frames: want more than 0, got %d", max_frames));
   }
   Impl& reader = *impl_;
   GRYM_RETURN_IF_ERROR(reader.poisoned);
@@ -170,7 +171,7 @@ namespace {
 absl::Status TooMuchAudio(const std::filesystem::path& path, int64_t frames, int channels, int64_t limit_bytes,
                           bool at_least) {
   return Error(absl::StatusCode::kResourceExhausted, "audio_too_long",
-               absl::StrFormat("\"%s\": want at most %d bytes decoded, got %s%.0f (%d frames of %d channels)",
+               Formatted("\"%s\": want at most %d bytes decoded, got %s%.0f (%d frames of %d channels)",
                                Printable(path.string()), limit_bytes, at_least ? "at least " : "",
                                static_cast<double>(frames) * channels * sizeof(float), frames, channels));
 }
@@ -179,7 +180,7 @@ absl::Status TooMuchAudio(const std::filesystem::path& path, int64_t frames, int
 absl::StatusOr<int64_t> CountFrames(AudioReader& reader, const std::filesystem::path& path, int64_t limit_frames,
                                     int64_t limit_bytes) {
   while (true) {
-    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kDecodeFrames));
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kCountFrames));
     if (block.empty()) return reader.position();
     if (reader.position() > limit_frames)
       return TooMuchAudio(path, reader.position(), reader.info().channels, limit_bytes, true);

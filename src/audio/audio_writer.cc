@@ -1,12 +1,11 @@
 #include "audio/audio_writer.h"
 
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "audio/stream_header.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "grymsynth/version.h"
@@ -35,7 +34,7 @@ absl::StatusOr<AudioContainer> ContainerOf(const std::filesystem::path& path, co
     case AudioContainer::kOggVorbis: return AudioContainer::kOggVorbis;
     default: break;
   }
-  return BadSave("unwritable_container", absl::StrFormat("container: want wav, flac or ogg, got %s",
+  return BadSave("unwritable_container", Formatted("container: want wav, flac or ogg, got %s",
                                                          AudioContainerName(*options.container).data()));
 }
 
@@ -70,16 +69,16 @@ absl::Status CheckMetadata(const AudioMetadata& metadata) {
   for (const auto& [name, text] : fields) {
     if (static_cast<int64_t>(text->size()) > kMaxTagBytes) {
       return BadSave("bad_metadata",
-                     absl::StrFormat("metadata.%s: want at most %d bytes, got %d", name, kMaxTagBytes, text->size()));
+                     Formatted("metadata.%s: want at most %d bytes, got %d", name, kMaxTagBytes, text->size()));
     }
     for (size_t i = 0; i < text->size(); ++i) {
       const auto c = static_cast<uint8_t>((*text)[i]);
       if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
         return BadSave("bad_metadata",
-                       absl::StrFormat("metadata.%s: want no control characters, got byte %d at %d", name, c, i));
+                       Formatted("metadata.%s: want no control characters, got byte %d at %d", name, c, i));
       }
     }
-    if (!IsUtf8(*text)) return BadSave("bad_metadata", absl::StrFormat("metadata.%s: want UTF-8", name));
+    if (!IsUtf8(*text)) return BadSave("bad_metadata", Formatted("metadata.%s: want UTF-8", name));
   }
   return absl::OkStatus();
 }
@@ -90,16 +89,16 @@ absl::Status CheckSave(const AudioBuffer& audio, AudioContainer container, const
     return BadSave("bad_sample_format", "format: want 16 or 24 bit for FLAC, got float");
   }
   if (container == AudioContainer::kFlac && audio.channels() > 8) {
-    return BadSave("bad_audio_buffer", absl::StrFormat("channels: want at most 8 for FLAC, got %d", audio.channels()));
+    return BadSave("bad_audio_buffer", Formatted("channels: want at most 8 for FLAC, got %d", audio.channels()));
   }
   if (container == AudioContainer::kOggVorbis && !(options.ogg_quality >= 0 && options.ogg_quality <= 1)) {
-    return BadSave("bad_ogg_quality", absl::StrFormat("ogg_quality: want 0 to 1, got %g", options.ogg_quality));
+    return BadSave("bad_ogg_quality", Formatted("ogg_quality: want 0 to 1, got %g", options.ogg_quality));
   }
   for (int c = 0; c < audio.channels(); ++c) {
     const auto samples = audio.channel(c);
     for (size_t i = 0; i < samples.size(); ++i) {
       if (std::isfinite(samples[i])) continue;
-      return BadSave("not_finite", absl::StrFormat("audio: want finite samples, got %s in channel %d at frame %d",
+      return BadSave("not_finite", Formatted("audio: want finite samples, got %s in channel %d at frame %d",
                                                    std::isnan(samples[i]) ? "NaN" : "infinity", c, i));
     }
   }
@@ -109,9 +108,7 @@ absl::Status CheckSave(const AudioBuffer& audio, AudioContainer container, const
 }  // namespace
 
 absl::Status AudioWriteError(const std::filesystem::path& path, int cause) {
-  const bool full = cause == ENOSPC || cause == EFBIG;
-  return Error(full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable, "write_failed",
-               "\"" + Printable(path.string()) + "\": write failed: " + std::strerror(cause));
+  return FileWriteError(path, "write failed", cause);
 }
 
 absl::Status SaveAudio(const std::filesystem::path& path, const AudioBuffer& audio, const SaveOptions& options) {
@@ -126,7 +123,7 @@ absl::Status SaveAudio(const std::filesystem::path& path, const AudioBuffer& aud
     GRYM_ASSIGN_OR_RETURN(const AudioFileInfo written, ProbeAudioFile(temporary, AudioLimits{INT64_MAX, INT64_MAX}));
     if (written.frames == audio.frames()) return absl::OkStatus();
     return Error(absl::StatusCode::kInternal, "cannot_encode",
-                 absl::StrFormat("\"%s\": want %d frames encoded, got %d", Printable(path.string()), audio.frames(),
+                 Formatted("\"%s\": want %d frames encoded, got %d", Printable(path.string()), audio.frames(),
                                  written.frames));
   });
 }

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "audio/stream_resampler.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -14,7 +14,7 @@ namespace {
 absl::Status CheckBlockFrames(int64_t max_frames) {
   if (max_frames > 0) return absl::OkStatus();
   return Error(absl::StatusCode::kInvalidArgument, "bad_block",
-               absl::StrFormat("max_frames: want more than 0, got %d", max_frames));
+               Formatted("max_frames: want more than 0, got %d", max_frames));
 }
 
 class BufferSource : public BlockSource {

@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "audio/audio_writer.h"
 #include "audio/byte_order.h"
 #include "audio/ogg_page.h"
 #include "audio/quantizer.h"
 #include "audio/source_file.h"
 #include "audio/vorbis_comment.h"
+#include "base/format.h"
 #include "base/random.h"
 #include "base/status.h"
 
@@ -26,7 +26,51 @@ namespace {
 using OutputFile = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 absl::Status EncoderError(std::string_view what, const char* words) {
+  // libsndfile numbers its own errors, but only their words are public.
+  if (std::string_view(words).find("malloc") != std::string_view::npos)
+    return Error(absl::StatusCode::kResourceExhausted, "out_of_memory", std::string(what) + ": no memory");
   return Error(absl::StatusCode::kInvalidArgument, "cannot_encode", std::string(what) + ": " + Printable(words));
+}
+
+// The encoder's output as libsndfile sees it. It keeps the cause of a write that failed, which libsndfile loses.
+struct EncoderSink {
+  OutputFile file;
+  int cause = 0;  // errno of the first write that failed
+};
+
+int SeekFile(std::FILE* file, int64_t offset, int whence) {
+#ifdef _WIN32
+  return _fseeki64(file, offset, whence);
+#else
+  return fseeko(file, offset, whence);
+#endif
+}
+int64_t TellFile(std::FILE* file) {
+#ifdef _WIN32
+  return _ftelli64(file);
+#else
+  return ftello(file);
+#endif
+}
+
+sf_count_t SinkTell(void* user) { return TellFile(static_cast<EncoderSink*>(user)->file.get()); }
+sf_count_t SinkSeek(sf_count_t offset, int whence, void* user) {
+  return SeekFile(static_cast<EncoderSink*>(user)->file.get(), offset, whence) == 0 ? SinkTell(user) : -1;
+}
+sf_count_t SinkLength(void* user) {
+  const sf_count_t position = SinkTell(user), length = SinkSeek(0, SEEK_END, user);
+  SinkSeek(position, SEEK_SET, user);
+  return length;
+}
+sf_count_t SinkRead(void* to, sf_count_t bytes, void* user) {
+  return static_cast<sf_count_t>(
+      std::fread(to, 1, static_cast<size_t>(bytes), static_cast<EncoderSink*>(user)->file.get()));
+}
+sf_count_t SinkWrite(const void* from, sf_count_t bytes, void* user) {
+  auto* sink = static_cast<EncoderSink*>(user);
+  const auto written = static_cast<sf_count_t>(std::fwrite(from, 1, static_cast<size_t>(bytes), sink->file.get()));
+  if (written != bytes && sink->cause == 0) sink->cause = errno;
+  return written;
 }
 
 absl::Status EncodeSamples(SNDFILE* sound, const AudioBuffer& audio, AudioContainer container,
@@ -68,16 +112,25 @@ absl::Status Encode(const std::filesystem::path& path, const AudioBuffer& audio,
   info.format = container == AudioContainer::kOggVorbis
                     ? SF_FORMAT_OGG | SF_FORMAT_VORBIS
                     : SF_FORMAT_FLAC | (options.format == SampleFormat::kPcm24 ? SF_FORMAT_PCM_24 : SF_FORMAT_PCM_16);
-  const std::string shape = absl::StrFormat("%s of %d channels at %d Hz", AudioContainerName(container).data(),
+  const std::string shape = Formatted("%s of %d channels at %d Hz", AudioContainerName(container).data(),
                                             audio.channels(), audio.rate_hz());
-  SNDFILE* sound = sf_open(path.string().c_str(), SFM_WRITE, &info);
-  if (!sound) return EncoderError(shape, sf_strerror(nullptr));
-  double quality = options.ogg_quality;
-  if (container == AudioContainer::kOggVorbis)
-    sf_command(sound, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof(quality));
-  absl::Status status = EncodeSamples(sound, audio, container, options);
-  if (const int closed = sf_close(sound); closed != 0 && status.ok())
-    status = EncoderError(shape, sf_error_number(closed));
+  EncoderSink sink{OutputFile(std::fopen(path.string().c_str(), "w+b"), &std::fclose)};
+  if (!sink.file) return AudioWriteError(path, errno);
+  SF_VIRTUAL_IO callbacks{SinkLength, SinkSeek, SinkRead, SinkWrite, SinkTell};
+  std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> sound(sf_open_virtual(&callbacks, SFM_WRITE, &info, &sink), &sf_close);
+  absl::Status status;
+  if (!sound) {
+    status = EncoderError("opening", sf_strerror(nullptr));
+  } else {
+    double quality = options.ogg_quality;
+    if (container == AudioContainer::kOggVorbis)
+      sf_command(sound.get(), SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof(quality));
+    status = EncodeSamples(sound.get(), audio, container, options);
+    if (const int closed = sf_close(sound.release()); closed != 0 && status.ok())
+      status = EncoderError("closing", sf_error_number(closed));
+  }
+  if (std::fclose(sink.file.release()) != 0 && sink.cause == 0) sink.cause = errno;
+  if (sink.cause != 0) return AudioWriteError(path, sink.cause);
   return status.ok() ? status : Annotate(status, shape);
 }
 

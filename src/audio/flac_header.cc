@@ -1,10 +1,10 @@
 // FLAC metadata blocks (RFC 9639 section 8), walked by us; the decoder sees STREAMINFO and the frames alone.
 #include <string>
 
-#include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
 #include "audio/stream_header.h"
 #include "audio/vorbis_comment.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -25,7 +25,7 @@ absl::Status TakeStreamInfo(const SourceFile& file, const std::string& body, Str
   header.info.channels = static_cast<int>(channels);
   header.info.rate_hz = static_cast<int>(rate_hz);
   header.info.frames = frames == 0 ? -1 : frames;
-  header.info.encoding = absl::StrFormat("pcm_%d", bits);
+  header.info.encoding = Formatted("pcm_%d", bits);
   // The decoder is told "length unknown": it then reads to the end, and we see if the header lied.
   std::string& prefix = header.views.emplace_back().prefix;
   prefix = std::string("fLaC\x80\x00\x00\x22", 8) + body;
@@ -45,26 +45,26 @@ absl::StatusOr<StreamHeader> ReadFlacHeader(const SourceFile& file) {
   for (int64_t count = 0; !last; ++count) {
     const std::string head = file.ReadString(at, 4);
     if (head.size() < 4)
-      return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, within the header", file.size()));
+      return DamagedAudio(file, Formatted("cut off after %d bytes, within the header", file.size()));
     last = (static_cast<uint8_t>(head[0]) & 0x80) != 0;
     const int type = static_cast<uint8_t>(head[0]) & 0x7f;
     const auto bytes = static_cast<int64_t>(BigEndian(head, 1, 3));
     const int64_t there = file.size() - at - 4;
     if (bytes > there) {
       return DamagedAudio(
-          file, absl::StrFormat("cut off: metadata block %d says %d bytes, the file has %d", count, bytes, there));
+          file, Formatted("cut off: metadata block %d says %d bytes, the file has %d", count, bytes, there));
     }
     if ((count == 0) != (type == kFlacStreamInfo) || type == kFlacInvalid || count == kMaxFlacBlocks) {
       return DamagedAudio(file,
-                          absl::StrFormat("metadata block %d of type %d: want one STREAMINFO first", count, type));
+                          Formatted("metadata block %d of type %d: want one STREAMINFO first", count, type));
     }
     if (type == kFlacStreamInfo) {
       if (bytes != kStreamInfoBytes)
-        return DamagedAudio(file, absl::StrFormat("STREAMINFO: want 34 bytes, got %d", bytes));
+        return DamagedAudio(file, Formatted("STREAMINFO: want 34 bytes, got %d", bytes));
       GRYM_RETURN_IF_ERROR(TakeStreamInfo(file, file.ReadString(at + 4, bytes), header));
     } else if (type == kFlacVorbisComment && bytes <= kMaxFlacCommentBytes) {
       if (!ReadVorbisComment(file.ReadString(at + 4, bytes), header.info.metadata)) {
-        return DamagedAudio(file, absl::StrFormat("metadata block %d: the comments do not fit their block", count));
+        return DamagedAudio(file, Formatted("metadata block %d: the comments do not fit their block", count));
       }
     }
     at += 4 + bytes;
@@ -73,7 +73,7 @@ absl::StatusOr<StreamHeader> ReadFlacHeader(const SourceFile& file) {
   if (at < file.size()) return header;
   if (header.info.frames > 0)
     return DamagedAudio(file,
-                        absl::StrFormat("cut off: the header says %d frames, there is no audio", header.info.frames));
+                        Formatted("cut off: the header says %d frames, there is no audio", header.info.frames));
   header.info.frames = 0;
   header.views.clear();
   return header;

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
 #include "audio/midi_tempo_map.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "grymsynth/midi.h"
@@ -18,7 +18,7 @@ namespace {
 
 absl::Status BadMidi(size_t offset, std::string_view message) {
   return Error(absl::StatusCode::kDataLoss, "damaged_midi",
-               absl::StrFormat("midi: byte %d: %s", offset, std::string(message)));
+               Formatted("midi: byte %d: %s", offset, std::string(message)));
 }
 
 absl::Status MidiLimit(std::string_view message) {
@@ -83,7 +83,7 @@ absl::StatusOr<int64_t> MidiParser::Varying(size_t end) {
 absl::StatusOr<int> MidiParser::DataByte(size_t end) {
   if (at_ >= end) return BadMidi(at_, "cut off within an event");
   const auto byte = static_cast<uint8_t>(bytes_[at_]);
-  if (byte >= 0x80) return BadMidi(at_, absl::StrFormat("want a data byte below 128, got %d", byte));
+  if (byte >= 0x80) return BadMidi(at_, Formatted("want a data byte below 128, got %d", byte));
   ++at_;
   return int{byte};
 }
@@ -117,7 +117,7 @@ absl::Status MidiParser::Channel(size_t end, int64_t tick, int status) {
     constexpr size_t kMaxOpen = 128;  // of one pitch: music has one or two, and closing looks at all of them
     auto& waiting = open_[static_cast<size_t>(channel * 128 + first)];
     if (waiting.size() == kMaxOpen)
-      return BadMidi(at_, absl::StrFormat("more than %d notes of pitch %d sound at once", kMaxOpen, first));
+      return BadMidi(at_, Formatted("more than %d notes of pitch %d sound at once", kMaxOpen, first));
     waiting.push_back({tick, second});
     has_notes_ = true;
   } else if (kind == 0x8 || kind == 0x9) {
@@ -135,15 +135,15 @@ absl::Status MidiParser::TakeMeta(int type, std::string_view body, size_t at, in
   } else if (type == 0x03 && track_.name.empty()) {
     track_.name = Printable(body, kMaxMidiNameBytes);
   } else if (type == 0x51) {
-    if (body.size() != 3) return BadMidi(at, absl::StrFormat("tempo: want 3 bytes, got %d", body.size()));
+    if (body.size() != 3) return BadMidi(at, Formatted("tempo: want 3 bytes, got %d", body.size()));
     const auto us_per_quarter = static_cast<int64_t>(BigEndian(body, 0, 3));
     if (us_per_quarter == 0) return BadMidi(at, "tempo: want more than 0 microseconds a quarter, got 0");
     tempi_.emplace_back(tick, us_per_quarter);
   } else if (type == 0x58) {
-    if (body.size() < 2) return BadMidi(at, absl::StrFormat("time signature: want 4 bytes, got %d", body.size()));
+    if (body.size() < 2) return BadMidi(at, Formatted("time signature: want 4 bytes, got %d", body.size()));
     const int numerator = static_cast<uint8_t>(body[0]), power = static_cast<uint8_t>(body[1]);
     if (numerator == 0 || power > 6)
-      return BadMidi(at, absl::StrFormat("time signature: want 1-255 over 1-64, got %d over 2^%d", numerator, power));
+      return BadMidi(at, Formatted("time signature: want 1-255 over 1-64, got %d over 2^%d", numerator, power));
     meters_.emplace_back(tick, numerator, 1 << power);
   }
   return absl::OkStatus();
@@ -153,7 +153,7 @@ absl::Status MidiParser::Meta(size_t end, int64_t tick) {
   GRYM_ASSIGN_OR_RETURN(const int type, DataByte(end));
   GRYM_ASSIGN_OR_RETURN(const int64_t length, Varying(end));
   if (static_cast<size_t>(length) > end - at_) {
-    return BadMidi(at_, absl::StrFormat("a meta event says %d bytes, its track has %d left", length, end - at_));
+    return BadMidi(at_, Formatted("a meta event says %d bytes, its track has %d left", length, end - at_));
   }
   const size_t body = at_;
   at_ += static_cast<size_t>(length);
@@ -161,11 +161,11 @@ absl::Status MidiParser::Meta(size_t end, int64_t tick) {
 }
 
 absl::Status MidiParser::Event(size_t end, int64_t tick) {
-  if (++events_ > kMaxMidiEvents) return MidiLimit(absl::StrFormat("want at most %d events, got more", kMaxMidiEvents));
+  if (++events_ > kMaxMidiEvents) return MidiLimit(Formatted("want at most %d events, got more", kMaxMidiEvents));
   if (at_ >= end) return BadMidi(at_, "cut off before an event");
   int status = static_cast<uint8_t>(bytes_[at_]);
   if (status < 0x80) {
-    if (running_ == 0) return BadMidi(at_, absl::StrFormat("want a status byte, got %d", status));
+    if (running_ == 0) return BadMidi(at_, Formatted("want a status byte, got %d", status));
     return Channel(end, tick, running_);
   }
   ++at_;
@@ -176,10 +176,10 @@ absl::Status MidiParser::Event(size_t end, int64_t tick) {
   // The specification ends running status here; many files go on with it, and no good file is hurt by allowing it.
   if (status == 0xff) return Meta(end, tick);
   if (status != 0xf0 && status != 0xf7)
-    return BadMidi(at_ - 1, absl::StrFormat("want an event of a file, got status %d", status));
+    return BadMidi(at_ - 1, Formatted("want an event of a file, got status %d", status));
   GRYM_ASSIGN_OR_RETURN(const int64_t length, Varying(end));
   if (static_cast<size_t>(length) > end - at_) {
-    return BadMidi(at_, absl::StrFormat("a system event says %d bytes, its track has %d left", length, end - at_));
+    return BadMidi(at_, Formatted("a system event says %d bytes, its track has %d left", length, end - at_));
   }
   at_ += static_cast<size_t>(length);
   return absl::OkStatus();
@@ -209,18 +209,18 @@ absl::Status MidiParser::Header() {
   if (bytes_.size() < 14) return BadMidi(bytes_.size(), "cut off within the header");
   const uint64_t length = BigEndian(bytes_, 4, 4);
   if (length < 6 || length > bytes_.size() - 8)
-    return BadMidi(4, absl::StrFormat("header: want 6 bytes, got %d", length));
+    return BadMidi(4, Formatted("header: want 6 bytes, got %d", length));
   format_ = static_cast<int>(BigEndian(bytes_, 8, 2));
   declared_tracks_ = static_cast<int>(BigEndian(bytes_, 10, 2));
   const auto division = static_cast<int>(BigEndian(bytes_, 12, 2));
   if (format_ > 1) {
     return Error(absl::StatusCode::kUnimplemented, "unsupported_midi",
-                 absl::StrFormat("midi: byte 8: want format 0 or 1, got %d", format_));
+                 Formatted("midi: byte 8: want format 0 or 1, got %d", format_));
   }
   if (declared_tracks_ > kMaxMidiTracks)
-    return MidiLimit(absl::StrFormat("want at most %d tracks, got %d", kMaxMidiTracks, declared_tracks_));
+    return MidiLimit(Formatted("want at most %d tracks, got %d", kMaxMidiTracks, declared_tracks_));
   if (declared_tracks_ == 0 || (format_ == 0 && declared_tracks_ != 1)) {
-    return BadMidi(10, absl::StrFormat("format %d with %d tracks", format_, declared_tracks_));
+    return BadMidi(10, Formatted("format %d with %d tracks", format_, declared_tracks_));
   }
   if (division & 0x8000)
     return Error(absl::StatusCode::kUnimplemented, "unsupported_midi",
@@ -233,17 +233,17 @@ absl::Status MidiParser::Header() {
 
 absl::StatusOr<Midi> MidiParser::Parse() {
   if (static_cast<int64_t>(bytes_.size()) > kMaxMidiBytes)
-    return MidiLimit(absl::StrFormat("want at most %d bytes, got %d", kMaxMidiBytes, bytes_.size()));
+    return MidiLimit(Formatted("want at most %d bytes, got %d", kMaxMidiBytes, bytes_.size()));
   GRYM_RETURN_IF_ERROR(Header());
   for (int found = 0; found < declared_tracks_;) {
     if (bytes_.size() - at_ < 8)
       return BadMidi(bytes_.size(),
-                     absl::StrFormat("cut off: the header says %d tracks, got %d", declared_tracks_, found));
+                     Formatted("cut off: the header says %d tracks, got %d", declared_tracks_, found));
     const std::string_view id = bytes_.substr(at_, 4);
     const uint64_t length = BigEndian(bytes_, at_ + 4, 4);
     at_ += 8;
     if (length > bytes_.size() - at_) {
-      return BadMidi(at_ - 4, absl::StrFormat("cut off: a chunk says %d bytes, the file has %d left", length,
+      return BadMidi(at_ - 4, Formatted("cut off: a chunk says %d bytes, the file has %d left", length,
                                               bytes_.size() - at_));
     }
     if (id != "MTrk") {  // chunks of other kinds are to be skipped
@@ -274,7 +274,7 @@ absl::StatusOr<Midi> MidiParser::Finish() {
     midi_.meters.push_back({map.SecondsAt(tick), numerator, denominator});
   midi_.duration_s = map.SecondsAt(last_tick_);
   if (midi_.duration_s > kMaxMidiSeconds)
-    return MidiLimit(absl::StrFormat("want at most %.0f s, got %.0f s", kMaxMidiSeconds, midi_.duration_s));
+    return MidiLimit(Formatted("want at most %.0f s, got %.0f s", kMaxMidiSeconds, midi_.duration_s));
   midi_.notes.reserve(notes_.size());
   for (const TickNote& note : notes_) {
     const double start_s = map.SecondsAt(note.on);

@@ -5,9 +5,9 @@
 #include <tuple>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
 #include "audio/midi_tempo_map.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "grymsynth/midi.h"
@@ -25,7 +25,7 @@ absl::Status CheckNote(const Midi& midi, size_t index) {
   const MidiNote& note = midi.notes[index];
   const auto within = [&](const char* field, int value, int low, int high) -> absl::Status {
     if (value >= low && value <= high) return absl::OkStatus();
-    return BadMidiValue(absl::StrFormat("notes[%d].%s: want %d to %d, got %d", index, field, low, high, value));
+    return BadMidiValue(Formatted("notes[%d].%s: want %d to %d, got %d", index, field, low, high, value));
   };
   GRYM_RETURN_IF_ERROR(within("pitch", note.pitch, 0, 127));
   GRYM_RETURN_IF_ERROR(within("velocity", note.velocity, 1, 127));
@@ -33,9 +33,9 @@ absl::Status CheckNote(const Midi& midi, size_t index) {
   GRYM_RETURN_IF_ERROR(within("track", note.track, 0, static_cast<int>(midi.tracks.size()) - 1));
   if (!TimeFits(note.start_s))
     return BadMidiValue(
-        absl::StrFormat("notes[%d].start_s: want 0 to %.0f, got %g", index, kMaxMidiSeconds, note.start_s));
+        Formatted("notes[%d].start_s: want 0 to %.0f, got %g", index, kMaxMidiSeconds, note.start_s));
   if (!TimeFits(note.duration_s) || !TimeFits(note.start_s + note.duration_s)) {
-    return BadMidiValue(absl::StrFormat("notes[%d].duration_s: want an end of 0 to %.0f, got %g", index,
+    return BadMidiValue(Formatted("notes[%d].duration_s: want an end of 0 to %.0f, got %g", index,
                                         kMaxMidiSeconds, note.duration_s));
   }
   return absl::OkStatus();
@@ -43,30 +43,30 @@ absl::Status CheckNote(const Midi& midi, size_t index) {
 
 absl::Status CheckMidi(const Midi& midi) {
   if (midi.ticks_per_quarter < 1 || midi.ticks_per_quarter > 32767) {
-    return BadMidiValue(absl::StrFormat("ticks_per_quarter: want 1 to 32767, got %d", midi.ticks_per_quarter));
+    return BadMidiValue(Formatted("ticks_per_quarter: want 1 to 32767, got %d", midi.ticks_per_quarter));
   }
   if (midi.tracks.size() > static_cast<size_t>(kMaxMidiTracks) - 1) {
-    return BadMidiValue(absl::StrFormat("tracks: want at most %d, got %d", kMaxMidiTracks - 1, midi.tracks.size()));
+    return BadMidiValue(Formatted("tracks: want at most %d, got %d", kMaxMidiTracks - 1, midi.tracks.size()));
   }
   if (!TimeFits(midi.duration_s))
-    return BadMidiValue(absl::StrFormat("duration_s: want 0 to %.0f, got %g", kMaxMidiSeconds, midi.duration_s));
+    return BadMidiValue(Formatted("duration_s: want 0 to %.0f, got %g", kMaxMidiSeconds, midi.duration_s));
   for (size_t i = 0; i < midi.tracks.size(); ++i) {
     const MidiTrack& track = midi.tracks[i];
     if (track.program < 0 || track.program > 127)
-      return BadMidiValue(absl::StrFormat("tracks[%d].program: want 0 to 127, got %d", i, track.program));
+      return BadMidiValue(Formatted("tracks[%d].program: want 0 to 127, got %d", i, track.program));
     if (track.name.size() > kMaxMidiNameBytes) {
       return BadMidiValue(
-          absl::StrFormat("tracks[%d].name: want at most %d bytes, got %d", i, kMaxMidiNameBytes, track.name.size()));
+          Formatted("tracks[%d].name: want at most %d bytes, got %d", i, kMaxMidiNameBytes, track.name.size()));
     }
   }
   for (size_t i = 0; i < midi.tempi.size(); ++i) {
     const MidiTempo& tempo = midi.tempi[i];
     if (!TimeFits(tempo.time_s))
       return BadMidiValue(
-          absl::StrFormat("tempi[%d].time_s: want 0 to %.0f, got %g", i, kMaxMidiSeconds, tempo.time_s));
+          Formatted("tempi[%d].time_s: want 0 to %.0f, got %g", i, kMaxMidiSeconds, tempo.time_s));
     // What 24 bits of microseconds a quarter hold.
     if (!(tempo.tempo_bpm >= 60e6 / 0xffffff && tempo.tempo_bpm <= 60e6)) {
-      return BadMidiValue(absl::StrFormat("tempi[%d].tempo_bpm: want 3.58 to 60000000, got %g", i, tempo.tempo_bpm));
+      return BadMidiValue(Formatted("tempi[%d].tempo_bpm: want 3.58 to 60000000, got %g", i, tempo.tempo_bpm));
     }
   }
   for (size_t i = 0; i < midi.meters.size(); ++i) {
@@ -75,9 +75,9 @@ absl::Status CheckMidi(const Midi& midi) {
         meter.denominator >= 1 && meter.denominator <= 64 && (meter.denominator & (meter.denominator - 1)) == 0;
     if (!TimeFits(meter.time_s))
       return BadMidiValue(
-          absl::StrFormat("meters[%d].time_s: want 0 to %.0f, got %g", i, kMaxMidiSeconds, meter.time_s));
+          Formatted("meters[%d].time_s: want 0 to %.0f, got %g", i, kMaxMidiSeconds, meter.time_s));
     if (!power || meter.numerator < 1 || meter.numerator > 255) {
-      return BadMidiValue(absl::StrFormat("meters[%d]: want 1-255 over 1, 2, 4 .. 64, got %d/%d", i, meter.numerator,
+      return BadMidiValue(Formatted("meters[%d]: want 1-255 over 1, 2, 4 .. 64, got %d/%d", i, meter.numerator,
                                           meter.denominator));
     }
   }
@@ -203,7 +203,7 @@ absl::StatusOr<std::string> SerializeMidi(const Midi& midi) {
   }
   if (static_cast<int64_t>(file.size()) > kMaxMidiBytes) {
     return Error(absl::StatusCode::kResourceExhausted, "midi_too_large",
-                 absl::StrFormat("midi: want at most %d bytes, got %d", kMaxMidiBytes, file.size()));
+                 Formatted("midi: want at most %d bytes, got %d", kMaxMidiBytes, file.size()));
   }
   return file;
 }

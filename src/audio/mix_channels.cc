@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "grymsynth/audio_file.h"
 

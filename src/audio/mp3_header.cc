@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
 #include "audio/stream_header.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -114,11 +114,11 @@ absl::Status Mp3Walk::SkipId3(int64_t& at) {
     size += body;
     if (size > file_.size() - at) {
       return DamagedAudio(
-          file_, absl::StrFormat("cut off: its ID3 tag says %d bytes, the file has %d", size, file_.size() - at));
+          file_, Formatted("cut off: its ID3 tag says %d bytes, the file has %d", size, file_.size() - at));
     }
     at += size;
   }
-  return DamagedAudio(file_, absl::StrFormat("more than %d ID3 tags", kMaxId3Tags));
+  return DamagedAudio(file_, Formatted("more than %d ID3 tags", kMaxId3Tags));
 }
 
 // Whether what follows the frames begins at `at`: nothing, a tag, or zeros up to the end.
@@ -168,11 +168,11 @@ std::optional<int64_t> Mp3Walk::FindFirstFrame(int64_t from) {
 absl::Status Mp3Walk::NoFrameFrom(int64_t at, bool tagged) {
   const std::optional<Mp3Frame> lone = Mp3FrameAt(window_, at);
   if (lone && at + lone->bytes > file_.size()) {
-    return DamagedAudio(file_, absl::StrFormat("cut off: its first frame says %d bytes, the file has %d", lone->bytes,
+    return DamagedAudio(file_, Formatted("cut off: its first frame says %d bytes, the file has %d", lone->bytes,
                                                file_.size() - at));
   }
   const std::string words =
-      absl::StrFormat("no MPEG layer III frames in the %d bytes after offset %d", file_.size() - at, at);
+      Formatted("no MPEG layer III frames in the %d bytes after offset %d", file_.size() - at, at);
   return tagged ? DamagedAudio(file_, words) : NotAudio(file_, words);
 }
 
@@ -190,20 +190,20 @@ absl::StatusOr<int64_t> Mp3Walk::PassTags(int64_t at) {
   const std::optional<Mp3Frame> next =
       frame ? Mp3FrameAt(window_, found.value_or(at) + frame->bytes) : std::optional<Mp3Frame>();
   if (next && next->Like(*frame)) {
-    return UnsupportedAudio(file_, absl::StrFormat("want MPEG frames of one kind, got %d channels at %d Hz, then %d at "
+    return UnsupportedAudio(file_, Formatted("want MPEG frames of one kind, got %d channels at %d Hz, then %d at "
                                                    "%d Hz from byte %d", first.channels, first.rate_hz, frame->channels,
                                                    frame->rate_hz, found.value_or(at)));
   }
   if (after > at || TailAt(at)) return file_.size();
   if (file_.size() - at < 4)
-    return DamagedAudio(file_, absl::StrFormat("cut off %d bytes into a frame header", file_.size() - at));
+    return DamagedAudio(file_, Formatted("cut off %d bytes into a frame header", file_.size() - at));
   // No search for a later frame: decoders differ in what they do with a gap, and audio would be missing.
-  return DamagedAudio(file_, absl::StrFormat("cut off or damaged: no frame of the stream at byte %d", at));
+  return DamagedAudio(file_, Formatted("cut off or damaged: no frame of the stream at byte %d", at));
 }
 
 absl::Status Mp3Walk::TakeFrame(int64_t at, const Mp3Frame& frame) {
   if (at + frame.bytes > file_.size()) {
-    return DamagedAudio(file_, absl::StrFormat("cut off: its last frame says %d bytes, the file has %d", frame.bytes,
+    return DamagedAudio(file_, Formatted("cut off: its last frame says %d bytes, the file has %d", frame.bytes,
                                                file_.size() - at));
   }
   const std::optional<int64_t> declared = DeclaredMp3Frames(window_, at, frame);
@@ -220,7 +220,7 @@ absl::Status Mp3Walk::TakeFrame(int64_t at, const Mp3Frame& frame) {
     return absl::OkStatus();
   }
   if (++parts_ > 2 * kMaxJoinedStreams)
-    return UnsupportedAudio(file_, absl::StrFormat("want at most %d stretches of frames", 2 * kMaxJoinedStreams));
+    return UnsupportedAudio(file_, Formatted("want at most %d stretches of frames", 2 * kMaxJoinedStreams));
   stretch.parts.push_back({at, frame.bytes});
   return absl::OkStatus();
 }
@@ -267,7 +267,7 @@ absl::StatusOr<std::optional<SourceView>> ViewOfStretch(const SourceFile& file, 
                                                         const Mp3Stretch& stretch) {
   // Some writers count the frame that carries the number.
   if (stretch.declared > stretch.count + 1) {
-    return DamagedAudio(file, absl::StrFormat("cut off: the header says %d MPEG frames, the file has %d",
+    return DamagedAudio(file, Formatted("cut off: the header says %d MPEG frames, the file has %d",
                                               stretch.declared, stretch.count));
   }
   if (stretch.count == 0) return std::nullopt;
@@ -297,9 +297,9 @@ absl::StatusOr<StreamHeader> ReadMp3Header(const SourceFile& file) {
   // One frame alone says neither where the next begins nor what its bit reservoir lacks: no decoder takes it.
   if (audio_frames < 1 || frames < 2)
     return DamagedAudio(
-        file, absl::StrFormat("want two MPEG frames or more, got %d, of them %d of audio", frames, audio_frames));
+        file, Formatted("want two MPEG frames or more, got %d, of them %d of audio", frames, audio_frames));
   if (header.views.size() > kMaxJoinedStreams)
-    return UnsupportedAudio(file, absl::StrFormat("want at most %d joined streams", kMaxJoinedStreams));
+    return UnsupportedAudio(file, Formatted("want at most %d joined streams", kMaxJoinedStreams));
   header.info.container = AudioContainer::kMp3;
   header.info.encoding = "mpeg_layer_3";
   header.info.channels = walk.first.channels;

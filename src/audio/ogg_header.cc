@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
 #include "audio/ogg_page.h"
 #include "audio/stream_header.h"
 #include "audio/vorbis_comment.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -119,16 +119,16 @@ absl::StatusOr<std::vector<OggLink>> FindOggLinks(const SourceFile& file, int64_
     std::optional<OggPage> first;
     if (begins || !known) first = ReadOggPage(file, at);  // its checksum counts where a stream may begin
     if (begins != first.has_value()) {
-      return DamagedAudio(file, absl::StrFormat("the page at byte %d belongs to a stream that does not begin", at));
+      return DamagedAudio(file, Formatted("the page at byte %d belongs to a stream that does not begin", at));
     }
     if (begins) {
       if (!links.empty() && at == links.back().begin + links.back().first.bytes())
         return UnsupportedAudio(file, "want one stream in the OGG at a time, got several side by side");
       if (!ended) {
-        return DamagedAudio(file, absl::StrFormat("cut off: no end-of-stream page in the stream before byte %d", at));
+        return DamagedAudio(file, Formatted("cut off: no end-of-stream page in the stream before byte %d", at));
       }
       if (links.size() == kMaxJoinedStreams)
-        return UnsupportedAudio(file, absl::StrFormat("want at most %d streams in a chain", kMaxJoinedStreams));
+        return UnsupportedAudio(file, Formatted("want at most %d streams in a chain", kMaxJoinedStreams));
       links.push_back({at, at, std::move(*first)});
     }
     at += page->bytes;
@@ -137,7 +137,7 @@ absl::StatusOr<std::vector<OggLink>> FindOggLinks(const SourceFile& file, int64_
     ended = (page->flags & OggPage::kLast) != 0;
   }
   // An OGG says its length only by its last page. Without the mark on it the rest is missing.
-  if (!ended) return DamagedAudio(file, absl::StrFormat("cut off: no end-of-stream page in %d bytes", file.size()));
+  if (!ended) return DamagedAudio(file, Formatted("cut off: no end-of-stream page in %d bytes", file.size()));
   return links;
 }
 
@@ -151,7 +151,7 @@ SourceView OpusViewLike(const OggLink& first, const OggLink& link) {
 }
 
 std::string ShapeOf(const AudioFileInfo& info) {
-  return absl::StrFormat("%s of %d channels at %d Hz", info.encoding, info.channels, info.rate_hz);
+  return Formatted("%s of %d channels at %d Hz", info.encoding, info.channels, info.rate_hz);
 }
 
 }  // namespace
@@ -166,15 +166,15 @@ absl::StatusOr<StreamHeader> ReadOggHeader(const SourceFile& file) {
   int64_t end = 0;
   if (!LastOggPage(file, end)) return DamagedAudio(file, "no whole OGG page near its end: cut off or damaged");
   if (const std::string rest = file.ReadString(end, 4); !rest.empty() && rest == std::string("OggS").substr(0, rest.size()))
-    return DamagedAudio(file, absl::StrFormat("cut off %d bytes into an OGG page", file.size() - end));
+    return DamagedAudio(file, Formatted("cut off %d bytes into an OGG page", file.size() - end));
   GRYM_ASSIGN_OR_RETURN(const std::vector<OggLink> links, FindOggLinks(file, end));
   const bool opus = header.info.container == AudioContainer::kOggOpus;
   for (const OggLink& link : links) {
     StreamHeader other;
     const absl::Status read = TakeFirstPacket(file, link.first, other);
-    if (!read.ok()) return Annotate(read, absl::StrFormat("stream at byte %d", link.begin));
+    if (!read.ok()) return Annotate(read, Formatted("stream at byte %d", link.begin));
     if (ShapeOf(other.info) != ShapeOf(header.info)) {
-      return UnsupportedAudio(file, absl::StrFormat("want streams of one kind in a chained OGG, got %s, then %s at byte %d",
+      return UnsupportedAudio(file, Formatted("want streams of one kind in a chained OGG, got %s, then %s at byte %d",
                                                     ShapeOf(header.info), ShapeOf(other.info), link.begin));
     }
     header.views.push_back(opus && link.begin > 0 ? OpusViewLike(links[0], link)

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "audio/stream_resampler.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "grymsynth/audio_file.h"
 

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -55,6 +56,15 @@ int MajorFormat(AudioContainer container) {
   return 0;
 }
 
+// libsndfile numbers this error, but only its words are public.
+bool RanOutOfMemory(int error) {
+  return std::string_view(sf_error_number(error)).find("malloc") != std::string_view::npos;
+}
+
+absl::Status NoMemoryToDecode(const SourceFile& file) {
+  return Error(absl::StatusCode::kResourceExhausted, "out_of_memory", file.name() + ": no memory for its decoder");
+}
+
 class SndfileDecoder : public SoundDecoder {
  public:
   SndfileDecoder(std::shared_ptr<const SourceFile> file, const SourceView& view) : virtual_{std::move(file), view} {
@@ -86,6 +96,7 @@ class SndfileDecoder : public SoundDecoder {
     const sf_count_t got = sf_readf_float(sound_, interleaved, max_frames);
     const int error = sf_error(sound_);
     if (got < 0 || error != SF_ERR_NO_ERROR) {
+      if (RanOutOfMemory(error)) return NoMemoryToDecode(*virtual_.file);
       return DamagedAudio(*virtual_.file, "decoding failed: " + Printable(sf_error_number(error)));
     }
     return got;
@@ -114,8 +125,9 @@ absl::StatusOr<std::unique_ptr<SoundDecoder>> OpenView(std::shared_ptr<const Sou
                                                        const AudioFileInfo& said, const SourceView& view) {
   auto decoder = std::make_unique<SndfileDecoder>(file, view);
   if (!decoder->opened()) {
-    // For a stream that is no MP3 after all libsndfile says that the file does not exist, which would mislead.
     const int cause = sf_error(nullptr);
+    if (RanOutOfMemory(cause)) return NoMemoryToDecode(*file);
+    // For a stream that is no MP3 after all libsndfile says that the file does not exist, which would mislead.
     return DamagedAudio(*file, "the decoder refuses the stream" +
                                    (cause > SF_ERR_UNSUPPORTED_ENCODING && said.container != AudioContainer::kMp3
                                         ? ": " + Printable(sf_error_number(cause))
@@ -125,13 +137,13 @@ absl::StatusOr<std::unique_ptr<SoundDecoder>> OpenView(std::shared_ptr<const Sou
   const int major = info.format & SF_FORMAT_TYPEMASK;
   const bool wav_kind = major == SF_FORMAT_RF64 || major == SF_FORMAT_WAVEX;
   if (major != MajorFormat(said.container) && !(wav_kind && MajorFormat(said.container) == SF_FORMAT_WAV)) {
-    return DamagedAudio(*file, absl::StrFormat("the header says %s, the decoder sees another kind",
+    return DamagedAudio(*file, Formatted("the header says %s, the decoder sees another kind",
                                                AudioContainerName(said.container).data()));
   }
   const bool opus = said.container == AudioContainer::kOggOpus;  // its rate is the decoder's choice
   if (info.channels != said.channels || (!opus && info.samplerate != said.rate_hz)) {
     return DamagedAudio(*file,
-                        absl::StrFormat("the header says %d channels at %d Hz, the decoder sees %d at %d Hz",
+                        Formatted("the header says %d channels at %d Hz, the decoder sees %d at %d Hz",
                                         said.channels, said.rate_hz, info.channels, info.samplerate));
   }
   return decoder;
@@ -147,7 +159,7 @@ class JoinedDecoder : public SoundDecoder {
     for (next_ = 0; next_ < views_.size();) {
       GRYM_RETURN_IF_ERROR(OpenNext());
       if (next_ > 1 && current_->rate_hz() != rate_hz_) {
-        return UnsupportedAudio(*file_, absl::StrFormat("want streams of %d Hz, got %d Hz in stream %d of %d", rate_hz_,
+        return UnsupportedAudio(*file_, Formatted("want streams of %d Hz, got %d Hz in stream %d of %d", rate_hz_,
                                                         current_->rate_hz(), next_, views_.size()));
       }
       rate_hz_ = current_->rate_hz();
@@ -175,7 +187,7 @@ class JoinedDecoder : public SoundDecoder {
     return absl::OkStatus();
   }
   absl::Status Placed(const absl::Status& status) const {
-    return Annotate(status, absl::StrFormat("stream %d of %d", next_, views_.size()));
+    return Annotate(status, Formatted("stream %d of %d", next_, views_.size()));
   }
 
   std::shared_ptr<const SourceFile> file_;

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
 
@@ -46,7 +46,7 @@ absl::StatusOr<std::shared_ptr<const SourceFile>> SourceFile::Open(const std::fi
   file->size_ = size;
   if (size > limit_bytes) {
     return Error(absl::StatusCode::kResourceExhausted, "file_too_large",
-                 absl::StrFormat("%s: want at most %d bytes, got %d", file->name_, limit_bytes, size));
+                 Formatted("%s: want at most %d bytes, got %d", file->name_, limit_bytes, size));
   }
   return std::shared_ptr<const SourceFile>(std::move(file));
 }

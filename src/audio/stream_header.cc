@@ -1,6 +1,6 @@
 #include "audio/stream_header.h"
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -32,10 +32,10 @@ absl::Status UnsupportedAudio(const SourceFile& file, std::string_view message) 
 
 absl::Status CheckStreamShape(const SourceFile& file, int64_t channels, int64_t rate_hz) {
   if (channels < 1 || channels > AudioBuffer::kMaxChannels) {
-    return DamagedAudio(file, absl::StrFormat("channels: want 1 to %d, got %d", AudioBuffer::kMaxChannels, channels));
+    return DamagedAudio(file, Formatted("channels: want 1 to %d, got %d", AudioBuffer::kMaxChannels, channels));
   }
   if (rate_hz < AudioBuffer::kMinRateHz || rate_hz > AudioBuffer::kMaxRateHz) {
-    return DamagedAudio(file, absl::StrFormat("sample rate: want %d to %d Hz, got %d", AudioBuffer::kMinRateHz,
+    return DamagedAudio(file, Formatted("sample rate: want %d to %d Hz, got %d", AudioBuffer::kMinRateHz,
                                               AudioBuffer::kMaxRateHz, rate_hz));
   }
   return absl::OkStatus();
@@ -57,7 +57,7 @@ absl::StatusOr<StreamHeader> ReadStreamHeader(const SourceFile& file) {
   for (const char* magic : {"RIFF", "RF64", "FORM", "fLaC", "OggS"}) {
     const size_t shared = head.size() < 4 ? head.size() : 4;
     if (head.size() < 12 && head.compare(0, shared, magic, shared) == 0) {
-      return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, within the header", file.size()));
+      return DamagedAudio(file, Formatted("cut off after %d bytes, within the header", file.size()));
     }
   }
   return NotAudio(file, "want WAV, RF64, AIFF, FLAC, OGG (Vorbis, Opus) or MP3, got bytes that start with \"" +

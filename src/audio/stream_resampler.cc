@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -56,7 +56,7 @@ absl::StatusOr<StreamResampler> StreamResampler::Create(int channels, int from_r
   const double ratio = static_cast<double>(to_rate_hz) / from_rate_hz;
   if (!src_is_valid_ratio(ratio)) {
     return ResampleError(
-        absl::StrFormat("rate_hz: want at most 256 times up or down, got %d from %d", to_rate_hz, from_rate_hz));
+        Formatted("rate_hz: want at most 256 times up or down, got %d from %d", to_rate_hz, from_rate_hz));
   }
   int error = 0;
   SRC_STATE* opened = src_new(ConverterOf(quality), channels, &error);
@@ -96,7 +96,7 @@ absl::StatusOr<AudioBuffer> StreamResampler::Push(const AudioBuffer& block) {
   if (finished_)
     return Error(absl::StatusCode::kFailedPrecondition, "resampler_finished", "resampler: Push after Finish");
   if (block.channels() != channels_ || block.rate_hz() != from_rate_hz_) {
-    return ResampleError(absl::StrFormat("resampler: want %d channels at %d Hz, got %d channels at %d Hz", channels_,
+    return ResampleError(Formatted("resampler: want %d channels at %d Hz, got %d channels at %d Hz", channels_,
                                          from_rate_hz_, block.channels(), block.rate_hz()));
   }
   state_->interleaved.resize(block.planar().size());

@@ -4,10 +4,10 @@
 #include <limits>
 #include <string>
 
-#include "absl/strings/str_format.h"
 #include "audio/byte_order.h"
 #include "audio/riff_tags.h"
 #include "audio/stream_header.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -48,7 +48,7 @@ absl::Status TakeWavChunk(const SourceFile& file, std::string_view id, int64_t b
   } else if (id == "fmt ") {
     if (!chunks.format.empty()) return DamagedAudio(file, "two fmt chunks");
     if (bytes < 16 || bytes > 4096)
-      return DamagedAudio(file, absl::StrFormat("fmt: want 16 to 4096 bytes, got %d", bytes));
+      return DamagedAudio(file, Formatted("fmt: want 16 to 4096 bytes, got %d", bytes));
     chunks.format = file.ReadString(begin, bytes);
   } else if (id == "data") {
     if (chunks.data_begin >= 0) return DamagedAudio(file, "two data chunks");
@@ -91,8 +91,8 @@ absl::Status WalkWavChunks(const SourceFile& file, WavChunks& chunks) {
     // A writer that forgets to pad, or pads the end, leaves a few bytes that are no chunk.
     if (head.size() < 8 && chunks.data_begin >= 0) return absl::OkStatus();
     if (head.size() < 8)
-      return DamagedAudio(file, absl::StrFormat("cut off after %d bytes, before the data chunk", file.size()));
-    if (count == kMaxChunks) return DamagedAudio(file, absl::StrFormat("more than %d chunks", kMaxChunks));
+      return DamagedAudio(file, Formatted("cut off after %d bytes, before the data chunk", file.size()));
+    if (count == kMaxChunks) return DamagedAudio(file, Formatted("more than %d chunks", kMaxChunks));
     const std::string id = head.substr(0, 4);
     int64_t bytes = static_cast<int64_t>(WavNumber(chunks, head, 4, 4));
     if (chunks.rf64 && id == "data" && bytes == kSizeIn64) bytes = chunks.ds64_data_bytes;
@@ -105,7 +105,7 @@ absl::Status WalkWavChunks(const SourceFile& file, WavChunks& chunks) {
     if (bytes < 0) return DamagedAudio(file, "RF64 without a ds64 chunk before its data");
     if (bytes > there) {
       return DamagedAudio(
-          file, absl::StrFormat("cut off: chunk \"%s\" says %d bytes, the file has %d", Printable(id), bytes, there));
+          file, Formatted("cut off: chunk \"%s\" says %d bytes, the file has %d", Printable(id), bytes, there));
     }
     GRYM_RETURN_IF_ERROR(TakeWavChunk(file, id, at + 8, bytes, chunks));
     at += 8 + bytes + bytes % 2;
@@ -128,7 +128,7 @@ absl::StatusOr<WavEncoding> EncodingOfWav(const SourceFile& file, uint16_t tag, 
   if (tag == kWavALaw && bytes_per_sample == 1) return WavEncoding{tag, 1, "a_law"};
   if (tag == kWavMuLaw && bytes_per_sample == 1) return WavEncoding{tag, 1, "mu_law"};
   return UnsupportedAudio(
-      file, absl::StrFormat("want PCM, float, A-law or mu-law, got WAV format %d with %d bytes a sample", tag,
+      file, Formatted("want PCM, float, A-law or mu-law, got WAV format %d with %d bytes a sample", tag,
                             bytes_per_sample));
 }
 
@@ -172,12 +172,12 @@ absl::StatusOr<StreamHeader> ReadWavHeader(const SourceFile& file) {
   chunks.big_endian = head.compare(0, 4, "RIFX") == 0;
   const auto riff_bytes = static_cast<int64_t>(WavNumber(chunks, head, 4, 4));
   GRYM_RETURN_IF_ERROR(WalkWavChunks(file, chunks));
-  if (chunks.format.empty()) return DamagedAudio(file, absl::StrFormat("no fmt chunk in %d bytes", file.size()));
-  if (chunks.data_begin < 0) return DamagedAudio(file, absl::StrFormat("no data chunk in %d bytes", file.size()));
+  if (chunks.format.empty()) return DamagedAudio(file, Formatted("no fmt chunk in %d bytes", file.size()));
+  if (chunks.data_begin < 0) return DamagedAudio(file, Formatted("no data chunk in %d bytes", file.size()));
   // Some writers count the first eight bytes too, which is harmless; more than the file is a cut.
   if (!chunks.rf64 && !chunks.to_the_end && riff_bytes > file.size()) {
     return DamagedAudio(
-        file, absl::StrFormat("cut off: the header says %d bytes, the file has %d", riff_bytes + 8, file.size()));
+        file, Formatted("cut off: the header says %d bytes, the file has %d", riff_bytes + 8, file.size()));
   }
   auto tag = static_cast<uint16_t>(WavNumber(chunks, chunks.format, 0, 2));
   const auto channels = static_cast<int64_t>(WavNumber(chunks, chunks.format, 2, 2));
@@ -191,14 +191,14 @@ absl::StatusOr<StreamHeader> ReadWavHeader(const SourceFile& file) {
   }
   if (block % channels != 0 || bits > 8 * (block / channels)) {
     return DamagedAudio(
-        file, absl::StrFormat("fmt: %d bytes a frame do not hold %d channels of %d bits", block, channels, bits));
+        file, Formatted("fmt: %d bytes a frame do not hold %d channels of %d bits", block, channels, bits));
   }
   GRYM_ASSIGN_OR_RETURN(const WavEncoding encoding, EncodingOfWav(file, tag, static_cast<int>(block / channels)));
   // Where the writer was stopped the last frame may be in part.
   if (chunks.to_the_end && block > 0) chunks.data_bytes -= chunks.data_bytes % block;
   if (chunks.data_bytes % block != 0) {
     return DamagedAudio(
-        file, absl::StrFormat("data: %d bytes are no whole number of frames of %d bytes", chunks.data_bytes, block));
+        file, Formatted("data: %d bytes are no whole number of frames of %d bytes", chunks.data_bytes, block));
   }
   StreamHeader header;
   header.info.container = chunks.rf64 ? AudioContainer::kRf64 : AudioContainer::kWav;

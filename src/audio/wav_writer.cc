@@ -7,11 +7,11 @@
 #include <memory>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "audio/audio_writer.h"
 #include "audio/byte_order.h"
 #include "audio/quantizer.h"
 #include "audio/riff_tags.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "grymsynth/version.h"
 
@@ -63,7 +63,7 @@ std::string FactChunk(int64_t frames) {
 
 std::string WavHeader(const AudioMetadata& metadata, SampleFormat format, int channels, int rate_hz, int64_t frames) {
   const char* layout = channels == 1 ? "mono" : channels == 2 ? "stereo" : "multichannel";
-  const std::string history = absl::StrFormat("A=PCM,F=%d,W=%d,M=%s,T=%s\r\n", rate_hz, 8 * BytesOf(format), layout,
+  const std::string history = Formatted("A=PCM,F=%d,W=%d,M=%s,T=%s\r\n", rate_hz, 8 * BytesOf(format), layout,
                                               std::string(SoftwareName()));
   std::string chunks = BextChunk(metadata, history) + FormatChunk(format, channels, rate_hz);
   if (format == SampleFormat::kFloat32) chunks += FactChunk(frames);

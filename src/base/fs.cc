@@ -7,7 +7,7 @@
 #include <cstring>
 #include <memory>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/random.h"
 #include "base/status.h"
 
@@ -34,7 +34,7 @@ std::string UniqueSuffix() {
   const int process = getpid();
 #endif
   uint64_t state = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) + (counter++ << 40);
-  return absl::StrFormat("%d-%08x", process, static_cast<uint32_t>(SplitMix64(state)));
+  return Formatted("%d-%08x", process, static_cast<uint32_t>(SplitMix64(state)));
 }
 
 // Flushes a file, or on POSIX a folder, to the disk.
@@ -52,14 +52,20 @@ bool SyncPath(const Path& path, [[maybe_unused]] bool folder) {
 #endif
 }
 
-absl::Status WriteError(const Path& path, std::string_view what, int error) {
-  const absl::StatusCode code = error == ENOSPC || error == EFBIG || error == EDQUOT ? absl::StatusCode::kResourceExhausted
-                                : error == EACCES || error == EROFS || error == EPERM ? absl::StatusCode::kPermissionDenied
-                                                                                      : absl::StatusCode::kUnavailable;
-  return Error(code, "write_failed", Quoted(path) + ": " + std::string(what) + ": " + std::strerror(error));
-}
-
 }  // namespace
+
+absl::Status FileWriteError(const Path& path, std::string_view what, int cause) {
+  const bool short_of = cause == ENOSPC || cause == EFBIG || cause == ENOMEM
+#ifdef EDQUOT
+                        || cause == EDQUOT
+#endif
+      ;
+  const absl::StatusCode code = short_of ? absl::StatusCode::kResourceExhausted
+                                : cause == EACCES || cause == EROFS || cause == EPERM
+                                    ? absl::StatusCode::kPermissionDenied
+                                    : absl::StatusCode::kUnavailable;
+  return Error(code, "write_failed", Quoted(path) + ": " + std::string(what) + ": " + std::strerror(cause));
+}
 
 absl::StatusOr<int64_t> RegularFileSize(const Path& path) {
   std::error_code error;
@@ -81,7 +87,7 @@ absl::StatusOr<std::string> ReadFile(const Path& path, int64_t limit_bytes) {
   GRYM_ASSIGN_OR_RETURN(const int64_t size, RegularFileSize(path));
   if (size > limit_bytes) {
     return Error(absl::StatusCode::kResourceExhausted, "file_too_large",
-                 absl::StrFormat("%s: want at most %d bytes, got %d", Quoted(path), limit_bytes, size));
+                 Formatted("%s: want at most %d bytes, got %d", Quoted(path), limit_bytes, size));
   }
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (!file) return Error(absl::StatusCode::kPermissionDenied, "file_unreadable", Quoted(path) + ": " + std::strerror(errno));
@@ -95,36 +101,38 @@ absl::Status WriteWhole(const Path& path, const std::function<absl::Status(const
   std::error_code error;
   const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
   std::filesystem::create_directories(folder, error);
-  if (!std::filesystem::is_directory(folder)) return WriteError(path, "its folder cannot be made", error ? error.value() : ENOTDIR);
+  if (!std::filesystem::is_directory(folder)) return FileWriteError(path, "its folder cannot be made", error ? error.value() : ENOTDIR);
   if (std::filesystem::is_directory(path)) {
     return Error(absl::StatusCode::kInvalidArgument, "not_a_file", Quoted(path) + ": want a file name, got a folder");
   }
   const Path temporary = folder / ("." + path.filename().string() + ".tmp-" + UniqueSuffix());
+  // Also when `write` throws, for want of memory.
+  const std::unique_ptr<const Path, void (*)(const Path*)> leftover(&temporary, [](const Path* left) {
+    std::error_code ignored;
+    std::filesystem::remove(*left, ignored);
+  });
   absl::Status status = write(temporary);
-  if (status.ok() && !SyncPath(temporary, false)) status = WriteError(path, "sync failed", errno);
+  if (status.ok() && !SyncPath(temporary, false)) status = FileWriteError(path, "sync failed", errno);
   if (status.ok()) {
     std::filesystem::rename(temporary, path, error);
-    if (error) status = WriteError(path, "rename failed", error.value());
+    if (error) status = FileWriteError(path, "rename failed", error.value());
   }
-  if (!status.ok()) {
-    std::filesystem::remove(temporary, error);
-    return status;
-  }
-  if (!SyncPath(folder, true)) return WriteError(path, "sync of its folder failed", errno);
+  GRYM_RETURN_IF_ERROR(status);
+  if (!SyncPath(folder, true)) return FileWriteError(path, "sync of its folder failed", errno);
   return absl::OkStatus();
 }
 
 absl::Status WriteFile(const Path& path, std::string_view bytes) {
   return WriteWhole(path, [&](const Path& temporary) -> absl::Status {
     std::FILE* file = std::fopen(temporary.c_str(), "wb");
-    if (!file) return WriteError(path, "cannot be created", errno);
+    if (!file) return FileWriteError(path, "cannot be created", errno);
     bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
     int cause = errno;
     if (std::fclose(file) != 0 && written) {
       written = false;
       cause = errno;
     }
-    return written ? absl::OkStatus() : WriteError(path, "write failed", cause);
+    return written ? absl::OkStatus() : FileWriteError(path, "write failed", cause);
   });
 }
 

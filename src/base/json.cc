@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -106,7 +106,7 @@ void AppendString(const std::string& text, std::string& out) {
       case '\t': out += "\\t"; break;
       default:
         if (byte < 0x20) {
-          out += absl::StrFormat("\\u%04x", byte);
+          out += Formatted("\\u%04x", byte);
         } else {
           out += c;
         }
@@ -160,13 +160,13 @@ Json::Json(double value) {
 absl::StatusOr<Json> Json::Parse(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.bytes) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_json",
-                 absl::StrFormat("json: want at most %d bytes, got %d", limits.bytes, text.size()));
+                 Formatted("json: want at most %d bytes, got %d", limits.bytes, text.size()));
   }
   Builder builder(limits);
   // The longest integer token is checked by the float path: an integer beyond 64 bits reaches number_float.
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_json",
-                 absl::StrFormat("json: %s (byte %d of %d)", Printable(builder.problem, 500), builder.offset(), text.size()));
+                 Formatted("json: %s (byte %d of %d)", Printable(builder.problem, 500), builder.offset(), text.size()));
   }
   return std::move(builder.root);
 }

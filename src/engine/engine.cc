@@ -3,7 +3,7 @@
 #include <mutex>
 #include <random>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/progress.h"
@@ -27,9 +27,12 @@ struct Engine::Impl {
     recognizer.reset();
     memory.reset();
     orchestrator.reset();
-    if (temporary) {
+    if (!temporary) return;
+    try {
       std::error_code ignored;
       std::filesystem::remove_all(data_dir, ignored);
+    } catch (const std::bad_alloc&) {
+      // A temporary folder is left behind, where the system clears them away.
     }
   }
   absl::Status Close() {
@@ -66,7 +69,7 @@ namespace {
 
 std::string NewExecutionId() {
   std::random_device device;
-  return absl::StrFormat("run-%08x%08x", device(), device());
+  return Formatted("run-%08x%08x", device(), device());
 }
 
 absl::StatusOr<Json> ParametersJson(const std::map<std::string, std::string>& texts) {

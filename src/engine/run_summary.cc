@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "absl/strings/str_format.h"
 #include "analysis/style.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "report/report.h"
@@ -86,7 +86,7 @@ std::vector<EnhanceStage> StagesOf(const Json& take) {
 
 ReportTake TakeOf(const RunResults::Judged& judged) {
   ReportTake take;
-  take.label = absl::StrFormat("%s %d, level %.2f", judged.visit->step, judged.visit->visit, judged.take->at("enhancementLevel").number());
+  take.label = Formatted("%s %d, level %.2f", judged.visit->step, judged.visit->visit, judged.take->at("enhancementLevel").number());
   take.quality_score = judged.comparison->at("qualityScore").number();
   take.exported = judged.exported;
   for (const Json& part : judged.comparison->at("parts").items()) {

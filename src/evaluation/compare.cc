@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -28,7 +28,7 @@ absl::StatusOr<TakeMeasures> MeasureInput(const AudioInput& input, const char* r
     audio = &loaded;
   }
   if (audio->empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, "no_frames", absl::StrFormat("compare: %s: want audio, got no frames", role));
+    return Error(absl::StatusCode::kInvalidArgument, "no_frames", Formatted("compare: %s: want audio, got no frames", role));
   }
   return MeasureTake(*audio, run);
 }

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
 #include "analysis/analyze.h"
 #include "analysis/enhance/clip_detect.h"
 #include "audio/block_source.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
 #include "evaluation/clicks.h"
@@ -45,10 +45,10 @@ void CheckSamples(const AudioBuffer& audio, Findings& findings) {
   }
   const double rms_dbfs = audio.empty() ? kMinusInfinityDb : DbOfPower(squares / static_cast<double>(audio.planar().size()));
   if (!(rms_dbfs > kGateSilenceDbfs)) {
-    findings.Fail("silence", absl::StrFormat("level: want above %.0f dBFS RMS, got %.1f", kGateSilenceDbfs, rms_dbfs));
+    findings.Fail("silence", Formatted("level: want above %.0f dBFS RMS, got %.1f", kGateSilenceDbfs, rms_dbfs));
   }
   if (std::abs(worst) > kGateOffset) {
-    findings.Fail("dc", absl::StrFormat("constant offset: want at most %.3f, got %+.4f", kGateOffset, worst));
+    findings.Fail("dc", Formatted("constant offset: want at most %.3f, got %+.4f", kGateOffset, worst));
   }
 }
 
@@ -67,11 +67,11 @@ absl::Status CheckWaveform(const AudioBuffer& audio, const RunOptions& run, Find
   }
   const double ratio = static_cast<double>(clipped + over) / static_cast<double>(audio.planar().size());
   if (ratio > kGateClippedRatio) {
-    findings.Fail("clipping", absl::StrFormat("samples cut off or beyond full scale: want at most %.2f %%, got %.3f %%",
+    findings.Fail("clipping", Formatted("samples cut off or beyond full scale: want at most %.2f %%, got %.3f %%",
                                               100 * kGateClippedRatio, 100 * ratio));
   }
   if (clicks >= kGateClicks) {
-    findings.Fail("ticking", absl::StrFormat("isolated jumps: want fewer than %d, got %d, the first at %.3f s",
+    findings.Fail("ticking", Formatted("isolated jumps: want fewer than %d, got %d, the first at %.3f s",
                                              static_cast<int>(kGateClicks), static_cast<int>(clicks), first_click_s));
   }
   return absl::OkStatus();
@@ -97,12 +97,12 @@ absl::Status CheckMusic(const AudioBuffer& audio, const GateWants& wants, const 
   // Unsure is no evidence: a drone has no tempo to be wrong about, and four bars may be heard in more than one key.
   const bool sure_of_tempo = heard.tempo_bpm > 0 && heard.tempo_confidence >= kSureOfTempo && heard.beats_s.size() >= kBeatsToJudge;
   if (wants.tempo_bpm && sure_of_tempo && !TempoAgrees(*wants.tempo_bpm, heard.tempo_bpm)) {
-    findings.Fail("tempo", absl::StrFormat("tempo: want %.2f bpm within 1 %%, got %.2f", *wants.tempo_bpm, heard.tempo_bpm));
+    findings.Fail("tempo", Formatted("tempo: want %.2f bpm within 1 %%, got %.2f", *wants.tempo_bpm, heard.tempo_bpm));
   }
   if (wants.key && heard.key && heard.key_confidence >= kSureOfKey) {
     GRYM_ASSIGN_OR_RETURN(const int wanted, ParseKey(*wants.key));
     GRYM_ASSIGN_OR_RETURN(const int got, ParseKey(*heard.key));
-    if (!KeyAgrees(wanted, got)) findings.Fail("key", absl::StrFormat("key: want %s or its relative, got %s", *wants.key, *heard.key));
+    if (!KeyAgrees(wanted, got)) findings.Fail("key", Formatted("key: want %s or its relative, got %s", *wants.key, *heard.key));
   }
   return absl::OkStatus();
 }
@@ -114,11 +114,11 @@ absl::StatusOr<GateReport> CheckTake(const AudioBuffer& audio, const GateWants& 
   if (wants.key) GRYM_RETURN_IF_ERROR(ParseKey(*wants.key).status());
   GRYM_RETURN_IF_ERROR(run.cancel.Check());
   if (wants.duration_s && std::abs(audio.duration_s() - *wants.duration_s) > std::max(0.05, 0.01 * *wants.duration_s)) {
-    findings.Fail("duration", absl::StrFormat("duration: want %.3f s, got %.3f s", *wants.duration_s, audio.duration_s()));
+    findings.Fail("duration", Formatted("duration: want %.3f s, got %.3f s", *wants.duration_s, audio.duration_s()));
   }
   const auto strange = std::count_if(audio.planar().begin(), audio.planar().end(), [](float x) { return !std::isfinite(x); });
   if (strange > 0) {  // nothing else can be measured
-    findings.Fail("non_finite", absl::StrFormat("samples: want numbers, got %d NaN or infinite", static_cast<int64_t>(strange)));
+    findings.Fail("non_finite", Formatted("samples: want numbers, got %d NaN or infinite", static_cast<int64_t>(strange)));
     return findings.Take();
   }
   CheckSamples(audio, findings);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "dsp/decibels.h"
 
 namespace grym {
@@ -55,14 +55,14 @@ JudgedPart JudgeLoudness(const TakeMeasures& result) {
                            : 0;
   const double over = Graded(result.true_peak_dbtp, {{-0.9, 1}, {0.5, 0.95}, {2, 0.7}, {6, 0.1}});
   return Part("loudness", level * over, kFinishWeight,
-              absl::StrFormat("%.1f LUFS, true peak %.1f dBTP", result.lufs, result.true_peak_dbtp));
+              Formatted("%.1f LUFS, true peak %.1f dBTP", result.lufs, result.true_peak_dbtp));
 }
 
 JudgedPart JudgeClipping(const TakeMeasures& result) {
   const double score = 1 / (1 + std::sqrt(result.clipped_ratio / 0.005));
   JudgedPart judged = Part("clipping", score, kDamageWeight,
                            result.clipped_ratio > 0
-                               ? absl::StrFormat("%.3f %% of the samples are cut off flat", 100 * result.clipped_ratio)
+                               ? Formatted("%.3f %% of the samples are cut off flat", 100 * result.clipped_ratio)
                                : std::string("no flat tops"));
   judged.spans = result.clipping;
   return judged;
@@ -73,16 +73,16 @@ JudgedPart JudgeNoise(const TakeMeasures& result) {
   std::string text = "no steady noise";
   if (std::isfinite(result.noise.noise_dbfs)) {
     noise = 1 - (1 - GradeOfSnr(result.noise.SnrDb())) * std::min(1.0, result.noise.share / kFewBands);
-    text = absl::StrFormat("steady noise %.1f dB below the music", result.noise.SnrDb());
+    text = Formatted("steady noise %.1f dB below the music", result.noise.SnrDb());
   }
   double hum = 1;
   if (result.hum.fundamental_hz > 0) {
     const double below_db = result.rms_dbfs - result.hum.level_dbfs;
     hum = GradeOfSnr(below_db);
-    text += absl::StrFormat(", hum at %.1f Hz %.1f dB below", result.hum.fundamental_hz, below_db);
+    text += Formatted(", hum at %.1f Hz %.1f dB below", result.hum.fundamental_hz, below_db);
   }
   const double offset = std::clamp(1 - (std::abs(result.offset) - 0.002) / 0.1, 0.0, 1.0);
-  if (offset < 1) text += absl::StrFormat(", constant offset of %+.4f", result.offset);
+  if (offset < 1) text += Formatted(", constant offset of %+.4f", result.offset);
   return Part("noise", noise * hum * offset, kDamageWeight, std::move(text));
 }
 
@@ -100,7 +100,7 @@ JudgedPart JudgeBalance(const TakeMeasures& original, const TakeMeasures& result
   for (const double db : AwayFromUsualDb(result.spectrum)) distance += std::abs(db) / 8;
   const double shape = Graded(distance, {{1.5, 1}, {5, 0.88}, {10, 0.6}, {20, 0.2}});
   return Part("spectral balance", shape * Graded(moved, {{1, 1}, {4, 0.92}, {10, 0.6}, {20, 0.1}}), kBalanceWeight,
-              absl::StrFormat("octaves %.1f dB from a usual mix, slope %.1f dB per octave, moved by %.1f dB on average", distance,
+              Formatted("octaves %.1f dB from a usual mix, slope %.1f dB per octave, moved by %.1f dB on average", distance,
                               result.spectrum.slope_db_per_octave, moved));
 }
 
@@ -113,13 +113,13 @@ JudgedPart JudgeDynamics(const TakeMeasures& original, const TakeMeasures& resul
   const double ratio = PeakToLoudnessDb(result), had = PeakToLoudnessDb(original);
   const double lost = std::max(0.0, std::min(had, 14.0) - ratio);
   return Part("dynamics", GradeOfPeakToLoudness(ratio) * Graded(lost, {{0, 1}, {1, 1}, {4, 0.85}, {10, 0.3}}), kFinishWeight,
-              absl::StrFormat("peaks %.1f dB above the loudness, the original's %.1f dB", ratio, had));
+              Formatted("peaks %.1f dB above the loudness, the original's %.1f dB", ratio, had));
 }
 
 JudgedPart JudgeTempo(const Likeness& likeness) {
   const double score = 1 / (1 + likeness.drift_s / 0.04);
   JudgedPart judged = Part("tempo", score, kTimeAndPitchWeight,
-                           absl::StrFormat("times move by %.0f ms on average, speed %.2f %%", 1000 * likeness.drift_s, 100 * likeness.speed));
+                           Formatted("times move by %.0f ms on average, speed %.2f %%", 1000 * likeness.drift_s, 100 * likeness.speed));
   judged.spans = likeness.drifting;
   return judged;
 }
@@ -129,7 +129,7 @@ JudgedPart JudgeKey(const Likeness& likeness) {
   // Pitch that wavers smears the fine spectrum: the evidence itself falls.
   const double steady = 0.6 + 0.4 * std::clamp(likeness.pitch_evidence, 0.0, 1.0);
   return Part("key", std::exp(-away / 80) * steady, kTimeAndPitchWeight,
-              likeness.pitch_evidence > 0.2 ? absl::StrFormat("pitch %+.0f cents from the original's", likeness.cents)
+              likeness.pitch_evidence > 0.2 ? Formatted("pitch %+.0f cents from the original's", likeness.cents)
                                             : std::string("the original's pitches are not found"));
 }
 
@@ -138,7 +138,7 @@ JudgedPart JudgeKey(const Likeness& likeness) {
 JudgedPart JudgeStructure(const Likeness& likeness) {
   const double clear = Graded(likeness.clarity, {{0.3, 0.5}, {0.7, 0.8}, {0.9, 0.95}, {1, 1}});
   JudgedPart judged = Part("structure", likeness.held * std::min(1.0, likeness.coverage / 0.98) * clear, kStructureWeight,
-                           absl::StrFormat("%.0f %% of the original's passages are there, in its order, over %.0f %% of its length, likeness %.2f",
+                           Formatted("%.0f %% of the original's passages are there, in its order, over %.0f %% of its length, likeness %.2f",
                                            100 * likeness.held, 100 * likeness.coverage, likeness.clarity));
   judged.spans = likeness.lost;
   return judged;
@@ -154,7 +154,7 @@ JudgedPart JudgeStereo(const TakeMeasures& original, const TakeMeasures& result)
   const double kept = had_db > -30 ? Graded(lost, {{0, 1}, {4, 1}, {10, 0.8}, {24, 0.4}}) : 1;
   const double phase = Graded(result.channels > 1 ? result.stereo.correlation : 1, {{-1, 0.05}, {-0.2, 0.6}, {0.1, 1}});
   return Part("stereo", width * kept * phase, kFinishWeight,
-              std::isfinite(side_db) ? absl::StrFormat("correlation %.2f, side %.1f dB", result.stereo.correlation, side_db) : "mono");
+              std::isfinite(side_db) ? Formatted("correlation %.2f, side %.1f dB", result.stereo.correlation, side_db) : "mono");
 }
 
 // Measured: another piece of the same genre, tempo and key, on the same instruments, reaches 0.84 (0.71 in time and
@@ -163,7 +163,7 @@ JudgedPart JudgeIdentity(const Likeness& likeness) {
   const double together = likeness.similarity + 0.15 * std::max(0.0, likeness.pitch_evidence);
   const double place = std::clamp((together - 0.79) / (0.95 - 0.79), 0.0, 1.0);
   return Part("identity", place * place * (3 - 2 * place), kIdentityWeight,
-              absl::StrFormat("similarity %.2f in time and bands, %.2f in fine pitch", likeness.similarity, likeness.pitch_evidence));
+              Formatted("similarity %.2f in time and bands, %.2f in fine pitch", likeness.similarity, likeness.pitch_evidence));
 }
 
 }  // namespace

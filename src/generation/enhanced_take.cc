@@ -5,7 +5,7 @@
 #include <cmath>
 #include <set>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "analysis/analyze.h"
 #include "analysis/enhance/balance.h"
 #include "analysis/enhance/enhance.h"
@@ -165,7 +165,7 @@ class TakeMaker {
       GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(balanced));
       if (WorstBandDb(repaired ? now : before_, after) > kBalanceShareDb + 0.2) continue;
       cleaned->audio = std::move(balanced);
-      cleaned->stages.push_back({"balance", true, share_db, absl::StrFormat("octaves moved by up to %.1f dB towards a usual mix", share_db)});
+      cleaned->stages.push_back({"balance", true, share_db, Formatted("octaves moved by up to %.1f dB towards a usual mix", share_db)});
       return absl::OkStatus();
     }
     result_.warnings.push_back("composer: spectral balance was left alone, since correcting it would change an octave band by "

@@ -6,9 +6,9 @@
 #include <limits>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "analysis/enhance/limiter.h"
 #include "analysis/enhance/loudness_gain.h"
+#include "base/format.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "dsp/biquad.h"
@@ -29,7 +29,7 @@ constexpr double kShortPieceS = 0.25;
 absl::Status CheckMastering(const AudioBuffer& mix, const Mastering& m) {
   const auto bad = [](const char* field, double value) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_mastering",
-                 absl::StrFormat("mastering: %s is %g, which is out of range", field, value));
+                 Formatted("mastering: %s is %g, which is out of range", field, value));
   };
   if (!(m.target_lufs >= -60 && m.target_lufs <= -5)) return bad("target_lufs", m.target_lufs);
   if (!(m.true_peak_dbtp >= -30 && m.true_peak_dbtp <= 0)) return bad("true_peak_dbtp", m.true_peak_dbtp);
@@ -40,7 +40,7 @@ absl::Status CheckMastering(const AudioBuffer& mix, const Mastering& m) {
   if (mix.channels() > 2 || mix.empty()) {
     return Error(
         absl::StatusCode::kInvalidArgument, "bad_audio",
-        absl::StrFormat("mastering: want 1 or 2 channels with frames, got %d with %d", mix.channels(), mix.frames()));
+        Formatted("mastering: want 1 or 2 channels with frames, got %d with %d", mix.channels(), mix.frames()));
   }
   for (const float x : mix.planar()) {
     if (!std::isfinite(x))

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/number_text.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -205,13 +205,13 @@ absl::StatusOr<PiecePlan> PlanPiece(const GenerateAudioRequest& request) {
   PiecePlan plan;
   if (request.duration_s < kShortestPieceS) {
     return Error(absl::StatusCode::kInvalidArgument, "unsupported_field",
-                 absl::StrFormat("composer: duration_s: want %g seconds or more, got %g", kShortestPieceS, request.duration_s));
+                 Formatted("composer: duration_s: want %g seconds or more, got %g", kShortestPieceS, request.duration_s));
   }
   plan.seed = static_cast<uint64_t>(request.seed);
   plan.duration_s = request.duration_s;
   plan.adventure = request.temperature.value_or(1.0);
   if (plan.adventure > kMostTemperature) {
-    GRYM_RETURN_IF_ERROR(Unknown(request, "temperature", absl::StrFormat("%g", plan.adventure), "at most 2", &plan));
+    GRYM_RETURN_IF_ERROR(Unknown(request, "temperature", Formatted("%g", plan.adventure), "at most 2", &plan));
     plan.adventure = kMostTemperature;
   }
   const auto number = [&](const char* name, double fallback) {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "generation/synth/flush_denormals.h"
@@ -25,7 +25,7 @@ constexpr double kLongestS = 3600;
 absl::Status CheckScore(const Score& score) {
   const auto bad = [](const char* field, double value) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_score",
-                 absl::StrFormat("score: %s is %g, which is out of range", field, value));
+                 Formatted("score: %s is %g, which is out of range", field, value));
   };
   if (score.rate_hz < 16000 || score.rate_hz > 192000) return bad("rate_hz", score.rate_hz);
   if (!(score.duration_s > 0 && score.duration_s <= kLongestS)) return bad("duration_s", score.duration_s);

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <mutex>
+#include <new>
 
-#include "absl/strings/str_format.h"
 #include "base/progress.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "memory/pattern_rows.h"
 #include "memory/vector_index.h"
@@ -19,13 +20,13 @@ constexpr int64_t kRowsBetweenPolls = 2048;  // a few milliseconds
 
 absl::Status NoPattern(int64_t id) {
   return Error(absl::StatusCode::kNotFound, "pattern_not_found",
-               absl::StrFormat("pattern memory: no pattern with id %d", id));
+               Formatted("pattern memory: no pattern with id %d", id));
 }
 
 absl::Status CheckLimit(int limit) {
   if (limit >= 1 && limit <= 1000) return absl::OkStatus();
   return Error(absl::StatusCode::kInvalidArgument, "bad_limit",
-               absl::StrFormat("pattern memory: want a limit of 1 to 1000, got %d", limit));
+               Formatted("pattern memory: want a limit of 1 to 1000, got %d", limit));
 }
 
 absl::StatusOr<int64_t> ReadNumber(Database& db, std::string_view sql) {
@@ -55,7 +56,7 @@ struct PatternMemory::Impl {
   absl::StatusOr<PatternMatch> Fetch(int64_t id);
   absl::Status CompareCounts();
   absl::Status CompareIndex();
-  absl::Status Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows, int64_t generation_before);
+  void Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows, int64_t generation_before);
 };
 
 // Rows after the last one seen. Ids only rise, so what another process wrote in between is found here as well.
@@ -85,7 +86,7 @@ absl::Status PatternMemory::Impl::ReadNewVectors(const RunOptions& run) {
     if (blob.size() != sizeof(vector) || kind < 0 || kind >= VectorIndex::kKinds || !UnitEmbedding(vector).ok()) {
       read->Reset();
       return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                   absl::StrFormat("pattern memory: the vector of pattern %d does not read back", id));
+                   Formatted("pattern memory: the vector of pattern %d does not read back", id));
     }
     index->Add(static_cast<PatternKind>(kind), id, vector);
     index_last_id = id;
@@ -106,19 +107,28 @@ absl::Status PatternMemory::Impl::ReadRemovals() {
 absl::Status PatternMemory::Impl::CatchUp(const RunOptions& run) {
   GRYM_ASSIGN_OR_RETURN(int64_t generation, Generation());
   if (index && index_whole && generation == index_generation) return absl::OkStatus();
-  GRYM_RETURN_IF_ERROR(db->Execute("BEGIN"));
+  GRYM_ASSIGN_OR_RETURN(const Transaction reading, Transaction::BeginReading(*db));
+  index_whole = false;
+  // When memory runs out between two vectors the index is dropped, since nobody knows what it holds.
+  struct DropUnlessDone {
+    std::unique_ptr<VectorIndex>& index;
+    const int depth = std::uncaught_exceptions();
+    ~DropUnlessDone() {
+      if (std::uncaught_exceptions() > depth) index.reset();
+    }
+  } const drop{index};
   absl::StatusOr<int64_t> snapshot = Generation();
   absl::Status status = snapshot.status();
   if (status.ok()) {
     if (!index) {
       index = std::make_unique<VectorIndex>(options.exact_search_limit);
+      index_generation = -1;  // until it is filled; what breaks off before then is gone on with
       index_last_id = 0;
     } else {
       status = ReadRemovals();
     }
   }
   if (status.ok()) status = ReadNewVectors(run);
-  (void)db->Execute("COMMIT");  // of a read: nothing can be lost
   index_whole = status.ok();
   if (status.ok() || absl::IsCancelled(status)) {
     index_generation = *snapshot;
@@ -140,25 +150,36 @@ absl::StatusOr<PatternMatch> PatternMemory::Impl::Fetch(int64_t id) {
 }
 
 // The commit is done; the index follows, unless another process wrote in between: then the next query reads the rows.
-absl::Status PatternMemory::Impl::Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows,
-                                         int64_t generation_before) {
-  if (!index || !index_whole || index_generation != generation_before) return absl::OkStatus();
-  for (size_t i = 0; i < ids.size(); ++i) index->Add(rows[i].pattern->kind, ids[i], rows[i].embedding);
-  if (!ids.empty()) index_last_id = ids.back();
-  index_generation = generation_before + 1;
-  return absl::OkStatus();
+void PatternMemory::Impl::Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows,
+                                 int64_t generation_before) {
+  if (!index || !index_whole || index_generation != generation_before) return;
+  try {
+    for (size_t i = 0; i < ids.size(); ++i) {
+      index->Add(rows[i].pattern->kind, ids[i], rows[i].embedding);
+      index_last_id = ids[i];
+    }
+    index_generation = generation_before + 1;
+  } catch (const std::bad_alloc&) {
+    index.reset();  // what is stored is stored; the next query reads the rows
+  }
 }
 
 PatternMemory::PatternMemory(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-PatternMemory::~PatternMemory() { (void)Close(); }
+PatternMemory::~PatternMemory() {
+  try {
+    (void)Close();
+  } catch (const std::bad_alloc&) {
+    // The cache is not written; the database closes with its owner.
+  }
+}
 
 absl::StatusOr<std::unique_ptr<PatternMemory>> PatternMemory::Open(const std::filesystem::path& path,
                                                                    const PatternMemoryOptions& options) {
   if (options.exact_search_limit < 0 || options.busy_timeout_ms < 0) {
     return Error(
         absl::StatusCode::kInvalidArgument, "bad_options",
-        absl::StrFormat("pattern memory: want exact_search_limit and busy_timeout_ms of 0 or more, got %d and %d",
+        Formatted("pattern memory: want exact_search_limit and busy_timeout_ms of 0 or more, got %d and %d",
                         options.exact_search_limit, options.busy_timeout_ms));
   }
   auto impl = std::make_unique<Impl>();
@@ -173,7 +194,7 @@ absl::StatusOr<std::unique_ptr<PatternMemory>> PatternMemory::Open(const std::fi
   GRYM_ASSIGN_OR_RETURN(const int64_t states, ReadNumber(*impl->db, "SELECT count(*) FROM state"));
   if (states != 1) {
     return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                 absl::StrFormat("\"%s\": want one row of state, got %d", Printable(path.string()), states));
+                 Formatted("\"%s\": want one row of state, got %d", Printable(path.string()), states));
   }
   return std::unique_ptr<PatternMemory>(new PatternMemory(std::move(impl)));
 }
@@ -182,7 +203,7 @@ absl::StatusOr<std::vector<int64_t>> PatternMemory::Store(std::span<const AudioP
   std::vector<PatternRow> rows;
   for (size_t i = 0; i < patterns.size(); ++i) {
     absl::StatusOr<PatternRow> row = MakePatternRow(patterns[i]);
-    if (!row.ok()) return Annotate(row.status(), absl::StrFormat("patterns[%d]", i));
+    if (!row.ok()) return Annotate(row.status(), Formatted("patterns[%d]", i));
     rows.push_back(std::move(*row));
   }
   const std::lock_guard<std::mutex> lock(impl_->mutex);
@@ -198,7 +219,7 @@ absl::StatusOr<std::vector<int64_t>> PatternMemory::Store(std::span<const AudioP
                         db.Cached("UPDATE state SET generation = generation + 1, patterns = patterns + ?1"));
   GRYM_RETURN_IF_ERROR(count->BindInt(1, static_cast<int64_t>(ids.size())).Run());
   GRYM_RETURN_IF_ERROR(transaction.Commit());
-  GRYM_RETURN_IF_ERROR(impl_->Stored(ids, rows, generation));
+  impl_->Stored(ids, rows, generation);
   return ids;
 }
 
@@ -259,7 +280,7 @@ absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuer
 absl::Status PatternMemory::RecordOutcome(int64_t id, double score, std::string_view note) {
   if (!(score >= 0 && score <= 1)) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_score",
-                 absl::StrFormat("pattern memory: want a score in [0, 1], got %g", score));
+                 Formatted("pattern memory: want a score in [0, 1], got %g", score));
   }
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   Database& db = *impl_->db;
@@ -353,7 +374,7 @@ absl::Status PatternMemory::Impl::CompareCounts() {
     GRYM_ASSIGN_OR_RETURN(const int64_t wrong, ReadNumber(*db, rule.sql));
     if (wrong != 0) {
       return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                   absl::StrFormat("\"%s\": %s differ by %d", Printable(path.string()), rule.words, wrong));
+                   Formatted("\"%s\": %s differ by %d", Printable(path.string()), rule.words, wrong));
     }
   }
   return absl::OkStatus();
@@ -373,7 +394,7 @@ absl::Status PatternMemory::Impl::CompareIndex() {
   }
   if (wrong == 0 && rows == index->size()) return absl::OkStatus();
   return Error(absl::StatusCode::kDataLoss, "store_damaged",
-               absl::StrFormat("\"%s\": the index holds %d vectors, the file %d; %d differ", Printable(path.string()),
+               Formatted("\"%s\": the index holds %d vectors, the file %d; %d differ", Printable(path.string()),
                                index->size(), rows, wrong));
 }
 

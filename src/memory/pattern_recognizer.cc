@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "patterns/detect.h"
 #include "patterns/taxonomy.h"
@@ -39,11 +39,11 @@ class MemoryRecognizer : public PatternRecognizer {
                                                                 int limit) override {
     if (!(threshold >= -1 && threshold <= 1)) {
       return Error(absl::StatusCode::kInvalidArgument, "bad_threshold",
-                   absl::StrFormat("similar patterns: want a threshold in [-1, 1], got %g", threshold));
+                   Formatted("similar patterns: want a threshold in [-1, 1], got %g", threshold));
     }
     if (limit < 1 || limit > 999) {
       return Error(absl::StatusCode::kInvalidArgument, "bad_limit",
-                   absl::StrFormat("similar patterns: want a limit of 1 to 999, got %d", limit));
+                   Formatted("similar patterns: want a limit of 1 to 999, got %d", limit));
     }
     // One more, since the pattern itself may be in the memory.
     GRYM_ASSIGN_OR_RETURN(std::vector<PatternMatch> matches,

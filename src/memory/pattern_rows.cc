@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/status.h"
 
@@ -105,7 +105,7 @@ absl::StatusOr<PatternEmbedding> UnitEmbedding(const PatternEmbedding& embedding
   for (const float value : embedding) squares += double{value} * value;
   if (!std::isfinite(squares) || squares < 1e-24) {
     return BadPattern(
-        absl::StrFormat("want an embedding that is finite and has a length, got squares that sum to %g", squares));
+        Formatted("want an embedding that is finite and has a length, got squares that sum to %g", squares));
   }
   if (std::abs(squares - 1) < 1e-5) return embedding;
   PatternEmbedding unit;
@@ -117,7 +117,7 @@ absl::StatusOr<PatternRow> MakePatternRow(const AudioPattern& pattern) {
   PatternRow row;
   row.pattern = &pattern;
   const int kind = static_cast<int>(pattern.kind);
-  if (kind < 0 || kind > 4) return BadPattern(absl::StrFormat("want a kind of 0 to 4, got %d", kind));
+  if (kind < 0 || kind > 4) return BadPattern(Formatted("want a kind of 0 to 4, got %d", kind));
   if (!AllFinite(pattern)) return BadPattern("want finite numbers, got NaN or an infinity");
   GRYM_ASSIGN_OR_RETURN(row.embedding, UnitEmbedding(pattern.embedding));
   row.detail = DetailJson(pattern);
@@ -174,7 +174,7 @@ absl::StatusOr<PatternMatch> ReadMatch(const Statement& row) {
   if (vector.size() != sizeof(pattern.embedding) || row.Int(1) < 0 || row.Int(1) > 4 ||
       !ReadDetail(row.Text(10), pattern)) {
     return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                 absl::StrFormat("pattern memory: pattern %d does not read back", pattern.id));
+                 Formatted("pattern memory: pattern %d does not read back", pattern.id));
   }
   std::memcpy(pattern.embedding.data(), vector.data(), vector.size());
   return match;

@@ -1,6 +1,7 @@
 #include "memory/vector_index.h"
 
 #include <algorithm>
+#include <exception>
 
 namespace grym {
 

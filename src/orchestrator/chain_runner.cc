@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -56,7 +56,7 @@ absl::Status RunEmbedder(const Model& model, const ChainLink& link, const ModelC
   GRYM_ASSIGN_OR_RETURN(travelling.result.embedding, session->Embed(audio, run));
   if (static_cast<int>(travelling.result.embedding.size()) != session->dims()) {
     return Error(absl::StatusCode::kInternal, "bad_hand_over",
-                 absl::StrFormat("model \"%s\": want %d dimensions, got %d", link.model, session->dims(),
+                 Formatted("model \"%s\": want %d dimensions, got %d", link.model, session->dims(),
                                  travelling.result.embedding.size()));
   }
   for (const float value : travelling.result.embedding) {
@@ -81,7 +81,7 @@ absl::Status RunAnalyzer(const Model& model, const ChainLink& link, const ModelC
   if (inputs.size() != wanted) {
     return Error(
         absl::StatusCode::kInvalidArgument, "bad_hand_over",
-        absl::StrFormat("input of model \"%s\": want %d recordings, got %d", link.model, wanted, inputs.size()));
+        Formatted("input of model \"%s\": want %d recordings, got %d", link.model, wanted, inputs.size()));
   }
   if (!travelling.has_audio) travelling.audio_seconds = HeardSeconds(chain.task);
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Analyzer> session, model.NewAnalyzer());
@@ -129,7 +129,7 @@ absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRe
     GRYM_RETURN_IF_ERROR(RunLink(*model, link, chain, part, travelling));
     const double wall = Seconds(std::chrono::steady_clock::now() - started).count();
     costs.Record({link.model, link.capability, travelling.audio_seconds, wall, travelling.peak_bytes, true});
-    travelling.result.trace.push_back(absl::StrFormat(
+    travelling.result.trace.push_back(Formatted(
         "%s %s: %.3f s, %s", link.model, std::string(CapabilityName(link.capability)), wall,
         MakesAudio(link.capability) ? "rate, channels, duration and samples as declared" : "answer as declared"));
   }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -30,26 +30,26 @@ absl::Status CheckMadeAudio(const ChainLink& link, const GenerateAudioResult& ma
                             std::optional<double> wanted_duration_s) {
   const AudioBuffer& audio = made.audio;
   if (link.rate_hz > 0 && audio.rate_hz() != link.rate_hz)
-    return Broken(link, absl::StrFormat("want %d Hz, got %d Hz", link.rate_hz, audio.rate_hz()));
+    return Broken(link, Formatted("want %d Hz, got %d Hz", link.rate_hz, audio.rate_hz()));
   if (link.channels > 0 && audio.channels() != link.channels)
-    return Broken(link, absl::StrFormat("want %d channels, got %d", link.channels, audio.channels()));
+    return Broken(link, Formatted("want %d channels, got %d", link.channels, audio.channels()));
   if (audio.empty()) return Broken(link, "want audio, got 0 frames");
   if (const int64_t bad = CountNonFinite(audio); bad > 0)
-    return Broken(link, absl::StrFormat("want finite samples, got %d that are not", bad));
+    return Broken(link, Formatted("want finite samples, got %d that are not", bad));
   if (wanted_duration_s &&
       std::fabs(audio.duration_s() - *wanted_duration_s) > std::max(0.05, 0.01 * *wanted_duration_s)) {
-    return Broken(link, absl::StrFormat("want %.3f s, got %.3f s", *wanted_duration_s, audio.duration_s()));
+    return Broken(link, Formatted("want %.3f s, got %.3f s", *wanted_duration_s, audio.duration_s()));
   }
   for (const Stem& stem : made.stems) {
     const AudioBuffer& part = stem.audio;
     if (part.rate_hz() != audio.rate_hz() || part.channels() != audio.channels() || part.frames() != audio.frames()) {
       return Broken(link,
-                    absl::StrFormat("stem \"%s\": want %d channels, %d Hz, %d frames as the mix has, got %d, %d, %d",
+                    Formatted("stem \"%s\": want %d channels, %d Hz, %d frames as the mix has, got %d, %d, %d",
                                     Printable(stem.name, 64), audio.channels(), audio.rate_hz(), audio.frames(),
                                     part.channels(), part.rate_hz(), part.frames()));
     }
     if (const int64_t bad = CountNonFinite(part); bad > 0) {
-      return Broken(link, absl::StrFormat("stem \"%s\": want finite samples, got %d that are not",
+      return Broken(link, Formatted("stem \"%s\": want finite samples, got %d that are not",
                                           Printable(stem.name, 64), bad));
     }
   }
@@ -62,7 +62,7 @@ absl::Status CheckGivenAudio(const ChainLink& link, const AudioBuffer& audio) {
   };
   if (audio.empty()) return bad_input("want audio, got 0 frames");
   if (const int64_t bad = CountNonFinite(audio); bad > 0)
-    return bad_input(absl::StrFormat("want finite samples, got %d that are not", bad));
+    return bad_input(Formatted("want finite samples, got %d that are not", bad));
   return absl::OkStatus();
 }
 

@@ -5,7 +5,7 @@
 #include <functional>
 #include <thread>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -60,7 +60,7 @@ absl::StatusOr<ResourceLease> ResourceBudget::Grant(const ResourceDemands& deman
   if (demands.bytes < 0 || demands.cores < 0) {
     return Error(
         absl::StatusCode::kInvalidArgument, "bad_demands",
-        absl::StrFormat("%s: want bytes and cores of 0 or more, got %d and %d", who, demands.bytes, demands.cores));
+        Formatted("%s: want bytes and cores of 0 or more, got %d and %d", who, demands.bytes, demands.cores));
   }
   const auto fresh = DeviceUse{demands.device, budget_bytes_, 0, cores_, 0};
   DeviceUse& use = counters_->devices.try_emplace(demands.device, fresh).first->second;
@@ -70,19 +70,21 @@ absl::StatusOr<ResourceLease> ResourceBudget::Grant(const ResourceDemands& deman
   if (demands.bytes > free_bytes || cores > free_cores) {
     const bool impossible = demands.bytes > use.budget_bytes || cores > use.cores;
     return Error(absl::StatusCode::kResourceExhausted, impossible ? "resource_impossible" : "resource_busy",
-                 absl::StrFormat("%s on %s: want %d bytes and %d cores, free are %d of %d bytes and %d of %d cores",
+                 Formatted("%s on %s: want %d bytes and %d cores, free are %d of %d bytes and %d of %d cores",
                                  who, Printable(use.device, 64), demands.bytes, demands.cores, free_bytes,
                                  use.budget_bytes, free_cores, use.cores));
   }
-  use.used_bytes += demands.bytes;
-  use.used_cores += cores;
-  return ResourceLease([counters = counters_, device = demands.device, bytes = demands.bytes, cores] {
+  // Made first, as it needs memory: what is counted must also be given back.
+  std::function<void()> give_back = [counters = counters_, device = demands.device, bytes = demands.bytes, cores] {
     std::lock_guard<std::mutex> back(counters->mutex);
     DeviceUse& held = counters->devices.at(device);
     held.used_bytes -= bytes;
     held.used_cores -= cores;
     counters->given_back.notify_all();
-  });
+  };
+  use.used_bytes += demands.bytes;
+  use.used_cores += cores;
+  return ResourceLease(std::move(give_back));
 }
 
 std::vector<DeviceUse> ResourceBudget::Use() const {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "grymsynth/audio_file.h"
 
@@ -60,7 +60,7 @@ std::string WhyNot(const ModelInfo& info, const ChainLink& link, const AudioTask
     if (!fits.ok()) return std::string(fits.message());
   }
   const int64_t bytes = link.need.weights_bytes + link.need.peak_bytes;
-  if (bytes > budget_bytes) return absl::StrFormat("needs %d bytes, budget %d", bytes, budget_bytes);
+  if (bytes > budget_bytes) return Formatted("needs %d bytes, budget %d", bytes, budget_bytes);
   return "";
 }
 
@@ -129,15 +129,15 @@ absl::StatusOr<Choice> ChooseAny(const AudioTask& task, Capability capability, c
   for (const ChainLink& link : able) {
     if (link.model != best->model)
       rejected.push_back(
-          absl::StrFormat("%s: slower, %.3g s against %.3g s", link.model, link.need.seconds, best->need.seconds));
+          Formatted("%s: slower, %.3g s against %.3g s", link.model, link.need.seconds, best->need.seconds));
   }
   const int runs = costs.Runs(best->model, capability);
-  const std::string basis = runs > 0 ? absl::StrFormat("measured over %d runs", runs) : "as declared";
-  Choice choice{*best, able.size() == 1 ? absl::StrFormat("\"%s\" is the only model that can %s it", best->model,
+  const std::string basis = runs > 0 ? Formatted("measured over %d runs", runs) : "as declared";
+  Choice choice{*best, able.size() == 1 ? Formatted("\"%s\" is the only model that can %s it", best->model,
                                                           std::string(CapabilityName(capability)))
-                                        : absl::StrFormat("\"%s\" is the fastest of %d that can %s it", best->model,
+                                        : Formatted("\"%s\" is the fastest of %d that can %s it", best->model,
                                                           able.size(), std::string(CapabilityName(capability)))};
-  choice.reason += absl::StrFormat(" (%.3g s estimated, %s)", best->need.seconds, basis);
+  choice.reason += Formatted(" (%.3g s estimated, %s)", best->need.seconds, basis);
   return choice;
 }
 
@@ -160,7 +160,7 @@ absl::Status CheckMetrics(const PerformanceMetrics& metrics) {
   if (good) return absl::OkStatus();
   return Error(
       absl::StatusCode::kInvalidArgument, "bad_metrics",
-      absl::StrFormat("model \"%s\": want audio_seconds > 0, wall_seconds >= 0 and peak_bytes >= 0, got %g, %g and %d",
+      Formatted("model \"%s\": want audio_seconds > 0, wall_seconds >= 0 and peak_bytes >= 0, got %g, %g and %d",
                       Printable(metrics.model, 64), metrics.audio_seconds, metrics.wall_seconds, metrics.peak_bytes));
 }
 

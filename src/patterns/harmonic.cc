@@ -2,7 +2,7 @@
 #include <cmath>
 #include <map>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "patterns/embedding.h"
 #include "patterns/kinds.h"
@@ -169,14 +169,14 @@ AudioPattern DescribeLoop(const AudioFeatures& features, const BarGrid& bars, co
   pattern.strength = std::clamp(loop.agreement * (0.4 + 0.6 * coverage) * (0.5 + 0.5 * confidence), 0.0, 1.0);
   pattern.embedding = HarmonicEmbedding(pattern.chords);
   pattern.description =
-      absl::StrFormat("%d-bar loop %s, %s", loop.bars, Join(spoken, " "), Times(loop.first_bars.size()));
+      Formatted("%d-bar loop %s, %s", loop.bars, Join(spoken, " "), Times(loop.first_bars.size()));
   pattern.evidence = {
       {"chord_loop_length", static_cast<double>(loop.bars),
-       absl::StrFormat("the chords return every %d bars", loop.bars)},
+       Formatted("the chords return every %d bars", loop.bars)},
       {"agreement", loop.agreement,
-       absl::StrFormat("%.0f %% of its beats have the loop's chord", 100 * loop.agreement)},
-      {"coverage", coverage, absl::StrFormat("it fills %.0f %% of the bars", 100 * coverage)},
-      {"chord_confidence", confidence, absl::StrFormat("the chords were heard with confidence %.2f", confidence)}};
+       Formatted("%.0f %% of its beats have the loop's chord", 100 * loop.agreement)},
+      {"coverage", coverage, Formatted("it fills %.0f %% of the bars", 100 * coverage)},
+      {"chord_confidence", confidence, Formatted("the chords were heard with confidence %.2f", confidence)}};
   return pattern;
 }
 

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <map>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "patterns/embedding.h"
 #include "patterns/kinds.h"
@@ -147,7 +147,7 @@ AudioPattern DescribeMotif(const AudioFeatures& features, const std::vector<Hear
     const double next_s = i + 1 < motif.notes ? notes[first + i + 1].start_s : note.end_s;
     pattern.intervals.push_back(note.pitch - notes[first].pitch);
     pattern.durations_beats.push_back(std::max(0.25, std::round((next_s - note.start_s) / beat_s * 4) / 4));
-    if (i > 0) spoken.push_back(absl::StrFormat("%+d", note.pitch - notes[first + i - 1].pitch));
+    if (i > 0) spoken.push_back(Formatted("%+d", note.pitch - notes[first + i - 1].pitch));
   }
   for (const size_t at : motif.first_notes)
     pattern.spans.push_back({notes[at].start_s, notes[at + motif.notes - 1].end_s});
@@ -156,12 +156,12 @@ AudioPattern DescribeMotif(const AudioFeatures& features, const std::vector<Hear
   pattern.strength = std::clamp(
       (1 - 1 / returns) * (0.3 + 0.4 * std::min(1.0, share) + 0.03 * static_cast<double>(motif.notes)), 0.0, 1.0);
   pattern.embedding = MelodicEmbedding(pattern.intervals, pattern.durations_beats);
-  pattern.description = absl::StrFormat("motif of %d notes (%s semitones), %s", motif.notes, Join(spoken, " "),
+  pattern.description = Formatted("motif of %d notes (%s semitones), %s", motif.notes, Join(spoken, " "),
                                         Times(motif.first_notes.size()));
   pattern.evidence = {
-      {"motif_notes", static_cast<double>(motif.notes), absl::StrFormat("%d notes in a row return", motif.notes)},
+      {"motif_notes", static_cast<double>(motif.notes), Formatted("%d notes in a row return", motif.notes)},
       {"occurrences", returns, "with the same intervals and pace " + Times(motif.first_notes.size())},
-      {"share_of_notes", share, absl::StrFormat("%.0f %% of the notes heard belong to it", 100 * share)}};
+      {"share_of_notes", share, Formatted("%.0f %% of the notes heard belong to it", 100 * share)}};
   return pattern;
 }
 

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <iterator>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "patterns/embedding.h"
 #include "patterns/kinds.h"
 
@@ -124,12 +124,12 @@ AudioPattern DescribeRhythm(const AudioFeatures& features, const BarGrid& bars, 
   pattern.strength = std::clamp(group.likeness * (0.4 + 0.6 * coverage), 0.0, 1.0);
   pattern.embedding = RhythmicEmbedding(beat_onsets, pattern.onset_grid);
   pattern.description =
-      absl::StrFormat("%d-bar rhythm in %d/4, %d hits, %s", loop, bars.beats_per_bar, hits, Times(group.bars.size()));
+      Formatted("%d-bar rhythm in %d/4, %d hits, %s", loop, bars.beats_per_bar, hits, Times(group.bars.size()));
   pattern.evidence = {
-      {"autocorrelation_peak", autocorrelation, absl::StrFormat("bars %d apart agree at %.2f", loop, autocorrelation)},
+      {"autocorrelation_peak", autocorrelation, Formatted("bars %d apart agree at %.2f", loop, autocorrelation)},
       {"grid_likeness", group.likeness,
-       absl::StrFormat("its occurrences agree with their mean at %.2f", group.likeness)},
-      {"coverage", coverage, absl::StrFormat("it fills %.0f %% of the bars", 100 * coverage)}};
+       Formatted("its occurrences agree with their mean at %.2f", group.likeness)},
+      {"coverage", coverage, Formatted("it fills %.0f %% of the bars", 100 * coverage)}};
   return pattern;
 }
 

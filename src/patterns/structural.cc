@@ -2,7 +2,7 @@
 #include <cmath>
 #include <map>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "patterns/embedding.h"
 #include "patterns/kinds.h"
 
@@ -36,12 +36,12 @@ void FindStructural(const AudioFeatures& features, std::vector<AudioPattern>& fo
     pattern.strength =
         std::clamp((0.3 + 0.4 * coverage + 0.3 * (1 - 1 / returns)) * (0.5 + 0.5 * confidence), 0.0, 1.0);
     pattern.embedding = StructuralEmbedding(features, pattern.spans);
-    pattern.description = absl::StrFormat("section %s, %s, %.0f s each, in the form %s", letter, Times(sections.size()),
+    pattern.description = Formatted("section %s, %s, %.0f s each, in the form %s", letter, Times(sections.size()),
                                           covered_s / returns, form);
     pattern.evidence = {{"occurrences", returns, "the section comes " + Times(sections.size())},
-                        {"coverage", coverage, absl::StrFormat("it fills %.0f %% of the piece", 100 * coverage)},
+                        {"coverage", coverage, Formatted("it fills %.0f %% of the piece", 100 * coverage)},
                         {"section_confidence", confidence,
-                         absl::StrFormat("its borders and likeness have confidence %.2f", confidence)}};
+                         Formatted("its borders and likeness have confidence %.2f", confidence)}};
     found.push_back(std::move(pattern));
   }
 }

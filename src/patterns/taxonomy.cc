@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "patterns/pattern_facts.h"
@@ -46,7 +46,7 @@ bool FitsOperator(const std::string& op, const Json& value, PatternFact::Type ty
 
 std::string Shown(const PatternFact& fact) {
   return fact.type == PatternFact::Type::kText ? "\"" + Printable(fact.text, 40) + "\""
-                                               : absl::StrFormat("%.4g", fact.number);
+                                               : Formatted("%.4g", fact.number);
 }
 
 }  // namespace
@@ -144,7 +144,7 @@ absl::StatusOr<Taxonomy> Taxonomy::FromJson(std::string_view text) {
   const Json& classes = json->at("classes");
   if (!classes.is_array() || classes.size() > kMaxClasses) {
     problems.push_back(
-        {"/classes", "wrong_type", absl::StrFormat("want an array of at most %d classes", kMaxClasses), ""});
+        {"/classes", "wrong_type", Formatted("want an array of at most %d classes", kMaxClasses), ""});
   } else {
     std::set<std::string> paths;
     for (size_t i = 0; i < classes.size(); ++i) {

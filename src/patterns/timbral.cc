@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "patterns/embedding.h"
 #include "patterns/kinds.h"
 
@@ -152,13 +152,13 @@ void FindTimbral(const AudioFeatures& features, std::vector<AudioPattern>& found
     pattern.tempo_bpm = features.tempo_bpm;
     pattern.embedding = TimbralEmbedding(features.spectral, pattern.spans);
     pattern.description =
-        absl::StrFormat("%s texture, %.0f s in %d places", TextureWords(features.spectral, pattern.spans),
+        Formatted("%s texture, %.0f s in %d places", TextureWords(features.spectral, pattern.spans),
                         coverage * features.duration_s, pattern.spans.size());
     pattern.evidence = {
-        {"cluster_share", coverage, absl::StrFormat("%.0f %% of the sounding time is like this", 100 * coverage)},
-        {"cluster_spread", spread, absl::StrFormat("its windows lie %.2f from their mean", spread)},
+        {"cluster_share", coverage, Formatted("%.0f %% of the sounding time is like this", 100 * coverage)},
+        {"cluster_spread", spread, Formatted("its windows lie %.2f from their mean", spread)},
         {"textures", static_cast<double>(centres.size()),
-         absl::StrFormat("%d textures were told apart", centres.size())}};
+         Formatted("%d textures were told apart", centres.size())}};
     found.push_back(std::move(pattern));
   }
 }

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "analysis/analyze.h"
 #include "analysis/enhance/enhance.h"
 #include "analysis/style.h"
 #include "audio/block_source.h"
+#include "base/format.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "patterns/detect.h"
@@ -31,7 +31,7 @@ absl::StatusOr<AudioBuffer> HoldInput(const AudioInput& input) {
 absl::Status RequireFrames(const AudioBuffer& audio, std::string_view what) {
   if (audio.frames() > 0) return absl::OkStatus();
   return Error(absl::StatusCode::kInvalidArgument, "no_frames",
-               absl::StrFormat("%s: want at least one frame, got an empty recording", std::string(what)));
+               Formatted("%s: want at least one frame, got an empty recording", std::string(what)));
 }
 
 class BuiltInProcessor final : public AudioProcessor {

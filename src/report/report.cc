@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "absl/strings/str_format.h"
 #include "analysis/enhance/noise.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "grymsynth/audio_file.h"
@@ -37,8 +37,8 @@ th{color:var(--soft);font-weight:500}td.n{font-variant-numeric:tabular-nums}
 )";
 
 std::string Number(double value, const char* unit, int digits = 1) {
-  if (!std::isfinite(value)) return value < 0 ? absl::StrFormat("-&infin; %s", unit) : "&ndash;";
-  return absl::StrFormat("%.*f %s", digits, value, unit);
+  if (!std::isfinite(value)) return value < 0 ? Formatted("-&infin; %s", unit) : "&ndash;";
+  return Formatted("%.*f %s", digits, value, unit);
 }
 
 // The first minute as OGG inside a data URI.
@@ -67,14 +67,14 @@ absl::StatusOr<std::string> NoiseText(const AudioBuffer& audio) {
   GRYM_ASSIGN_OR_RETURN(const NoiseFacts noise, FindNoise(audio));
   if (!std::isfinite(noise.noise_dbfs)) return std::string("none found");
   const int share = static_cast<int>(std::lround(100 * noise.share));
-  return absl::StrFormat("%.1f dB below the music, in %d %% of the spectrum", noise.SnrDb(), share);
+  return Formatted("%.1f dB below the music, in %d %% of the spectrum", noise.SnrDb(), share);
 }
 
 std::string LevelTable(const ReportContent& content, const std::string& noise_before, const std::string& noise_after) {
   const AudioFeatures &before = content.before_features, &after = content.after_features;
   std::string rows;
   const auto row = [&](const char* name, const std::string& a, const std::string& b) {
-    rows += absl::StrFormat("<tr><th>%s</th><td class='n'>%s</td><td class='n'>%s</td></tr>", name, a, b);
+    rows += Formatted("<tr><th>%s</th><td class='n'>%s</td><td class='n'>%s</td></tr>", name, a, b);
   };
   row("loudness", Number(before.loudness.integrated_lufs, "LUFS"), Number(after.loudness.integrated_lufs, "LUFS"));
   row("loudness range", Number(before.loudness.range_lu, "LU"), Number(after.loudness.range_lu, "LU"));
@@ -94,7 +94,7 @@ std::string PatternTable(const AudioPatterns& patterns) {
   std::string rows;
   for (size_t i = 0; i < patterns.patterns.size() && i < 24; ++i) {
     const AudioPattern& pattern = patterns.patterns[i];
-    rows += absl::StrFormat("<tr><th>%s</th><td>%s</td><td class='n'>%d&times;</td><td class='n'>%.2f</td></tr>",
+    rows += Formatted("<tr><th>%s</th><td>%s</td><td class='n'>%d&times;</td><td class='n'>%.2f</td></tr>",
                             EscapeHtml(PatternKindName(pattern.kind)), EscapeHtml(pattern.description), pattern.spans.size(), pattern.strength);
   }
   return "<table><tr><th>kind</th><th>pattern</th><th>heard</th><th>strength</th></tr>" + rows + "</table>";
@@ -103,8 +103,8 @@ std::string PatternTable(const AudioPatterns& patterns) {
 std::string StageTable(const std::vector<EnhanceStage>& stages) {
   std::string rows;
   for (const EnhanceStage& stage : stages) {
-    rows += absl::StrFormat("<tr><th>%s</th><td>%s</td><td class='n'>%s</td><td>%s</td></tr>", EscapeHtml(stage.name),
-                            stage.applied ? "applied" : "not needed", stage.applied && std::isfinite(stage.change_db) ? absl::StrFormat("%+.1f dB", stage.change_db) : "", EscapeHtml(stage.text));
+    rows += Formatted("<tr><th>%s</th><td>%s</td><td class='n'>%s</td><td>%s</td></tr>", EscapeHtml(stage.name),
+                            stage.applied ? "applied" : "not needed", stage.applied && std::isfinite(stage.change_db) ? Formatted("%+.1f dB", stage.change_db) : "", EscapeHtml(stage.text));
   }
   return rows.empty() ? "<p>Nothing needed repair.</p>" : "<table>" + rows + "</table>";
 }
@@ -112,12 +112,12 @@ std::string StageTable(const std::vector<EnhanceStage>& stages) {
 std::string TakesHtml(const std::vector<ReportTake>& takes) {
   std::string html = ScoresSvg(takes);
   for (const ReportTake& take : takes) {
-    html += absl::StrFormat("<details><summary>%s: %.3f</summary><table>", EscapeHtml(take.label), take.quality_score);
+    html += Formatted("<details><summary>%s: %.3f</summary><table>", EscapeHtml(take.label), take.quality_score);
     for (const ScorePart& part : take.parts) {
-      html += absl::StrFormat("<tr><th>%s</th><td class='n'>%.3f</td><td>%s</td></tr>", EscapeHtml(part.name), part.score, EscapeHtml(part.text));
+      html += Formatted("<tr><th>%s</th><td class='n'>%.3f</td><td>%s</td></tr>", EscapeHtml(part.name), part.score, EscapeHtml(part.text));
     }
     for (const ImprovementArea& area : take.areas) {
-      html += absl::StrFormat("<tr><th>improve: %s</th><td class='n'>%.2f</td><td>%s</td></tr>", EscapeHtml(area.area), area.severity, EscapeHtml(area.text));
+      html += Formatted("<tr><th>improve: %s</th><td class='n'>%.2f</td><td>%s</td></tr>", EscapeHtml(area.area), area.severity, EscapeHtml(area.text));
     }
     html += "</table></details>";
   }
@@ -125,20 +125,20 @@ std::string TakesHtml(const std::vector<ReportTake>& takes) {
 }
 
 std::string Card(std::string_view heading, const std::string& body) {
-  return absl::StrFormat("<section class='card'><h2>%s</h2>", EscapeHtml(heading)) + body + "</section>\n";
+  return Formatted("<section class='card'><h2>%s</h2>", EscapeHtml(heading)) + body + "</section>\n";
 }
 
 std::string FactsTable(const ReportContent& content) {
   std::string rows;
   for (const auto& [name, value] : content.facts) {
-    rows += absl::StrFormat("<tr><th>%s</th><td>%s</td></tr>", EscapeHtml(name), EscapeHtml(value));
+    rows += Formatted("<tr><th>%s</th><td>%s</td></tr>", EscapeHtml(name), EscapeHtml(value));
   }
   std::string styles;
   for (size_t i = 0; i < content.style.genres.size() && i < 3; ++i) {
-    styles += absl::StrFormat("%s%s (%.2f)", i ? ", " : "", content.style.genres[i].label, content.style.genres[i].score);
+    styles += Formatted("%s%s (%.2f)", i ? ", " : "", content.style.genres[i].label, content.style.genres[i].score);
   }
   if (!styles.empty()) {
-    rows += absl::StrFormat("<tr><th>style (%s%s)</th><td>%s</td></tr>", EscapeHtml(content.style.method), content.style.unsure ? ", unsure" : "", EscapeHtml(styles));
+    rows += Formatted("<tr><th>style (%s%s)</th><td>%s</td></tr>", EscapeHtml(content.style.method), content.style.unsure ? ", unsure" : "", EscapeHtml(styles));
   }
   for (const std::string& warning : content.warnings) rows += "<tr><th>warning</th><td>" + EscapeHtml(warning) + "</td></tr>";
   return "<table>" + rows + "</table>";
@@ -172,7 +172,7 @@ absl::StatusOr<std::string> RenderReport(const ReportContent& content) {
   SpectrogramGrid(content.after, 120, 20, unset, &after_db);
   const double scale_db = std::max(before_db, after_db);
   const auto side = [&](const char* name, const AudioBuffer& audio, const std::string& player) {
-    return absl::StrFormat("<div><h2>%s</h2>", name) + player + WaveformSvg(audio) +
+    return Formatted("<div><h2>%s</h2>", name) + player + WaveformSvg(audio) +
            "<p>40 Hz to 16 kHz, 80 dB</p><img alt='spectrogram' src='" +
            BitmapUri(SpectrogramGrid(audio, kSpectrogramWidth, kSpectrogramHeight, scale_db, nullptr)) + "'></div>";
   };
@@ -182,7 +182,7 @@ absl::StatusOr<std::string> RenderReport(const ReportContent& content) {
   }
   std::string html = "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>" +
                      EscapeHtml(content.title) + "</title><style>" + kStyle + "</style></head><body>\n<h1>" + EscapeHtml(content.title) +
-                     absl::StrFormat("</h1><p><span class='score'>%.3f</span> quality of the exported take</p>\n", score);
+                     Formatted("</h1><p><span class='score'>%.3f</span> quality of the exported take</p>\n", score);
   html += Card("What was heard", FactsTable(content));
   html += "<section class='card two'>" + side("Before", content.before, before_player) + side("After", content.after, after_player) + "</section>\n";
   html += Card("Levels and condition", LevelTable(content, noise_before, noise_after));

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 
 namespace grym {
 namespace {
@@ -24,16 +24,16 @@ class TimeAxis {
 };
 
 std::string RowLabel(int y, std::string_view text) {
-  return absl::StrFormat("<text x='0' y='%d' class='label'>%s</text>", y, EscapeHtml(text));
+  return Formatted("<text x='0' y='%d' class='label'>%s</text>", y, EscapeHtml(text));
 }
 
 std::string Block(const TimeAxis& axis, double start_s, double end_s, int y, int height, size_t colour, double opacity,
                   std::string_view label, std::string_view tip) {
   const double x = axis.X(start_s), width = std::max(0.8, axis.X(end_s) - x);
-  std::string svg = absl::StrFormat("<rect x='%.1f' y='%d' width='%.1f' height='%d' fill='%s' fill-opacity='%.2f' rx='2'><title>%s</title></rect>",
+  std::string svg = Formatted("<rect x='%.1f' y='%d' width='%.1f' height='%d' fill='%s' fill-opacity='%.2f' rx='2'><title>%s</title></rect>",
                                     x, y, width, height, kColours[colour % std::size(kColours)], opacity, EscapeHtml(tip));
   if (width > 7.0 * static_cast<double>(label.size()) + 4) {
-    svg += absl::StrFormat("<text x='%.1f' y='%d' class='inside'>%s</text>", x + width / 2, y + height / 2 + 4, EscapeHtml(label));
+    svg += Formatted("<text x='%.1f' y='%d' class='inside'>%s</text>", x + width / 2, y + height / 2 + 4, EscapeHtml(label));
   }
   return svg;
 }
@@ -49,7 +49,7 @@ std::string Ruler(const TimeAxis& axis, int y) {
   }
   std::string svg;
   for (double at = 0; at <= axis.duration_s() + 1e-9; at += step) {
-    svg += absl::StrFormat("<line x1='%.1f' x2='%.1f' y1='0' y2='%d' class='grid'/><text x='%.1f' y='%d' class='tick'>%g s</text>",
+    svg += Formatted("<line x1='%.1f' x2='%.1f' y1='0' y2='%d' class='grid'/><text x='%.1f' y='%d' class='tick'>%g s</text>",
                            axis.X(at), axis.X(at), y, axis.X(at), y + 12, at);
   }
   return svg;
@@ -60,10 +60,10 @@ std::string BeatRow(const TimeAxis& axis, const AudioFeatures& features, int y) 
   const bool all = features.beats_s.size() < 1200;
   std::string path;
   if (all) {
-    for (const double beat : features.beats_s) path += absl::StrFormat("M%.1f %dv8", axis.X(beat), y + 8);
+    for (const double beat : features.beats_s) path += Formatted("M%.1f %dv8", axis.X(beat), y + 8);
   }
-  for (const double beat : features.downbeats_s) path += absl::StrFormat("M%.1f %dv16", axis.X(beat), y);
-  return absl::StrFormat("<path d='%s' class='beat'/>", path);
+  for (const double beat : features.downbeats_s) path += Formatted("M%.1f %dv16", axis.X(beat), y);
+  return Formatted("<path d='%s' class='beat'/>", path);
 }
 
 }  // namespace
@@ -80,10 +80,10 @@ std::string WaveformSvg(const AudioBuffer& audio) {
       high = std::max(high, mono.channel(0)[static_cast<size_t>(i)]);
     }
     const double middle = kHeight / 2.0;
-    top += absl::StrFormat("%s%d %.1f", x == 0 ? "M" : "L", x, middle - std::min(1.0f, high) * middle);
-    bottom = absl::StrFormat("L%d %.1f", x, middle - std::max(-1.0f, low) * middle) + bottom;
+    top += Formatted("%s%d %.1f", x == 0 ? "M" : "L", x, middle - std::min(1.0f, high) * middle);
+    bottom = Formatted("L%d %.1f", x, middle - std::max(-1.0f, low) * middle) + bottom;
   }
-  return absl::StrFormat("<svg viewBox='0 0 %d %d' preserveAspectRatio='none' class='wave'><path d='%s%sZ'/></svg>", kDrawingWidth, kHeight,
+  return Formatted("<svg viewBox='0 0 %d %d' preserveAspectRatio='none' class='wave'><path d='%s%sZ'/></svg>", kDrawingWidth, kHeight,
                          top, bottom);
 }
 
@@ -94,7 +94,7 @@ std::string TimelineSvg(const AudioFeatures& features, const AudioPatterns& patt
   rows += RowLabel(y + 15, "sections");
   for (const Section& section : features.sections) {
     rows += Block(axis, section.start_s, section.end_s, y, 22, section.label.empty() ? 0 : static_cast<size_t>(section.label[0] - 'A'), 0.9,
-                  section.label, absl::StrFormat("section %s, %.2f-%.2f s", section.label, section.start_s, section.end_s));
+                  section.label, Formatted("section %s, %.2f-%.2f s", section.label, section.start_s, section.end_s));
   }
   y += 30;
   rows += RowLabel(y + 15, "chords");
@@ -102,7 +102,7 @@ std::string TimelineSvg(const AudioFeatures& features, const AudioPatterns& patt
     const Chord& chord = features.chords[i];
     if (chord.label == "N") continue;
     rows += Block(axis, chord.start_s, chord.end_s, y, 22, static_cast<size_t>(chord.label[0] - 'A'), 0.35 + 0.5 * chord.confidence, chord.label,
-                  absl::StrFormat("%s, %.2f-%.2f s, confidence %.2f", chord.label, chord.start_s, chord.end_s, chord.confidence));
+                  Formatted("%s, %.2f-%.2f s, confidence %.2f", chord.label, chord.start_s, chord.end_s, chord.confidence));
   }
   y += 30;
   rows += RowLabel(y + 13, "beats") + BeatRow(axis, features, y);
@@ -115,7 +115,7 @@ std::string TimelineSvg(const AudioFeatures& features, const AudioPatterns& patt
     }
     y += 20;
   }
-  return absl::StrFormat("<svg viewBox='0 0 %d %d' class='timeline'>%s%s</svg>", kDrawingWidth, y + 18, Ruler(axis, y), rows);
+  return Formatted("<svg viewBox='0 0 %d %d' class='timeline'>%s%s</svg>", kDrawingWidth, y + 18, Ruler(axis, y), rows);
 }
 
 std::string ScoresSvg(const std::vector<ReportTake>& takes) {
@@ -130,17 +130,17 @@ std::string ScoresSvg(const std::vector<ReportTake>& takes) {
     for (size_t b = 0; b < bars; ++b) {
       const bool whole = b == 0;
       const double score = whole ? takes[t].quality_score : takes[t].parts[b - 1].score;
-      const std::string tip = whole ? absl::StrFormat("quality %.3f", score)
-                                    : absl::StrFormat("%s %.3f: %s", takes[t].parts[b - 1].name, score, takes[t].parts[b - 1].text);
+      const std::string tip = whole ? Formatted("quality %.3f", score)
+                                    : Formatted("%s %.3f: %s", takes[t].parts[b - 1].name, score, takes[t].parts[b - 1].text);
       const double height = std::max(1.0, score * kHeight);
-      svg += absl::StrFormat("<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s' rx='2'><title>%s</title></rect>",
+      svg += Formatted("<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s' rx='2'><title>%s</title></rect>",
                              left + static_cast<double>(b) * width, kTop + kHeight - height, width * 0.82, height,
                              whole ? "#4fb286" : kColours[(b - 1) % 2 == 0 ? 0 : 4], EscapeHtml(tip));
     }
-    svg += absl::StrFormat("<text x='%.1f' y='%d' class='label'>%s%s: %.3f</text>", left, kTop + kHeight + 16, EscapeHtml(takes[t].label),
+    svg += Formatted("<text x='%.1f' y='%d' class='label'>%s%s: %.3f</text>", left, kTop + kHeight + 16, EscapeHtml(takes[t].label),
                            takes[t].exported ? " (exported)" : "", takes[t].quality_score);
   }
-  return absl::StrFormat("<svg viewBox='0 0 %d %d' class='scores'><line x1='0' x2='%d' y1='%.1f' y2='%.1f' class='goal'/>%s</svg>", kDrawingWidth,
+  return Formatted("<svg viewBox='0 0 %d %d' class='scores'><line x1='0' x2='%d' y1='%.1f' y2='%.1f' class='goal'/>%s</svg>", kDrawingWidth,
                          kTop + kHeight + 26, kDrawingWidth, kTop + kHeight * 0.2, kTop + kHeight * 0.2, svg);
 }
 

@@ -1,6 +1,6 @@
 #include "steps/rules_model.h"
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "grymsynth/audio_processor.h"
 #include "grymsynth/evaluation.h"
@@ -15,7 +15,7 @@ class RulesAnalyzer : public Analyzer {
     const size_t wanted = capability == Capability::kCompare ? 2 : 1;
     if (inputs.size() != wanted) {
       return Error(absl::StatusCode::kInvalidArgument, "wrong_inputs",
-                   absl::StrFormat("rules/%s: want %d inputs, got %d", CapabilityName(capability), wanted, inputs.size()));
+                   Formatted("rules/%s: want %d inputs, got %d", CapabilityName(capability), wanted, inputs.size()));
     }
     switch (capability) {
       case Capability::kAnalyze: {
@@ -36,7 +36,7 @@ class RulesAnalyzer : public Analyzer {
       }
       default:
         return Error(absl::StatusCode::kUnimplemented, "unsupported_capability",
-                     absl::StrFormat("rules: cannot do %s", CapabilityName(capability)));
+                     Formatted("rules: cannot do %s", CapabilityName(capability)));
     }
   }
 

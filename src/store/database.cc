@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "store/preflight.h"
 #include "store/sqlite_status.h"
@@ -65,7 +66,7 @@ absl::Status Database::Connect(const Schema& schema, const DatabaseOptions& opti
   // A hostile file's schema runs no functions of its own, and damaged cells are noticed when a page is read.
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  return Execute(absl::StrFormat(
+  return Execute(Formatted(
       "PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON; PRAGMA cache_size=-%d;"
       "PRAGMA fullfsync=%d; PRAGMA checkpoint_fullfsync=1; PRAGMA synchronous=%s;",
       std::max<int64_t>(options.cache_bytes / 1024, 64), options.durability == Durability::kFull ? 1 : 0,
@@ -94,13 +95,13 @@ absl::Status Database::Migrate(const Schema& schema) {
             absl::StatusCode::kDataLoss, "store_foreign",
             "\"" + Printable(path_.string()) + "\": want a " + schema.name + ", got another program's SQLite file");
       }
-      GRYM_RETURN_IF_ERROR(Execute(absl::StrFormat("PRAGMA application_id=%d", schema.application_id)));
+      GRYM_RETURN_IF_ERROR(Execute(Formatted("PRAGMA application_id=%d", schema.application_id)));
     }
     for (int64_t step = version; step < newest; ++step) {
       GRYM_RETURN_IF_ERROR(
-          Annotate(Execute(schema.migrations[static_cast<size_t>(step)]), absl::StrFormat("migration %d", step + 1)));
+          Annotate(Execute(schema.migrations[static_cast<size_t>(step)]), Formatted("migration %d", step + 1)));
     }
-    if (version < newest) GRYM_RETURN_IF_ERROR(Execute(absl::StrFormat("PRAGMA user_version=%d", newest)));
+    if (version < newest) GRYM_RETURN_IF_ERROR(Execute(Formatted("PRAGMA user_version=%d", newest)));
     GRYM_RETURN_IF_ERROR(transaction.Commit());
   }
   schema_version_ = newest;
@@ -119,11 +120,27 @@ absl::Status Database::EnterWal(const DatabaseOptions& options) {
   }
 }
 
-absl::Status Database::RequireOpen() const { return db_ ? absl::OkStatus() : ClosedError(path_); }
+absl::Status Database::RequireOpen() {
+  if (!db_) return ClosedError(path_);
+  if (!owes_rollback_) return absl::OkStatus();
+  RollBack();
+  return owes_rollback_ ? SqliteStatus(SQLITE_NOMEM, nullptr, "rolling back what failed before") : absl::OkStatus();
+}
+
+// Runs in destructors, so it makes no words and throws nothing.
+void Database::RollBack() noexcept {
+  if (!db_) return;
+  // After some errors SQLite has rolled back by itself. A rollback itself fails only where memory is short.
+  if (!sqlite3_get_autocommit(db_)) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  owes_rollback_ = !sqlite3_get_autocommit(db_);
+}
 
 absl::Status Database::Execute(const std::string& sql) {
   GRYM_RETURN_IF_ERROR(RequireOpen());
-  return SqliteStatus(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr), db_, "\"" + Printable(sql, 80) + "\"");
+  const int result = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+  // Words only for a failure: a commit that was made must not be lost to the making of words.
+  if (result == SQLITE_OK) return absl::OkStatus();
+  return SqliteStatus(result, db_, "\"" + Printable(sql, 80) + "\"");
 }
 
 absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {
@@ -159,6 +176,13 @@ absl::Status Database::CheckIntegrity() {
     findings += (findings.empty() ? "" : "; ") + check.Text(0);
   }
   if (findings == "ok") return absl::OkStatus();
+  // A page that cannot be read now may be a good one.
+  constexpr std::string_view kUnread = "unable to get the page. error code=";
+  if (const size_t at = findings.find(kUnread); at != std::string::npos) {
+    const absl::Status unread = SqliteStatus(std::atoi(findings.c_str() + at + kUnread.size()), nullptr,
+                                             "\"" + Printable(path_.string()) + "\": the integrity check");
+    if (!unread.ok() && unread.code() != absl::StatusCode::kDataLoss) return unread;
+  }
   return Error(absl::StatusCode::kDataLoss, "store_damaged",
                "\"" + Printable(path_.string()) +
                    "\": want a whole store, the integrity check found: " + Printable(findings, 1000));
@@ -185,6 +209,7 @@ absl::Status Database::Close() {
   // the connection alive until it ends, which is harmless.
   const int result = sqlite3_close_v2(db_);
   db_ = nullptr;
+  if (result == SQLITE_OK) return absl::OkStatus();
   return SqliteStatus(result, nullptr, "closing \"" + Printable(path_.string()) + "\"");
 }
 
@@ -193,10 +218,13 @@ absl::StatusOr<Transaction> Transaction::Begin(Database& database) {
   return Transaction(&database);
 }
 
+absl::StatusOr<Transaction> Transaction::BeginReading(Database& database) {
+  GRYM_RETURN_IF_ERROR(database.Execute("BEGIN"));
+  return Transaction(&database);
+}
+
 Transaction::~Transaction() {
-  // After some errors SQLite has rolled back by itself.
-  if (database_ && database_->handle() && !sqlite3_get_autocommit(database_->handle()))
-    (void)database_->Execute("ROLLBACK");
+  if (database_) database_->RollBack();
 }
 
 absl::Status Transaction::Commit() {

@@ -85,20 +85,25 @@ class Database {
   absl::Status CheckOwner(const Schema& schema);
   absl::Status EnterWal(const DatabaseOptions& options);
   absl::Status Migrate(const Schema& schema);
-  absl::Status RequireOpen() const;
+  absl::Status RequireOpen();
+  friend class Transaction;
+  void RollBack() noexcept;
 
   std::filesystem::path path_;
   sqlite3* db_ = nullptr;
   int schema_version_ = 0;
   bool was_unclean_ = false;
+  bool owes_rollback_ = false;  // one failed, for want of memory; made up for before anything else
   std::map<std::string, Statement, std::less<>> cached_;
 };
 
-// BEGIN IMMEDIATE ... COMMIT; rolled back on destruction unless committed. One at a time per database.
+// BEGIN ... COMMIT; rolled back on destruction unless committed. One at a time per database.
 class Transaction {
  public:
   // Unavailable "store_busy" when another process keeps writing.
   static absl::StatusOr<Transaction> Begin(Database& database);
+  // Everything read until its end is of one moment.
+  static absl::StatusOr<Transaction> BeginReading(Database& database);
   Transaction(Transaction&& other) noexcept : database_(other.database_) { other.database_ = nullptr; }
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <memory>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "store/sqlite_status.h"
@@ -80,11 +80,11 @@ absl::Status CheckShape(const std::filesystem::path& path, const StoreHeader& he
   const int64_t page = header.page_bytes();
   if (page < 512 || page > 65536 || (page & (page - 1)) != 0) {
     return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                 absl::StrFormat("%s: want a page size of 512 to 65536, got %d", QuotedStore(path), page));
+                 Formatted("%s: want a page size of 512 to 65536, got %d", QuotedStore(path), page));
   }
   if (header.pages_valid() && bytes < header.pages() * page) {
     return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                 absl::StrFormat("%s: want %d bytes as its header says, got %d: it was cut off", QuotedStore(path),
+                 Formatted("%s: want %d bytes as its header says, got %d: it was cut off", QuotedStore(path),
                                  header.pages() * page, bytes));
   }
   return absl::OkStatus();
@@ -125,7 +125,7 @@ absl::Status CheckIdentity(const std::filesystem::path& path, const Schema& sche
                            int64_t version) {
   if (application_id != schema.application_id) {
     return Error(absl::StatusCode::kDataLoss, "store_foreign",
-                 absl::StrFormat("%s: want a %s (application id %08x), got another program's SQLite file (%08x)",
+                 Formatted("%s: want a %s (application id %08x), got another program's SQLite file (%08x)",
                                  QuotedStore(path), schema.name, static_cast<uint32_t>(schema.application_id),
                                  static_cast<uint32_t>(application_id)));
   }
@@ -133,13 +133,13 @@ absl::Status CheckIdentity(const std::filesystem::path& path, const Schema& sche
   if (version > newest) {
     return Error(
         absl::StatusCode::kFailedPrecondition, "store_newer",
-        absl::StrFormat("%s: want a %s of schema version %d or older, got version %d: a newer grymsynth wrote it; "
+        Formatted("%s: want a %s of schema version %d or older, got version %d: a newer grymsynth wrote it; "
                         "the file was left untouched",
                         QuotedStore(path), schema.name, newest, version));
   }
   if (version < 1) {
     return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                 absl::StrFormat("%s: want a schema version of 1 or more, got %d", QuotedStore(path), version));
+                 Formatted("%s: want a schema version of 1 or more, got %d", QuotedStore(path), version));
   }
   return absl::OkStatus();
 }

@@ -62,6 +62,17 @@ SqliteMeaning MeaningOfSqlite(int result, int system_error) {
   }
 }
 
+// A failed COMMIT leaves no system error with the connection, but the file that could not be written keeps it.
+int CauseOfFailedWrite(sqlite3* db) {
+  for (const int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+    sqlite3_file* file = nullptr;
+    int cause = 0;
+    if (sqlite3_file_control(db, "main", which, &file) != SQLITE_OK || !file || !file->pMethods) continue;
+    if (file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &cause) == SQLITE_OK && cause != 0) return cause;
+  }
+  return 0;
+}
+
 }  // namespace
 
 absl::Status SqliteStatus(int result, sqlite3* db, std::string_view doing) {
@@ -72,6 +83,7 @@ absl::Status SqliteStatus(int result, sqlite3* db, std::string_view doing) {
     const int extended = sqlite3_extended_errcode(db);
     if ((extended & 0xff) == (result & 0xff)) result = extended;
     system_error = sqlite3_system_errno(db);
+    if (system_error == 0 && result == SQLITE_IOERR_WRITE) system_error = CauseOfFailedWrite(db);
     if (const char* file = sqlite3_db_filename(db, "main"); file && *file) message = "\"" + Printable(file) + "\": ";
   }
   message += std::string(doing) + ": ";

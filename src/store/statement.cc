@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <new>
 #include <utility>
 
 #include "base/status.h"
@@ -87,14 +88,18 @@ int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement
 double Statement::Double(int column) const { return sqlite3_column_double(statement_, column); }
 
 std::string Statement::Text(int column) const {
+  const bool null = IsNull(column);
   const unsigned char* text = sqlite3_column_text(statement_, column);
   const int bytes = sqlite3_column_bytes(statement_, column);
+  // Without memory SQLite answers as it does for NULL.
+  if (!text && !null) throw std::bad_alloc();
   return text ? std::string(reinterpret_cast<const char*>(text), static_cast<size_t>(bytes)) : std::string();
 }
 
 std::span<const std::byte> Statement::Blob(int column) const {
   const void* data = sqlite3_column_blob(statement_, column);
   const int bytes = sqlite3_column_bytes(statement_, column);
+  if (!data && bytes > 0) throw std::bad_alloc();
   return {static_cast<const std::byte*>(data), data ? static_cast<size_t>(bytes) : 0};
 }
 

@@ -48,9 +48,7 @@ absl::StatusOr<Json> ContentStore::PutFile(const std::filesystem::path& path) {
   GRYM_RETURN_IF_ERROR(WriteWhole(PathOf(sha256), [&](const std::filesystem::path& temporary) -> absl::Status {
     std::error_code error;
     std::filesystem::copy_file(path, temporary, error);
-    if (error)
-      return Error(absl::StatusCode::kUnavailable, "write_failed",
-                   "\"" + Printable(path.string()) + "\": copy failed: " + error.message());
+    if (error) return FileWriteError(path, "copy failed", error.value());
     GRYM_ASSIGN_OR_RETURN(const std::string copied, Sha256OfFile(temporary));
     if (copied == sha256) return absl::OkStatus();
     return Error(absl::StatusCode::kAborted, "file_changed",

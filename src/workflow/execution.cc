@@ -14,6 +14,18 @@ std::string Where(const VisitRecord& visit) {
   return "step \"" + visit.step + "\" visit " + std::to_string(visit.visit);
 }
 
+// The way from the last visit of `target` back to it, "a -> b -> a"; of a long one the first twenty.
+std::string LoopInto(const std::vector<VisitRecord>& visits, const std::string& target) {
+  constexpr size_t kMostNamed = 20;
+  size_t start = visits.size();
+  while (start > 0 && visits[start - 1].step != target) --start;
+  if (start == 0) return "";
+  std::string way;
+  for (size_t i = start - 1; i < visits.size() && i < start - 1 + kMostNamed; ++i) way += visits[i].step + " -> ";
+  if (visits.size() - start + 1 > kMostNamed) way += "... -> ";
+  return "; the loop is " + way + target;
+}
+
 // Journalled text: ours, so it parses.
 Json Journalled(const std::string& text) {
   JsonLimits limits;
@@ -192,14 +204,16 @@ void Execution::Enter(std::string target, Transition& transition) {
       }
       return Finish("failed",
                     LimitError("loop_limit_exceeded", "step \"" + target + "\": want at most " + std::to_string(most) +
-                                                          " visits, got one more"),
+                                                          " visits, got one more" +
+                                                          LoopInto(record_.visits, target)),
                     nullptr, transition);
     }
     if (static_cast<int64_t>(record_.visits.size()) >= document_.max_visits) {
       return Finish("failed",
                     LimitError("visit_limit_exceeded", "workflow \"" + document_.id + "\": want at most " +
                                                            std::to_string(document_.max_visits) +
-                                                           " step visits, got one more, of \"" + target + "\""),
+                                                           " step visits, got one more, of \"" + target + "\"" +
+                                                           LoopInto(record_.visits, target)),
                     nullptr, transition);
     }
     VisitRecord visit;

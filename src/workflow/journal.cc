@@ -115,8 +115,9 @@ absl::StatusOr<std::vector<WorkflowEvent>> Journal::Events(const std::string& ex
 }
 
 absl::StatusOr<Journal::Claim> Journal::Take(const std::string& execution_id) {
+  std::string id = execution_id;  // nothing may fail once it is claimed
   std::lock_guard<std::mutex> lock(impl_->mutex);
-  if (impl_->running.insert(execution_id).second) return Claim(this, execution_id);
+  if (impl_->running.insert(execution_id).second) return Claim(this, std::move(id));
   return Error(absl::StatusCode::kFailedPrecondition, "execution_running",
                "execution \"" + Printable(execution_id) + "\" is running already");
 }

@@ -62,8 +62,9 @@ absl::StatusOr<OwnerLock> OwnerLock::Take(const std::filesystem::path& file, int
   while (true) {
     const int handle = TryLock(file);
     if (handle >= 0) {
+      OwnerLock lock(handle);
       SignOwner(handle);
-      return OwnerLock(handle);
+      return lock;
     }
     if (handle == -2) {
       return Error(absl::StatusCode::kUnavailable, "write_failed",

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <complex>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
 #include "dsp/fft.h"
@@ -168,14 +168,14 @@ absl::StatusOr<EnhanceStage> Balance(AudioBuffer& audio, double target_slope_db_
   double largest = 0;
   for (const double gain : gain_db) largest = std::abs(gain) > std::abs(largest) ? gain : largest;
   if (std::abs(largest) < 0.1) {
-    stage.text = match ? "matches" : absl::StrFormat("slope of %.1f dB per octave is within tolerance", before.slope_db_per_octave);
+    stage.text = match ? "matches" : Formatted("slope of %.1f dB per octave is within tolerance", before.slope_db_per_octave);
     return stage;
   }
   GRYM_RETURN_IF_ERROR(FilterLinearPhase(audio, centre_hz, gain_db, run));
   GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(audio, run));
   stage.applied = true;
   stage.change_db = largest;
-  stage.text = absl::StrFormat("slope %.1f -> %.1f dB per octave, at most %+.1f dB", before.slope_db_per_octave,
+  stage.text = Formatted("slope %.1f -> %.1f dB per octave, at most %+.1f dB", before.slope_db_per_octave,
                                after.slope_db_per_octave, largest);
   return stage;
 }

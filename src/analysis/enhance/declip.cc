@@ -4,8 +4,8 @@
 #include <cmath>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "analysis/enhance/clip_detect.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
 
@@ -193,7 +193,7 @@ absl::StatusOr<EnhanceStage> Declip(AudioBuffer& audio, double amount, const Run
   const double after_db = PeakDb(audio);
   stage.applied = true;
   stage.change_db = after_db - before_db;
-  stage.text = absl::StrFormat("%d clipped peaks rebuilt (%.2f %% of the samples), peak %.1f -> %.1f dBFS", runs_rebuilt,
+  stage.text = Formatted("%d clipped peaks rebuilt (%.2f %% of the samples), peak %.1f -> %.1f dBFS", runs_rebuilt,
                                100.0 * static_cast<double>(samples_rebuilt) / static_cast<double>(audio.planar().size()),
                                before_db, after_db);
   return stage;

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <complex>
 
-#include "absl/strings/str_format.h"
 #include "analysis/enhance/noise.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
 #include "dsp/fft.h"
@@ -136,14 +136,14 @@ absl::StatusOr<EnhanceStage> Denoise(AudioBuffer& audio, double amount, const Ru
     return stage;
   }
   if (noise.SnrDb() > kWorthwhileSnrDb) {
-    stage.text = absl::StrFormat("steady noise at %.1f dBFS, %.0f dB below the music: left alone", noise.noise_dbfs, noise.SnrDb());
+    stage.text = Formatted("steady noise at %.1f dBFS, %.0f dB below the music: left alone", noise.noise_dbfs, noise.SnrDb());
     return stage;
   }
   WienerGain wiener(noise.density, static_cast<float>(GainOfDb(kDeepestFloorDb * amount)));
   GRYM_RETURN_IF_ERROR(FilterFrames(audio, noise.fft_size, wiener, run));
   stage.applied = true;
   stage.change_db = wiener.NoiseChangeDb();
-  stage.text = absl::StrFormat("noise floor %.1f -> %.1f dBFS", noise.noise_dbfs, noise.noise_dbfs + stage.change_db);
+  stage.text = Formatted("noise floor %.1f -> %.1f dBFS", noise.noise_dbfs, noise.noise_dbfs + stage.change_db);
   return stage;
 }
 

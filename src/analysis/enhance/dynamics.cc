@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
 #include "dsp/statistics.h"
@@ -61,7 +61,7 @@ absl::StatusOr<EnhanceStage> TameOutliers(AudioBuffer& audio, double amount, con
   const double most = *std::min_element(gain_db.begin(), gain_db.end());
   const double over_db = DbOfPower(loudest) - middle_db;
   if (most > -0.1) {
-    stage.text = absl::StrFormat("loudest passage %.1f dB above the middle: nothing jumps out", over_db);
+    stage.text = Formatted("loudest passage %.1f dB above the middle: nothing jumps out", over_db);
     return stage;
   }
   for (int64_t n = 0; n < audio.frames(); ++n) {
@@ -77,7 +77,7 @@ absl::StatusOr<EnhanceStage> TameOutliers(AudioBuffer& audio, double amount, con
   }
   stage.applied = true;
   stage.change_db = most;
-  stage.text = absl::StrFormat("loudest passage %.1f -> %.1f dB above the middle", over_db, over_db + most);
+  stage.text = Formatted("loudest passage %.1f -> %.1f dB above the middle", over_db, over_db + most);
   return stage;
 }
 
@@ -116,7 +116,7 @@ absl::StatusOr<EnhanceStage> ShapeStereo(AudioBuffer& audio, double amount, cons
   gain_db *= amount;
   if (std::abs(gain_db) < 0.1) {
     stage.text = before.side_db <= kNarrowestDb ? "mono in two channels"
-                                                : absl::StrFormat("side %.1f dB, correlation %.2f", before.side_db, before.correlation);
+                                                : Formatted("side %.1f dB, correlation %.2f", before.side_db, before.correlation);
     return stage;
   }
   const auto gain = static_cast<float>(GainOfDb(gain_db));
@@ -130,7 +130,7 @@ absl::StatusOr<EnhanceStage> ShapeStereo(AudioBuffer& audio, double amount, cons
   const StereoFacts after = MeasureStereo(audio);
   stage.applied = true;
   stage.change_db = gain_db;
-  stage.text = absl::StrFormat("side %.1f -> %.1f dB, correlation %.2f -> %.2f", before.side_db, after.side_db,
+  stage.text = Formatted("side %.1f -> %.1f dB, correlation %.2f -> %.2f", before.side_db, after.side_db,
                                before.correlation, after.correlation);
   return stage;
 }

@@ -5,13 +5,13 @@
 #include <functional>
 #include <limits>
 
-#include "absl/strings/str_format.h"
 #include "analysis/enhance/balance.h"
 #include "analysis/enhance/declip.h"
 #include "analysis/enhance/dynamics.h"
 #include "analysis/enhance/hum.h"
 #include "analysis/enhance/loudness_gain.h"
 #include "analysis/enhance/noise.h"
+#include "base/format.h"
 #include "base/progress.h"
 #include "base/status.h"
 
@@ -24,7 +24,7 @@ constexpr double kTargetReductionDb = 12;  // a target that was asked for is wor
 
 absl::Status BadParam(const char* field, const char* wanted, double value) {
   return Error(absl::StatusCode::kInvalidArgument, "bad_parameter",
-               absl::StrFormat("enhance: %s: want %s, got %g", field, wanted, value));
+               Formatted("enhance: %s: want %s, got %g", field, wanted, value));
 }
 
 absl::Status ValidateEnhance(const AudioBuffer& audio, const EnhanceParams& params) {
@@ -58,14 +58,14 @@ absl::Status Finish(EnhancedAudio& enhanced, const EnhanceParams& params, double
   if (std::isfinite(report.lufs_before)) {
     loudness.applied = std::abs(report.gain_db) > 1e-9;
     loudness.change_db = report.gain_db;
-    loudness.text = absl::StrFormat("%.1f -> %.1f LUFS (%s %.1f)", lufs_before, report.lufs_after,
+    loudness.text = Formatted("%.1f -> %.1f LUFS (%s %.1f)", lufs_before, report.lufs_after,
                                     params.target_lufs ? "target" : "kept at", target);
   }
   EnhanceStage limiter = NotApplied("limiter", "nothing passes the ceiling");
   if (report.max_reduction_db > 0) {
     limiter.applied = true;
     limiter.change_db = -report.max_reduction_db;
-    limiter.text = absl::StrFormat("true peak %.1f -> %.1f dBTP", report.true_peak_before_dbtp + report.gain_db,
+    limiter.text = Formatted("true peak %.1f -> %.1f dBTP", report.true_peak_before_dbtp + report.gain_db,
                                    report.true_peak_after_dbtp);
   }
   enhanced.stages.push_back(std::move(loudness));

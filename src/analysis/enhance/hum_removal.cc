@@ -3,8 +3,8 @@
 #include <complex>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "analysis/enhance/hum.h"
+#include "base/format.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
 #include "dsp/statistics.h"
@@ -218,7 +218,7 @@ absl::StatusOr<EnhanceStage> RemoveHum(AudioBuffer& audio, double amount, const 
   if (audio.empty()) return stage;
   GRYM_ASSIGN_OR_RETURN(const HumFacts hum, FindHum(audio, run));
   const double offset = RemoveOffset(audio, amount);
-  if (offset != 0) stage.text = absl::StrFormat("constant offset of %+.4f removed", offset);
+  if (offset != 0) stage.text = Formatted("constant offset of %+.4f removed", offset);
   stage.applied = offset != 0;
   if (hum.fundamental_hz == 0) {
     if (!stage.applied) stage.text = "no hum";
@@ -236,7 +236,7 @@ absl::StatusOr<EnhanceStage> RemoveHum(AudioBuffer& audio, double amount, const 
   const double after_db = DbOfPower(removed.power_after / audio.channels() + 1e-14);
   stage.applied = true;
   stage.change_db = std::min(0.0, after_db - before_db);
-  stage.text = absl::StrFormat("%d lines of %.2f Hz (drift %.2f Hz), %.1f -> %.1f dBFS%s%s", removed.multiples,
+  stage.text = Formatted("%d lines of %.2f Hz (drift %.2f Hz), %.1f -> %.1f dBFS%s%s", removed.multiples,
                                hum.fundamental_hz, hum.drift_hz, before_db, after_db, stage.text.empty() ? "" : "; ", stage.text);
   return stage;
 }

@@ -24,6 +24,13 @@ void ApplyGain(AudioBuffer& audio, double gain_db) {
   for (float& sample : audio.mutable_planar()) sample *= gain;
 }
 
+absl::Status AddFrames(ebur128_state& meter, const std::vector<float>& interleaved, unsigned channels) {
+  if (ebur128_add_frames_float(&meter, interleaved.data(), interleaved.size() / channels) == EBUR128_SUCCESS) {
+    return absl::OkStatus();
+  }
+  return Error(absl::StatusCode::kResourceExhausted, "out_of_memory", "loudness: the meter ran out of memory");
+}
+
 }  // namespace
 
 absl::StatusOr<double> IntegratedLufs(const AudioBuffer& audio, const RunOptions& run) {
@@ -51,10 +58,10 @@ absl::StatusOr<double> IntegratedLufs(const AudioBuffer& audio, const RunOptions
       }
     }
     rate.Convert(block);
-    ebur128_add_frames_float(state.get(), block.data(), block.size() / channels);
+    GRYM_RETURN_IF_ERROR(AddFrames(*state, block, channels));
   }
   rate.Finish(block);
-  ebur128_add_frames_float(state.get(), block.data(), block.size() / channels);
+  GRYM_RETURN_IF_ERROR(AddFrames(*state, block, channels));
   double lufs = silent;
   if (ebur128_loudness_global(state.get(), &lufs) != EBUR128_SUCCESS || !std::isfinite(lufs)) return silent;
   return lufs;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/random.h"
 #include "base/status.h"
 
@@ -25,7 +25,7 @@ uint64_t NoteSeed(size_t part, size_t index, const ScoreNote& note) {
 absl::Status BadNote(const InstrumentPart& part, size_t i, const char* field, double value) {
   return Error(
       absl::StatusCode::kInvalidArgument, "bad_note",
-      absl::StrFormat("part \"%s\", note %d: %s is %g, which is out of range", Printable(part.stem), i, field, value));
+      Formatted("part \"%s\", note %d: %s is %g, which is out of range", Printable(part.stem), i, field, value));
 }
 
 absl::Status CheckNotes(const InstrumentPart& part, const Program& program) {
@@ -40,7 +40,7 @@ absl::Status CheckNotes(const InstrumentPart& part, const Program& program) {
     if (!(n.detail >= 0 && n.detail <= 1)) return BadNote(part, i, "detail", n.detail);
     if (kit && !FindDrum(*kit, n.pitch)) {
       return Error(absl::StatusCode::kInvalidArgument, "unknown_drum_key",
-                   absl::StrFormat("part \"%s\", note %d: %s has no drum on key %d", Printable(part.stem), i,
+                   Formatted("part \"%s\", note %d: %s has no drum on key %d", Printable(part.stem), i,
                                    program.info.name, n.pitch));
     }
   }
@@ -50,7 +50,7 @@ absl::Status CheckNotes(const InstrumentPart& part, const Program& program) {
 absl::Status CheckPart(const InstrumentPart& part) {
   const auto bad = [&](const char* field, double value) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_part",
-                 absl::StrFormat("part \"%s\": %s is %g, which is out of range", Printable(part.stem), field, value));
+                 Formatted("part \"%s\": %s is %g, which is out of range", Printable(part.stem), field, value));
   };
   if (!(part.gain_db >= -120 && part.gain_db <= 40)) return bad("gain_db", part.gain_db);
   if (!(std::abs(part.pan) <= 1)) return bad("pan", part.pan);
@@ -59,7 +59,7 @@ absl::Status CheckPart(const InstrumentPart& part) {
   for (const Automation& a : part.automation) {
     if (a.target != "gain_db" && a.target != "cutoff" && a.target != "pan" && a.target != "reverb_db") {
       return Error(absl::StatusCode::kInvalidArgument, "unknown_automation",
-                   absl::StrFormat("part \"%s\": want an automation of gain_db, cutoff, pan or reverb_db, got \"%s\"",
+                   Formatted("part \"%s\": want an automation of gain_db, cutoff, pan or reverb_db, got \"%s\"",
                                    Printable(part.stem), Printable(a.target)));
     }
     double before = -1e300;

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <functional>
 
-#include "absl/strings/str_format.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym::synth {
@@ -160,17 +160,17 @@ absl::Status ApplySetting(Program& program, const std::string& name, float value
     if (rule.info.name != name) continue;
     if (!(value >= rule.info.low && value <= rule.info.high)) {
       return Error(absl::StatusCode::kInvalidArgument, "bad_setting",
-                   absl::StrFormat("patch %s: want %s in [%g, %g], got %g", program.info.name, name, rule.info.low,
+                   Formatted("patch %s: want %s in [%g, %g], got %g", program.info.name, name, rule.info.low,
                                    rule.info.high, value));
     }
     if (rule.apply(program, value)) return absl::OkStatus();
     return Error(absl::StatusCode::kInvalidArgument, "unknown_setting",
-                 absl::StrFormat("patch %s: has nothing for the setting \"%s\"", program.info.name, name));
+                 Formatted("patch %s: has nothing for the setting \"%s\"", program.info.name, name));
   }
   std::vector<std::string> names;
   for (const SettingRule& rule : SettingRules()) names.push_back(rule.info.name);
   return Error(absl::StatusCode::kInvalidArgument, "unknown_setting",
-               absl::StrFormat("patch %s: want a setting of %s; got \"%s\"", program.info.name, Join(names, ", "),
+               Formatted("patch %s: want a setting of %s; got \"%s\"", program.info.name, Join(names, ", "),
                                Printable(name)));
 }
 
@@ -184,7 +184,7 @@ absl::StatusOr<Program> MakeProgram(std::string_view name, const std::map<std::s
     return program;
   }
   return Error(absl::StatusCode::kInvalidArgument, "unknown_patch",
-               absl::StrFormat("patch: no instrument is called \"%s\"", Printable(name)));
+               Formatted("patch: no instrument is called \"%s\"", Printable(name)));
 }
 
 std::unique_ptr<Voice> MakeVoice(const Program& program, const NoteInfo& note) {

@@ -1,0 +1,18 @@
+// Memory that runs out: malloc and its kin, and operator new, replaced for the whole process.
+#pragma once
+#include <cstdint>
+
+namespace grym::testing {
+
+// Whether this platform lets a program replace malloc for the libraries it is linked with (glibc does).
+bool MallocCanFail();
+
+// From now on allocations are counted, over all threads, and number `nth` (1 is the next) fails, and all after it if
+// `for_good`. 0: none fails. Everything that C++ allocates counts, and what SQLite, libsamplerate and libebur128 ask
+// malloc for. What glibc, libsndfile and its codecs ask for does not: libsndfile 1.2, libvorbis and libogg follow a null
+// pointer, and the promise is about our own code.
+void FailAllocation(int64_t nth, bool for_good);
+// Ends it; returns the number of allocations counted, and tells how many were refused.
+int64_t StopFailing(int64_t* refused);
+
+}  // namespace grym::testing
