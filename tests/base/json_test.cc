@@ -43,6 +43,16 @@ TEST(JsonTest, LimitsHoldOnBothSides) {
   limits.bytes = 4;
   EXPECT_TRUE(Json::Parse("1234", limits).ok());
   EXPECT_FALSE(Json::Parse("12345", limits).ok());
+  EXPECT_TRUE(Json::Parse("0." + std::string(62, '1')).ok());
+  EXPECT_FALSE(Json::Parse("0." + std::string(63, '1')).ok());
+  limits = JsonLimits();
+  limits.string_bytes = 5;
+  EXPECT_TRUE(Json::Parse("\"12345\"", limits).ok());
+  EXPECT_FALSE(Json::Parse("\"123456\"", limits).ok());
+  EXPECT_FALSE(Json::Parse("{\"123456\":1}", limits).ok());
+  // What a document of ours may have by default.
+  EXPECT_TRUE(Json::Parse("[" + std::string((1 << 20) - 2, ' ') + "]").ok());
+  EXPECT_FALSE(Json::Parse("[" + std::string((1 << 20) - 1, ' ') + "]").ok());
 }
 
 Json RandomJson(Random& random, int depth) {

@@ -339,9 +339,11 @@ TEST(PatternMemoryTest, SurvivesAFailureAtEveryDiskOperation) {
     ASSERT_NE(memory, nullptr);
     const auto first = memory->Store(std::span(patterns).first(5)).value();
     int refused = 0;
-    for (int n = 1; n <= 30; ++n) {
+    bool reached = true;
+    for (int n = 1; reached; ++n) {
       faults.FailAt(n, for_good);
       const auto ids = memory->Store(std::span(patterns).subspan(5, 30));  // several pages a commit
+      reached = faults.failed() > 0;
       if (!ids.ok()) {
         ++refused;
         EXPECT_TRUE(ids.status().code() == absl::StatusCode::kResourceExhausted ||
@@ -355,7 +357,7 @@ TEST(PatternMemoryTest, SurvivesAFailureAtEveryDiskOperation) {
       ASSERT_TRUE(after.ok()) << n << after.status();
       EXPECT_TRUE(memory->Get(after->front()).ok());
     }
-    EXPECT_GT(refused, 3);
+    EXPECT_GT(refused, 10);
     EXPECT_TRUE(memory->CheckIntegrity().ok()) << memory->CheckIntegrity();
   }
 }

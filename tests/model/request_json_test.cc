@@ -136,6 +136,8 @@ TEST(RequestJsonTest, HostileTextIsRefused) {
   }
   EXPECT_FALSE(RequestFromJson(std::string(100000, '[')).ok());
   EXPECT_FALSE(RequestFromJson("{\"prompt\":\"" + std::string(1 << 20, 'x') + "\"}").ok());
+  EXPECT_TRUE(RequestFromJson("{" + std::string((1 << 20) - 2, ' ') + "}").ok());
+  EXPECT_FALSE(RequestFromJson("{" + std::string((1 << 20) - 1, ' ') + "}").ok());
 }
 
 TEST(RequestJsonTest, MutatedTextNeverCrashesAndWhatIsReadRoundTrips) {

@@ -50,6 +50,21 @@ TEST(RequestRulesTest, BothSidesOfEveryNumericLimit) {
   EXPECT_THAT(PointersOf([](R& r) { r.enhancement_level = 1.01; }), ElementsAre("/enhancementLevel"));
   EXPECT_THAT(PointersOf([](R& r) { r.reference_strength = kNaN; }), ElementsAre("/referenceStrength"));
   EXPECT_THAT(PointersOf([](R& r) { r.target_lufs = 1; }), ElementsAre("/targetLufs"));
+  EXPECT_THAT(PointersOf([](R& r) { r.duration_s = 1e-3; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.seed = -1; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.temperature = -0.1; }), ElementsAre("/temperature"));
+  EXPECT_THAT(PointersOf([](R& r) { r.top_k = 1; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.top_p = 1.01; }), ElementsAre("/topP"));
+  EXPECT_THAT(PointersOf([](R& r) { r.guidance = 100; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.guidance = -100.5; }), ElementsAre("/guidance"));
+  EXPECT_THAT(PointersOf([](R& r) { r.steps = 1; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.tempo_bpm = 30; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.tempo_bpm = 300.1; }), ElementsAre("/tempoBpm"));
+  EXPECT_THAT(PointersOf([](R& r) { r.enhancement_level = 0; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.enhancement_level = -0.01; }), ElementsAre("/enhancementLevel"));
+  EXPECT_THAT(PointersOf([](R& r) { r.reference_strength = 1; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.reference_strength = 1.01; }), ElementsAre("/referenceStrength"));
+  EXPECT_THAT(PointersOf([](R& r) { r.target_lufs = 0; }), IsEmpty());
 }
 
 TEST(RequestRulesTest, BothSidesOfTheTextLimits) {

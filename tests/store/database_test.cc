@@ -8,7 +8,9 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "store/fault_vfs.h"
+#include "support/child.h"
 #include "support/scratch.h"
+#include "support/small_disk.h"
 
 #ifndef _WIN32
 #include <sys/wait.h>
@@ -318,12 +320,14 @@ TEST(DatabaseTest, SurvivesAFailureAtEveryDiskOperation) {
       ASSERT_NE(db, nullptr);
       int64_t acknowledged = 0, attempts = 0;
       int refused = 0;
-      for (int n = 1; n <= 40; ++n) {
+      bool reached = true;
+      for (int n = 1; reached; ++n) {
         faults.FailAt(n, for_good, result);
         // Notes of three pages, so that one commit takes several writes.
         const absl::Status status = AddNote(*db, std::string(12000, 'x'));
         ++attempts;
-        if (faults.failed() > 0 && !status.ok()) {
+        reached = faults.failed() > 0;
+        if (reached && !status.ok()) {
           ++refused;
           EXPECT_TRUE(status.code() == absl::StatusCode::kResourceExhausted ||
                       status.code() == absl::StatusCode::kUnavailable)
@@ -349,13 +353,15 @@ TEST(DatabaseTest, SurvivesAFailureAtEveryDiskOperation) {
 TEST(DatabaseTest, CreationSurvivesAFailureAtEveryDiskOperation) {
   FaultVfs faults;
   int refused = 0;
-  for (int n = 1; n <= 60; ++n) {
+  bool reached = true;
+  for (int n = 1; reached; ++n) {
     Scratch scratch;
     faults.FailAt(n, true);
     {
       auto db = Database::Open(scratch / "notes.db", kNotes, {.vfs = FaultVfs::kName});
       refused += !db.ok();
     }
+    reached = faults.failed() > 0;
     faults.Heal();
     auto again = Database::Open(scratch / "notes.db", kNotes, {.vfs = FaultVfs::kName});
     ASSERT_TRUE(again.ok()) << n << ": " << again.status();
@@ -363,6 +369,98 @@ TEST(DatabaseTest, CreationSurvivesAFailureAtEveryDiskOperation) {
   }
   EXPECT_GT(refused, 5);
 }
+
+// Every read fails once, then every one from there on, while a store is opened and all of it read: an error, never
+// other notes; and the file is as it was.
+TEST(DatabaseTest, SurvivesAFailureAtEveryRead) {
+  for (const bool for_good : {false, true}) {
+    Scratch scratch;
+    const auto path = FilledStore(scratch);
+    FaultVfs faults;
+    int refused = 0;
+    bool reached = true;
+    for (int n = 1; reached; ++n) {
+      faults.FailReadAt(n, for_good);
+      absl::Status status;
+      {
+        auto db = Database::Open(path, kNotes, {.full_check = true, .vfs = FaultVfs::kName});
+        status = db.status();
+        if (db.ok()) {
+          auto read = (*db)->Prepare("SELECT text FROM note");
+          status = read.status();
+          int rows = 0;
+          while (status.ok()) {
+            const auto row = read->Step();
+            status = row.status();
+            if (!row.ok() || !*row) break;
+            EXPECT_EQ(read->Text(0), std::string(1500, 'n'));
+            ++rows;
+          }
+          EXPECT_TRUE(!status.ok() || rows == 20) << n;
+        }
+        reached = faults.failed() > 0;
+      }
+      faults.Heal();
+      if (!status.ok()) {
+        ++refused;
+        EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << n << ": " << status;
+      }
+      EXPECT_EQ(CountNotes(*OpenNotes(path, {.full_check = true})), 20) << n;
+    }
+    EXPECT_GT(refused, 5);
+  }
+}
+
+#ifndef _WIN32
+// What a store does where there is no more room, in a child: told, still readable, all that was acknowledged is there,
+// and it writes again once there is room. 0 is good, 77: this system does not let us try.
+template <class TakeRoom, class GiveRoom>
+int FillUntilRefused(const std::filesystem::path& path, TakeRoom take, GiveRoom give) {
+  if (!take()) return 77;
+  auto db = Database::Open(path, kNotes);
+  if (!db.ok()) return 1;
+  int acknowledged = 0;
+  absl::Status status;
+  while (acknowledged < 2000 && (status = AddNote(**db, std::string(3000, 'x'))).ok()) ++acknowledged;
+  if (status.code() != absl::StatusCode::kResourceExhausted || ErrorCode(status) != "disk_full") {
+    std::fprintf(stderr, "%s\n", status.ToString().c_str());
+    return 2;
+  }
+  if (acknowledged < 5 || CountNotes(**db) < acknowledged) return 3;
+  const auto refused = AddNote(**db, std::string(200000, 'y'));  // and again
+  if (refused.code() != absl::StatusCode::kResourceExhausted) return 4;
+  if (!give()) return 77;
+  if (!AddNote(**db, "after").ok()) return 5;
+  if (!(*db)->Close().ok()) return 6;
+  auto again = Database::Open(path, kNotes, {.full_check = true});
+  return again.ok() && CountNotes(**again) > acknowledged ? 0 : 7;
+}
+
+TEST(DatabaseTest, AFileSizeLimitIsAFullDisk) {
+  Scratch scratch;
+  const testing::ChildEnd end = testing::InChild([&] {
+    return FillUntilRefused(
+        scratch / "notes.db", [] { return testing::LimitFileSize(300000); },
+        [] { return testing::LimitFileSize(RLIM_INFINITY); });
+  });
+  EXPECT_EQ(end.code, 0);
+}
+
+TEST(DatabaseTest, ADiskOfAMegabyteFillsUp) {
+  Scratch scratch;
+  const auto ballast = scratch / "ballast";
+  const testing::ChildEnd end = testing::InChild([&] {
+    return FillUntilRefused(
+        scratch / "notes.db",
+        [&] {
+          return testing::MountSmallDisk(scratch.path(), 1 << 20) && WriteFile(ballast, std::string(400000, 'b')).ok();
+        },
+        [&] { return std::filesystem::remove(ballast); });
+  });
+  if (end.code == 77) GTEST_SKIP() << "no file system of one's own can be mounted here";
+  EXPECT_EQ(end.code, 0);
+}
+#endif
 
 }  // namespace
 }  // namespace grym

@@ -1,4 +1,4 @@
-// A SQLite VFS over the platform's that fails the N-th write, truncate or sync, once or for good.
+// A SQLite VFS over the platform's that fails the N-th write, truncate or sync, or the N-th read, once or for good.
 #pragma once
 #include <sqlite3.h>
 
@@ -27,12 +27,9 @@ class FaultVfs {
   FaultVfs& operator=(const FaultVfs&) = delete;
 
   // Operation number `n` from now (1 is the next) fails with `result`, and all after it if `for_good`.
-  void FailAt(int n, bool for_good, int result = SQLITE_FULL) {
-    countdown_ = n;
-    for_good_ = for_good;
-    result_ = result;
-    failed_ = 0;
-  }
+  void FailAt(int n, bool for_good, int result = SQLITE_FULL) { Arm(n, for_good, result, false); }
+  // The same for reads alone.
+  void FailReadAt(int n, bool for_good) { Arm(n, for_good, SQLITE_IOERR_READ, true); }
   void Heal() { countdown_ = 0; }
   int failed() const { return failed_; }  // operations refused since FailAt
 
@@ -45,8 +42,16 @@ class FaultVfs {
   };
   static File* Of(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
 
-  int Count() {
-    if (countdown_ == 0) return SQLITE_OK;
+  void Arm(int n, bool for_good, int result, bool reads) {
+    countdown_ = n;
+    for_good_ = for_good;
+    result_ = result;
+    reads_ = reads;
+    failed_ = 0;
+  }
+
+  int Count(bool read = false) {
+    if (countdown_ == 0 || read != reads_) return SQLITE_OK;
     if (countdown_ > 1) {
       --countdown_;
       return SQLITE_OK;
@@ -73,7 +78,8 @@ class FaultVfs {
     methods = real;
     methods.xClose = [](sqlite3_file* f) { return Of(f)->real()->pMethods->xClose(Of(f)->real()); };
     methods.xRead = [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) {
-      return Of(f)->real()->pMethods->xRead(Of(f)->real(), to, n, at);
+      const int fault = Of(f)->owner->Count(true);
+      return fault != SQLITE_OK ? fault : Of(f)->real()->pMethods->xRead(Of(f)->real(), to, n, at);
     };
     methods.xWrite = [](sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
       const int fault = Of(f)->owner->Count();
@@ -83,9 +89,9 @@ class FaultVfs {
       const int fault = Of(f)->owner->Count();
       return fault != SQLITE_OK ? fault : Of(f)->real()->pMethods->xTruncate(Of(f)->real(), n);
     };
-    methods.xSync = [](sqlite3_file* f, int flags) {
-      const int fault = Of(f)->owner->Count();
-      return fault != SQLITE_OK ? SQLITE_IOERR_FSYNC : Of(f)->real()->pMethods->xSync(Of(f)->real(), flags);
+    // Counted, not done: walks have thousands, and what a power loss leaves is not their subject.
+    methods.xSync = [](sqlite3_file* f, int) {
+      return Of(f)->owner->Count() != SQLITE_OK ? SQLITE_IOERR_FSYNC : SQLITE_OK;
     };
     methods.xFileSize = [](sqlite3_file* f, sqlite3_int64* n) {
       return Of(f)->real()->pMethods->xFileSize(Of(f)->real(), n);
@@ -123,7 +129,7 @@ class FaultVfs {
   sqlite3_vfs* base_ = nullptr;
   sqlite3_vfs vfs_{};
   int countdown_ = 0;
-  bool for_good_ = false;
+  bool for_good_ = false, reads_ = false;
   int result_ = SQLITE_FULL;
   int failed_ = 0;
 };

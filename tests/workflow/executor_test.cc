@@ -94,7 +94,8 @@ TEST(ExecutorTest, ThePlansExampleEndsAtItsLoopLimit) {
   EXPECT_EQ(run->state, "failed");
   EXPECT_EQ(ErrorCode(run->error), "loop_limit_exceeded");
   EXPECT_EQ(run->error.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(run->error.message()), HasSubstr("evaluate-result"));
+  EXPECT_THAT(std::string(run->error.message()),
+              HasSubstr("the loop is evaluate-result -> regenerate -> evaluate-result"));
 }
 
 TEST(ExecutorTest, ThePlansExampleCompletesWhereTheFirstTakeIsGood) {
@@ -309,11 +310,13 @@ TEST(ExecutorTest, LoopsThatNeverEndEndAtTheirLimits) {
   auto run = bench.RunSteps(Echo("s", "", R"({"default":"s"})"));
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(ErrorCode(run->error), "loop_limit_exceeded");
+  EXPECT_THAT(std::string(run->error.message()), HasSubstr("the loop is s -> s"));
   EXPECT_EQ(run->visits.size(), 10u);
   EchoBench wide;
   run = wide.RunSteps(Echo("s", "", R"({"default":"s"})", R"(,"loop":{"maxVisits":100})"),
                       R"(,"limits":{"maxVisits":30})");
   EXPECT_EQ(ErrorCode(run->error), "visit_limit_exceeded");
+  EXPECT_EQ(run->error.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(run->visits.size(), 30u);
   EchoBench around;  // two limits that lead to each other
   run = around.RunSteps(Echo("s", "", R"({"default":"t"})", R"(,"loop":{"maxVisits":1,"onLimit":"t"})") + "," +
