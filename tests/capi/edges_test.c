@@ -176,6 +176,96 @@ static void callbacks(grym_engine* engine) {
   CHECK_OK(grym_job_destroy(job));
 }
 
+/* Every call with a callback, whose callback makes that very call again, once. */
+struct again {
+  grym_engine* engine;
+  const grym_audio* audio;
+  const grym_workflow* workflow;
+  int which, depth, calls, wrong;
+};
+
+static int32_t call_again(double fraction, double eta_s, const char* stage, void* user_data);
+
+static void tell_again(int64_t sequence, const char* kind, const char* step, int32_t visit, const char* text,
+                       void* user_data) {
+  (void)sequence, (void)kind, (void)step, (void)visit, (void)text;
+  call_again(0, 0, "", user_data);
+}
+
+static grym_status call_once(struct again* again) {
+  grym_features* features = NULL;
+  grym_patterns* patterns = NULL;
+  grym_style* style = NULL;
+  grym_enhanced* enhanced = NULL;
+  grym_comparison* comparison = NULL;
+  grym_result* result = NULL;
+  grym_run* run = NULL;
+  grym_workflow_options how;
+  grym_status status = GRYM_STATUS_OK;
+  switch (again->which) {
+    case 0: status = grym_engine_analyze(again->engine, again->audio, NULL, call_again, again, &features); break;
+    case 1:
+      status = grym_engine_detect_patterns(again->engine, again->audio, NULL, call_again, again, &patterns);
+      break;
+    case 2: status = grym_engine_classify_style(again->engine, again->audio, NULL, call_again, again, &style); break;
+    case 3: status = grym_engine_enhance(again->engine, again->audio, NULL, NULL, call_again, again, &enhanced); break;
+    case 4: status = grym_compare(again->audio, NULL, again->audio, NULL, call_again, again, &comparison); break;
+    case 5:
+      status =
+          grym_engine_generate_json(again->engine, "{\"prompt\":\"ambient\",\"durationSeconds\":1,\"seed\":1}",
+                                    NULL, call_again, again, &result);
+      break;
+    default:
+      CHECK_OK(grym_workflow_options_init(&how, sizeof how));
+      if (again->which == 7) {
+        how.on_event = tell_again;
+        how.on_event_user_data = again;
+      }
+      status = grym_engine_run_workflow(again->engine, again->workflow, &how, again->which == 6 ? call_again : NULL,
+                                        again, &run);
+      if (status == GRYM_STATUS_OK && strcmp(grym_run_state(run), "completed") != 0) again->wrong = 2;
+  }
+  grym_features_destroy(features);
+  grym_patterns_destroy(patterns);
+  grym_style_destroy(style);
+  grym_enhanced_destroy(enhanced);
+  grym_comparison_destroy(comparison);
+  grym_result_destroy(result);
+  grym_run_destroy(run);
+  return status;
+}
+
+static int32_t call_again(double fraction, double eta_s, const char* stage, void* user_data) {
+  struct again* again = user_data;
+  (void)fraction, (void)eta_s, (void)stage;
+  ++again->calls;
+  if (again->depth > 0) return 0;
+  ++again->depth;
+  if (call_once(again) != GRYM_STATUS_OK) again->wrong = 1;
+  return 0;
+}
+
+static void callbacks_that_call_again(grym_engine* engine) {
+  static const char step[] =
+      "{\"id\":\"w\",\"name\":\"w\",\"initialStep\":\"s\",\"steps\":{\"s\":{\"id\":\"s\",\"type\":\"analysis\","
+      "\"operation\":\"features\",\"inputs\":[{\"source\":\"parameter\",\"key\":\"audioFile\"}],\"parameters\":{},"
+      "\"nextSteps\":{}}},\"parameters\":{\"audioFile\":\"grym-edges.wav\"}}";
+  grym_audio* audio = NULL;
+  grym_workflow* workflow = NULL;
+  CHECK_OK(grym_audio_create(NULL, 1, 22050, 22050, &audio));
+  CHECK_OK(grym_audio_save(audio, "grym-edges.wav", NULL));
+  CHECK_OK(grym_workflow_from_json(step, &workflow));
+  for (int which = 0; which < 8; ++which) {
+    struct again again = {engine, audio, workflow, which, 0, 0, 0};
+    CHECK_OK(call_once(&again));
+    if (again.calls == 0 || again.wrong) printf("call %d: %d callbacks, wrong %d\n", which, again.calls, again.wrong);
+    CHECK(again.calls > 1 && again.depth == 1 && again.wrong == 0);
+  }
+  CHECK_OK(grym_workflow_destroy(workflow));
+  CHECK_OK(grym_audio_destroy(audio));
+  CHECK(remove("grym-edges.wav") == 0);
+}
+
 static void jobs_end(grym_engine* engine) {
   grym_generate_options options;
   grym_job* job = NULL;
@@ -247,6 +337,7 @@ int main(void) {
   option_structs(engine);
   inputs(engine);
   callbacks(engine);
+  callbacks_that_call_again(engine);
   jobs_end(engine);
   requests(engine);
   CHECK_OK(grym_engine_destroy(engine));
