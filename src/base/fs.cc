@@ -63,6 +63,8 @@ absl::Status FileWriteError(const Path& path, std::string_view what, int cause) 
   const absl::StatusCode code = short_of ? absl::StatusCode::kResourceExhausted
                                 : cause == EACCES || cause == EROFS || cause == EPERM
                                     ? absl::StatusCode::kPermissionDenied
+                                : cause == ENAMETOOLONG || cause == ENOTDIR || cause == EISDIR || cause == ELOOP
+                                    ? absl::StatusCode::kInvalidArgument
                                     : absl::StatusCode::kUnavailable;
   return Error(code, "write_failed", Quoted(path) + ": " + std::string(what) + ": " + std::strerror(cause));
 }
@@ -70,9 +72,13 @@ absl::Status FileWriteError(const Path& path, std::string_view what, int cause) 
 absl::StatusOr<int64_t> RegularFileSize(const Path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    const bool absent = !error || error == std::errc::no_such_file_or_directory;
-    return Error(absl::StatusCode::kNotFound, "file_not_found", Quoted(path) + ": " + (absent ? "no such file" : error.message()));
+  if (status.type() == std::filesystem::file_type::not_found) {
+    return Error(absl::StatusCode::kNotFound, "file_not_found", Quoted(path) + ": no such file");
+  }
+  if (status.type() == std::filesystem::file_type::none) {  // a loop of links, a name too long, a closed folder
+    const bool closed = error == std::errc::permission_denied;
+    return Error(closed ? absl::StatusCode::kPermissionDenied : absl::StatusCode::kInvalidArgument,
+                 closed ? "file_unreadable" : "not_a_file", Quoted(path) + ": " + error.message());
   }
   if (!std::filesystem::is_regular_file(status)) {
     const char* kind = std::filesystem::is_directory(status) ? "a folder" : std::filesystem::is_fifo(status) ? "a pipe" : "not a regular file";
@@ -101,11 +107,15 @@ absl::Status WriteWhole(const Path& path, const std::function<absl::Status(const
   std::error_code error;
   const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
   std::filesystem::create_directories(folder, error);
-  if (!std::filesystem::is_directory(folder)) return FileWriteError(path, "its folder cannot be made", error ? error.value() : ENOTDIR);
-  if (std::filesystem::is_directory(path)) {
+  std::error_code unseen;
+  if (!std::filesystem::is_directory(folder, unseen)) {
+    return FileWriteError(path, "its folder cannot be made", error ? error.value() : unseen ? unseen.value() : ENOTDIR);
+  }
+  if (std::filesystem::is_directory(path, unseen)) {
     return Error(absl::StatusCode::kInvalidArgument, "not_a_file", Quoted(path) + ": want a file name, got a folder");
   }
-  const Path temporary = folder / ("." + path.filename().string() + ".tmp-" + UniqueSuffix());
+  // Without the file's own name, which may be as long as names may be.
+  const Path temporary = folder / (".grym-tmp-" + UniqueSuffix());
   // Also when `write` throws, for want of memory.
   const std::unique_ptr<const Path, void (*)(const Path*)> leftover(&temporary, [](const Path* left) {
     std::error_code ignored;

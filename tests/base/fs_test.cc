@@ -4,6 +4,8 @@
 
 #ifndef _WIN32
 #include <sys/stat.h>
+
+#include "support/child.h"
 #endif
 
 #include "base/status.h"
@@ -43,6 +45,34 @@ TEST(FsTest, APipeIsRefusedWithoutWaiting) {
   testing::Scratch scratch;
   ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(ErrorCode(ReadFile(scratch / "pipe", 100).status()), "not_a_file");
+}
+#endif
+
+TEST(FsTest, NamesAsLongAsTheyMayBeAreWrittenAndLongerOnesRefused) {
+  testing::Scratch scratch;
+  const std::string longest(255, 'n');
+  EXPECT_TRUE(WriteFile(scratch / longest, "x").ok());
+  EXPECT_EQ(*ReadFile(scratch / longest, 10), "x");
+  EXPECT_EQ(WriteFile(scratch / (longest + "n"), "x").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadFile(scratch / (longest + "n"), 10).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(WriteFile(scratch / (longest + "n") / "x", "x").code(), absl::StatusCode::kInvalidArgument);
+}
+
+#ifndef _WIN32
+TEST(FsTest, AClosedFolderIsPermissionDenied) {
+  testing::Scratch scratch;
+  ASSERT_TRUE(WriteFile(scratch / "closed/file", "x").ok());
+  ASSERT_EQ(chmod((scratch / "closed").c_str(), 0), 0);
+  const testing::ChildEnd end = testing::InChild([&] {
+    if (geteuid() == 0 && setuid(65534) != 0) return 9;  // root may do anything
+    const bool read = ReadFile(scratch / "closed/file", 10).status().code() == absl::StatusCode::kPermissionDenied;
+    const bool write = WriteFile(scratch / "closed/new", "x").code() == absl::StatusCode::kPermissionDenied;
+    const bool below = WriteFile(scratch / "closed/folder/new", "x").code() == absl::StatusCode::kPermissionDenied;
+    return (read ? 0 : 1) + (write ? 0 : 2) + (below ? 0 : 4);
+  });
+  chmod((scratch / "closed").c_str(), 0700);
+  EXPECT_EQ(end.code, 0);
+  EXPECT_EQ(end.signal, 0);
 }
 #endif
 
