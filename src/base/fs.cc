@@ -103,6 +103,22 @@ absl::StatusOr<std::string> ReadFile(const Path& path, int64_t limit_bytes) {
   return bytes;
 }
 
+namespace {
+
+// Whoever wrote knew the temporary file alone; the error is to name the file that was meant.
+absl::Status WithNameOf(const absl::Status& status, const Path& temporary, const Path& path) {
+  std::string message(status.message());
+  const std::string written = temporary.filename().string();
+  const size_t at = message.find(written);
+  if (status.ok() || at == std::string::npos) return status;
+  message.replace(at, written.size(), Printable(path.filename().string(), 200));
+  absl::Status named(status.code(), message);
+  status.ForEachPayload([&](auto key, const auto& payload) { named.SetPayload(key, payload); });
+  return named;
+}
+
+}  // namespace
+
 absl::Status WriteWhole(const Path& path, const std::function<absl::Status(const Path&)>& write) {
   std::error_code error;
   const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
@@ -121,7 +137,7 @@ absl::Status WriteWhole(const Path& path, const std::function<absl::Status(const
     std::error_code ignored;
     std::filesystem::remove(*left, ignored);
   });
-  absl::Status status = write(temporary);
+  absl::Status status = WithNameOf(write(temporary), temporary, path);
   if (status.ok() && !SyncPath(temporary, false)) status = FileWriteError(path, "sync failed", errno);
   if (status.ok()) {
     std::filesystem::rename(temporary, path, error);

@@ -13,6 +13,7 @@
 namespace grym {
 namespace {
 
+constexpr double kJudgedSeconds = 24;  // of music, for tempo and key: enough for both, and half the price of a song
 constexpr double kGateSilenceDbfs = -60;
 constexpr double kGateOffset = 0.01;
 constexpr double kGateClippedRatio = 1e-4;
@@ -92,7 +93,8 @@ bool KeyAgrees(int wanted, int got) {
 }
 
 absl::Status CheckMusic(const AudioBuffer& audio, const GateWants& wants, const RunOptions& run, Findings& findings) {
-  GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(audio));
+  const AudioBuffer head = audio.Slice(0, static_cast<int64_t>(kJudgedSeconds * audio.rate_hz()));
+  GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(head));
   GRYM_ASSIGN_OR_RETURN(const AudioFeatures heard, AnalyzeSource(*source, run));
   // Unsure is no evidence: a drone has no tempo to be wrong about, and four bars may be heard in more than one key.
   const bool sure_of_tempo = heard.tempo_bpm > 0 && heard.tempo_confidence >= kSureOfTempo && heard.beats_s.size() >= kBeatsToJudge;

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/number_text.h"
 #include "base/random.h"
 #include "generation/bassline.h"
 #include "generation/comping.h"
 #include "generation/humanise.h"
 #include "generation/instruments.h"
+#include "generation/material.h"
 #include "generation/prompt_reader.h"
 
 namespace grym {
@@ -102,6 +104,53 @@ ChordTrack Drone(const MusicalKey& key, const RecordedTime& time) {
   return track;
 }
 
+// A motif as a figure: its rhythm in sixteenths over one or two bars, its contour as voices 0 to 2 of whatever chord
+// sounds, so that it cannot clash with the recording. "" without a motif.
+std::string FigureOfMotif(const Material& material, int steps_per_bar) {
+  if (material.motif.size() < 3 || material.motif_beats.size() < material.motif.size()) return "";
+  const auto [low, high] = std::minmax_element(material.motif.begin(), material.motif.end());
+  const auto bar = static_cast<size_t>(steps_per_bar);
+  std::string figure;
+  for (size_t i = 0; i < material.motif.size() && figure.size() < 2 * bar; ++i) {
+    const double height = *high > *low ? static_cast<double>(material.motif[i] - *low) / (*high - *low) : 0;
+    figure += static_cast<char>('0' + std::lround(2 * height));
+    figure.append(static_cast<size_t>(std::max(1L, std::lround(4 * material.motif_beats[i]))) - 1, '-');
+  }
+  figure.resize(figure.size() > bar ? 2 * bar : bar, '-');
+  return figure;
+}
+
+// The loop of a harmonic pattern over the whole recording, where its best place agrees with most of the chords heard.
+ChordTrack LoopedChords(const Material& material, const AudioFeatures& features, const RecordedTime& time) {
+  constexpr double kAgreement = 0.5;
+  ChordTrack track;
+  const int held = static_cast<int>(material.chord_beats), count = static_cast<int>(material.chords.size());
+  if (count < 2 || held < 1 || features.chords.empty()) return track;
+  const auto at_beat = [&](size_t beat, int shift) {
+    return static_cast<size_t>((static_cast<int>(beat) + shift) / held % count);
+  };
+  int best_shift = 0;
+  double best = 0;
+  for (int shift = 0; shift < held * count; ++shift) {
+    size_t at = 0;
+    double agreed = 0, heard = 0;
+    for (size_t beat = 0; beat < time.beats_s.size(); ++beat) {
+      while (at + 1 < features.chords.size() && features.chords[at].end_s < time.beats_s[beat] + 0.2) ++at;
+      const auto chord = ChordFromLabel(features.chords[at].label);
+      if (!chord.ok() || chord->intervals.empty()) continue;
+      heard += features.chords[at].confidence;
+      if (chord->root == material.chords[at_beat(beat, shift)].root) agreed += features.chords[at].confidence;
+    }
+    if (heard > 0 && agreed / heard > best) {
+      best = agreed / heard;
+      best_shift = shift;
+    }
+  }
+  if (best < kAgreement) return track;
+  for (size_t beat = 0; beat < time.beats_s.size(); ++beat) track.Append(1, material.chords[at_beat(beat, best_shift)]);
+  return track;
+}
+
 PartTable AccompanyingPart(Role role, const char* stem, const char* patch, const char* figure, int low, int high, double gain_db,
                            double pan) {
   PartTable table;
@@ -142,13 +191,22 @@ class Accompanist {
     score_.key = features.key.value_or("");
     score_.beats_s = time_.beats_s;
     score_.delay_s = 0.75 * plan_.beat_s();
+    plan_.humanise = HumaniseOf(request);
     wish_ = ReadPrompt(request.prompt);
+    for (const std::string& name : request.instruments) {
+      for (const Instrument* instrument : ReadInstruments(name)) wish_.instruments.push_back(instrument);
+    }
+    material_ = MaterialFromPatterns(request.patterns);
+    if (material_.grid.size() != static_cast<size_t>(4 * time_.meter)) material_.grid.clear();
+    if (material_.meter != 0 && material_.meter != time_.meter) material_.motif.clear();
+    figure_ = FigureOfMotif(material_, 4 * time_.meter);
     RemoveUnwanted(ReadPrompt(request.negative_prompt).instruments);
     RemoveUnwanted(ReadInstruments(request.negative_prompt));
     RemoveUnwanted(wish_.without);
   }
 
-  // Shaker on eighths, a soft rim or tambourine on the weak beats: nothing that fights a drummer.
+  // Shaker on eighths, a soft rim or tambourine on the weak beats: nothing that fights a drummer. With a rhythm to go by
+  // its strokes are accented, on the sixteenths too, and the rest of the eighths step back.
   void Percussion() {
     if (without_[static_cast<size_t>(Role::kDrums)]) return;
     DraftPart draft;
@@ -161,16 +219,38 @@ class Accompanist {
     Random random(plan_.seed, "percussion");
     for (const FormSection& section : plan_.form) {
       for (int bar = 0; bar < section.bars; ++bar) {
+        if (!material_.grid.empty()) AccentBar(section.first_bar + bar, &draft.notes);
         for (int half = 0; half < 2 * time_.meter; ++half) {
           const double beat = (section.first_bar + bar) * time_.meter + half * 0.5;
           if (beat >= plan_.body_beats || (half % 2 == 1 && random.Chance(0.12))) continue;
-          draft.notes.push_back({beat, 0.25, 70, half % 2 ? 0.42 : 0.6, 0, 0, 0});
+          const bool accented = !material_.grid.empty() && material_.grid[static_cast<size_t>(2 * half)] != '.';
+          if (!accented) draft.notes.push_back({beat, 0.25, 70, (half % 2 ? 0.42 : 0.6) * (material_.grid.empty() ? 1 : 0.6), 0, 0, 0});
           const bool weak = half % 2 == 0 && (half / 2) % 2 == 1;
           if (weak && section.energy >= 0.7 && !features_.downbeats_s.empty()) draft.notes.push_back({beat, 0.25, 54, 0.35, 0, 0, 0});
         }
       }
     }
     Play(draft);
+  }
+
+  // Strokes of the pattern in one bar.
+  void AccentBar(int bar, std::vector<DraftNote>* notes) const {
+    for (size_t step = 0; step < material_.grid.size(); ++step) {
+      const double beat = bar * time_.meter + 0.25 * static_cast<double>(step);
+      if (material_.grid[step] == '.' || beat >= plan_.body_beats) continue;
+      notes->push_back({beat, 0.25, 70, material_.grid[step] == 'X' ? 0.72 : 0.52, 0, 0, 0});
+    }
+  }
+
+  // Chords as heard, else as a pattern's loop has them; empty when neither can be trusted.
+  ChordTrack Chords(std::vector<std::string>* used) {
+    ChordTrack chords = RecordedChords(features_, time_);
+    if (!chords.empty()) return chords;
+    Material loop = material_;
+    TransposeMaterial(plan_.key, &loop);
+    chords = LoopedChords(loop, features_, time_);
+    if (!chords.empty()) used->push_back("chords");
+    return chords;
   }
 
   void Pitched(const ChordTrack& chords, bool drone) {
@@ -185,7 +265,7 @@ class Accompanist {
     Part(chords, AccompanyingPart(Role::kPad, "pad", pad, "~", drone ? 48 : 52, drone ? 67 : 74, 0, 0));
     if (drone) return;
     if (request_.enhancement_level >= 0.4 || named_arp) {
-      PartTable table = AccompanyingPart(Role::kArp, "arp", arp, "0-1-2-1-0-1-2-1-", 60, 82, -4, 0.3);
+      PartTable table = AccompanyingPart(Role::kArp, "arp", arp, figure_.empty() ? "0-1-2-1-0-1-2-1-" : figure_.c_str(), 60, 82, -4, 0.3);
       table.enters = 0.65;
       Part(chords, table);
     }
@@ -195,6 +275,11 @@ class Accompanist {
   }
 
   Score Take() { return std::move(score_); }
+  bool has(std::string_view stem) const {
+    return std::any_of(score_.parts.begin(), score_.parts.end(), [&](const auto& part) { return part.stem == stem; });
+  }
+  bool follows_rhythm() const { return !material_.grid.empty() && has("percussion"); }
+  bool follows_motif() const { return !figure_.empty() && has("arp"); }
   const RecordedTime& time() const { return time_; }
   void set_key(const MusicalKey& key) { plan_.key = key; }
 
@@ -228,8 +313,15 @@ class Accompanist {
     score_.parts.push_back(PlayPart(plan_, grid_, draft));
   }
 
+  static double HumaniseOf(const GenerateAudioRequest& request) {
+    const auto given = request.parameters.find("humanise");
+    return given == request.parameters.end() ? 1 : ParseNumber(given->second).value_or(1);
+  }
+
   const GenerateAudioRequest& request_;
   const AudioFeatures& features_;
+  Material material_;
+  std::string figure_;  // of the material's motif
   RecordedTime time_;
   BeatGrid grid_;
   PiecePlan plan_;
@@ -254,11 +346,13 @@ Accompaniment Accompany(const GenerateAudioRequest& request, const AudioFeatures
   if (key.ok() && features.key_confidence >= kSureKey) {
     const MusicalKey heard{*key % 12, *key >= 12};
     accompanist.set_key(heard);
-    const ChordTrack chords = RecordedChords(features, accompanist.time());
+    const ChordTrack chords = accompanist.Chords(&made.material);
     made.basis = chords.empty() ? "key" : "chords";
     accompanist.Pitched(chords.empty() ? Drone(heard, accompanist.time()) : chords, chords.empty());
   }
   accompanist.Percussion();
+  if (accompanist.follows_rhythm()) made.material.push_back("rhythm");
+  if (accompanist.follows_motif()) made.material.push_back("motif");
   made.score = accompanist.Take();
   return made;
 }

@@ -49,11 +49,16 @@ absl::StatusOr<AudioBuffer> LoadReference(const GenerateAudioRequest& request) {
     GRYM_ASSIGN_OR_RETURN(audio, LoadAudio(request.reference_audio));
   }
   if (audio.empty()) return Error(absl::StatusCode::kInvalidArgument, "no_frames", "composer: reference_audio: no frames in it");
-  if (audio.rate_hz() != kTakeRateHz) {
-    GRYM_ASSIGN_OR_RETURN(audio, Resample(audio, kTakeRateHz));
-  }
+  return audio;
+}
+
+// Stereo at the rate of takes. Repairs come before: resampling rounds the flat tops that tell of clipping.
+absl::StatusOr<AudioBuffer> InTakeFormat(AudioBuffer audio) {
   if (audio.channels() != 2) {
     GRYM_ASSIGN_OR_RETURN(audio, MixChannels(audio, 2));
+  }
+  if (audio.rate_hz() != kTakeRateHz) {
+    GRYM_ASSIGN_OR_RETURN(audio, Resample(audio, kTakeRateHz));
   }
   return audio;
 }
@@ -86,11 +91,13 @@ class TakeMaker {
 
   absl::StatusOr<GenerateAudioResult> Make() {
     TakeClock::time_point started = TakeClock::now();
-    GRYM_ASSIGN_OR_RETURN(original_, LoadReference(request_));
+    GRYM_ASSIGN_OR_RETURN(recorded_, LoadReference(request_));
     HashReference();
     const RunOptions analyse_run = PartOf(run_, 0.0, 0.35);
-    GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(original_));
+    GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(recorded_));
     GRYM_ASSIGN_OR_RETURN(features_, AnalyzeSource(*source, analyse_run));
+    GRYM_RETURN_IF_ERROR(run_.cancel.Check());
+    GRYM_ASSIGN_OR_RETURN(original_, InTakeFormat(recorded_));
     result_.timings_s["analyse"] = TakeSeconds(started);
     GRYM_RETURN_IF_ERROR(CheckWishes());
     started = TakeClock::now();
@@ -112,18 +119,28 @@ class TakeMaker {
  private:
   void HashReference() {
     Sha256 digest;
-    digest.Update(original_.planar().data(), original_.planar().size_bytes());
+    digest.Update(recorded_.planar().data(), recorded_.planar().size_bytes());
     result_.provenance.reference_sha256 = digest.Hex();
+  }
+
+  static bool SameKey(const std::string& one, const std::string& other) {
+    const absl::StatusOr<int> a = ParseKey(one), b = ParseKey(other);
+    return a.ok() && b.ok() && *a == *b;
   }
 
   // The recording has its own tempo, key, metre and form; asking for others cannot be honoured.
   absl::Status CheckWishes() {
     std::vector<std::string> problems;
     if (request_.tempo_bpm && std::abs(*request_.tempo_bpm - features_.tempo_bpm) > 0.005 * *request_.tempo_bpm) problems.push_back("tempo_bpm");
-    if (request_.key && *request_.key != features_.key.value_or("")) problems.push_back("key");
+    if (request_.key && !SameKey(*request_.key, features_.key.value_or(""))) problems.push_back("key");
     if (request_.meter && *request_.meter != features_.meter) problems.push_back("meter");
     if (request_.temperature.value_or(0) > kMostTakeTemperature) problems.push_back("temperature above 2");
     if (!request_.structure.empty()) problems.push_back("structure");
+    if (!request_.mood.empty()) problems.push_back("mood");
+    if (request_.reference_strength != GenerateAudioRequest().reference_strength) problems.push_back("reference_strength");
+    for (const char* own : {"genre", "swing", "energy"}) {
+      if (request_.parameters.contains(own)) problems.push_back("parameters." + std::string(own));
+    }
     if (!request_.reference_midi.empty()) problems.push_back("reference_midi");
     for (const std::string& field : problems) {
       const std::string text = "composer: " + field + ": not for a take of a recording, which keeps its own tempo, key and form";
@@ -136,7 +153,9 @@ class TakeMaker {
   absl::Status Clean(AudioBuffer* mix) {
     GRYM_ASSIGN_OR_RETURN(before_, MeasureLongTermSpectrum(original_, PartOf(run_, 0.35, 0.36)));
     const RunOptions clean_run = PartOf(run_, 0.36, 0.6);
-    GRYM_ASSIGN_OR_RETURN(EnhancedAudio cleaned, EnhanceAudio(original_, ParamsFor(request_, focus_), clean_run));
+    GRYM_ASSIGN_OR_RETURN(EnhancedAudio cleaned, EnhanceAudio(recorded_, ParamsFor(request_, focus_), clean_run));
+    recorded_ = AudioBuffer();
+    GRYM_ASSIGN_OR_RETURN(cleaned.audio, InTakeFormat(std::move(cleaned.audio)));
     if (request_.preserve_original_characteristics && focus_.areas.contains("spectral balance")) {
       GRYM_RETURN_IF_ERROR(BalanceWithin(&cleaned));
     }
@@ -181,6 +200,7 @@ class TakeMaker {
     }
     Accompaniment made = Accompany(request_, features_);
     result_.facts["basis"] = made.basis;
+    if (!made.material.empty()) result_.facts["material"] = Join(made.material, ", ");
     result_.warnings.insert(result_.warnings.end(), made.warnings.begin(), made.warnings.end());
     if (made.score.parts.empty()) return absl::OkStatus();
     made.score.duration_s = mix->duration_s();
@@ -266,7 +286,8 @@ class TakeMaker {
   const GenerateAudioRequest& request_;
   const RunOptions& run_;
   Focus focus_;
-  AudioBuffer original_;
+  AudioBuffer recorded_;  // as it came, until it is cleaned
+  AudioBuffer original_;  // the same in the take's format
   AudioFeatures features_;
   LongTermSpectrum before_;
   GenerateAudioResult result_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "base/number_text.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -35,14 +36,25 @@ absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestra
   }
 }
 
-GateWants WantsOf(const GenerateAudioRequest& request) {
+// What the generator says that it made, whether the request asked for it or left it open: so a request that was resolved
+// by an earlier run is judged as that run was.
+GateWants WantsOf(const GenerateAudioRequest& request, const GenerateAudioResult& made) {
   GateWants wants;
   if (request.reference_buffer) {
     wants.duration_s = request.reference_buffer->duration_s();
-  } else if (request.reference_audio.empty()) {
+  } else if (!request.reference_audio.empty()) {
+    const absl::StatusOr<AudioFileInfo> info = ProbeAudioFile(request.reference_audio);
+    if (info.ok() && info->frames > 0) wants.duration_s = static_cast<double>(info->frames) / info->rate_hz;
+  } else {
     wants.duration_s = request.duration_s;
+    const auto fact = [&](const char* name) {
+      const auto found = made.facts.find(name);
+      return found == made.facts.end() ? std::string() : found->second;
+    };
     wants.tempo_bpm = request.tempo_bpm;
+    if (const auto tempo = ParseNumber(fact("tempo_bpm")); !wants.tempo_bpm && tempo && *tempo > 0) wants.tempo_bpm = *tempo;
     wants.key = request.key;
+    if (const std::string key = fact("key"); !wants.key && ParseKey(key).ok()) wants.key = key;
   }
   return wants;
 }
@@ -96,17 +108,17 @@ absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, Ge
   std::string words;
   for (int attempt = 0; attempt < 2; ++attempt) {
     GRYM_ASSIGN_OR_RETURN(GenerateAudioResult made, RunWithRecovery(orchestrator, request, PartOf(run, attempt * 0.4, attempt * 0.4 + 0.5)));
-    GRYM_ASSIGN_OR_RETURN(GateReport report, CheckTake(made.audio, WantsOf(request), PartOf(run, 0.9, 1.0)));
+    GRYM_ASSIGN_OR_RETURN(GateReport report, CheckTake(made.audio, WantsOf(request, made), PartOf(run, 0.9, 1.0)));
     GRYM_RETURN_IF_ERROR(ForgiveReferenceFaults(request, report, made.warnings, run));
     attempts.push_back({made.provenance.seed, report.passed, report.failures});
     if (report.passed) {
       made.attempts = std::move(attempts);
       return made;
     }
-    words = Join(report.texts, "; ");
+    words += (words.empty() ? "seed " : "; seed ") + std::to_string(made.provenance.seed) + ": " + Join(report.texts, ", ");
     request.seed = NextSeed(request.seed);
   }
-  return Error(absl::StatusCode::kFailedPrecondition, "take_rejected", "take: two takes failed the gate, the last by " + words);
+  return Error(absl::StatusCode::kFailedPrecondition, "take_rejected", "take: two takes failed the gate: " + words);
 }
 
 }  // namespace grym

@@ -60,6 +60,80 @@ TEST(EnhancedTakeTest, LevelZeroGivesACleanRecordingBackBitForBit) {
   EXPECT_FALSE(take->provenance.reference_sha256.empty());
 }
 
+// The patterns that a take is made from are heard in it.
+TEST(EnhancedTakeTest, PatternsAreItsMaterial) {
+  static const AudioBuffer recording = Recording("pop at 110 bpm in A major without percussion", 10);
+  const auto plain = Take(recording, 0.6);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(plain->facts.count("material"), 0u);
+  const auto rhythmic = Take(recording, 0.6, [](GenerateAudioRequest& request) {
+    AudioPattern rhythm;
+    rhythm.kind = PatternKind::kRhythmic;
+    rhythm.meter = 4;
+    rhythm.strength = 0.9;
+    rhythm.onset_grid = {1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0};
+    request.patterns = {rhythm};
+  });
+  ASSERT_TRUE(rhythmic.ok()) << rhythmic.status();
+  EXPECT_EQ(rhythmic->facts.at("material"), "rhythm");
+  EXPECT_FALSE(SameSamples(plain->audio, rhythmic->audio));
+  // The third stroke of the grid lies between the eighths, where the plain shaker never plays.
+  const auto off_eighths = [](const GenerateAudioResult& take) {
+    return std::count_if(take.midi->notes.begin(), take.midi->notes.end(), [&](const MidiNote& note) {
+      const double eighths = note.start_s / (60.0 / 110 / 2);
+      return note.pitch == 70 && std::abs(eighths - std::round(eighths)) > 0.35;
+    });
+  };
+  EXPECT_EQ(off_eighths(*plain), 0);
+  EXPECT_GT(off_eighths(*rhythmic), 3);
+  const auto melodic = Take(recording, 0.6, [](GenerateAudioRequest& request) {
+    AudioPattern motif;
+    motif.kind = PatternKind::kMelodic;
+    motif.meter = 4;
+    motif.strength = 0.8;
+    motif.intervals = {0, 7, 3, 7};
+    motif.durations_beats = {1, 0.5, 1.5, 1};
+    request.patterns = {motif};
+  });
+  ASSERT_TRUE(melodic.ok()) << melodic.status();
+  EXPECT_EQ(melodic->facts.at("material"), "motif");
+  EXPECT_FALSE(SameSamples(plain->audio, melodic->audio));
+  EXPECT_FALSE(SameSamples(rhythmic->audio, melodic->audio));
+}
+
+// A video's sound track is clipped at 48 kHz; resampled first, its flat tops would no longer be seen.
+TEST(EnhancedTakeTest, ClippingIsRepairedAtEveryRate) {
+  for (const int rate_hz : {22050, 44100, 48000}) {
+    AudioBuffer recording = *Resample(Recording("rock", 6), rate_hz);
+    for (float& sample : recording.mutable_planar()) sample = std::clamp(4 * sample, -0.8f, 0.8f);
+    const auto take = Take(recording, 0);
+    ASSERT_TRUE(take.ok()) << take.status();
+    const auto declip = std::find_if(take->stages.begin(), take->stages.end(),
+                                     [](const EnhanceStage& stage) { return stage.name == "declip"; });
+    ASSERT_NE(declip, take->stages.end());
+    EXPECT_TRUE(declip->applied) << rate_hz;
+    EXPECT_EQ(take->audio.rate_hz(), 44100);
+  }
+}
+
+TEST(EnhancedTakeTest, WhatATakeCannotFollowIsRefusedByName) {
+  static const AudioBuffer recording = Recording("pop", 4);
+  const auto refused = [](void (*change)(GenerateAudioRequest&)) {
+    return std::string(Take(recording, 0.5, change).status().message());
+  };
+  EXPECT_NE(refused([](GenerateAudioRequest& request) { request.mood = "dark"; }).find("mood"), std::string::npos);
+  EXPECT_NE(refused([](GenerateAudioRequest& request) { request.parameters["genre"] = "jazz"; }).find("genre"),
+            std::string::npos);
+  EXPECT_NE(refused([](GenerateAudioRequest& request) { request.reference_strength = 0.9; }).find("reference_strength"),
+            std::string::npos);
+  const auto allowed = Take(recording, 0.5, [](GenerateAudioRequest& request) {
+    request.mood = "dark";
+    request.allow_unsupported = true;
+  });
+  ASSERT_TRUE(allowed.ok()) << allowed.status();
+  EXPECT_FALSE(allowed->warnings.empty());
+}
+
 TEST(EnhancedTakeTest, PartsFollowASteadyRecordingBelowIt) {
   const AudioBuffer recording = Recording("pop at 110 bpm in A major without percussion", 14);
   auto take = Take(recording, 0.6);
