@@ -48,8 +48,8 @@ GRYM_EXPORT absl::StatusOr<Comparison> Compare(const AudioInput& original, const
 struct GateWants {
   std::optional<double> duration_s;   // within 50 ms or 1 %
   // Tempo and key fail only where another one is heard with confidence: short or free takes pass.
-  std::optional<double> tempo_bpm;    // within 1 %, octaves allowed
-  std::optional<std::string> key;     // equal, or its relative
+  std::optional<double> tempo_bpm;    // within 1 % (3 % below 10 s); octaves, and three against two or four, allowed
+  std::optional<std::string> key;     // equal, its relative, or a neighbour on the circle of fifths
 };
 
 struct GateReport {

@@ -95,10 +95,12 @@ absl::Status WalkWavChunks(const SourceFile& file, WavChunks& chunks) {
     if (count == kMaxChunks) return DamagedAudio(file, Formatted("more than %d chunks", kMaxChunks));
     const std::string id = head.substr(0, 4);
     int64_t bytes = static_cast<int64_t>(WavNumber(chunks, head, 4, 4));
-    if (chunks.rf64 && id == "data" && bytes == kSizeIn64) bytes = chunks.ds64_data_bytes;
+    // A size of 64 bits was written by a program that came back to write it: there nothing but 0 is unknown.
+    const bool in_ds64 = chunks.rf64 && id == "data" && bytes == kSizeIn64;
+    if (in_ds64) bytes = chunks.ds64_data_bytes;
     const int64_t there = file.size() - at - 8;
     if (id == "data" && (bytes == 0 ? !OnlyWavChunksFollow(file, chunks, at + 8)
-                                    : bytes > there && IsUnknownSize(bytes))) {
+                                    : !in_ds64 && bytes > there && IsUnknownSize(bytes))) {
       chunks.to_the_end = true;
       bytes = there;
     }
