@@ -17,11 +17,13 @@ void BM_Generation_Compose(benchmark::State& state, const char* prompt) {
   request.model = "composer";
   for (auto _ : state) {
     auto generator = (*model)->NewGenerator();
-    auto made = generator.ok() ? (*generator)->Generate(request, {}) : absl::StatusOr<grym::GenerateAudioResult>(generator.status());
+    auto made = generator.ok() ? (*generator)->Generate(request, {})
+                               : absl::StatusOr<grym::GenerateAudioResult>(generator.status());
     if (!made.ok()) state.SkipWithError(std::string(made.status().message()).c_str());
     benchmark::DoNotOptimize(made);
   }
-  state.counters["audio_s_per_s"] = benchmark::Counter(static_cast<double>(state.range(0)) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["audio_s_per_s"] = benchmark::Counter(
+      static_cast<double>(state.range(0)) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 BENCHMARK_CAPTURE(BM_Generation_Compose, house, "house")->Arg(30)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(BM_Generation_Compose, jazz, "jazz")->Arg(30)->Unit(benchmark::kMillisecond);

@@ -14,7 +14,8 @@ grym::AudioBuffer TestMusic(int seconds) {
   grym::Random random(1);
   constexpr double kRoots[] = {110.0, 87.31, 130.81, 98.0};
   for (int64_t i = 0; i < audio.frames(); ++i) {
-    const double t = static_cast<double>(i) / kRateHz, beat = std::fmod(t, 0.5), root = kRoots[static_cast<int>(t / 2) % 4];
+    const double t = static_cast<double>(i) / kRateHz, beat = std::fmod(t, 0.5),
+                 root = kRoots[static_cast<int>(t / 2) % 4];
     double value = 0.5 * std::exp(-beat * 18) * std::sin(2 * M_PI * (50 + 60 * std::exp(-beat * 30)) * beat);
     for (const double ratio : {1.0, 2.0, 2.52, 3.0, 4.0}) value += 0.06 * std::sin(2 * M_PI * root * ratio * t);
     value += 0.15 * std::exp(-std::fmod(t, 0.25) * 60) * random.Normal();
@@ -32,7 +33,8 @@ void BM_Analysis_Analyze(benchmark::State& state) {
     if (!features.ok()) state.SkipWithError(std::string(features.status().message()).c_str());
     benchmark::DoNotOptimize(features);
   }
-  state.counters["audio_s_per_s"] = benchmark::Counter(static_cast<double>(state.range(0)) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["audio_s_per_s"] = benchmark::Counter(
+      static_cast<double>(state.range(0)) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 BENCHMARK(BM_Analysis_Analyze)->Arg(10)->Arg(60)->Unit(benchmark::kMillisecond);
 
@@ -44,7 +46,8 @@ void BM_Analysis_Enhance(benchmark::State& state) {
     if (!enhanced.ok()) state.SkipWithError(std::string(enhanced.status().message()).c_str());
     benchmark::DoNotOptimize(enhanced);
   }
-  state.counters["audio_s_per_s"] = benchmark::Counter(static_cast<double>(state.range(0)) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["audio_s_per_s"] = benchmark::Counter(
+      static_cast<double>(state.range(0)) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 BENCHMARK(BM_Analysis_Enhance)->Arg(10)->Unit(benchmark::kMillisecond);
 

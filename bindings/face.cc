@@ -244,7 +244,8 @@ std::filesystem::path PathOf(const py::object& path) {
   try {
     return path.cast<std::filesystem::path>();
   } catch (const py::cast_error&) {
-    throw py::type_error("path: want str or os.PathLike, got " + std::string(py::str(py::type::of(path).attr("__name__"))));
+    throw py::type_error("path: want str or os.PathLike, got " +
+                         std::string(py::str(py::type::of(path).attr("__name__"))));
   }
 }
 

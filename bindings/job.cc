@@ -32,7 +32,8 @@ void BindJob(py::module_& m) {
       .def_readonly("eta_s", &Progress::eta_s)
       .def_readonly("stage", &Progress::stage)
       .def("__repr__", [](const Progress& now) {
-        return py::str("Progress(fraction={:.6f}, eta_s={:.6f}, stage={!r})").format(now.fraction, now.eta_s, now.stage);
+        return py::str("Progress(fraction={:.6f}, eta_s={:.6f}, stage={!r})")
+            .format(now.fraction, now.eta_s, now.stage);
       });
 
   py::class_<PyJob, std::shared_ptr<PyJob>>(m, "Job", R"(A call that runs on a thread of its own.

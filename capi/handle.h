@@ -33,8 +33,23 @@ struct ProcessedBox;
 struct RunBox;
 
 enum class HandleKind : uint8_t {
-  kNone, kText, kEngine, kAudio, kFeatures, kPatterns, kStyle, kEnhanced, kProcessed, kResult, kComparison, kMemory, kMatches,
-  kModels, kWorkflow, kRun, kJob
+  kNone,
+  kText,
+  kEngine,
+  kAudio,
+  kFeatures,
+  kPatterns,
+  kStyle,
+  kEnhanced,
+  kProcessed,
+  kResult,
+  kComparison,
+  kMemory,
+  kMatches,
+  kModels,
+  kWorkflow,
+  kRun,
+  kJob
 };
 
 // Throws std::bad_alloc when there is no room.

@@ -20,9 +20,11 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-absl::Status SaveAll(const grym::GenerateAudioResult& made, const std::string& prompt, const std::filesystem::path& folder) {
+absl::Status SaveAll(const grym::GenerateAudioResult& made, const std::string& prompt,
+                     const std::filesystem::path& folder) {
   grym::SaveOptions options;
-  options.metadata = {"", prompt, std::to_string(made.provenance.seed), made.provenance.model, "", made.provenance.request_json, ""};
+  options.metadata = {
+      "", prompt, std::to_string(made.provenance.seed), made.provenance.model, "", made.provenance.request_json, ""};
   absl::Status status = grym::SaveAudio(folder / "take.wav", made.audio, options);
   grym::SaveOptions stem_options;
   stem_options.format = grym::SampleFormat::kFloat32;  // stems are not mastered and may pass full scale
@@ -55,7 +57,9 @@ int main(int count, char** values) {
   auto engine = grym::Engine::Create();
   if (!engine.ok()) return Fail(engine.status());
   grym::RunOptions run;
-  run.progress = [](const grym::Progress& progress) { ShowProgress(progress.fraction, progress.eta_s, progress.stage); };
+  run.progress = [](const grym::Progress& progress) {
+    ShowProgress(progress.fraction, progress.eta_s, progress.stage);
+  };
   auto made = (*engine)->Generate(request, run);
   if (!made.ok()) return Fail(made.status());
   const std::filesystem::path folder = arguments.Text("-o", "out/compose");

@@ -44,10 +44,12 @@ void PrintSummary(const grym::RunSummary& summary) {
   PrintRow("true peak", summary.before.loudness.true_peak_dbtp, summary.after.loudness.true_peak_dbtp, "dBTP");
   PrintRow("noise floor", summary.before.condition.noise_floor_dbfs, summary.after.condition.noise_floor_dbfs, "dBFS");
   PrintRow("tempo", summary.before.tempo_bpm, summary.after.tempo_bpm, "bpm");
-  std::printf("  %-18s %14s %14s\n\n", "key", summary.before.key.value_or("unsure").c_str(), summary.after.key.value_or("unsure").c_str());
+  std::printf("  %-18s %14s %14s\n\n", "key", summary.before.key.value_or("unsure").c_str(),
+              summary.after.key.value_or("unsure").c_str());
   for (const grym::TakeSummary& take : summary.takes) {
-    std::printf("  %s %d: level %.2f, seed %lld, quality %.3f%s\n", take.step.c_str(), take.visit, take.enhancement_level,
-                static_cast<long long>(take.seed), take.quality_score, take.exported ? "  <- exported" : "");
+    std::printf("  %s %d: level %.2f, seed %lld, quality %.3f%s\n", take.step.c_str(), take.visit,
+                take.enhancement_level, static_cast<long long>(take.seed), take.quality_score,
+                take.exported ? "  <- exported" : "");
   }
   std::printf("\n");
   for (const std::string& warning : summary.warnings) std::printf("  note: %s\n", warning.c_str());
@@ -71,7 +73,8 @@ Order ReadOrder(Arguments& arguments) {
   order.resume = arguments.Text("--resume");
   if (!arguments.error.empty()) return order;
   if (arguments.positional.size() != 1) arguments.error = "want one input file";
-  else if (!order.resume.empty() && order.data.empty()) arguments.error = "--resume: want --data too, the folder of that run";
+  else if (!order.resume.empty() && order.data.empty())
+    arguments.error = "--resume: want --data too, the folder of that run";
   if (!arguments.error.empty()) return order;
   order.input = arguments.positional[0];
   order.output = arguments.Text("-o", order.input.has_parent_path() ? order.input.parent_path().string() : ".");
@@ -96,7 +99,8 @@ absl::StatusOr<std::string> ExecutionId(grym::Engine& engine, const Order& order
   size_t number = runs->size() + 1;
   while (known("enhance-" + std::to_string(number))) ++number;
   const std::string id = "enhance-" + std::to_string(number);
-  std::fprintf(stderr, "run %s; if it is interrupted, give the same command with --resume %s\n", id.c_str(), id.c_str());
+  std::fprintf(stderr, "run %s; if it is interrupted, give the same command with --resume %s\n", id.c_str(),
+               id.c_str());
   return id;
 }
 
@@ -125,7 +129,8 @@ absl::StatusOr<grym::WorkflowRun> Run(grym::Engine& engine, const Order& order, 
   }
   for (const auto& [option, parameter] : {std::pair{"--level", "enhancementLevel"}, {"--target-lufs", "targetLufs"}}) {
     if (!unknown(parameter)) continue;
-    return absl::InvalidArgumentError(std::string(option) + ": " + order.workflow + " declares no parameter " + parameter);
+    return absl::InvalidArgumentError(std::string(option) + ": " + order.workflow + " declares no parameter " +
+                                      parameter);
   }
   return run;
 }
@@ -151,7 +156,9 @@ int main(int count, char** values) {
   options.output_dir = order.output;
   options.output_name = order.input.stem().string();
   options.seed = order.seed;
-  options.run.progress = [](const grym::Progress& progress) { ShowProgress(progress.fraction, progress.eta_s, progress.stage); };
+  options.run.progress = [](const grym::Progress& progress) {
+    ShowProgress(progress.fraction, progress.eta_s, progress.stage);
+  };
   auto run = Run(**engine, order, options);
   if (!run.ok()) return Fail(run.status());
   if (!run->error.ok()) return Fail(run->error);

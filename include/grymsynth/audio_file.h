@@ -54,9 +54,9 @@ GRYM_EXPORT absl::StatusOr<AudioFileInfo> ProbeAudioFile(const std::filesystem::
 // is DataLoss, one that decodes to more than the limit is ResourceExhausted. Cut off means: WAV, AIFF: a chunk longer
 // than the file, but for a WAV from a pipe, whose size says "unknown" (all ones, about 2^31, or 0 before samples) and
 // which reaches to the end; FLAC: fewer frames than STREAMINFO says; OGG: no end-of-stream page; MP3: fewer frames than
-// its Xing frame says, or a last frame that is not whole (one cut exactly between frames, without Xing, cannot be told).
-// A chained OGG and MP3 files joined end to end are read to their end, as one recording; Unimplemented if a later stream
-// has another codec, rate or number of channels.
+// its Xing frame says, or a last frame that is not whole (one cut exactly between frames, without Xing, cannot be
+// told). A chained OGG and MP3 files joined end to end are read to their end, as one recording; Unimplemented if a
+// later stream has another codec, rate or number of channels.
 GRYM_EXPORT absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const AudioLimits& limits = {});
 
 // A file as a stream of blocks with a fixed memory ceiling (the block and the decoder's own state).

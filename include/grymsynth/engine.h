@@ -20,7 +20,8 @@
 namespace grym {
 
 struct EngineOptions {
-  // Pattern memory, workflow journal and files live here; "" keeps them in a temporary folder that ends with the engine.
+  // Pattern memory, workflow journal and files live here; "" keeps them in a temporary folder that ends with the
+  // engine.
   std::filesystem::path data_dir;
   int64_t budget_bytes = int64_t{6} << 30;  // per device
   int cores = 0;                            // 0: as many as the machine has
@@ -86,8 +87,8 @@ class GRYM_EXPORT Engine {
   Job<WorkflowRun> StartWorkflow(const Workflow& workflow, WorkflowRunOptions options);
   // Journalled executions, newest first: id and state.
   absl::StatusOr<std::vector<WorkflowRun>> Executions();
-  // Forgets a run and the takes that only it keeps in the data folder (what was exported stays). FailedPrecondition while
-  // it runs, NotFound for an unknown id.
+  // Forgets a run and the takes that only it keeps in the data folder (what was exported stays). FailedPrecondition
+  // while it runs, NotFound for an unknown id.
   absl::Status DeleteExecution(const std::string& execution_id);
 
   // FailedPrecondition for a run that did not complete or exported no take.

@@ -54,7 +54,8 @@ struct GateWants {
 
 struct GateReport {
   bool passed = false;
-  std::vector<std::string> failures;  // "non_finite", "silence", "clipping", "dc", "ticking", "duration", "tempo", "key"
+  std::vector<std::string>
+      failures;  // "non_finite", "silence", "clipping", "dc", "ticking", "duration", "tempo", "key"
   std::vector<std::string> texts;     // the numbers behind each failure
 };
 

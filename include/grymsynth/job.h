@@ -34,7 +34,9 @@ class GRYM_EXPORT CancelToken {
   bool cancelled() const { return flag_->load(std::memory_order_relaxed) != kGoOn; }
   bool interrupted() const { return flag_->load(std::memory_order_relaxed) == kInterrupt; }
   // OK, or Cancelled once Cancel() was called.
-  absl::Status Check() const { return cancelled() ? absl::CancelledError("cancelled by the caller") : absl::OkStatus(); }
+  absl::Status Check() const {
+    return cancelled() ? absl::CancelledError("cancelled by the caller") : absl::OkStatus();
+  }
 
  private:
   enum : int { kGoOn, kInterrupt, kCancel };

@@ -82,7 +82,8 @@ class GRYM_EXPORT Embedder : public Session {
 class GRYM_EXPORT Analyzer : public Session {
  public:
   // `inputs` are borrowed for the call: one recording, or original and result for kCompare.
-  virtual absl::StatusOr<std::string> Hear(Capability capability, std::span<const AudioInput> inputs, const RunOptions& run) = 0;
+  virtual absl::StatusOr<std::string> Hear(Capability capability, std::span<const AudioInput> inputs,
+                                           const RunOptions& run) = 0;
 };
 
 // Immutable; may be shared by many sessions and threads. Sessions are destroyed before their model.

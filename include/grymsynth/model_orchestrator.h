@@ -80,7 +80,9 @@ class GRYM_EXPORT ResourceLease {
  public:
   ResourceLease() = default;
   explicit ResourceLease(std::function<void()> give_back) : give_back_(std::move(give_back)) {}
-  ResourceLease(ResourceLease&& other) noexcept : give_back_(std::move(other.give_back_)) { other.give_back_ = nullptr; }
+  ResourceLease(ResourceLease&& other) noexcept : give_back_(std::move(other.give_back_)) {
+    other.give_back_ = nullptr;
+  }
   ResourceLease& operator=(ResourceLease&& other) noexcept {
     Release();
     give_back_ = std::move(other.give_back_);

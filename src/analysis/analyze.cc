@@ -137,8 +137,9 @@ class Ears {
 
 absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOptions& run) {
   if (source.rate_hz() < AudioBuffer::kMinRateHz) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_rate",
-                 Formatted("analyse: want a rate of at least %d Hz, got %d", AudioBuffer::kMinRateHz, source.rate_hz()));
+    return Error(
+        absl::StatusCode::kInvalidArgument, "bad_rate",
+        Formatted("analyse: want a rate of at least %d Hz, got %d", AudioBuffer::kMinRateHz, source.rate_hz()));
   }
   ProgressReporter progress(run);
   AudioFeatures features;
@@ -156,7 +157,8 @@ absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOption
     }
   }
   if (features.frames == 0) {
-    return Error(absl::StatusCode::kInvalidArgument, "no_frames", "analyse: want at least one frame, got an empty recording");
+    return Error(absl::StatusCode::kInvalidArgument, "no_frames",
+                 "analyse: want at least one frame, got an empty recording");
   }
   features.duration_s = static_cast<double>(features.frames) / features.rate_hz;
   features.condition.replaced_samples = source.replaced_samples();

@@ -11,13 +11,15 @@ constexpr size_t kFewestBeats = 9;
 
 // What tells the first beat of a bar, each as a series over beats with mean 0 and deviation 1: bass onsets (the kick),
 // change of harmony (Goto 2001), and loudness of the onset.
-std::vector<double> BarEvidence(const OnsetSeries& onsets, const ChromaFrames& chroma, const std::vector<double>& beats) {
+std::vector<double> BarEvidence(const OnsetSeries& onsets, const ChromaFrames& chroma,
+                                const std::vector<double>& beats) {
   const size_t count = beats.size();
   std::vector<double> bass(count), change(count), whole(count);
   const auto peak_near = [&](const std::vector<float>& series, double time) {
     const int64_t centre = std::lround(time * onsets.rate_hz), reach = std::lround(0.04 * onsets.rate_hz);
     float best = 0;
-    for (int64_t i = std::max<int64_t>(0, centre - reach); i <= std::min<int64_t>(centre + reach, static_cast<int64_t>(series.size()) - 1); ++i) {
+    for (int64_t i = std::max<int64_t>(0, centre - reach);
+         i <= std::min<int64_t>(centre + reach, static_cast<int64_t>(series.size()) - 1); ++i) {
       best = std::max(best, series[i]);
     }
     return static_cast<double>(best);
@@ -72,8 +74,9 @@ BarGuess BestPhase(const std::vector<double>& evidence, int meter) {
       ++(first ? ons : offs);
     }
     if (ons == 0 || offs == 0) continue;
-    const double score = (on / static_cast<double>(ons) - off / static_cast<double>(offs)) / deviation *
-                         std::sqrt(static_cast<double>(ons) * static_cast<double>(offs) / static_cast<double>(ons + offs));
+    const double score =
+        (on / static_cast<double>(ons) - off / static_cast<double>(offs)) / deviation *
+        std::sqrt(static_cast<double>(ons) * static_cast<double>(offs) / static_cast<double>(ons + offs));
     if (score > best.score) best = {meter, phase, score};
   }
   return best;
@@ -92,7 +95,8 @@ void FindBars(const OnsetSeries& onsets, const ChromaFrames& chroma, Rhythm& rhy
   rhythm.meter_confidence = std::clamp((best.score - std::max(0.0, other.score)) / 6, 0.0, 1.0);
   if (best.score < 1.0) return;  // no beat stands out: no bars
   rhythm.meter = best.meter;
-  for (size_t i = best.phase; i < rhythm.beats_s.size(); i += best.meter) rhythm.downbeats_s.push_back(rhythm.beats_s[i]);
+  for (size_t i = best.phase; i < rhythm.beats_s.size(); i += best.meter)
+    rhythm.downbeats_s.push_back(rhythm.beats_s[i]);
 }
 
 }  // namespace grym

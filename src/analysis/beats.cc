@@ -55,8 +55,8 @@ class BeatPath {
     from_.push_back(std::move(from));
   }
 
-  // Frames of the beats on the best path. The first may lie just before frame 0: a path may start anywhere in a beat, and
-  // one that starts at a beat's first sixteenth has it where the recording begins.
+  // Frames of the beats on the best path. The first may lie just before frame 0: a path may start anywhere in a beat,
+  // and one that starts at a beat's first sixteenth has it where the recording begins.
   std::vector<int64_t> Beats() {
     int interval = 0, position = 0;
     double best = -std::numeric_limits<double>::infinity();
@@ -108,7 +108,8 @@ double Refine(const Activation& activation, int64_t frame, double period) {
 // The onset nearest to `time_s`, or that time itself where none is within `reach_s`.
 double NearestOnset(std::span<const double> onsets_s, double time_s, double reach_s) {
   double nearest = time_s, distance = reach_s;
-  for (auto at = std::lower_bound(onsets_s.begin(), onsets_s.end(), time_s - reach_s); at != onsets_s.end() && *at <= time_s + reach_s; ++at) {
+  for (auto at = std::lower_bound(onsets_s.begin(), onsets_s.end(), time_s - reach_s);
+       at != onsets_s.end() && *at <= time_s + reach_s; ++at) {
     if (std::abs(*at - time_s) < distance) {
       distance = std::abs(*at - time_s);
       nearest = *at;
@@ -123,7 +124,8 @@ std::vector<double> TrackBeats(const Activation& activation, double bpm, std::sp
   std::vector<double> times;
   if (bpm <= 0 || activation.values.empty()) return times;
   const double period = 60 * activation.rate_hz / bpm;
-  BeatPath path(std::max(4, static_cast<int>(period / kTempoRange)), static_cast<int>(std::ceil(period * kTempoRange)), period);
+  BeatPath path(std::max(4, static_cast<int>(period / kTempoRange)), static_cast<int>(std::ceil(period * kTempoRange)),
+                period);
   for (const float value : activation.values) path.Step(value);
   for (int64_t frame : path.Beats()) {
     if (frame < 0) {

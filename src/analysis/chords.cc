@@ -47,7 +47,8 @@ std::vector<Segment> CutIntoSegments(const ChromaFrames& chroma, std::span<const
   std::vector<Segment> segments;
   for (size_t s = 0; s + 1 < edges.size(); ++s) {
     Segment segment{edges[s], edges[s + 1]};
-    int64_t from = std::lround(segment.start_s * chroma.rate_hz + 0.5), to = std::lround(segment.end_s * chroma.rate_hz - 0.5);
+    int64_t from = std::lround(segment.start_s * chroma.rate_hz + 0.5),
+            to = std::lround(segment.end_s * chroma.rate_hz - 0.5);
     from = std::clamp<int64_t>(from, 0, static_cast<int64_t>(chroma.treble.size()) - 1);
     to = std::clamp<int64_t>(to, from, static_cast<int64_t>(chroma.treble.size()) - 1);
     for (int64_t i = from; i <= to; ++i) {
@@ -117,12 +118,14 @@ std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, std::span<const d
     at = from[s][at];
   }
   for (size_t s = 0; s < segments.size(); ++s) {
-    const std::string label = labels[s] == kNoChord ? "N" : std::string(kRootNames[labels[s] % 12]) + kChordKinds[labels[s] / 12].suffix;
+    const std::string label =
+        labels[s] == kNoChord ? "N" : std::string(kRootNames[labels[s] % 12]) + kChordKinds[labels[s] / 12].suffix;
     double second = 0;
     for (int c = 0; c <= kChords; ++c) {
       if (c != labels[s]) second = std::max(second, scores[s][c]);
     }
-    const double confidence = labels[s] == kNoChord ? 0 : std::clamp(scores[s][labels[s]] - 0.4 + (scores[s][labels[s]] - second), 0.0, 1.0);
+    const double confidence =
+        labels[s] == kNoChord ? 0 : std::clamp(scores[s][labels[s]] - 0.4 + (scores[s][labels[s]] - second), 0.0, 1.0);
     const double length = segments[s].end_s - segments[s].start_s;
     if (!chords.empty() && chords.back().label == label) {
       const double before = chords.back().end_s - chords.back().start_s;

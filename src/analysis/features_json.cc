@@ -26,7 +26,9 @@ class FeatureWriter {
   template <class Int>
   void Integer(const char* name, Int& value) { object_[name] = static_cast<int64_t>(value); }
   void Text(const char* name, std::string& value) { object_[name] = value; }
-  void OptionalText(const char* name, std::optional<std::string>& value) { object_[name] = value ? Json(*value) : Json(); }
+  void OptionalText(const char* name, std::optional<std::string>& value) {
+    object_[name] = value ? Json(*value) : Json();
+  }
   template <class T>
   void Numbers(const char* name, T& values) {
     Json array = Json::Array();
@@ -75,7 +77,8 @@ class FeatureReader {
     const Json* json = Find(name);
     if (!json) return;
     const double number = json->number();
-    if (!json->is_number() || number != std::floor(number) || std::abs(number) > (sizeof(Int) == 4 ? 2147483647.0 : 9e15)) {
+    if (!json->is_number() || number != std::floor(number) ||
+        std::abs(number) > (sizeof(Int) == 4 ? 2147483647.0 : 9e15)) {
       Refuse(pointer_ + "/" + name, "a whole number", *json);
       return;
     }
@@ -141,7 +144,10 @@ class FeatureReader {
   }
   void Refuse(const std::string& pointer, std::string_view wanted, const Json& came) {
     if (problems_.size() >= 100) return;
-    problems_.push_back({pointer, "wrong_type", Formatted("%s: want %s, got %s", pointer.empty() ? "the document" : pointer.c_str(), std::string(wanted), came.type_name()), ""});
+    problems_.push_back({pointer, "wrong_type",
+                         Formatted("%s: want %s, got %s", pointer.empty() ? "the document" : pointer.c_str(),
+                                   std::string(wanted), came.type_name()),
+                         ""});
   }
   const Json& object_;
   std::string pointer_;
@@ -281,7 +287,9 @@ absl::StatusOr<AudioFeatures> FeaturesFromJson(std::string_view text) {
   GRYM_ASSIGN_OR_RETURN(const Json json, Json::Parse(text, limits));
   std::vector<Problem> problems;
   if (json.is_object() && json.at("schema").text() != kFeaturesSchema) {
-    problems.push_back({"/schema", "wrong_schema", Formatted("/schema: want \"%s\", got \"%s\"", kFeaturesSchema, Printable(json.at("schema").text(), 40)), ""});
+    problems.push_back(
+        {"/schema", "wrong_schema",
+         Formatted("/schema: want \"%s\", got \"%s\"", kFeaturesSchema, Printable(json.at("schema").text(), 40)), ""});
   }
   AudioFeatures features;
   FeatureReader reader(json, "", problems);

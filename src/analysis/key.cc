@@ -8,8 +8,10 @@ namespace grym {
 namespace {
 
 // How much each degree belongs to a key. Source: Temperley 1999, "What's key for key?", as revised in Temperley 2005.
-constexpr std::array<double, 12> kMajorProfile = {0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400};
-constexpr std::array<double, 12> kMinorProfile = {0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330};
+constexpr std::array<double, 12> kMajorProfile = {0.748, 0.060, 0.488, 0.082, 0.670, 0.460,
+                                                  0.096, 0.715, 0.104, 0.366, 0.057, 0.400};
+constexpr std::array<double, 12> kMinorProfile = {0.712, 0.084, 0.474, 0.618, 0.049, 0.460,
+                                                  0.105, 0.747, 0.404, 0.067, 0.133, 0.330};
 
 std::array<double, 24> KeyScores(const std::array<double, 12>& pitches) {
   std::array<double, 24> scores{};

@@ -26,8 +26,9 @@ int ModeOf(std::string_view suffix) {
 
 absl::StatusOr<int> ParseKey(std::string_view name) {
   const auto refuse = [&] {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_key",
-                 Formatted("key: want a name like \"F major\", \"C# minor\" or \"Am\", got \"%s\"", Printable(name, 40)));
+    return Error(
+        absl::StatusCode::kInvalidArgument, "bad_key",
+        Formatted("key: want a name like \"F major\", \"C# minor\" or \"Am\", got \"%s\"", Printable(name, 40)));
   };
   if (name.empty()) return refuse();
   const char letter = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));

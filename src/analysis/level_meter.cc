@@ -24,7 +24,8 @@ void LevelMeter::EndClip(Channel& channel) {
     const TimeSpan span{static_cast<double>(channel.flat_start) / rate_hz_,
                         static_cast<double>(channel.flat_start + channel.flat_run) / rate_hz_};
     // Neighbouring peaks of one overloaded passage are one span.
-    if (!clipping_.empty() && span.start_s >= clipping_.back().start_s && span.start_s - clipping_.back().end_s < 0.05) {
+    if (!clipping_.empty() && span.start_s >= clipping_.back().start_s &&
+        span.start_s - clipping_.back().end_s < 0.05) {
       clipping_.back().end_s = std::max(clipping_.back().end_s, span.end_s);
     } else if (clipping_.size() < kMostSpans) {
       clipping_.push_back(span);
@@ -101,7 +102,8 @@ void LevelMeter::Finish(Level& level, Condition& condition) {
   level.rms_dbfs = DbOfPower(squares / samples);
   level.crest_db = peak_ > 0 ? level.peak_dbfs - level.rms_dbfs : 0;
   condition.clipped_ratio = static_cast<double>(clipped_samples_) / samples;
-  std::sort(clipping_.begin(), clipping_.end(), [](const TimeSpan& a, const TimeSpan& b) { return a.start_s < b.start_s; });
+  std::sort(clipping_.begin(), clipping_.end(),
+            [](const TimeSpan& a, const TimeSpan& b) { return a.start_s < b.start_s; });
   condition.clipping = clipping_;
   condition.silence = silence_;
   const double duration_s = static_cast<double>(frames_) / rate_hz_;

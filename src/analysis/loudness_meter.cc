@@ -51,8 +51,10 @@ LoudnessMeter::~LoudnessMeter() = default;
 
 void LoudnessMeter::Read() {
   double momentary = kMinusInfinityDb, short_term = kMinusInfinityDb;
-  if (frames_ >= static_cast<int64_t>(kMomentary_s * rate_.rate_hz())) ebur128_loudness_momentary(state_->meter, &momentary);
-  if (frames_ >= static_cast<int64_t>(kShortTerm_s * rate_.rate_hz())) ebur128_loudness_shortterm(state_->meter, &short_term);
+  if (frames_ >= static_cast<int64_t>(kMomentary_s * rate_.rate_hz()))
+    ebur128_loudness_momentary(state_->meter, &momentary);
+  if (frames_ >= static_cast<int64_t>(kShortTerm_s * rate_.rate_hz()))
+    ebur128_loudness_shortterm(state_->meter, &short_term);
   loudness_.momentary.values.push_back(AsFinite(momentary));
   loudness_.short_term.values.push_back(AsFinite(short_term));
   loudness_.max_momentary_lufs = std::max<double>(loudness_.max_momentary_lufs, loudness_.momentary.values.back());
@@ -81,7 +83,8 @@ absl::Status LoudnessMeter::Take(std::span<const float> interleaved) {
   for (int64_t at = 0; at < frames;) {
     const int64_t next = (readings_ + 1) * rate_.rate_hz() / kReadingsPerSecond;
     const int64_t count = std::min(frames - at, next - frames_);
-    GRYM_RETURN_IF_ERROR(AddFrames(state_->meter, &interleaved[static_cast<size_t>(at) * channels_], static_cast<size_t>(count)));
+    GRYM_RETURN_IF_ERROR(
+        AddFrames(state_->meter, &interleaved[static_cast<size_t>(at) * channels_], static_cast<size_t>(count)));
     frames_ += count;
     at += count;
     if (frames_ == next) {
@@ -113,7 +116,8 @@ absl::StatusOr<Loudness> LoudnessMeter::Finish() {
   double peak = 0;
   for (int c = 0; state_->peak && c < channels_; ++c) {
     double value = 0;
-    if (ebur128_true_peak(state_->peak, static_cast<unsigned>(c), &value) == EBUR128_SUCCESS) peak = std::max(peak, value);
+    if (ebur128_true_peak(state_->peak, static_cast<unsigned>(c), &value) == EBUR128_SUCCESS)
+      peak = std::max(peak, value);
   }
   loudness_.true_peak_dbtp = DbOfGain(peak);
   return std::move(loudness_);

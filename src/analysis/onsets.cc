@@ -28,7 +28,8 @@ double RefineByAttack(const OnsetSeries& onsets, double time_s) {
 
 float LargestBetween(const std::vector<float>& series, double rate_hz, double from_s, double to_s) {
   const int64_t last = static_cast<int64_t>(series.size());
-  const int64_t from = std::clamp<int64_t>(std::lround(from_s * rate_hz), 0, last), to = std::clamp<int64_t>(std::lround(to_s * rate_hz), from, last);
+  const int64_t from = std::clamp<int64_t>(std::lround(from_s * rate_hz), 0, last),
+                to = std::clamp<int64_t>(std::lround(to_s * rate_hz), from, last);
   return from < to ? *std::max_element(series.begin() + from, series.begin() + to) : 0.0f;
 }
 

@@ -103,7 +103,8 @@ void PitchTracker::Collect() {
     const float curve = a - 2 * b + c, shift = curve > 1e-9f ? 0.5f * (a - c) / curve : 0;
     found.push_back({static_cast<float>(kPitchRateHz) / (static_cast<float>(minima[i].lag) + shift), probability});
   }
-  std::stable_sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) { return a.probability > b.probability; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.probability > b.probability; });
   if (found.size() > kMostCandidates) found.resize(kMostCandidates);
   frames_.back().count = static_cast<int>(found.size());
   candidates_.insert(candidates_.end(), found.begin(), found.end());
@@ -130,7 +131,8 @@ Pitch PitchTracker::Finish() {
         next[k] = -1e300;
         continue;
       }
-      const double seen = unvoiced ? std::max(1e-3, (1 - voiced)) : std::max(1e-6f, candidates_[frames_[i].first + k].probability);
+      const double seen =
+          unvoiced ? std::max(1e-3, (1 - voiced)) : std::max(1e-6f, candidates_[frames_[i].first + k].probability);
       double best = -1e301;
       int best_from = kMostCandidates;
       for (int j = 0; i > 0 && j < kStates; ++j) {

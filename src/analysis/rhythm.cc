@@ -67,9 +67,12 @@ double BeatLikeness(const Activation& activation, const std::vector<double>& bea
       const double length = beats[b + 1] - beats[b];
       // The first part is centred on the beat.
       const int64_t from = std::lround((beats[b] + length * (part - 0.5) / kParts) * activation.rate_hz);
-      const int64_t to = std::max(from + 1, static_cast<int64_t>(std::lround((beats[b] + length * (part + 0.5) / kParts) * activation.rate_hz)));
+      const int64_t to =
+          std::max(from + 1,
+                   static_cast<int64_t>(std::lround((beats[b] + length * (part + 0.5) / kParts) * activation.rate_hz)));
       for (int64_t i = from; i < to; ++i) {
-        if (i >= 0 && i < static_cast<int64_t>(activation.values.size())) pattern[part] = std::max<double>(pattern[part], activation.values[i]);
+        if (i >= 0 && i < static_cast<int64_t>(activation.values.size()))
+          pattern[part] = std::max<double>(pattern[part], activation.values[i]);
       }
       total += pattern[part];
     }
@@ -93,7 +96,8 @@ double BeatLikeness(const Activation& activation, const std::vector<double>& bea
 
 }  // namespace
 
-Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma, double duration_s) {
+Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma,
+                  double duration_s) {
   Rhythm rhythm;
   const Activation activation = BeatActivation(onsets);
   const TempoEstimate tempo = EstimateTempo(activation);

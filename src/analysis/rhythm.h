@@ -35,7 +35,8 @@ struct Rhythm {
   double meter_confidence = 0;
 };
 // All of it; empty beats and tempo 0 where no steady beat is heard.
-Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma, double duration_s);
+Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma,
+                  double duration_s);
 
 // Bars over beats: fills downbeats, meter and its confidence.
 void FindBars(const OnsetSeries& onsets, const ChromaFrames& chroma, Rhythm& rhythm);

@@ -20,13 +20,15 @@ struct Units {
   std::vector<Unit> values;
 };
 
-Units MakeUnits(const FrameSeries& mfcc, const ChromaFrames& chroma, std::span<const double> beats_s, double duration_s) {
+Units MakeUnits(const FrameSeries& mfcc, const ChromaFrames& chroma, std::span<const double> beats_s,
+                double duration_s) {
   Units units;
   const double step = std::max(0.5, duration_s / kMostUnits);
   units.edges_s.push_back(0);
   if (beats_s.size() > 8) {
     for (const double beat : beats_s) {
-      if (beat > units.edges_s.back() + std::max(0.25, 0.7 * duration_s / kMostUnits) && beat < duration_s - 0.25) units.edges_s.push_back(beat);
+      if (beat > units.edges_s.back() + std::max(0.25, 0.7 * duration_s / kMostUnits) && beat < duration_s - 0.25)
+        units.edges_s.push_back(beat);
     }
   } else {
     for (double t = step; t < duration_s - 0.25; t += step) units.edges_s.push_back(t);
@@ -35,13 +37,16 @@ Units MakeUnits(const FrameSeries& mfcc, const ChromaFrames& chroma, std::span<c
   for (size_t u = 0; u + 1 < units.edges_s.size(); ++u) {
     Unit unit{};
     const auto range = [&](double rate_hz, int64_t count) {
-      const int64_t from = std::clamp<int64_t>(std::lround(units.edges_s[u] * rate_hz), 0, std::max<int64_t>(0, count - 1));
-      const int64_t to = std::clamp<int64_t>(std::lround(units.edges_s[u + 1] * rate_hz), from + 1, std::max<int64_t>(from + 1, count));
+      const int64_t from =
+          std::clamp<int64_t>(std::lround(units.edges_s[u] * rate_hz), 0, std::max<int64_t>(0, count - 1));
+      const int64_t to = std::clamp<int64_t>(std::lround(units.edges_s[u + 1] * rate_hz), from + 1,
+                                             std::max<int64_t>(from + 1, count));
       return std::pair{from, std::min(to, count)};
     };
     const auto [from, to] = range(mfcc.rate_hz, mfcc.frames());
     for (int64_t i = from; i < to; ++i) {
-      for (int d = 0; d < kSectionMfcc; ++d) unit[d] += mfcc.values[i * mfcc.dim + d + 1] / static_cast<double>(to - from);
+      for (int d = 0; d < kSectionMfcc; ++d)
+        unit[d] += mfcc.values[i * mfcc.dim + d + 1] / static_cast<double>(to - from);
     }
     const auto [first, last] = range(chroma.rate_hz, static_cast<int64_t>(chroma.treble.size()));
     double norm = 1e-9;
@@ -91,7 +96,8 @@ std::vector<double> Novelty(const Units& units, int reach) {
         (crosses ? across_weight : within_weight) += taper;
       }
     }
-    if (across_weight > 0 && within_weight > 0) novelty[u] = std::max(0.0, across / across_weight - within / within_weight);
+    if (across_weight > 0 && within_weight > 0)
+      novelty[u] = std::max(0.0, across / across_weight - within / within_weight);
   }
   return novelty;
 }
@@ -106,7 +112,9 @@ std::vector<size_t> PickBoundaries(const Units& units, const std::vector<double>
     if (novelty[u] < std::max(0.15, threshold)) continue;
     const int from = std::max(0, u - apart), to = std::min(count - 1, u + apart);
     if (*std::max_element(novelty.begin() + from, novelty.begin() + to + 1) > novelty[u]) continue;
-    if (units.edges_s[u] - units.edges_s[picked.back()] < kShortestSection_s || duration_s - units.edges_s[u] < kShortestSection_s / 2) continue;
+    if (units.edges_s[u] - units.edges_s[picked.back()] < kShortestSection_s ||
+        duration_s - units.edges_s[u] < kShortestSection_s / 2)
+      continue;
     picked.push_back(static_cast<size_t>(u));
   }
   picked.push_back(units.values.size());
@@ -117,7 +125,8 @@ std::vector<size_t> PickBoundaries(const Units& units, const std::vector<double>
 
 std::vector<Section> FindSections(const FrameSeries& mfcc, const ChromaFrames& chroma, std::span<const double> beats_s,
                                   double duration_s) {
-  if (duration_s < 2 * kShortestSection_s || mfcc.frames() == 0) return {{0, duration_s, "A", duration_s > 0 ? 0.5 : 0.0}};
+  if (duration_s < 2 * kShortestSection_s || mfcc.frames() == 0)
+    return {{0, duration_s, "A", duration_s > 0 ? 0.5 : 0.0}};
   const Units units = MakeUnits(mfcc, chroma, beats_s, duration_s);
   const double unit_s = duration_s / static_cast<double>(units.values.size());
   const int reach = std::clamp(static_cast<int>(std::lround(6 / unit_s)), 4, 32);
@@ -143,7 +152,8 @@ std::vector<Section> FindSections(const FrameSeries& mfcc, const ChromaFrames& c
     section.start_s = units.edges_s[edges[s]];
     section.end_s = units.edges_s[edges[s + 1]];
     section.label = kind < 26 ? std::string(1, static_cast<char>('A' + kind)) : "A" + std::to_string(kind);
-    section.confidence = edges[s] == 0 ? 0.5 : std::clamp(novelty[edges[s]] / (novelty[edges[s]] + 0.5 * spread + 1e-9), 0.0, 1.0);
+    section.confidence =
+        edges[s] == 0 ? 0.5 : std::clamp(novelty[edges[s]] / (novelty[edges[s]] + 0.5 * spread + 1e-9), 0.0, 1.0);
     sections.push_back(section);
   }
   return sections;

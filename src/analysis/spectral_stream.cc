@@ -17,7 +17,8 @@ constexpr double kSilentPower = 1e-6;    // -60 dBFS
 constexpr double kBinHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kSize;
 constexpr std::array<double, OnsetSeries::kRegisters> kRegisterEndHz = {200, 2000, 1e9};
 
-GRYM_HOT void MultiplyInto(const float* GRYM_RESTRICT a, const float* GRYM_RESTRICT b, float* GRYM_RESTRICT out, int count) {
+GRYM_HOT void MultiplyInto(const float* GRYM_RESTRICT a, const float* GRYM_RESTRICT b, float* GRYM_RESTRICT out,
+                           int count) {
   for (int i = 0; i < count; ++i) out[i] = a[i] * b[i];
 }
 
@@ -43,7 +44,8 @@ SpectralStream::SpectralStream()
       thirds_(third_octave_bank_.bands()),
       floor_histogram_(third_octave_bank_.bands()) {
   for (int r = 0; r < OnsetSeries::kRegisters; ++r) {
-    while (register_end_[r] < onset_bank_.bands() && onset_bank_.centre_hz(register_end_[r]) < kRegisterEndHz[r]) ++register_end_[r];
+    while (register_end_[r] < onset_bank_.bands() && onset_bank_.centre_hz(register_end_[r]) < kRegisterEndHz[r])
+      ++register_end_[r];
   }
   octave_of_bin_.assign(kSize / 2 + 1, -1);
   for (int k = 1; k <= kSize / 2; ++k) {
@@ -56,7 +58,8 @@ SpectralStream::SpectralStream()
     series.dim = dim;
     series.rate_hz = static_cast<double>(kAnalysisRateHz) / (kHop * kStatisticsEvery);
   };
-  for (FrameSeries* one : {&spectral_.centroid_hz, &spectral_.bandwidth_hz, &spectral_.rolloff_hz, &spectral_.flatness}) {
+  for (FrameSeries* one :
+       {&spectral_.centroid_hz, &spectral_.bandwidth_hz, &spectral_.rolloff_hz, &spectral_.flatness}) {
     prepare(*one, 1);
   }
   prepare(spectral_.contrast_db, kContrastBands);
@@ -214,7 +217,8 @@ void SpectralStream::Finish(SpectralFeatures& spectral, double& noise_floor_dbfs
     }
     for (int d = 0; d < series.dim && count > 0; ++d) {
       mean[d] /= static_cast<double>(count);
-      if (deviation) deviation[d] = std::sqrt(std::max(0.0, squares[d] / static_cast<double>(count) - mean[d] * mean[d]));
+      if (deviation)
+        deviation[d] = std::sqrt(std::max(0.0, squares[d] / static_cast<double>(count) - mean[d] * mean[d]));
     }
   };
   mean_of(spectral_.centroid_hz, &spectral_.mean_centroid_hz, nullptr);

@@ -43,7 +43,8 @@ double MeasureSwing(const AudioFeatures& f) {
   for (size_t b = 0; b + 1 < f.beats_s.size(); ++b) {
     const double start = f.beats_s[b], length = f.beats_s[b + 1] - start;
     while (onset < f.onsets_s.size() && f.onsets_s[onset] < start + 0.35 * length) ++onset;
-    if (onset < f.onsets_s.size() && f.onsets_s[onset] < start + 0.8 * length) places.push_back((f.onsets_s[onset] - start) / length);
+    if (onset < f.onsets_s.size() && f.onsets_s[onset] < start + 0.8 * length)
+      places.push_back((f.onsets_s[onset] - start) / length);
   }
   return places.size() >= 6 ? Median(places) : 0.5;
 }
@@ -107,7 +108,8 @@ Facets MeasureFacets(const AudioFeatures& f) {
   set(Facet::kSwing, MeasureSwing(f));
   set(Facet::kOffbeat, MeasureOffbeat(f));
   const double mean_strength = Mean(std::span<const float>(f.onset_strength.values));
-  set(Facet::kAttack, mean_strength > 0 ? std::min(30.0, Percentile(f.onset_strength.values, 0.98) / mean_strength) : 0);
+  set(Facet::kAttack,
+      mean_strength > 0 ? std::min(30.0, Percentile(f.onset_strength.values, 0.98) / mean_strength) : 0);
   set(Facet::kSilent, f.duration_s > 0 ? silent_s / f.duration_s : 1);
   set(Facet::kWidth, f.condition.stereo_width);
   return facets;

@@ -99,7 +99,8 @@ Activation BeatActivation(const OnsetSeries& onsets) {
 }
 
 // Peaks of the autocorrelation at the beat and its multiples, times the Fourier tempogram at the beat, whose octave
-// errors go the other way (Peeters 2007), times how people tap (log-normal; van Noorden and Moelants 1999, McKinney and Moelants 2006).
+// errors go the other way (Peeters 2007), times how people tap (log-normal; van Noorden and Moelants 1999, McKinney and
+// Moelants 2006).
 TempoEstimate EstimateTempo(const Activation& activation) {
   TempoEstimate estimate;
   if (activation.values.size() < 2 * activation.rate_hz) return estimate;
@@ -119,7 +120,9 @@ TempoEstimate EstimateTempo(const Activation& activation) {
     const double confirmed = twice > 0 ? std::clamp(once / twice, 0.0, 1.0) : once > 0 ? 1.0 : 0.0;
     double spectrum = 0;
     // A level without a line of its own has strong strokes on every half of it alike: nothing marks the beat.
-    const auto line = [&](double factor) { return std::sqrt(At(periodicity.power, factor * bpm / 60 / activation.rate_hz * periodicity.size)); };
+    const auto line = [&](double factor) {
+      return std::sqrt(At(periodicity.power, factor * bpm / 60 / activation.rate_hz * periodicity.size));
+    };
     const double marked = std::min(1.0, 0.6 + 2 * line(1) / (line(2) + 1e-9));
     for (const auto& [level, share] : kLevels) spectrum += share * line(level);
     const double octaves = std::log2(bpm / kPreferred_bpm) / kPreferredSpread;

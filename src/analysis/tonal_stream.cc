@@ -40,9 +40,11 @@ void TonalStream::Take(const float* frame) {
   for (int n = 0; n < kSize; ++n) windowed_[n] = frame[n] * window_[n];
   fft_.Power(windowed_.data(), power_.data());
   for (int k = 0; k < kHumBins; ++k) frames_.mean_power[k] += power_[k];
-  const int first = static_cast<int>(kLowestPeakHz / kTonalBinHz), last = static_cast<int>(kHighestPeakHz / kTonalBinHz);
+  const int first = static_cast<int>(kLowestPeakHz / kTonalBinHz),
+            last = static_cast<int>(kHighestPeakHz / kTonalBinHz);
   const float largest = *std::max_element(power_.begin() + first, power_.begin() + last);
-  const float threshold = std::max(largest * static_cast<float>(PowerOfDb(-kPeakRange_db)), static_cast<float>(PowerOfDb(kQuietestPeak_db)));
+  const float threshold = std::max(largest * static_cast<float>(PowerOfDb(-kPeakRange_db)),
+                                   static_cast<float>(PowerOfDb(kQuietestPeak_db)));
   candidates_.clear();
   for (int k = first; k < last; ++k) {
     if (power_[k] < threshold || power_[k] <= power_[k - 1] || power_[k] < power_[k + 1]) continue;
@@ -53,14 +55,18 @@ void TonalStream::Take(const float* frame) {
   }
   if (candidates_.size() > kMostPeaks) {
     std::nth_element(candidates_.begin(), candidates_.begin() + kMostPeaks, candidates_.end(),
-                     [](const Candidate& x, const Candidate& y) { return x.level_db != y.level_db ? x.level_db > y.level_db : x.hz < y.hz; });
+                     [](const Candidate& x, const Candidate& y) {
+                       return x.level_db != y.level_db ? x.level_db > y.level_db : x.hz < y.hz;
+                     });
     candidates_.resize(kMostPeaks);
-    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& x, const Candidate& y) { return x.hz < y.hz; });
+    std::sort(candidates_.begin(), candidates_.end(),
+              [](const Candidate& x, const Candidate& y) { return x.hz < y.hz; });
   }
   double level = 0;
   for (const Candidate& candidate : candidates_) {
     TonalPeak peak;
-    peak.cents = static_cast<uint16_t>(std::clamp(std::lround(1200 * std::log2(candidate.hz / TonalPeak::kLowestHz)), 0L, 65535L));
+    peak.cents = static_cast<uint16_t>(
+        std::clamp(std::lround(1200 * std::log2(candidate.hz / TonalPeak::kLowestHz)), 0L, 65535L));
     peak.centibels = static_cast<uint16_t>(std::clamp(std::lround((candidate.level_db + 200) * 100), 0L, 65535L));
     level += PowerOfDb(candidate.level_db);
     frames_.peaks.push_back(peak);

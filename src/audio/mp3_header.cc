@@ -244,8 +244,8 @@ absl::Status Mp3Walk::Run() {
   return absl::OkStatus();
 }
 
-// An Xing frame with the number of frames, which the decoder would else guess from the size of the first, and a frame of
-// silence. Told their number, libmpg123 takes 529 frames of its own delay away; they come back from the silence.
+// An Xing frame with the number of frames, which the decoder would else guess from the size of the first, and a frame
+// of silence. Told their number, libmpg123 takes 529 frames of its own delay away; they come back from the silence.
 std::string CountedMp3Header(const Mp3Frame& like, int64_t count) {
   constexpr uint32_t kXing64Kilobits1 = 5, kXing64Kilobits2 = 8;
   const uint32_t bitrate = like.version == 1 ? kXing64Kilobits1 : kXing64Kilobits2;

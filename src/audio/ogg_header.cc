@@ -100,8 +100,8 @@ struct OggLink {
   OggPage first;
 };
 
-// Every stream up to `end`, the whole pages' end. DataLoss for one without its last page, Unimplemented for streams side
-// by side.
+// Every stream up to `end`, the whole pages' end. DataLoss for one without its last page, Unimplemented for streams
+// side by side.
 absl::StatusOr<std::vector<OggLink>> FindOggLinks(const SourceFile& file, int64_t end) {
   SourceWindow window(file);
   std::vector<OggLink> links;
@@ -141,8 +141,8 @@ absl::StatusOr<std::vector<OggLink>> FindOggLinks(const SourceFile& file, int64_
   return links;
 }
 
-// The decoder chooses its rate by a note in the header (RFC 7845 section 5.1, "input sample rate"), which joined streams
-// need not share: each of them gets the note of the first.
+// The decoder chooses its rate by a note in the header (RFC 7845 section 5.1, "input sample rate"), which joined
+// streams need not share: each of them gets the note of the first.
 SourceView OpusViewLike(const OggLink& first, const OggLink& link) {
   OggPage page = link.first;
   page.body.replace(12, 4, first.first.body, 12, 4);
@@ -165,7 +165,8 @@ absl::StatusOr<StreamHeader> ReadOggHeader(const SourceFile& file) {
   GRYM_RETURN_IF_ERROR(TakeFirstPacket(file, *first, header));
   int64_t end = 0;
   if (!LastOggPage(file, end)) return DamagedAudio(file, "no whole OGG page near its end: cut off or damaged");
-  if (const std::string rest = file.ReadString(end, 4); !rest.empty() && rest == std::string("OggS").substr(0, rest.size()))
+  if (const std::string rest = file.ReadString(end, 4);
+      !rest.empty() && rest == std::string("OggS").substr(0, rest.size()))
     return DamagedAudio(file, Formatted("cut off %d bytes into an OGG page", file.size() - end));
   GRYM_ASSIGN_OR_RETURN(const std::vector<OggLink> links, FindOggLinks(file, end));
   const bool opus = header.info.container == AudioContainer::kOggOpus;

@@ -33,7 +33,8 @@ std::string UniqueSuffix() {
 #else
   const int process = getpid();
 #endif
-  uint64_t state = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) + (counter++ << 40);
+  uint64_t state =
+      static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) + (counter++ << 40);
   return Formatted("%d-%08x", process, static_cast<uint32_t>(SplitMix64(state)));
 }
 
@@ -81,7 +82,9 @@ absl::StatusOr<int64_t> RegularFileSize(const Path& path) {
                  closed ? "file_unreadable" : "not_a_file", Quoted(path) + ": " + error.message());
   }
   if (!std::filesystem::is_regular_file(status)) {
-    const char* kind = std::filesystem::is_directory(status) ? "a folder" : std::filesystem::is_fifo(status) ? "a pipe" : "not a regular file";
+    const char* kind = std::filesystem::is_directory(status) ? "a folder"
+                       : std::filesystem::is_fifo(status)    ? "a pipe"
+                                                             : "not a regular file";
     return Error(absl::StatusCode::kInvalidArgument, "not_a_file", Quoted(path) + ": want a regular file, got " + kind);
   }
   const auto size = std::filesystem::file_size(path, error);
@@ -96,10 +99,12 @@ absl::StatusOr<std::string> ReadFile(const Path& path, int64_t limit_bytes) {
                  Formatted("%s: want at most %d bytes, got %d", Quoted(path), limit_bytes, size));
   }
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (!file) return Error(absl::StatusCode::kPermissionDenied, "file_unreadable", Quoted(path) + ": " + std::strerror(errno));
+  if (!file)
+    return Error(absl::StatusCode::kPermissionDenied, "file_unreadable", Quoted(path) + ": " + std::strerror(errno));
   std::string bytes(static_cast<size_t>(size), '\0');
   bytes.resize(std::fread(bytes.data(), 1, bytes.size(), file.get()));
-  if (std::ferror(file.get())) return Error(absl::StatusCode::kDataLoss, "file_unreadable", Quoted(path) + ": read failed");
+  if (std::ferror(file.get()))
+    return Error(absl::StatusCode::kDataLoss, "file_unreadable", Quoted(path) + ": read failed");
   return bytes;
 }
 

@@ -20,11 +20,12 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t 
 
 // Calls `write(temporary path in the same folder)`, syncs what it wrote, renames it over `path` and syncs the folder.
 // On any failure the temporary file is gone and `path` is as it was. Parent folders are made.
-absl::Status WriteWhole(const std::filesystem::path& path, const std::function<absl::Status(const std::filesystem::path&)>& write);
+absl::Status WriteWhole(const std::filesystem::path& path,
+                        const std::function<absl::Status(const std::filesystem::path&)>& write);
 absl::Status WriteFile(const std::filesystem::path& path, std::string_view bytes);
 
-// What a write that failed is told as, code "write_failed"; `cause` is an errno value. ResourceExhausted where the disk,
-// a quota, a limit or memory is used up, PermissionDenied, else Unavailable.
+// What a write that failed is told as, code "write_failed"; `cause` is an errno value. ResourceExhausted where the
+// disk, a quota, a limit or memory is used up, PermissionDenied, else Unavailable.
 absl::Status FileWriteError(const std::filesystem::path& path, std::string_view what, int cause);
 
 // A new empty folder under the system's temporary folder.

@@ -28,12 +28,14 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool number_integer(number_integer_t value) override { return Put(Json(static_cast<int64_t>(value))); }
   bool number_unsigned(number_unsigned_t value) override { return Put(Json(static_cast<uint64_t>(value))); }
   bool number_float(number_float_t value, const string_t& token) override {
-    if (token.size() > limits_.number_chars) return Fail("a number of more than " + std::to_string(limits_.number_chars) + " characters");
+    if (token.size() > limits_.number_chars)
+      return Fail("a number of more than " + std::to_string(limits_.number_chars) + " characters");
     if (!std::isfinite(value)) return Fail("a number outside the range of a double");
     return Put(Json(value));
   }
   bool string(string_t& value) override {
-    if (value.size() > limits_.string_bytes) return Fail("a string of more than " + std::to_string(limits_.string_bytes) + " bytes");
+    if (value.size() > limits_.string_bytes)
+      return Fail("a string of more than " + std::to_string(limits_.string_bytes) + " bytes");
     return Put(Json(std::move(value)));
   }
   bool binary(binary_t&) override { return Fail("binary data"); }
@@ -69,7 +71,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
   bool Open(Json value) {
-    if (static_cast<int>(stack_.size()) >= limits_.depth) return Fail("nesting deeper than " + std::to_string(limits_.depth));
+    if (static_cast<int>(stack_.size()) >= limits_.depth)
+      return Fail("nesting deeper than " + std::to_string(limits_.depth));
     stack_.push_back({std::move(value), ""});
     return true;
   }
@@ -130,8 +133,9 @@ int CompareIntDouble(bool negative, uint64_t magnitude, double b) {
   if (b < -9223372036854775808.0) return 1;
   const double whole = std::trunc(b);
   const bool b_negative = whole < 0;
-  const uint64_t b_magnitude = b_negative ? (whole == -9223372036854775808.0 ? uint64_t{1} << 63 : static_cast<uint64_t>(-whole))
-                                          : static_cast<uint64_t>(whole);
+  const uint64_t b_magnitude =
+      b_negative ? (whole == -9223372036854775808.0 ? uint64_t{1} << 63 : static_cast<uint64_t>(-whole))
+                 : static_cast<uint64_t>(whole);
   int order;
   if (negative != b_negative) {
     order = negative ? -1 : 1;
@@ -172,7 +176,8 @@ absl::StatusOr<Json> Json::Parse(std::string_view text, const JsonLimits& limits
 }
 
 const char* Json::type_name() const {
-  static constexpr const char* kNames[] = {"null", "boolean", "number", "number", "number", "string", "array", "object"};
+  static constexpr const char* kNames[] = {"null",   "boolean", "number", "number",
+                                           "number", "string",  "array",  "object"};
   return kNames[value_.index()];
 }
 
@@ -250,8 +255,9 @@ int Json::CompareNumbers(const Json& a, const Json& b) {
   if (a_real) return -CompareNumbers(b, a);
   const int64_t* a_signed = std::get_if<int64_t>(&a.value_);
   const bool a_negative = a_signed && *a_signed < 0;
-  const uint64_t a_magnitude = a_signed ? (a_negative ? ~static_cast<uint64_t>(*a_signed) + 1 : static_cast<uint64_t>(*a_signed))
-                                        : std::get<uint64_t>(a.value_);
+  const uint64_t a_magnitude =
+      a_signed ? (a_negative ? ~static_cast<uint64_t>(*a_signed) + 1 : static_cast<uint64_t>(*a_signed))
+               : std::get<uint64_t>(a.value_);
   if (b_real) return CompareIntDouble(a_negative, a_magnitude, *b_real);
   const int64_t* b_signed = std::get_if<int64_t>(&b.value_);
   if (a_signed && b_signed) return *a_signed < *b_signed ? -1 : *a_signed > *b_signed ? 1 : 0;

@@ -1,5 +1,5 @@
-// Numbers as text, the same in every locale: strtod, printf and std::to_string follow the host program's LC_NUMERIC, and
-// a library that reads "0,5" for "0.5" makes other bytes from the same request.
+// Numbers as text, the same in every locale: strtod, printf and std::to_string follow the host program's LC_NUMERIC,
+// and a library that reads "0,5" for "0.5" makes other bytes from the same request.
 #pragma once
 #include <charconv>
 #include <optional>

@@ -96,7 +96,8 @@ absl::Status Annotate(const absl::Status& status, std::string_view where) {
 
 std::string StatusName(absl::StatusCode code) {
   std::string name = absl::StatusCodeToString(code);
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   return name;
 }
 
@@ -112,7 +113,8 @@ std::vector<Problem> ErrorProblems(const absl::Status& status) {
   absl::StatusOr<Json> list = Json::Parse(std::string(*payload));
   if (!list.ok()) return problems;
   for (const Json& item : list->items()) {
-    problems.push_back({item.at("pointer").text(), item.at("code").text(), item.at("message").text(), item.at("hint").text()});
+    problems.push_back(
+        {item.at("pointer").text(), item.at("code").text(), item.at("message").text(), item.at("hint").text()});
   }
   return problems;
 }

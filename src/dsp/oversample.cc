@@ -75,7 +75,8 @@ double TruePeak(std::span<const float> samples) {
     filter.Process(block, std::span(peaks).first(block.size()));
     for (size_t n = 0; n < block.size(); ++n) largest = std::max(largest, peaks[n]);
   };
-  for (size_t at = 0; at < samples.size(); at += kBlock) measure(samples.subspan(at, std::min(kBlock, samples.size() - at)));
+  for (size_t at = 0; at < samples.size(); at += kBlock)
+    measure(samples.subspan(at, std::min(kBlock, samples.size() - at)));
   measure(tail);
   return largest;
 }

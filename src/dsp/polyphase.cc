@@ -50,7 +50,8 @@ PolyphaseResampler::PolyphaseResampler(int in_rate_hz, int out_rate_hz) {
       row[tap] = (std::abs(x) < 1e-9 ? 1 : std::sin(x) / x) * BesselI0(kKaiserBeta * std::sqrt(1 - r * r)) / i0;
       sum += row[tap];
     }
-    for (int tap = 0; tap < taps_; ++tap) table_[static_cast<size_t>(phase) * taps_ + tap] = static_cast<float>(row[tap] / sum);
+    for (int tap = 0; tap < taps_; ++tap)
+      table_[static_cast<size_t>(phase) * taps_ + tap] = static_cast<float>(row[tap] / sum);
   }
   base_ = -(taps_ / 2 - 1);
   buffer_.assign(taps_ / 2 - 1, 0.0f);

@@ -33,9 +33,8 @@ Spectrogram Stft(std::span<const float> signal, const StftOptions& options = {})
 // float32 rounding, and the least-squares signal of a changed one. Source: Griffin and Lim 1984, equation 6.
 std::vector<float> Istft(const Spectrogram& spectrogram);
 
-// Cuts a stream into overlapping frames: frame i covers samples [i * hop - lead, i * hop - lead + size); with the default
-// lead of size / 2 it is centred as above.
-// Memory: one frame and one hop. Threads: one at a time.
+// Cuts a stream into overlapping frames: frame i covers samples [i * hop - lead, i * hop - lead + size); with the
+// default lead of size / 2 it is centred as above. Memory: one frame and one hop. Threads: one at a time.
 class Framer {
  public:
   Framer(int size, int hop, int lead = -1);

@@ -56,7 +56,8 @@ class RunningCalls {
   absl::Status Begin(Ticket* ticket, const CancelToken& cancel) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (ticket->late_) return Error(absl::StatusCode::kFailedPrecondition, "engine_closed", "engine: it is closed");
-    if (closing_) return Error(absl::StatusCode::kCancelled, "engine_closed", "engine: it was closed before the call began");
+    if (closing_)
+      return Error(absl::StatusCode::kCancelled, "engine_closed", "engine: it was closed before the call began");
     ticket->cancel_ = std::make_unique<CancelToken>(cancel);
     return absl::OkStatus();
   }

@@ -101,15 +101,17 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
     std::error_code error;
     std::filesystem::create_directories(impl->data_dir, error);
     if (!std::filesystem::is_directory(impl->data_dir, error)) {
-      return Error(absl::StatusCode::kInvalidArgument, "bad_data_dir",
-                   "engine/data_dir: want a folder that can be made, got \"" + Printable(options.data_dir.string()) + "\"");
+      return Error(
+          absl::StatusCode::kInvalidArgument, "bad_data_dir",
+          "engine/data_dir: want a folder that can be made, got \"" + Printable(options.data_dir.string()) + "\"");
     }
   }
   impl->processor = AudioProcessor::Create();
   GRYM_ASSIGN_OR_RETURN(impl->memory, PatternMemory::Open(impl->data_dir / "patterns.db", options.memory));
   GRYM_ASSIGN_OR_RETURN(impl->recognizer, PatternRecognizer::Create(impl->memory.get(), options.recognizer));
   impl->orchestrator = ModelOrchestrator::Create({options.budget_bytes, options.cores});
-  for (const std::shared_ptr<const Model>& model : {MakeComposer(), MakeRepairModel(), MakeRulesModel(), MakeRulesEmbedder()}) {
+  for (const std::shared_ptr<const Model>& model :
+       {MakeComposer(), MakeRepairModel(), MakeRulesModel(), MakeRulesEmbedder()}) {
     GRYM_RETURN_IF_ERROR(impl->orchestrator->Register(model));
   }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
@@ -128,7 +130,8 @@ absl::StatusOr<GenerateAudioResult> Engine::Generate(const GenerateAudioRequest&
 
 Job<GenerateAudioResult> Engine::StartGenerate(GenerateAudioRequest request, ProgressFn progress) {
   auto ticket = std::make_shared<RunningCalls::Ticket>(impl_->calls);
-  auto work = [impl = impl_.get(), ticket, request = std::move(request)](const RunOptions& run) mutable -> absl::StatusOr<GenerateAudioResult> {
+  auto work = [impl = impl_.get(), ticket,
+               request = std::move(request)](const RunOptions& run) mutable -> absl::StatusOr<GenerateAudioResult> {
     const auto counted = std::move(ticket);
     GRYM_RETURN_IF_ERROR(counted->Begin(run.cancel));
     return MakeTake(*impl->orchestrator, std::move(request), run);
@@ -165,7 +168,8 @@ absl::StatusOr<WorkflowRun> Engine::RunWorkflow(const Workflow& workflow, const 
 Job<WorkflowRun> Engine::StartWorkflow(const Workflow& workflow, WorkflowRunOptions options) {
   auto ticket = std::make_shared<RunningCalls::Ticket>(impl_->calls);
   ProgressFn progress = options.run.progress;
-  auto work = [impl = impl_.get(), ticket, workflow, options = std::move(options)](const RunOptions& run) mutable -> absl::StatusOr<WorkflowRun> {
+  auto work = [impl = impl_.get(), ticket, workflow,
+               options = std::move(options)](const RunOptions& run) mutable -> absl::StatusOr<WorkflowRun> {
     const auto counted = std::move(ticket);
     GRYM_RETURN_IF_ERROR(counted->Begin(run.cancel));
     options.run = run;

@@ -49,7 +49,9 @@ absl::StatusOr<RunResults> ReadResults(const WorkflowRun& run) {
     if (result.contains("qualityScore") && take) read.takes.push_back({maker, take, &result, false});
   }
   if (run.state != "completed" || !read.exported) {
-    return Error(absl::StatusCode::kFailedPrecondition, "nothing_exported", "run " + Printable(run.execution_id) + ": it is " + run.state + " and exported " + (read.exported ? "a take" : "no take"));
+    return Error(absl::StatusCode::kFailedPrecondition, "nothing_exported",
+                 "run " + Printable(run.execution_id) + ": it is " + run.state + " and exported " +
+                     (read.exported ? "a take" : "no take"));
   }
   // Takes can be alike to the byte (of silence, say); the earliest is the one that compare kept.
   for (RunResults::Judged& judged : read.takes) {
@@ -86,11 +88,13 @@ std::vector<EnhanceStage> StagesOf(const Json& take) {
 
 ReportTake TakeOf(const RunResults::Judged& judged) {
   ReportTake take;
-  take.label = Formatted("%s %d, level %.2f", judged.visit->step, judged.visit->visit, judged.take->at("enhancementLevel").number());
+  take.label = Formatted("%s %d, level %.2f", judged.visit->step, judged.visit->visit,
+                         judged.take->at("enhancementLevel").number());
   take.quality_score = judged.comparison->at("qualityScore").number();
   take.exported = judged.exported;
   for (const Json& part : judged.comparison->at("parts").items()) {
-    take.parts.push_back({part.at("name").text(), part.at("score").number(), part.at("weight").number(), part.at("text").text()});
+    take.parts.push_back(
+        {part.at("name").text(), part.at("score").number(), part.at("weight").number(), part.at("text").text()});
   }
   for (const Json& area : judged.comparison->at("improvementAreas").items()) {
     take.areas.push_back({area.at("area").text(), area.at("severity").number(), {}, area.at("text").text()});
@@ -118,7 +122,8 @@ absl::StatusOr<RunSummary> SummarizeRun(const WorkflowRun& run) {
   GRYM_ASSIGN_OR_RETURN(summary.before, FeaturesOf(read.features));
   GRYM_ASSIGN_OR_RETURN(summary.after, FeaturesOf(&read.exported->at("features")));
   summary.stages = StagesOf(read.exported->at("take"));
-  for (const Json& warning : read.exported->at("take").at("warnings").items()) summary.warnings.push_back(warning.text());
+  for (const Json& warning : read.exported->at("take").at("warnings").items())
+    summary.warnings.push_back(warning.text());
   return summary;
 }
 

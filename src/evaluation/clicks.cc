@@ -34,11 +34,14 @@ double ShapeLikeness(std::span<const float> channel, int64_t a, int64_t b, int r
 }
 
 // Whether the jump at `n` is the edge of a waveform: a low saw or pulse jumps once a period, and looks the same there.
-bool IsWaveformEdge(std::span<const float> channel, const std::vector<float>& error, int64_t n, int reach, int longest) {
+bool IsWaveformEdge(std::span<const float> channel, const std::vector<float>& error, int64_t n, int reach,
+                    int longest) {
   const auto frames = static_cast<int64_t>(channel.size());
   for (int64_t lag = reach; lag <= longest; ++lag) {
     for (const int64_t other : {n - lag, n + lag}) {
-      if (other < reach || other + reach >= frames || error[static_cast<size_t>(other)] < 0.25f * error[static_cast<size_t>(n)]) continue;
+      if (other < reach || other + reach >= frames ||
+          error[static_cast<size_t>(other)] < 0.25f * error[static_cast<size_t>(n)])
+        continue;
       if (ShapeLikeness(channel, n, other, reach) > kSameShape) return true;
     }
   }

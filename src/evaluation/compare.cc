@@ -28,7 +28,8 @@ absl::StatusOr<TakeMeasures> MeasureInput(const AudioInput& input, const char* r
     audio = &loaded;
   }
   if (audio->empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, "no_frames", Formatted("compare: %s: want audio, got no frames", role));
+    return Error(absl::StatusCode::kInvalidArgument, "no_frames",
+                 Formatted("compare: %s: want audio, got no frames", role));
   }
   return MeasureTake(*audio, run);
 }
@@ -44,7 +45,8 @@ Comparison SilentComparison(bool original_silent) {
 
 }  // namespace
 
-absl::StatusOr<Comparison> CompareMeasured(const TakeMeasures& original, const TakeMeasures& result, const RunOptions& run) {
+absl::StatusOr<Comparison> CompareMeasured(const TakeMeasures& original, const TakeMeasures& result,
+                                           const RunOptions& run) {
   if (original.silent || result.silent) return SilentComparison(original.silent);
   GRYM_ASSIGN_OR_RETURN(const Likeness likeness, MeasureLikeness(original, result, run));
   const std::vector<JudgedPart> parts = JudgeTake(original, result, likeness);

@@ -6,6 +6,7 @@
 
 namespace grym {
 
-absl::StatusOr<Comparison> CompareMeasured(const TakeMeasures& original, const TakeMeasures& result, const RunOptions& run = {});
+absl::StatusOr<Comparison> CompareMeasured(const TakeMeasures& original, const TakeMeasures& result,
+                                           const RunOptions& run = {});
 
 }  // namespace grym

@@ -45,7 +45,8 @@ void CheckSamples(const AudioBuffer& audio, Findings& findings) {
     const double offset = audio.empty() ? 0 : sum / static_cast<double>(audio.frames());
     if (std::abs(offset) > std::abs(worst)) worst = offset;
   }
-  const double rms_dbfs = audio.empty() ? kMinusInfinityDb : DbOfPower(squares / static_cast<double>(audio.planar().size()));
+  const double rms_dbfs =
+      audio.empty() ? kMinusInfinityDb : DbOfPower(squares / static_cast<double>(audio.planar().size()));
   if (!(rms_dbfs > kGateSilenceDbfs)) {
     findings.Fail("silence", Formatted("level: want above %.0f dBFS RMS, got %.1f", kGateSilenceDbfs, rms_dbfs));
   }
@@ -79,8 +80,8 @@ absl::Status CheckWaveform(const AudioBuffer& audio, const RunOptions& run, Find
   return absl::OkStatus();
 }
 
-// Octaves allowed: a listener who taps twice as fast is not wrong. A grid of three against two or four is what a shuffle
-// or a dotted figure is heard as, and no sign that the music runs at another speed.
+// Octaves allowed: a listener who taps twice as fast is not wrong. A grid of three against two or four is what a
+// shuffle or a dotted figure is heard as, and no sign that the music runs at another speed.
 bool TempoAgrees(double wanted_bpm, double got_bpm, double within) {
   for (const double times : {0.5, 1.0, 2.0}) {
     if (std::abs(got_bpm * times / wanted_bpm - 1) <= within) return true;
@@ -107,14 +108,16 @@ absl::Status CheckMusic(const AudioBuffer& audio, const GateWants& wants, const 
   // A dozen beats may be heard a few per cent off.
   const double within = head.duration_s() < kShortS ? 0.03 : 0.01;
   // Unsure is no evidence: a drone has no tempo to be wrong about, and four bars may be heard in more than one key.
-  const bool sure_of_tempo = heard.tempo_bpm > 0 && heard.tempo_confidence >= kSureOfTempo && heard.beats_s.size() >= kBeatsToJudge;
+  const bool sure_of_tempo =
+      heard.tempo_bpm > 0 && heard.tempo_confidence >= kSureOfTempo && heard.beats_s.size() >= kBeatsToJudge;
   if (wants.tempo_bpm && sure_of_tempo && !TempoAgrees(*wants.tempo_bpm, heard.tempo_bpm, within)) {
     findings.Fail("tempo", Formatted("tempo: want %.2f bpm within 1 %%, got %.2f", *wants.tempo_bpm, heard.tempo_bpm));
   }
   if (wants.key && heard.key && heard.key_confidence >= kSureOfKey) {
     GRYM_ASSIGN_OR_RETURN(const int wanted, ParseKey(*wants.key));
     GRYM_ASSIGN_OR_RETURN(const int got, ParseKey(*heard.key));
-    if (!KeyAgrees(wanted, got)) findings.Fail("key", Formatted("key: want %s or a near one, got %s", *wants.key, *heard.key));
+    if (!KeyAgrees(wanted, got))
+      findings.Fail("key", Formatted("key: want %s or a near one, got %s", *wants.key, *heard.key));
   }
   return absl::OkStatus();
 }
@@ -128,9 +131,11 @@ absl::StatusOr<GateReport> CheckTake(const AudioBuffer& audio, const GateWants& 
   if (wants.duration_s && std::abs(audio.duration_s() - *wants.duration_s) > std::max(0.05, 0.01 * *wants.duration_s)) {
     findings.Fail("duration", Formatted("duration: want %.3f s, got %.3f s", *wants.duration_s, audio.duration_s()));
   }
-  const auto strange = std::count_if(audio.planar().begin(), audio.planar().end(), [](float x) { return !std::isfinite(x); });
+  const auto strange =
+      std::count_if(audio.planar().begin(), audio.planar().end(), [](float x) { return !std::isfinite(x); });
   if (strange > 0) {  // nothing else can be measured
-    findings.Fail("non_finite", Formatted("samples: want numbers, got %d NaN or infinite", static_cast<int64_t>(strange)));
+    findings.Fail("non_finite",
+                  Formatted("samples: want numbers, got %d NaN or infinite", static_cast<int64_t>(strange)));
     return findings.Take();
   }
   CheckSamples(audio, findings);

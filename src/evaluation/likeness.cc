@@ -39,7 +39,8 @@ Centred Centre(const BandPicture& picture) {
   double total = 0;
   for (size_t t = 0; t < frames; ++t) {
     double squares = 0;
-    for (size_t b = 0; b < kBands; ++b) squares += static_cast<double>(centred.values[t * kBands + b]) * centred.values[t * kBands + b];
+    for (size_t b = 0; b < kBands; ++b)
+      squares += static_cast<double>(centred.values[t * kBands + b]) * centred.values[t * kBands + b];
     centred.length.push_back(static_cast<float>(std::sqrt(squares)));
     total += squares;
   }
@@ -70,10 +71,13 @@ absl::StatusOr<std::vector<Pair>> Align(const Centred& a, const Centred& b, int6
       const float* y = b.values.data() + j * kBands;
       float dot = 0;
       for (int64_t k = 0; k < kBands; ++k) dot += x[k] * y[k];
-      const float distance = 1 - (dot + floor) / (a.length[static_cast<size_t>(i)] * b.length[static_cast<size_t>(j)] + floor);
+      const float distance =
+          1 - (dot + floor) / (a.length[static_cast<size_t>(i)] * b.length[static_cast<size_t>(j)] + floor);
       const auto slot = static_cast<size_t>(w + 1);
       // From (i-1, j-1): same slot of the row before; from (i-1, j): slot + 1; from (i, j-1): slot - 1.
-      float best = i == 0 ? 0.1f * kSideStep * static_cast<float>(j) : j == 0 ? 0.1f * kSideStep * static_cast<float>(i) : before[slot];
+      float best = i == 0   ? 0.1f * kSideStep * static_cast<float>(j)
+                   : j == 0 ? 0.1f * kSideStep * static_cast<float>(i)
+                            : before[slot];
       uint8_t step = i == 0 || j == 0 ? 3 : 0;
       if (i > 0 && before[slot + 1] + kSideStep < best) best = before[slot + 1] + kSideStep, step = 1;
       if (now[slot - 1] + kSideStep < best) best = now[slot - 1] + kSideStep, step = 2;
@@ -100,7 +104,8 @@ absl::StatusOr<std::vector<Pair>> Align(const Centred& a, const Centred& b, int6
 }
 
 // Correlation over [from, until) of the path, weighed by the original's energy.
-double WeighedCorrelation(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path, size_t from, size_t until) {
+double WeighedCorrelation(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path,
+                          size_t from, size_t until) {
   double xx = 1e-9, yy = 1e-9, xy = 0;
   for (size_t b = 0; b < BandPicture::kBands; ++b) {
     double weights = 1e-9, sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
@@ -116,7 +121,8 @@ double WeighedCorrelation(const BandPicture& original, const BandPicture& result
   return xy / std::sqrt(std::max(xx, 1e-9) * std::max(yy, 1e-9));
 }
 
-void MeasureWindows(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path, Likeness& likeness) {
+void MeasureWindows(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path,
+                    Likeness& likeness) {
   const auto window = std::max<size_t>(4, static_cast<size_t>(kWindowS * original.rate_hz));
   double windows = 0, held = 0;
   for (size_t from = 0; from < path.size(); from += window) {
@@ -141,13 +147,15 @@ void MeasureWindows(const BandPicture& original, const BandPicture& result, cons
   if (held > 0) likeness.clarity /= held;
 }
 
-void MeasureDrift(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path, Likeness& likeness) {
+void MeasureDrift(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path,
+                  Likeness& likeness) {
   std::vector<double> offsets, times;
   for (const Pair& pair : path) {
     times.push_back(static_cast<double>(pair.a) / original.rate_hz);
     offsets.push_back(static_cast<double>(pair.b) / result.rate_hz - times.back());
   }
-  const double middle = Median(offsets), mean_time = Mean(std::span<const double>(times)), mean_offset = Mean(std::span<const double>(offsets));
+  const double middle = Median(offsets), mean_time = Mean(std::span<const double>(times)),
+               mean_offset = Mean(std::span<const double>(offsets));
   double sum = 0, spread = 1e-9, together = 0;
   for (size_t p = 0; p < path.size(); ++p) {
     const double away = std::abs(offsets[p] - middle);
@@ -176,7 +184,8 @@ void MeasurePitch(const std::vector<float>& original, const std::vector<float>& 
     }
     correlations.push_back(xy / std::sqrt(xx * yy));
   }
-  const auto best = static_cast<size_t>(std::max_element(correlations.begin(), correlations.end()) - correlations.begin());
+  const auto best =
+      static_cast<size_t>(std::max_element(correlations.begin(), correlations.end()) - correlations.begin());
   likeness.pitch_evidence = correlations[best];
   if (correlations[best] < kLeastPitchEvidence) return;
   double place = static_cast<double>(best) - kMostLag;
@@ -190,7 +199,8 @@ void MeasurePitch(const std::vector<float>& original, const std::vector<float>& 
 
 }  // namespace
 
-absl::StatusOr<Likeness> MeasureLikeness(const TakeMeasures& original, const TakeMeasures& result, const RunOptions& run) {
+absl::StatusOr<Likeness> MeasureLikeness(const TakeMeasures& original, const TakeMeasures& result,
+                                         const RunOptions& run) {
   Likeness likeness;
   if (original.silent || result.silent) return likeness;
   likeness.coverage = std::min(1.0, result.duration_s / original.duration_s);

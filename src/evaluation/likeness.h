@@ -23,6 +23,7 @@ struct Likeness {
 // Aligns the band pictures by dynamic time warping within 1 s or 12 % of the diagonal, both ends free within that.
 // Source: Sakoe and Chiba 1978. What the result has beyond the original does not count against it: the correlation is
 // weighed by the original's own energy. Cancelled when asked to stop.
-absl::StatusOr<Likeness> MeasureLikeness(const TakeMeasures& original, const TakeMeasures& result, const RunOptions& run = {});
+absl::StatusOr<Likeness> MeasureLikeness(const TakeMeasures& original, const TakeMeasures& result,
+                                         const RunOptions& run = {});
 
 }  // namespace grym

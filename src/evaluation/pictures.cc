@@ -25,7 +25,8 @@ float SideOf(const AudioBuffer& audio, int channel) {
   return product < 0 ? -1.0f : 1.0f;
 }
 
-// Power spectra of the channels' mean, those in antiphase turned over; `take` gets one at each hop. Frames are centred, zeros beyond the ends.
+// Power spectra of the channels' mean, those in antiphase turned over; `take` gets one at each hop. Frames are centred,
+// zeros beyond the ends.
 absl::Status ForEachSpectrum(const AudioBuffer& audio, int size, int64_t hop, const RunOptions& run,
                              const std::function<void(const std::vector<float>&)>& take) {
   RealFft fft(size);
@@ -41,7 +42,8 @@ absl::Status ForEachSpectrum(const AudioBuffer& audio, int size, int64_t hop, co
     const int64_t from = std::max<int64_t>(0, start), until = std::min(audio.frames(), start + size);
     for (int c = 0; c < audio.channels(); ++c) {
       const float* samples = audio.channel(c).data();
-      for (int64_t n = from; n < until; ++n) framed[static_cast<size_t>(n - start)] += sides[static_cast<size_t>(c)] * samples[n];
+      for (int64_t n = from; n < until; ++n)
+        framed[static_cast<size_t>(n - start)] += sides[static_cast<size_t>(c)] * samples[n];
     }
     const float share = 1.0f / static_cast<float>(audio.channels());
     for (size_t n = 0; n < framed.size(); ++n) framed[n] *= window[n] * share;

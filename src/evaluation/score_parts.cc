@@ -9,8 +9,8 @@
 namespace grym {
 namespace {
 
-// Weights are exponents. Identity decides alone; noise, clipping, tempo and key are the damages that everyone hears; the
-// rest is how well the take is finished.
+// Weights are exponents. Identity decides alone; noise, clipping, tempo and key are the damages that everyone hears;
+// the rest is how well the take is finished.
 constexpr double kIdentityWeight = 1.0, kDamageWeight = 0.4, kTimeAndPitchWeight = 0.4, kStructureWeight = 0.25;
 constexpr double kBalanceWeight = 0.3, kFinishWeight = 0.25;
 constexpr double kFewBands = 0.2;        // of the spectrum with a steady floor: less is weak evidence
@@ -32,14 +32,16 @@ double Graded(double value, std::initializer_list<GradePoint> scale) {
   return before->grade;
 }
 
-// What a steady floor this far below the music is worth: 60 dB is a good cassette or FM stereo, under music nobody hears
-// it; 40 dB is heard in every pause; at 20 dB it is always there.
+// What a steady floor this far below the music is worth: 60 dB is a good cassette or FM stereo, under music nobody
+// hears it; 40 dB is heard in every pause; at 20 dB it is always there.
 double GradeOfSnr(double snr_db) { return Graded(snr_db, {{0, 0.02}, {20, 0.45}, {40, 0.85}, {60, 1}}); }
 
 // Peak to loudness ratio: how far the true peak stands above the integrated loudness. Below 8 dB is what the loudness
 // war made (Vickers 2010, "The Loudness War"); -14 LUFS at -1 dBTP leaves 13. More than an unmastered drum has is
 // seldom music.
-double GradeOfPeakToLoudness(double ratio_db) { return Graded(ratio_db, {{3, 0.05}, {6, 0.5}, {8, 0.75}, {11, 1}, {28, 1}, {40, 0.3}}); }
+double GradeOfPeakToLoudness(double ratio_db) {
+  return Graded(ratio_db, {{3, 0.05}, {6, 0.5}, {8, 0.75}, {11, 1}, {28, 1}, {40, 0.3}});
+}
 
 JudgedPart Part(const char* name, double score, double weight, std::string text) {
   JudgedPart judged;
@@ -47,12 +49,13 @@ JudgedPart Part(const char* name, double score, double weight, std::string text)
   return judged;
 }
 
-// AES TD1008 (2021): -16 LUFS for a track, -14 for an album's loudest, never a true peak above -1 dBTP; EBU R 128: -23 in
-// broadcasting, where a take is still sound but softer than its neighbours.
+// AES TD1008 (2021): -16 LUFS for a track, -14 for an album's loudest, never a true peak above -1 dBTP; EBU R 128: -23
+// in broadcasting, where a take is still sound but softer than its neighbours.
 JudgedPart JudgeLoudness(const TakeMeasures& result) {
-  const double level = std::isfinite(result.lufs)
-                           ? Graded(result.lufs, {{-70, 0.02}, {-40, 0.35}, {-23, 0.85}, {-18, 1}, {-13, 1}, {-9, 0.85}, {-4, 0.4}})
-                           : 0;
+  const double level =
+      std::isfinite(result.lufs)
+          ? Graded(result.lufs, {{-70, 0.02}, {-40, 0.35}, {-23, 0.85}, {-18, 1}, {-13, 1}, {-9, 0.85}, {-4, 0.4}})
+          : 0;
   const double over = Graded(result.true_peak_dbtp, {{-0.9, 1}, {0.5, 0.95}, {2, 0.7}, {6, 0.1}});
   return Part("loudness", level * over, kFinishWeight,
               Formatted("%.1f LUFS, true peak %.1f dBTP", result.lufs, result.true_peak_dbtp));
@@ -86,8 +89,8 @@ JudgedPart JudgeNoise(const TakeMeasures& result) {
   return Part("noise", noise * hum * offset, kDamageWeight, std::move(text));
 }
 
-// A full mix lies within 2 to 5 dB of the usual; one instrument may be far from it and be right, so the scale is gentle.
-// Moving the octaves away from the original's is a fault of its own.
+// A full mix lies within 2 to 5 dB of the usual; one instrument may be far from it and be right, so the scale is
+// gentle. Moving the octaves away from the original's is a fault of its own.
 JudgedPart JudgeBalance(const TakeMeasures& original, const TakeMeasures& result) {
   double moved = 0, heard = 0;
   for (size_t i = 0; i < original.spectrum.octave_db.size(); ++i) {
@@ -100,8 +103,8 @@ JudgedPart JudgeBalance(const TakeMeasures& original, const TakeMeasures& result
   for (const double db : AwayFromUsualDb(result.spectrum)) distance += std::abs(db) / 8;
   const double shape = Graded(distance, {{1.5, 1}, {5, 0.88}, {10, 0.6}, {20, 0.2}});
   return Part("spectral balance", shape * Graded(moved, {{1, 1}, {4, 0.92}, {10, 0.6}, {20, 0.1}}), kBalanceWeight,
-              Formatted("octaves %.1f dB from a usual mix, slope %.1f dB per octave, moved by %.1f dB on average", distance,
-                              result.spectrum.slope_db_per_octave, moved));
+              Formatted("octaves %.1f dB from a usual mix, slope %.1f dB per octave, moved by %.1f dB on average",
+                        distance, result.spectrum.slope_db_per_octave, moved));
 }
 
 double PeakToLoudnessDb(const TakeMeasures& take) {
@@ -112,14 +115,15 @@ double PeakToLoudnessDb(const TakeMeasures& take) {
 JudgedPart JudgeDynamics(const TakeMeasures& original, const TakeMeasures& result) {
   const double ratio = PeakToLoudnessDb(result), had = PeakToLoudnessDb(original);
   const double lost = std::max(0.0, std::min(had, 14.0) - ratio);
-  return Part("dynamics", GradeOfPeakToLoudness(ratio) * Graded(lost, {{0, 1}, {1, 1}, {4, 0.85}, {10, 0.3}}), kFinishWeight,
-              Formatted("peaks %.1f dB above the loudness, the original's %.1f dB", ratio, had));
+  return Part("dynamics", GradeOfPeakToLoudness(ratio) * Graded(lost, {{0, 1}, {1, 1}, {4, 0.85}, {10, 0.3}}),
+              kFinishWeight, Formatted("peaks %.1f dB above the loudness, the original's %.1f dB", ratio, had));
 }
 
 JudgedPart JudgeTempo(const Likeness& likeness) {
   const double score = 1 / (1 + likeness.drift_s / 0.04);
-  JudgedPart judged = Part("tempo", score, kTimeAndPitchWeight,
-                           Formatted("times move by %.0f ms on average, speed %.2f %%", 1000 * likeness.drift_s, 100 * likeness.speed));
+  JudgedPart judged =
+      Part("tempo", score, kTimeAndPitchWeight,
+           Formatted("times move by %.0f ms on average, speed %.2f %%", 1000 * likeness.drift_s, 100 * likeness.speed));
   judged.spans = likeness.drifting;
   return judged;
 }
@@ -137,9 +141,10 @@ JudgedPart JudgeKey(const Likeness& likeness) {
 // recording, and repairs that eat it, lower the mean likeness of the passages.
 JudgedPart JudgeStructure(const Likeness& likeness) {
   const double clear = Graded(likeness.clarity, {{0.3, 0.5}, {0.7, 0.8}, {0.9, 0.95}, {1, 1}});
-  JudgedPart judged = Part("structure", likeness.held * std::min(1.0, likeness.coverage / 0.98) * clear, kStructureWeight,
-                           Formatted("%.0f %% of the original's passages are there, in its order, over %.0f %% of its length, likeness %.2f",
-                                           100 * likeness.held, 100 * likeness.coverage, likeness.clarity));
+  JudgedPart judged = Part(
+      "structure", likeness.held * std::min(1.0, likeness.coverage / 0.98) * clear, kStructureWeight,
+      Formatted("%.0f %% of the original's passages are there, in its order, over %.0f %% of its length, likeness %.2f",
+                100 * likeness.held, 100 * likeness.coverage, likeness.clarity));
   judged.spans = likeness.lost;
   return judged;
 }
@@ -154,7 +159,8 @@ JudgedPart JudgeStereo(const TakeMeasures& original, const TakeMeasures& result)
   const double kept = had_db > -30 ? Graded(lost, {{0, 1}, {4, 1}, {10, 0.8}, {24, 0.4}}) : 1;
   const double phase = Graded(result.channels > 1 ? result.stereo.correlation : 1, {{-1, 0.05}, {-0.2, 0.6}, {0.1, 1}});
   return Part("stereo", width * kept * phase, kFinishWeight,
-              std::isfinite(side_db) ? Formatted("correlation %.2f, side %.1f dB", result.stereo.correlation, side_db) : "mono");
+              std::isfinite(side_db) ? Formatted("correlation %.2f, side %.1f dB", result.stereo.correlation, side_db)
+                                     : "mono");
 }
 
 // Measured: another piece of the same genre, tempo and key, on the same instruments, reaches 0.84 (0.71 in time and
@@ -162,8 +168,9 @@ JudgedPart JudgeStereo(const TakeMeasures& original, const TakeMeasures& result)
 JudgedPart JudgeIdentity(const Likeness& likeness) {
   const double together = likeness.similarity + 0.15 * std::max(0.0, likeness.pitch_evidence);
   const double place = std::clamp((together - 0.79) / (0.95 - 0.79), 0.0, 1.0);
-  return Part("identity", place * place * (3 - 2 * place), kIdentityWeight,
-              Formatted("similarity %.2f in time and bands, %.2f in fine pitch", likeness.similarity, likeness.pitch_evidence));
+  return Part(
+      "identity", place * place * (3 - 2 * place), kIdentityWeight,
+      Formatted("similarity %.2f in time and bands, %.2f in fine pitch", likeness.similarity, likeness.pitch_evidence));
 }
 
 }  // namespace

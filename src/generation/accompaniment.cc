@@ -151,8 +151,8 @@ ChordTrack LoopedChords(const Material& material, const AudioFeatures& features,
   return track;
 }
 
-PartTable AccompanyingPart(Role role, const char* stem, const char* patch, const char* figure, int low, int high, double gain_db,
-                           double pan) {
+PartTable AccompanyingPart(Role role, const char* stem, const char* patch, const char* figure, int low, int high,
+                           double gain_db, double pan) {
   PartTable table;
   table.role = role;
   table.stem = stem;
@@ -205,8 +205,8 @@ class Accompanist {
     RemoveUnwanted(wish_.without);
   }
 
-  // Shaker on eighths, a soft rim or tambourine on the weak beats: nothing that fights a drummer. With a rhythm to go by
-  // its strokes are accented, on the sixteenths too, and the rest of the eighths step back.
+  // Shaker on eighths, a soft rim or tambourine on the weak beats: nothing that fights a drummer. With a rhythm to go
+  // by its strokes are accented, on the sixteenths too, and the rest of the eighths step back.
   void Percussion() {
     if (without_[static_cast<size_t>(Role::kDrums)]) return;
     DraftPart draft;
@@ -224,9 +224,12 @@ class Accompanist {
           const double beat = (section.first_bar + bar) * time_.meter + half * 0.5;
           if (beat >= plan_.body_beats || (half % 2 == 1 && random.Chance(0.12))) continue;
           const bool accented = !material_.grid.empty() && material_.grid[static_cast<size_t>(2 * half)] != '.';
-          if (!accented) draft.notes.push_back({beat, 0.25, 70, (half % 2 ? 0.42 : 0.6) * (material_.grid.empty() ? 1 : 0.6), 0, 0, 0});
+          if (!accented)
+            draft.notes.push_back(
+                {beat, 0.25, 70, (half % 2 ? 0.42 : 0.6) * (material_.grid.empty() ? 1 : 0.6), 0, 0, 0});
           const bool weak = half % 2 == 0 && (half / 2) % 2 == 1;
-          if (weak && section.energy >= 0.7 && !features_.downbeats_s.empty()) draft.notes.push_back({beat, 0.25, 54, 0.35, 0, 0, 0});
+          if (weak && section.energy >= 0.7 && !features_.downbeats_s.empty())
+            draft.notes.push_back({beat, 0.25, 54, 0.35, 0, 0, 0});
         }
       }
     }
@@ -260,18 +263,21 @@ class Accompanist {
     for (const Instrument* instrument : wish_.instruments) {
       if (std::string_view(instrument->patch).empty()) continue;
       if (instrument->role == Role::kPad) pad = instrument->patch;
-      if (instrument->role == Role::kArp || instrument->role == Role::kChords) arp = instrument->patch, named_arp = true;
+      if (instrument->role == Role::kArp || instrument->role == Role::kChords)
+        arp = instrument->patch, named_arp = true;
     }
     Part(chords, AccompanyingPart(Role::kPad, "pad", pad, "~", drone ? 48 : 52, drone ? 67 : 74, 0, 0));
     if (drone) return;
     if (request_.enhancement_level >= 0.4 || named_arp) {
-      PartTable table = AccompanyingPart(Role::kArp, "arp", arp, figure_.empty() ? "0-1-2-1-0-1-2-1-" : figure_.c_str(), 60, 82, -4, 0.3);
+      PartTable table = AccompanyingPart(Role::kArp, "arp", arp, figure_.empty() ? "0-1-2-1-0-1-2-1-" : figure_.c_str(),
+                                         60, 82, -4, 0.3);
       table.enters = 0.65;
       Part(chords, table);
     }
     // A bass only where the recording leaves the low end free.
     const double low_db = std::max(features_.spectral.band_energy_db[1], features_.spectral.band_energy_db[2]);
-    if (low_db < -14) Part(chords, AccompanyingPart(Role::kBass, "bass", "bass_finger", "R-------R---L---", 31, 46, -2, 0));
+    if (low_db < -14)
+      Part(chords, AccompanyingPart(Role::kBass, "bass", "bass_finger", "R-------R---L---", 31, 46, -2, 0));
   }
 
   Score Take() { return std::move(score_); }
@@ -303,7 +309,8 @@ class Accompanist {
     draft.head.midi_channel = static_cast<int>(score_.parts.size());
     draft.head.settings["tune"] = static_cast<float>(std::clamp(12 * std::log2(features_.tuning_hz / 440), -0.5, 0.5));
     if (table.role != Role::kBass) draft.head.settings["low_cut_hz"] = 160;  // the low end is the recording's
-    draft.notes = table.role == Role::kBass ? WriteBass(plan_, chords, table, figures) : WriteComping(plan_, chords, table, figures);
+    draft.notes = table.role == Role::kBass ? WriteBass(plan_, chords, table, figures)
+                                            : WriteComping(plan_, chords, table, figures);
     DropEmptyChords(chords, &draft.notes);
     Play(draft);
   }

@@ -54,7 +54,8 @@ void LastChord(const PiecePlan& plan, const ChordTrack& chords, const PartTable&
 void AddLastFade(const PiecePlan& plan, InstrumentPart* part) {
   const double from = plan.body_beats * plan.beat_s(), to = plan.duration_s;
   const double ring = to - from;
-  part->automation.push_back({"gain_db", {{from + 0.3 * ring, 0.0f}, {from + 0.6 * ring, -9.0f}, {to - 0.2 * ring, -60.0f}}});
+  part->automation.push_back(
+      {"gain_db", {{from + 0.3 * ring, 0.0f}, {from + 0.6 * ring, -9.0f}, {to - 0.2 * ring, -60.0f}}});
 }
 
 // Filters open through a build and a first section, and breathe a little with the energy of each section.
@@ -159,7 +160,8 @@ Score ArrangePiece(const PiecePlan& plan, const ChordTrack& chords) {
   score.key = KeyName(plan.key.tonic + (plan.key.minor ? 12 : 0));
   score.genre = plan.genre.name;
   score.delay_s = plan.genre.delay_beats * plan.beat_s();
-  score.reverb_seconds = static_cast<float>(std::min(plan.genre.reverb_seconds, 0.4 * plan.duration_s));  // short pieces end dry
+  score.reverb_seconds =
+      static_cast<float>(std::min(plan.genre.reverb_seconds, 0.4 * plan.duration_s));  // short pieces end dry
   for (int beat = 0; beat * plan.beat_s() < plan.duration_s; ++beat) score.beats_s.push_back(beat * plan.beat_s());
   for (const FormSection& section : plan.form) {
     const double bar_s = plan.beat_s() * plan.meter;

@@ -68,15 +68,16 @@ ChordTrack LayOutChords(const PiecePlan& plan) {
       const std::vector<std::string> halves = SplitAt(roman, '_');
       for (size_t i = 0; i < halves.size(); ++i) {
         const double beats = halves.size() == 1 ? plan.meter : i == 0 ? 2 : plan.meter - 2;
-        track.Append(std::min(beats, section_end - track.end_beat()), RomanOrTonic(Coloured(halves[i], plan, random), plan.key));
+        track.Append(std::min(beats, section_end - track.end_beat()),
+                     RomanOrTonic(Coloured(halves[i], plan, random), plan.key));
       }
     }
   }
   // The last chord: home, with the colour that the genre's home chord has.
   const std::string tonic = SplitAt((plan.key.minor ? plan.genre.minor : plan.genre.major)[0], ' ')[0];
   const std::string plain = plan.key.minor ? "i" : "I";
-  const bool home = tonic.starts_with(plan.key.minor ? "i" : "I") && !tonic.starts_with("ii") && !tonic.starts_with("iv") &&
-                    !tonic.starts_with("IV") && tonic != "I7";
+  const bool home = tonic.starts_with(plan.key.minor ? "i" : "I") && !tonic.starts_with("ii") &&
+                    !tonic.starts_with("iv") && !tonic.starts_with("IV") && tonic != "I7";
   track.Append(plan.meter, RomanOrTonic(home ? tonic : plain, plan.key));
   return track;
 }

@@ -25,9 +25,10 @@ ModelInfo ComposerInfo() {
   info.id = "composer";
   info.version = kComposerVersion;
   info.name = "Composer";
-  info.description = "Writes a piece after a prompt or patterns and plays it on built-in instruments; makes an enhanced "
-                     "take of a recording. Quality tiers play the same notes: draft without room, echoes and glue; standard; "
-                     "best at twice the rate, filtered down, which takes about three times as long.";
+  info.description =
+      "Writes a piece after a prompt or patterns and plays it on built-in instruments; makes an enhanced "
+      "take of a recording. Quality tiers play the same notes: draft without room, echoes and glue; standard; "
+      "best at twice the rate, filtered down, which takes about three times as long.";
   info.licence = "Apache-2.0";
   info.capabilities = {Capability::kGenerate, Capability::kEnhance};
   std::vector<std::string> genres;
@@ -37,9 +38,24 @@ ModelInfo ComposerInfo() {
       {"swing", ParamType::kFloat, "", 0.5, 0.75, {}, "", "share of the first of two steps; unset: the genre's"},
       {"energy", ParamType::kFloat, "", 0, 1, {}, "0.5", "how many parts play and how hard"},
       {"humanise", ParamType::kFloat, "", 0.1, 3, {}, "1", "scales the players' deviations in time and strength"}};
-  info.request_fields = {"negative_prompt", "temperature", "tempo_bpm", "key", "meter", "structure", "instruments", "mood",
-                         "reference_audio", "reference_midi", "reference_strength", "want_stems", "quality",
-                         "enhancement_level", "preserve_original_characteristics", "focus_areas", "target_lufs", "patterns"};
+  info.request_fields = {"negative_prompt",
+                         "temperature",
+                         "tempo_bpm",
+                         "key",
+                         "meter",
+                         "structure",
+                         "instruments",
+                         "mood",
+                         "reference_audio",
+                         "reference_midi",
+                         "reference_strength",
+                         "want_stems",
+                         "quality",
+                         "enhancement_level",
+                         "preserve_original_characteristics",
+                         "focus_areas",
+                         "target_lufs",
+                         "patterns"};
   info.seconds_per_audio_second = 0.03;
   return info;
 }
@@ -151,11 +167,13 @@ class Composer : public Model {
 
   ResourceNeed Need(const GenerateAudioRequest& request) const override {
     ResourceNeed need;
-    const int64_t buffer = static_cast<int64_t>(std::ceil(request.duration_s * 44100)) * 2 * static_cast<int64_t>(sizeof(float));
+    const int64_t buffer =
+        static_cast<int64_t>(std::ceil(request.duration_s * 44100)) * 2 * static_cast<int64_t>(sizeof(float));
     // The mix, the master and its copy; with stems about eight more; a reference is held, cleaned and analysed.
     need.peak_bytes = buffer * (request.want_stems ? 12 : 4) * (request.quality == QualityTier::kBest ? 2 : 1);
     if (request.reference_buffer || !request.reference_audio.empty()) need.peak_bytes += buffer * 6;
-    need.seconds = request.duration_s * info_.seconds_per_audio_second * (request.quality == QualityTier::kBest ? 3 : 1);
+    need.seconds =
+        request.duration_s * info_.seconds_per_audio_second * (request.quality == QualityTier::kBest ? 3 : 1);
     return need;
   }
 

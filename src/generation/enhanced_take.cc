@@ -32,14 +32,17 @@ constexpr double kPartsNearLu = 5, kPartsFarLu = 15;
 // And this far below it in every octave band where its balance is to be kept. At 2 dB they lift a band by 2.1 dB,
 // which leaves the repairs some of kKeptBandDb; at 6 by 1.
 constexpr double kUnderNearDb = 2, kUnderFarDb = 6;
-constexpr double kWorkingLufs = -23, kPercussionLu = -7, kFiguresLu = -4;  // of parts; figures and percussion under the pad
+constexpr double kWorkingLufs = -23, kPercussionLu = -7,
+                 kFiguresLu = -4;                            // of parts; figures and percussion under the pad
 constexpr double kUsualLimitingDb = 4, kMostLimitingDb = 9;  // the latter where loudness itself was found wanting
 constexpr double kRepairLevel = 0.5;        // full depth; half a repair is still a fault
 constexpr double kBalanceShareDb = 2.3;     // of kKeptBandDb, for a correction of the balance
 
 using TakeClock = std::chrono::steady_clock;
 
-double TakeSeconds(TakeClock::time_point from) { return std::chrono::duration<double>(TakeClock::now() - from).count(); }
+double TakeSeconds(TakeClock::time_point from) {
+  return std::chrono::duration<double>(TakeClock::now() - from).count();
+}
 
 absl::StatusOr<AudioBuffer> LoadReference(const GenerateAudioRequest& request) {
   AudioBuffer audio;
@@ -48,7 +51,8 @@ absl::StatusOr<AudioBuffer> LoadReference(const GenerateAudioRequest& request) {
   } else {
     GRYM_ASSIGN_OR_RETURN(audio, LoadAudio(request.reference_audio));
   }
-  if (audio.empty()) return Error(absl::StatusCode::kInvalidArgument, "no_frames", "composer: reference_audio: no frames in it");
+  if (audio.empty())
+    return Error(absl::StatusCode::kInvalidArgument, "no_frames", "composer: reference_audio: no frames in it");
   return audio;
 }
 
@@ -111,7 +115,8 @@ class TakeMaker {
     if (request_.enhancement_level > 0 || request_.target_lufs) {
       const RunOptions master_run = PartOf(run_, 0.85, 1.0);
       const double most_db = focus_.areas.contains("loudness") ? kMostLimitingDb : kUsualLimitingDb;
-      GRYM_RETURN_IF_ERROR(GainToLoudness(result_.audio, request_.target_lufs.value_or(kTakeLufs), -1.0, master_run, most_db).status());
+      GRYM_RETURN_IF_ERROR(
+          GainToLoudness(result_.audio, request_.target_lufs.value_or(kTakeLufs), -1.0, master_run, most_db).status());
     }
     return Finish(std::move(mix));
   }
@@ -131,19 +136,22 @@ class TakeMaker {
   // The recording has its own tempo, key, metre and form; asking for others cannot be honoured.
   absl::Status CheckWishes() {
     std::vector<std::string> problems;
-    if (request_.tempo_bpm && std::abs(*request_.tempo_bpm - features_.tempo_bpm) > 0.005 * *request_.tempo_bpm) problems.push_back("tempo_bpm");
+    if (request_.tempo_bpm && std::abs(*request_.tempo_bpm - features_.tempo_bpm) > 0.005 * *request_.tempo_bpm)
+      problems.push_back("tempo_bpm");
     if (request_.key && !SameKey(*request_.key, features_.key.value_or(""))) problems.push_back("key");
     if (request_.meter && *request_.meter != features_.meter) problems.push_back("meter");
     if (request_.temperature.value_or(0) > kMostTakeTemperature) problems.push_back("temperature above 2");
     if (!request_.structure.empty()) problems.push_back("structure");
     if (!request_.mood.empty()) problems.push_back("mood");
-    if (request_.reference_strength != GenerateAudioRequest().reference_strength) problems.push_back("reference_strength");
+    if (request_.reference_strength != GenerateAudioRequest().reference_strength)
+      problems.push_back("reference_strength");
     for (const char* own : {"genre", "swing", "energy"}) {
       if (request_.parameters.contains(own)) problems.push_back("parameters." + std::string(own));
     }
     if (!request_.reference_midi.empty()) problems.push_back("reference_midi");
     for (const std::string& field : problems) {
-      const std::string text = "composer: " + field + ": not for a take of a recording, which keeps its own tempo, key and form";
+      const std::string text =
+          "composer: " + field + ": not for a take of a recording, which keeps its own tempo, key and form";
       if (!request_.allow_unsupported) return Error(absl::StatusCode::kInvalidArgument, "unsupported_field", text);
       result_.warnings.push_back(text);
     }
@@ -184,11 +192,13 @@ class TakeMaker {
       GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(balanced));
       if (WorstBandDb(repaired ? now : before_, after) > kBalanceShareDb + 0.2) continue;
       cleaned->audio = std::move(balanced);
-      cleaned->stages.push_back({"balance", true, share_db, Formatted("octaves moved by up to %.1f dB towards a usual mix", share_db)});
+      cleaned->stages.push_back(
+          {"balance", true, share_db, Formatted("octaves moved by up to %.1f dB towards a usual mix", share_db)});
       return absl::OkStatus();
     }
-    result_.warnings.push_back("composer: spectral balance was left alone, since correcting it would change an octave band by "
-                               "more than the original's characteristics allow");
+    result_.warnings.push_back(
+        "composer: spectral balance was left alone, since correcting it would change an octave band by "
+        "more than the original's characteristics allow");
     return absl::OkStatus();
   }
 
@@ -218,7 +228,8 @@ class TakeMaker {
     for (Stem& stem : parts->stems) {
       GRYM_ASSIGN_OR_RETURN(const double lufs, IntegratedLufs(stem.audio));
       const double wanted = stem.name == "percussion" ? kPercussionLu : stem.name == "pad" ? 0 : kFiguresLu;
-      const auto gain = static_cast<float>(std::isfinite(lufs) ? std::pow(10, (kWorkingLufs + wanted - lufs) / 20) : 0.0);
+      const auto gain =
+          static_cast<float>(std::isfinite(lufs) ? std::pow(10, (kWorkingLufs + wanted - lufs) / 20) : 0.0);
       for (float& sample : stem.audio.mutable_planar()) sample *= gain;
       AddTimes(stem.audio, 1, &parts->mix);
     }
@@ -237,10 +248,12 @@ class TakeMaker {
     if (!std::isfinite(parts_lufs)) return absl::OkStatus();
     GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum cleaned, MeasureLongTermSpectrum(*mix));
     PartFit fit;
-    fit.gain_db = features_.loudness.integrated_lufs - std::lerp(kPartsFarLu, kPartsNearLu, level) + focus_.parts_db() - parts_lufs;
+    fit.gain_db = features_.loudness.integrated_lufs - std::lerp(kPartsFarLu, kPartsNearLu, level) + focus_.parts_db() -
+                  parts_lufs;
     if (preserve) {
       GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum spectrum, MeasureLongTermSpectrum(parts->mix));
-      fit = FitUnder(cleaned, MeanSquareDb(*mix), spectrum, MeanSquareDb(parts->mix), fit.gain_db, std::lerp(kUnderFarDb, kUnderNearDb, level));
+      fit = FitUnder(cleaned, MeanSquareDb(*mix), spectrum, MeanSquareDb(parts->mix), fit.gain_db,
+                     std::lerp(kUnderFarDb, kUnderNearDb, level));
       for (Stem& stem : parts->stems) GRYM_RETURN_IF_ERROR(CutBands(fit, &stem.audio));
     }
     // A repair may itself have changed a band by more; then the parts must not add to that.
@@ -256,7 +269,8 @@ class TakeMaker {
       if (WorstBandDb(before_, after) <= kept_db) break;
     }
     if (preserve && kept_db > kKeptBandDb) {
-      result_.warnings.push_back("composer: an octave band changed by more than 3 dB, which the repair of the recording needs");
+      result_.warnings.push_back(
+          "composer: an octave band changed by more than 3 dB, which the repair of the recording needs");
     }
     for (size_t i = 0; i < parts->stems.size() && request_.want_stems; ++i) {
       for (float& sample : parts->stems[i].audio.mutable_planar()) sample *= gain;

@@ -11,7 +11,8 @@ namespace grym {
 // - key: exactly; parts are tuned to the recording and use its chords or its key's fifth alone;
 // - spectral balance: every octave band within kHeardBandDb of the strongest stays within kKeptBandDb of what it was,
 //   each relative to its whole; softer bands may fill up to kHeardBandDb below the strongest.
-// (kKeptBandDb 3 dB and kHeardBandDb 30 dB: part_levels.h.) Only a repair that itself changes more goes beyond, and says so.
+// (kKeptBandDb 3 dB and kHeardBandDb 30 dB: part_levels.h.) Only a repair that itself changes more goes beyond, and
+// says so.
 //
 // 44.1 kHz stereo, as long as the reference (the request's duration is not used).
 // enhancement_level: 0 cleans alone (a clean recording at 44.1 kHz stereo comes back bit for bit, unless a loudness is

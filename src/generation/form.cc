@@ -17,12 +17,14 @@ struct SectionKind {
 };
 
 constexpr SectionKind kSectionKinds[] = {
-    {"intro", "I", 0.42, 0.5},      {"verse", "A", 0.62, 1},     {"prechorus", "P", 0.7, 0.5}, {"pre-chorus", "P", 0.7, 0.5},
-    {"chorus", "B", 0.92, 1},       {"hook", "B", 0.92, 1},      {"refrain", "B", 0.88, 1},    {"bridge", "C", 0.6, 1},
-    {"solo", "S", 0.85, 1},         {"build", "U", 0.65, 0.6},   {"buildup", "U", 0.65, 0.6},  {"drop", "D", 1.0, 1.5},
-    {"break", "K", 0.38, 0.75},     {"breakdown", "K", 0.35, 0.75}, {"outro", "O", 0.5, 0.5},  {"coda", "O", 0.5, 0.5},
-    {"ending", "O", 0.5, 0.5},      {"head", "A", 0.7, 1},       {"theme", "A", 0.65, 1},      {"development", "C", 0.75, 1},
-    {"interlude", "K", 0.45, 0.75}, {"groove", "A", 0.8, 1}};
+    {"intro", "I", 0.42, 0.5},     {"verse", "A", 0.62, 1},        {"prechorus", "P", 0.7, 0.5},
+    {"pre-chorus", "P", 0.7, 0.5}, {"chorus", "B", 0.92, 1},       {"hook", "B", 0.92, 1},
+    {"refrain", "B", 0.88, 1},     {"bridge", "C", 0.6, 1},        {"solo", "S", 0.85, 1},
+    {"build", "U", 0.65, 0.6},     {"buildup", "U", 0.65, 0.6},    {"drop", "D", 1.0, 1.5},
+    {"break", "K", 0.38, 0.75},    {"breakdown", "K", 0.35, 0.75}, {"outro", "O", 0.5, 0.5},
+    {"coda", "O", 0.5, 0.5},       {"ending", "O", 0.5, 0.5},      {"head", "A", 0.7, 1},
+    {"theme", "A", 0.65, 1},       {"development", "C", 0.75, 1},  {"interlude", "K", 0.45, 0.75},
+    {"groove", "A", 0.8, 1}};
 
 const SectionKind* KindOf(std::string_view name) {
   for (const SectionKind& kind : kSectionKinds) {

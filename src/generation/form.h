@@ -26,6 +26,7 @@ absl::StatusOr<std::vector<std::string>> ReadStructure(std::string_view structur
 // Names for a piece of `bars` bars in the genre's manner.
 std::vector<std::string> ChooseForm(const Genre& genre, int bars, Random& random);
 // Shares `bars` (at least one per name) out in whole phrases where they fit; what is left over lengthens the last.
-std::vector<FormSection> LayOutForm(const std::vector<std::string>& names, int bars, int phrase_bars, double energy_shift);
+std::vector<FormSection> LayOutForm(const std::vector<std::string>& names, int bars, int phrase_bars,
+                                    double energy_shift);
 
 }  // namespace grym

@@ -7,7 +7,8 @@
 namespace grym {
 namespace {
 
-constexpr int kKick = 36, kSnare = 38, kClap = 39, kCrash = 49, kLowTom = 41, kMidTom = 45, kHighTom = 48, kOpenHat = 46;
+constexpr int kKick = 36, kSnare = 38, kClap = 39, kCrash = 49, kLowTom = 41, kMidTom = 45, kHighTom = 48,
+              kOpenHat = 46;
 
 const Groove& GrooveAt(const Genre& genre, double energy) {
   const Groove* best = &genre.grooves.front();

@@ -84,8 +84,8 @@ absl::StatusOr<ChordTones> ChordFromRoman(std::string_view roman, const MusicalK
   bool lower = false;
   const int degree = RomanDegree(rest, &used, &lower);
   std::string suffix(degree < 0 ? std::string_view() : rest.substr(used));
-  const bool plain = suffix == "o" || suffix == "dim" || suffix == "dim7" || suffix == "5" || suffix.starts_with("sus") ||
-                     (suffix.starts_with("m") && !suffix.starts_with("maj"));
+  const bool plain = suffix == "o" || suffix == "dim" || suffix == "dim7" || suffix == "5" ||
+                     suffix.starts_with("sus") || (suffix.starts_with("m") && !suffix.starts_with("maj"));
   if (lower && suffix == "o7") suffix = "m7b5";
   else if (lower && !plain) suffix = "m" + suffix;
   const std::vector<int>* intervals = degree < 0 ? nullptr : IntervalsOf(suffix);

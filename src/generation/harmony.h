@@ -49,9 +49,9 @@ class ChordTrack {
   std::vector<ChordSpan> spans_;
 };
 
-// The voicing of `chord` with at most `voices` pitches inside [low, high] that moves least from `previous` (empty: none)
-// and keeps no more than two voices in parallel fifths or octaves where another voicing avoids it. Rising pitches;
-// none for a chord without tones ("N").
+// The voicing of `chord` with at most `voices` pitches inside [low, high] that moves least from `previous` (empty:
+// none) and keeps no more than two voices in parallel fifths or octaves where another voicing avoids it. Rising
+// pitches; none for a chord without tones ("N").
 std::vector<int> VoiceChord(const ChordTones& chord, const std::vector<int>& previous, int low, int high, int voices);
 
 // The pitch of class `pitch_class` nearest to `near` inside [low, high] (an octave at least).

@@ -172,7 +172,8 @@ void CentreShortPiece(AudioBuffer& audio) {
     const std::span<float> samples = audio.mutable_channel(c);
     double sum = 0;
     for (const float x : samples) sum += x;
-    const double mean = sum / static_cast<double>(samples.size()), step = 6.283185307179586 / static_cast<double>(samples.size());
+    const double mean = sum / static_cast<double>(samples.size()),
+                 step = 6.283185307179586 / static_cast<double>(samples.size());
     for (size_t i = 0; i < samples.size(); ++i)  // the window's mean is a half
       samples[i] -= static_cast<float>(mean * (1 - std::cos(step * (static_cast<double>(i) + 0.5))));
   }

@@ -45,7 +45,8 @@ void TakeMotif(const std::vector<MidiNote>& notes, double beat_s, Material* mate
   }
   for (size_t i = 0; i < line.size(); ++i) {
     const double start = (line[i].start_s - line[0].start_s) / beat_s;
-    const double next = i + 1 < line.size() ? (line[i + 1].start_s - line[0].start_s) / beat_s : start + line[i].duration_s / beat_s;
+    const double next =
+        i + 1 < line.size() ? (line[i + 1].start_s - line[0].start_s) / beat_s : start + line[i].duration_s / beat_s;
     if (start >= 8 || material->motif.size() >= 24) break;
     material->motif.push_back(line[i].pitch - line[0].pitch);
     material->motif_beats.push_back(std::clamp(std::round((next - start) * 4) / 4, 0.25, 4.0));
@@ -61,7 +62,8 @@ Material MaterialFromPatterns(const std::vector<AudioPattern>& patterns) {
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const AudioPattern* a, const AudioPattern* b) { return a->strength > b->strength; });
   for (const AudioPattern* pattern : sorted) {
-    if (material.tempo_bpm <= 0 && pattern->tempo_bpm >= 30 && pattern->tempo_bpm <= 300) material.tempo_bpm = pattern->tempo_bpm;
+    if (material.tempo_bpm <= 0 && pattern->tempo_bpm >= 30 && pattern->tempo_bpm <= 300)
+      material.tempo_bpm = pattern->tempo_bpm;
     if (material.meter == 0 && (pattern->meter == 3 || pattern->meter == 4)) material.meter = pattern->meter;
     if (!material.has_key && !pattern->key.empty()) {
       if (const auto key = ParseKey(pattern->key); key.ok()) {
@@ -78,7 +80,8 @@ Material MaterialFromPatterns(const std::vector<AudioPattern>& patterns) {
     if (material.motif.empty() && pattern->intervals.size() >= 3) {
       material.motif.assign(pattern->intervals.begin(),
                             pattern->intervals.begin() + std::min<std::ptrdiff_t>(24, std::ssize(pattern->intervals)));
-      for (const double beats : pattern->durations_beats) material.motif_beats.push_back(std::clamp(std::round(beats * 4) / 4, 0.25, 4.0));
+      for (const double beats : pattern->durations_beats)
+        material.motif_beats.push_back(std::clamp(std::round(beats * 4) / 4, 0.25, 4.0));
     }
     if (material.grid.empty() && pattern->onset_grid.size() >= 8) {
       const size_t bar = static_cast<size_t>(pattern->meter == 3 ? 12 : 16);

@@ -9,7 +9,8 @@
 namespace grym {
 namespace {
 
-// The motif of a letter: which rhythm in which bar of a phrase, and how the line moves from note to note in scale steps.
+// The motif of a letter: which rhythm in which bar of a phrase, and how the line moves from note to note in scale
+// steps.
 struct Motif {
   const char* bars[4];         // a b a c
   std::vector<int> moves;

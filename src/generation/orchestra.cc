@@ -15,7 +15,8 @@ bool IsPatch(const char* patch, const Instrument& instrument) {
 
 bool PlaysIt(const PartTable& part, const Instrument& instrument) {
   if (std::string_view(instrument.patch).empty()) return part.role == instrument.role;
-  return std::any_of(part.patches.begin(), part.patches.end(), [&](const char* patch) { return IsPatch(patch, instrument); });
+  return std::any_of(part.patches.begin(), part.patches.end(),
+                     [&](const char* patch) { return IsPatch(patch, instrument); });
 }
 
 PartTable NewPart(Role role) {
@@ -63,8 +64,11 @@ void Place(const Instrument& instrument, std::vector<bool>* taken, Genre* genre)
     taken->push_back(true);
     part = &genre->parts.back();
     if (std::string_view(instrument.patch).empty()) {
-      part->patches = {instrument.role == Role::kBass ? "bass_finger" : instrument.role == Role::kPad ? "pad_warm"
-                       : instrument.role == Role::kArp ? "pluck" : instrument.role == Role::kLead ? "lead_soft" : "piano"};
+      part->patches = {instrument.role == Role::kBass   ? "bass_finger"
+                       : instrument.role == Role::kPad  ? "pad_warm"
+                       : instrument.role == Role::kArp  ? "pluck"
+                       : instrument.role == Role::kLead ? "lead_soft"
+                                                        : "piano"};
     }
   }
   if (!std::string_view(instrument.patch).empty()) part->patches = {instrument.patch};

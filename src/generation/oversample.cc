@@ -20,12 +20,14 @@ absl::StatusOr<AudioBuffer> Decimate(const AudioBuffer& audio, int rate_hz, int6
   int64_t at = 0;
   const auto take = [&](const AudioBuffer& block) {
     const int64_t count = std::min(block.frames(), frames - at);
-    for (int c = 0; c < made.channels(); ++c) std::copy_n(block.channel(c).begin(), count, made.mutable_channel(c).begin() + at);
+    for (int c = 0; c < made.channels(); ++c)
+      std::copy_n(block.channel(c).begin(), count, made.mutable_channel(c).begin() + at);
     at += count;
   };
   for (int64_t start = 0; start < audio.frames(); start += kDecimatedBlock) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, resampler.Push(audio.Slice(start, std::min(kDecimatedBlock, audio.frames() - start))));
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block,
+                          resampler.Push(audio.Slice(start, std::min(kDecimatedBlock, audio.frames() - start))));
     take(block);
   }
   GRYM_ASSIGN_OR_RETURN(const AudioBuffer rest, resampler.Finish());

@@ -17,7 +17,8 @@ double PowerOf(double db) { return std::pow(10, db / 10); }
 // Loudness of a spectrum with a gain and cuts, up to a constant.
 double WeighedDb(const LongTermSpectrum& parts, const PartFit& fit) {
   double sum = 1e-13;
-  for (size_t b = 0; b < 10; ++b) sum += PowerOf(parts.octave_db[b] + fit.gain_db + fit.cut_db[b] + kLoudnessWeightDb[b]);
+  for (size_t b = 0; b < 10; ++b)
+    sum += PowerOf(parts.octave_db[b] + fit.gain_db + fit.cut_db[b] + kLoudnessWeightDb[b]);
   return 10 * std::log10(sum);
 }
 

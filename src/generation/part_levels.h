@@ -26,8 +26,8 @@ struct PartFit {
 
 // Fits the sum of the parts under a recording: in every octave band it stays `under_db` below the recording, or
 // kHeardBandDb below the recording's strongest band where the recording holds less than that. What would pass is cut in
-// that band alone, as a mixing engineer carves room, and the gain rises (by at most 9 dB) until the parts are as loud as
-// `wanted_db` had made them uncut, as far as the other bands have room.
+// that band alone, as a mixing engineer carves room, and the gain rises (by at most 9 dB) until the parts are as loud
+// as `wanted_db` had made them uncut, as far as the other bands have room.
 PartFit FitUnder(const LongTermSpectrum& recording, double recording_db, const LongTermSpectrum& parts, double parts_db,
                  double wanted_db, double under_db);
 

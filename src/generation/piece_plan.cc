@@ -114,15 +114,19 @@ void ChooseTempo(const GenerateAudioRequest& request, const PromptWish& wish, Pi
   Random random(plan->seed, "tempo");
   const Genre& genre = plan->genre;
   const double middle = 0.5 * (genre.tempo_low + genre.tempo_high), half = 0.5 * (genre.tempo_high - genre.tempo_low);
-  const double drawn = middle + half * (wish.tempo_pull != 0 ? wish.tempo_pull * random.Uniform(0.5, 1) : random.Uniform(-1, 1));
+  const double drawn =
+      middle + half * (wish.tempo_pull != 0 ? wish.tempo_pull * random.Uniform(0.5, 1) : random.Uniform(-1, 1));
   if (request.tempo_bpm || wish.tempo_bpm || plan->material.tempo_bpm > 0) {
-    plan->tempo_bpm = request.tempo_bpm ? *request.tempo_bpm : wish.tempo_bpm ? *wish.tempo_bpm : plan->material.tempo_bpm;
+    plan->tempo_bpm = request.tempo_bpm ? *request.tempo_bpm
+                      : wish.tempo_bpm  ? *wish.tempo_bpm
+                                        : plan->material.tempo_bpm;
     return;
   }
   const double tail = ShortestTail(plan->duration_s);
   double best = 1e9;
   for (int offset = -4; offset <= 4; ++offset) {
-    const double tempo = std::clamp(std::round(drawn) + offset, std::round(genre.tempo_low), std::round(genre.tempo_high));
+    const double tempo =
+        std::clamp(std::round(drawn) + offset, std::round(genre.tempo_low), std::round(genre.tempo_high));
     const double bar_s = 60 / tempo * plan->meter;
     const double ring = plan->duration_s - std::floor((plan->duration_s - tail) / bar_s) * bar_s;
     const double cost = std::abs(ring - tail - 0.3) + 0.05 * std::abs(offset);
@@ -153,8 +157,8 @@ absl::Status ChooseStructure(const GenerateAudioRequest& request, const PromptWi
     plan->names = wish.sections;
   }
   if (static_cast<int>(plan->names.size()) > plan->bars) {
-    const std::string text = "composer: structure: " + std::to_string(plan->names.size()) + " sections need as many bars, " +
-                             std::to_string(plan->bars) + " fit in the duration";
+    const std::string text = "composer: structure: " + std::to_string(plan->names.size()) +
+                             " sections need as many bars, " + std::to_string(plan->bars) + " fit in the duration";
     if (!request.allow_unsupported) return Error(absl::StatusCode::kInvalidArgument, "unsupported_field", text);
     plan->warnings.push_back(text);
     plan->names.resize(static_cast<size_t>(plan->bars));
@@ -171,7 +175,9 @@ absl::Status ChooseOrchestra(const GenerateAudioRequest& request, const PromptWi
     std::string word = PlainWords(name);
     word = word.size() > 2 ? word.substr(1, word.size() - 2) : "";
     if (const Instrument* instrument = FindInstrument(word)) wanted.push_back(instrument);
-    else GRYM_RETURN_IF_ERROR(Unknown(request, "instruments", name, "instruments such as piano, guitar, strings, bass, drums, flute", plan));
+    else
+      GRYM_RETURN_IF_ERROR(Unknown(request, "instruments", name,
+                                   "instruments such as piano, guitar, strings, bass, drums, flute", plan));
   }
   if (!wanted.empty()) AddInstruments(wanted, true, &plan->genre);
   else AddInstruments(wish.instruments, wish.solo, &plan->genre);
@@ -182,10 +188,13 @@ absl::Status ChooseOrchestra(const GenerateAudioRequest& request, const PromptWi
     MoodWish mood;
     const bool known = !unwanted.empty() || ReadMood(request.negative_prompt, &mood) > 0 ||
                        !ReadPrompt(request.negative_prompt).genres.empty();
-    if (!known) plan->warnings.push_back("composer: negative_prompt: it names no instrument, part, mood or genre that the composer knows");
+    if (!known)
+      plan->warnings.push_back(
+          "composer: negative_prompt: it names no instrument, part, mood or genre that the composer knows");
   }
   if (plan->genre.parts.empty() && std::string_view(plan->genre.kit).empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, "unsupported_field", "composer: negative_prompt: it leaves no instrument to play");
+    return Error(absl::StatusCode::kInvalidArgument, "unsupported_field",
+                 "composer: negative_prompt: it leaves no instrument to play");
   }
   return absl::OkStatus();
 }
@@ -204,8 +213,9 @@ void LetOnePartPlay(Genre* genre) {
 absl::StatusOr<PiecePlan> PlanPiece(const GenerateAudioRequest& request) {
   PiecePlan plan;
   if (request.duration_s < kShortestPieceS) {
-    return Error(absl::StatusCode::kInvalidArgument, "unsupported_field",
-                 Formatted("composer: duration_s: want %g seconds or more, got %g", kShortestPieceS, request.duration_s));
+    return Error(
+        absl::StatusCode::kInvalidArgument, "unsupported_field",
+        Formatted("composer: duration_s: want %g seconds or more, got %g", kShortestPieceS, request.duration_s));
   }
   plan.seed = static_cast<uint64_t>(request.seed);
   plan.duration_s = request.duration_s;
@@ -224,7 +234,10 @@ absl::StatusOr<PiecePlan> PlanPiece(const GenerateAudioRequest& request) {
   GRYM_RETURN_IF_ERROR(ChooseMood(request, &wish, &plan));
   GRYM_RETURN_IF_ERROR(ChooseGenre(request, wish, &plan));
   plan.genre.swing = number("swing", plan.genre.swing);
-  plan.meter = request.meter ? *request.meter : wish.meter ? *wish.meter : plan.material.meter ? plan.material.meter : plan.genre.meter;
+  plan.meter = request.meter         ? *request.meter
+               : wish.meter          ? *wish.meter
+               : plan.material.meter ? plan.material.meter
+                                     : plan.genre.meter;
   ChooseKey(request, wish, &plan);
   TransposeMaterial(plan.key, &plan.material);
   ChooseTempo(request, wish, &plan);

@@ -15,20 +15,55 @@ struct MoodWord {
   double energy, valence, cutoff;
 };
 
-constexpr MoodWord kMoodWords[] = {
-    {"happy", 0.3, 1, 0.2},        {"joyful", 0.4, 1, 0.2},      {"cheerful", 0.3, 1, 0.2},   {"uplifting", 0.5, 0.9, 0.2},
-    {"bright", 0.2, 0.6, 0.5},     {"sunny", 0.2, 0.9, 0.3},     {"playful", 0.3, 0.8, 0.1},  {"hopeful", 0.1, 0.6, 0.1},
-    {"triumphant", 0.6, 0.8, 0.2}, {"euphoric", 0.8, 0.8, 0.3},  {"romantic", -0.2, 0.3, -0.1},
-    {"warm", -0.2, 0.3, -0.4},     {"sad", -0.4, -1, -0.3},      {"melancholic", -0.4, -0.9, -0.3},
-    {"melancholy", -0.4, -0.9, -0.3}, {"gloomy", -0.3, -1, -0.5}, {"dark", 0, -0.9, -0.5},    {"moody", -0.1, -0.6, -0.3},
-    {"mysterious", -0.2, -0.6, -0.3}, {"tense", 0.3, -0.7, 0},   {"scary", 0.2, -1, -0.2},    {"angry", 0.9, -0.8, 0.3},
-    {"aggressive", 1, -0.6, 0.4},  {"epic", 0.8, -0.2, 0.2},     {"dramatic", 0.5, -0.5, 0},  {"energetic", 0.9, 0.2, 0.3},
-    {"driving", 0.7, 0, 0.1},      {"powerful", 0.8, 0, 0.2},    {"intense", 0.9, -0.2, 0.2}, {"heavy", 0.8, -0.4, 0},
-    {"upbeat", 0.6, 0.7, 0.2},     {"lively", 0.6, 0.5, 0.1},    {"exciting", 0.8, 0.4, 0.2}, {"calm", -0.8, 0.2, -0.3},
-    {"relaxing", -0.8, 0.3, -0.3}, {"relaxed", -0.7, 0.3, -0.3}, {"peaceful", -0.9, 0.3, -0.3}, {"soft", -0.6, 0.1, -0.4},
-    {"gentle", -0.7, 0.2, -0.3},   {"quiet", -0.8, 0, -0.3},     {"mellow", -0.6, 0.1, -0.4}, {"dreamy", -0.5, 0.2, -0.1},
-    {"smooth", -0.4, 0.2, -0.3},   {"laid-back", -0.6, 0.2, -0.2}, {"nostalgic", -0.3, -0.2, -0.3},
-    {"groovy", 0.3, 0.3, 0},       {"hypnotic", 0, -0.2, 0},     {"minimal", -0.4, 0, 0},     {"neutral", 0, 0, 0}};
+constexpr MoodWord kMoodWords[] = {{"happy", 0.3, 1, 0.2},
+                                   {"joyful", 0.4, 1, 0.2},
+                                   {"cheerful", 0.3, 1, 0.2},
+                                   {"uplifting", 0.5, 0.9, 0.2},
+                                   {"bright", 0.2, 0.6, 0.5},
+                                   {"sunny", 0.2, 0.9, 0.3},
+                                   {"playful", 0.3, 0.8, 0.1},
+                                   {"hopeful", 0.1, 0.6, 0.1},
+                                   {"triumphant", 0.6, 0.8, 0.2},
+                                   {"euphoric", 0.8, 0.8, 0.3},
+                                   {"romantic", -0.2, 0.3, -0.1},
+                                   {"warm", -0.2, 0.3, -0.4},
+                                   {"sad", -0.4, -1, -0.3},
+                                   {"melancholic", -0.4, -0.9, -0.3},
+                                   {"melancholy", -0.4, -0.9, -0.3},
+                                   {"gloomy", -0.3, -1, -0.5},
+                                   {"dark", 0, -0.9, -0.5},
+                                   {"moody", -0.1, -0.6, -0.3},
+                                   {"mysterious", -0.2, -0.6, -0.3},
+                                   {"tense", 0.3, -0.7, 0},
+                                   {"scary", 0.2, -1, -0.2},
+                                   {"angry", 0.9, -0.8, 0.3},
+                                   {"aggressive", 1, -0.6, 0.4},
+                                   {"epic", 0.8, -0.2, 0.2},
+                                   {"dramatic", 0.5, -0.5, 0},
+                                   {"energetic", 0.9, 0.2, 0.3},
+                                   {"driving", 0.7, 0, 0.1},
+                                   {"powerful", 0.8, 0, 0.2},
+                                   {"intense", 0.9, -0.2, 0.2},
+                                   {"heavy", 0.8, -0.4, 0},
+                                   {"upbeat", 0.6, 0.7, 0.2},
+                                   {"lively", 0.6, 0.5, 0.1},
+                                   {"exciting", 0.8, 0.4, 0.2},
+                                   {"calm", -0.8, 0.2, -0.3},
+                                   {"relaxing", -0.8, 0.3, -0.3},
+                                   {"relaxed", -0.7, 0.3, -0.3},
+                                   {"peaceful", -0.9, 0.3, -0.3},
+                                   {"soft", -0.6, 0.1, -0.4},
+                                   {"gentle", -0.7, 0.2, -0.3},
+                                   {"quiet", -0.8, 0, -0.3},
+                                   {"mellow", -0.6, 0.1, -0.4},
+                                   {"dreamy", -0.5, 0.2, -0.1},
+                                   {"smooth", -0.4, 0.2, -0.3},
+                                   {"laid-back", -0.6, 0.2, -0.2},
+                                   {"nostalgic", -0.3, -0.2, -0.3},
+                                   {"groovy", 0.3, 0.3, 0},
+                                   {"hypnotic", 0, -0.2, 0},
+                                   {"minimal", -0.4, 0, 0},
+                                   {"neutral", 0, 0, 0}};
 
 struct TempoWord {
   const char* word;
@@ -108,9 +143,11 @@ std::string TakeNegatives(std::string* text) {
 
 // Words of genres that also describe another one: "a funky house track" is house, "funky" alone is funk.
 constexpr const char* kDescribingWords[] = {
-    "funky", "groove",     "soul",   "swing",      "shuffle", "boogie",    "space",       "sleep", "atmospheric", "cinematic", "orchestral",
-    "chill", "downtempo",  "80s",    "eighties",   "acid",    "liquid",    "industrial",  "dance", "club",        "warehouse", "alternative",
-    "indie", "meditation", "ballad", "soundscape", "drone",   "garage",    "symphony",    "chamber", "baroque",   "rave",      "dub"};
+    "funky",       "groove",      "soul",       "swing",      "shuffle",    "boogie",    "space",
+    "sleep",       "atmospheric", "cinematic",  "orchestral", "chill",      "downtempo", "80s",
+    "eighties",    "acid",        "liquid",     "industrial", "dance",      "club",      "warehouse",
+    "alternative", "indie",       "meditation", "ballad",     "soundscape", "drone",     "garage",
+    "symphony",    "chamber",     "baroque",    "rave",       "dub"};
 
 struct GenreMention {
   size_t at = 0, end = 0;
@@ -130,8 +167,8 @@ std::string SpellOutClauses(std::string_view prompt) {
 }
 
 bool EndsPhrase(const std::string& between) {
-  for (const char* word : {"and", "with", "in", "at", "for", "from", "over", "under", "meets", "plus", "on", "like", "featuring", "of",
-                           "then", "into", "but", "or", "by", "to"}) {
+  for (const char* word : {"and", "with", "in",        "at", "for",  "from", "over", "under", "meets", "plus",
+                           "on",  "like", "featuring", "of", "then", "into", "but",  "or",    "by",    "to"}) {
     if (HasWords(between, word)) return true;
   }
   return false;
@@ -147,15 +184,18 @@ std::vector<GenreMention> FindGenreMentions(const std::string& text) {
       const std::string spaced = " " + std::string(word) + " ";
       for (size_t at = text.find(spaced); at != std::string::npos; at = text.find(spaced, at + 1)) {
         const bool describing = std::find_if(std::begin(kDescribingWords), std::end(kDescribingWords),
-                                             [&](const char* other) { return std::string_view(other) == word; }) != std::end(kDescribingWords);
+                                             [&](const char* other) { return std::string_view(other) == word; }) !=
+                                std::end(kDescribingWords);
         found.push_back({at + 1, at + spaced.size() - 1, genre, describing, 0});
       }
     }
   }
-  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.end - a.at > b.end - b.at; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.end - a.at > b.end - b.at; });
   std::vector<GenreMention> kept;
   for (const GenreMention& mention : found) {
-    const bool covered = std::any_of(kept.begin(), kept.end(), [&](const auto& other) { return mention.at < other.end && other.at < mention.end; });
+    const bool covered = std::any_of(
+        kept.begin(), kept.end(), [&](const auto& other) { return mention.at < other.end && other.at < mention.end; });
     if (!covered) kept.push_back(mention);
   }
   std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.at < b.at; });

@@ -11,7 +11,7 @@ namespace grym {
 struct ScoreNote {
   double start_s = 0;
   double duration_s = 0;   // until note-off; the patch's release follows
-  int pitch = 60;          // MIDI; for drum patches the General MIDI percussion key (36 kick, 38 snare, 42 closed hat, ...)
+  int pitch = 60;  // MIDI; for drum patches the General MIDI percussion key (36 kick, 38 snare, 42 closed hat, ...)
   float velocity = 0.8f;   // (0, 1]
   float glide_from = 0;    // semitones relative to pitch at the note's start, 0 for none
   float detail = 0;        // [0, 1], patch-specific brightness or articulation of this one note

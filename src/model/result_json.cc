@@ -75,7 +75,8 @@ Json StageToJson(const EnhanceStage& stage) {
 void ReadStages(JsonFields& fields, std::vector<EnhanceStage>& stages, std::vector<Problem>& problems) {
   const Json* list = fields.Take("stages");
   if (!list) return;
-  if (!list->is_array()) return fields.Report("stages", "wrong_type", "want an array of {name, applied, changeDb, text}");
+  if (!list->is_array())
+    return fields.Report("stages", "wrong_type", "want an array of {name, applied, changeDb, text}");
   for (size_t i = 0; i < list->items().size(); ++i) {
     EnhanceStage stage;
     JsonFields item(list->items()[i], "/stages/" + std::to_string(i), problems);

@@ -13,24 +13,26 @@ Job<AudioFeatures> AudioProcessor::StartAnalyze(AudioInput input, ProgressFn pro
 
 Job<AudioPatterns> AudioProcessor::StartDetectPatterns(AudioInput input, ProgressFn progress) {
   return Job<AudioPatterns>::Start(
-      [this, input = std::move(input)](const RunOptions& run) { return DetectPatterns(input, run); }, std::move(progress));
+      [this, input = std::move(input)](const RunOptions& run) { return DetectPatterns(input, run); },
+      std::move(progress));
 }
 
 Job<StyleClassification> AudioProcessor::StartClassifyStyle(AudioInput input, ProgressFn progress) {
   return Job<StyleClassification>::Start(
-      [this, input = std::move(input)](const RunOptions& run) { return ClassifyStyle(input, run); }, std::move(progress));
+      [this, input = std::move(input)](const RunOptions& run) { return ClassifyStyle(input, run); },
+      std::move(progress));
 }
 
 Job<EnhancedAudio> AudioProcessor::StartEnhance(AudioInput input, EnhanceParams params, ProgressFn progress) {
-  return Job<EnhancedAudio>::Start(
-      [this, input = std::move(input), params = std::move(params)](const RunOptions& run) { return Enhance(input, params, run); },
-      std::move(progress));
+  return Job<EnhancedAudio>::Start([this, input = std::move(input), params = std::move(params)](
+                                       const RunOptions& run) { return Enhance(input, params, run); },
+                                   std::move(progress));
 }
 
 Job<ProcessedAudio> AudioProcessor::StartProcess(AudioInput input, ProcessOptions options, ProgressFn progress) {
-  return Job<ProcessedAudio>::Start(
-      [this, input = std::move(input), options = std::move(options)](const RunOptions& run) { return Process(input, options, run); },
-      std::move(progress));
+  return Job<ProcessedAudio>::Start([this, input = std::move(input), options = std::move(options)](
+                                        const RunOptions& run) { return Process(input, options, run); },
+                                    std::move(progress));
 }
 
 }  // namespace grym

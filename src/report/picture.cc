@@ -122,7 +122,8 @@ ValueGrid SelfSimilarityGrid(const AudioFeatures& features, int size) {
   for (int a = 0; a < points; ++a) {
     for (int b = 0; b < points; ++b) {
       float dot = 0;
-      for (int d = 0; d < dims; ++d) dot += vectors[static_cast<size_t>(a * dims + d)] * vectors[static_cast<size_t>(b * dims + d)];
+      for (int d = 0; d < dims; ++d)
+        dot += vectors[static_cast<size_t>(a * dims + d)] * vectors[static_cast<size_t>(b * dims + d)];
       grid.values[static_cast<size_t>(a * points + b)] = std::clamp(0.5f + 0.5f * dot, 0.0f, 1.0f);
     }
   }
@@ -164,7 +165,8 @@ std::string Base64(std::string_view bytes) {
   text.reserve((bytes.size() + 2) / 3 * 4);
   for (size_t i = 0; i < bytes.size(); i += 3) {
     uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (size_t k = 0; k < 3; ++k)
+      group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (size_t k = 0; k < 4; ++k) text += i + k <= bytes.size() ? kAlphabet[group >> (18 - 6 * k) & 63] : '=';
   }
   return text;

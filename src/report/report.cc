@@ -54,7 +54,8 @@ absl::StatusOr<std::string> PlayerHtml(const AudioBuffer& audio) {
   options.ogg_quality = 0.5;
   const std::filesystem::path file = folder / "clip.ogg";
   absl::Status status = SaveAudio(file, clip, options);
-  absl::StatusOr<std::string> bytes = status.ok() ? ReadFile(file, int64_t{64} << 20) : absl::StatusOr<std::string>(status);
+  absl::StatusOr<std::string> bytes =
+      status.ok() ? ReadFile(file, int64_t{64} << 20) : absl::StatusOr<std::string>(status);
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
   if (!bytes.ok()) return bytes.status();
@@ -80,11 +81,13 @@ std::string LevelTable(const ReportContent& content, const std::string& noise_be
   row("loudness range", Number(before.loudness.range_lu, "LU"), Number(after.loudness.range_lu, "LU"));
   row("true peak", Number(before.loudness.true_peak_dbtp, "dBTP"), Number(after.loudness.true_peak_dbtp, "dBTP"));
   row("steady noise", noise_before, noise_after);
-  row("clipped samples", Number(100 * before.condition.clipped_ratio, "%", 3), Number(100 * after.condition.clipped_ratio, "%", 3));
+  row("clipped samples", Number(100 * before.condition.clipped_ratio, "%", 3),
+      Number(100 * after.condition.clipped_ratio, "%", 3));
   row("hum", before.condition.hum_hz > 0 ? Number(before.condition.hum_db, "dB") : "none",
       after.condition.hum_hz > 0 ? Number(after.condition.hum_db, "dB") : "none");
   row("stereo width", Number(before.condition.stereo_width, "", 2), Number(after.condition.stereo_width, "", 2));
-  row("tempo", before.tempo_bpm > 0 ? Number(before.tempo_bpm, "bpm", 2) : "unsure", after.tempo_bpm > 0 ? Number(after.tempo_bpm, "bpm", 2) : "unsure");
+  row("tempo", before.tempo_bpm > 0 ? Number(before.tempo_bpm, "bpm", 2) : "unsure",
+      after.tempo_bpm > 0 ? Number(after.tempo_bpm, "bpm", 2) : "unsure");
   row("key", EscapeHtml(before.key.value_or("unsure")), EscapeHtml(after.key.value_or("unsure")));
   return "<table><tr><th></th><th>before</th><th>after</th></tr>" + rows + "</table>";
 }
@@ -95,7 +98,8 @@ std::string PatternTable(const AudioPatterns& patterns) {
   for (size_t i = 0; i < patterns.patterns.size() && i < 24; ++i) {
     const AudioPattern& pattern = patterns.patterns[i];
     rows += Formatted("<tr><th>%s</th><td>%s</td><td class='n'>%d&times;</td><td class='n'>%.2f</td></tr>",
-                            EscapeHtml(PatternKindName(pattern.kind)), EscapeHtml(pattern.description), pattern.spans.size(), pattern.strength);
+                      EscapeHtml(PatternKindName(pattern.kind)), EscapeHtml(pattern.description), pattern.spans.size(),
+                      pattern.strength);
   }
   return "<table><tr><th>kind</th><th>pattern</th><th>heard</th><th>strength</th></tr>" + rows + "</table>";
 }
@@ -104,7 +108,9 @@ std::string StageTable(const std::vector<EnhanceStage>& stages) {
   std::string rows;
   for (const EnhanceStage& stage : stages) {
     rows += Formatted("<tr><th>%s</th><td>%s</td><td class='n'>%s</td><td>%s</td></tr>", EscapeHtml(stage.name),
-                            stage.applied ? "applied" : "not needed", stage.applied && std::isfinite(stage.change_db) ? Formatted("%+.1f dB", stage.change_db) : "", EscapeHtml(stage.text));
+                      stage.applied ? "applied" : "not needed",
+                      stage.applied && std::isfinite(stage.change_db) ? Formatted("%+.1f dB", stage.change_db) : "",
+                      EscapeHtml(stage.text));
   }
   return rows.empty() ? "<p>Nothing needed repair.</p>" : "<table>" + rows + "</table>";
 }
@@ -114,10 +120,12 @@ std::string TakesHtml(const std::vector<ReportTake>& takes) {
   for (const ReportTake& take : takes) {
     html += Formatted("<details><summary>%s: %.3f</summary><table>", EscapeHtml(take.label), take.quality_score);
     for (const ScorePart& part : take.parts) {
-      html += Formatted("<tr><th>%s</th><td class='n'>%.3f</td><td>%s</td></tr>", EscapeHtml(part.name), part.score, EscapeHtml(part.text));
+      html += Formatted("<tr><th>%s</th><td class='n'>%.3f</td><td>%s</td></tr>", EscapeHtml(part.name), part.score,
+                        EscapeHtml(part.text));
     }
     for (const ImprovementArea& area : take.areas) {
-      html += Formatted("<tr><th>improve: %s</th><td class='n'>%.2f</td><td>%s</td></tr>", EscapeHtml(area.area), area.severity, EscapeHtml(area.text));
+      html += Formatted("<tr><th>improve: %s</th><td class='n'>%.2f</td><td>%s</td></tr>", EscapeHtml(area.area),
+                        area.severity, EscapeHtml(area.text));
     }
     html += "</table></details>";
   }
@@ -138,9 +146,11 @@ std::string FactsTable(const ReportContent& content) {
     styles += Formatted("%s%s (%.2f)", i ? ", " : "", content.style.genres[i].label, content.style.genres[i].score);
   }
   if (!styles.empty()) {
-    rows += Formatted("<tr><th>style (%s%s)</th><td>%s</td></tr>", EscapeHtml(content.style.method), content.style.unsure ? ", unsure" : "", EscapeHtml(styles));
+    rows += Formatted("<tr><th>style (%s%s)</th><td>%s</td></tr>", EscapeHtml(content.style.method),
+                      content.style.unsure ? ", unsure" : "", EscapeHtml(styles));
   }
-  for (const std::string& warning : content.warnings) rows += "<tr><th>warning</th><td>" + EscapeHtml(warning) + "</td></tr>";
+  for (const std::string& warning : content.warnings)
+    rows += "<tr><th>warning</th><td>" + EscapeHtml(warning) + "</td></tr>";
   return "<table>" + rows + "</table>";
 }
 
@@ -180,18 +190,25 @@ absl::StatusOr<std::string> RenderReport(const ReportContent& content) {
   for (const ReportTake& take : content.takes) {
     if (take.exported) score = take.quality_score;
   }
-  std::string html = "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>" +
-                     EscapeHtml(content.title) + "</title><style>" + kStyle + "</style></head><body>\n<h1>" + EscapeHtml(content.title) +
-                     Formatted("</h1><p><span class='score'>%.3f</span> quality of the exported take</p>\n", score);
+  std::string html =
+      "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' "
+      "content='width=device-width'><title>" +
+      EscapeHtml(content.title) + "</title><style>" + kStyle + "</style></head><body>\n<h1>" +
+      EscapeHtml(content.title) +
+      Formatted("</h1><p><span class='score'>%.3f</span> quality of the exported take</p>\n", score);
   html += Card("What was heard", FactsTable(content));
-  html += "<section class='card two'>" + side("Before", content.before, before_player) + side("After", content.after, after_player) + "</section>\n";
+  html += "<section class='card two'>" + side("Before", content.before, before_player) +
+          side("After", content.after, after_player) + "</section>\n";
   html += Card("Levels and condition", LevelTable(content, noise_before, noise_after));
-  html += Card("Beats, chords, sections and patterns of the original", TimelineSvg(content.before_features, content.patterns) + PatternTable(content.patterns));
+  html += Card("Beats, chords, sections and patterns of the original",
+               TimelineSvg(content.before_features, content.patterns) + PatternTable(content.patterns));
   html += Card("Scores, take by take", TakesHtml(content.takes));
   html += Card("What the repair stages did", StageTable(content.stages));
   html += Card("Self-similarity: bright squares and diagonals are music that returns",
-               "<img alt='self-similarity' style='max-width:420px' src='" + BitmapUri(SelfSimilarityGrid(content.before_features, 320)) + "'>");
-  html += Card("Provenance", "<details><summary>enough to render the take again</summary><pre>" + EscapeHtml(content.provenance_json) + "</pre></details>");
+               "<img alt='self-similarity' style='max-width:420px' src='" +
+                   BitmapUri(SelfSimilarityGrid(content.before_features, 320)) + "'>");
+  html += Card("Provenance", "<details><summary>enough to render the take again</summary><pre>" +
+                                 EscapeHtml(content.provenance_json) + "</pre></details>");
   html += "<p>" + EscapeHtml(SoftwareName()) + "</p></body></html>\n";
   return html;
 }

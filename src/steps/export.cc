@@ -31,7 +31,8 @@ absl::StatusOr<ExportPlan> PlanExport(const StepServices& services, const Operat
   plan.rate_hz = static_cast<int>(call.parameters.at("sampleRate").integer(0));
   const int64_t bits = call.parameters.at("bitDepth").integer(16);
   if (bits != 16 && bits != 24 && bits != 32) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_parameter", call.step + ": bitDepth: want 16, 24 or 32, got " + std::to_string(bits));
+    return Error(absl::StatusCode::kInvalidArgument, "bad_parameter",
+                 call.step + ": bitDepth: want 16, 24 or 32, got " + std::to_string(bits));
   }
   plan.save.container = plan.container;
   plan.save.format = bits == 16 ? SampleFormat::kPcm16 : bits == 24 ? SampleFormat::kPcm24 : SampleFormat::kFloat32;
@@ -39,11 +40,15 @@ absl::StatusOr<ExportPlan> PlanExport(const StepServices& services, const Operat
   const bool enhanced = !take.at("audioFile").text().empty();
   plan.name = call.parameters.at("name").text();
   if (plan.name.empty()) {
-    const std::string base = !services.output_name.empty() ? services.output_name : std::filesystem::path(take.at("audioFile").text()).stem().string();
+    const std::string base = !services.output_name.empty()
+                                 ? services.output_name
+                                 : std::filesystem::path(take.at("audioFile").text()).stem().string();
     plan.name = base.empty() ? "take" : enhanced ? base + "-enhanced" : base;
   }
-  if (plan.name.find('/') != std::string::npos || plan.name.find('\\') != std::string::npos || plan.name == "." || plan.name == "..") {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_parameter", call.step + ": name: want a plain file name, got \"" + Printable(plan.name) + "\"");
+  if (plan.name.find('/') != std::string::npos || plan.name.find('\\') != std::string::npos || plan.name == "." ||
+      plan.name == "..") {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_parameter",
+                 call.step + ": name: want a plain file name, got \"" + Printable(plan.name) + "\"");
   }
   return plan;
 }
@@ -72,7 +77,8 @@ absl::StatusOr<AudioBuffer> ExportedAudio(const ExportPlan& plan, const Operatio
 }
 
 // Stems are not mastered and may pass full scale, so they are written as float whatever the take's format is.
-absl::Status WriteStems(const ExportPlan& plan, const OperationCall& call, const Json& take, const RunOptions& run, Json& files, Json& stems) {
+absl::Status WriteStems(const ExportPlan& plan, const OperationCall& call, const Json& take, const RunOptions& run,
+                        Json& files, Json& stems) {
   SaveOptions save;
   save.container = AudioContainer::kWav;
   save.format = SampleFormat::kFloat32;
@@ -108,7 +114,8 @@ Json SidecarOf(const Json& take, const std::string& file, const std::string& sha
 absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall& call, const RunOptions& run) {
   const Json* take = call.input("take");
   if (!take || !take->at("audio").is_object()) {
-    return Error(absl::StatusCode::kInvalidArgument, "bad_input", call.step + ": want a take with audio, got " + (take ? take->type_name() : "nothing"));
+    return Error(absl::StatusCode::kInvalidArgument, "bad_input",
+                 call.step + ": want a take with audio, got " + (take ? take->type_name() : "nothing"));
   }
   GRYM_ASSIGN_OR_RETURN(ExportPlan plan, PlanExport(services, call, *take));
   plan.save.metadata = MetadataOf(plan, *take);

@@ -15,7 +15,8 @@ constexpr int kRelatedPerPattern = 3;
 constexpr size_t kMostRelated = 8;
 
 absl::StatusOr<bool> AlreadyKnown(PatternRecognizer& recognizer, const AudioPattern& pattern) {
-  GRYM_ASSIGN_OR_RETURN(const std::vector<PatternMatch> matches, recognizer.FindSimilarPatterns(pattern, kSamePattern, 20));
+  GRYM_ASSIGN_OR_RETURN(const std::vector<PatternMatch> matches,
+                        recognizer.FindSimilarPatterns(pattern, kSamePattern, 20));
   return std::any_of(matches.begin(), matches.end(), [&](const PatternMatch& match) {
     return match.pattern.source == pattern.source && match.pattern.description == pattern.description;
   });
@@ -41,8 +42,11 @@ absl::StatusOr<Json> Related(PatternRecognizer& recognizer, const AudioPatterns&
     GRYM_ASSIGN_OR_RETURN(const std::vector<RelatedPattern> some, recognizer.GetRelatedPatterns(patterns.patterns[i]));
     int taken = 0;
     for (const RelatedPattern& candidate : some) {
-      const bool repeated = std::any_of(all.begin(), all.end(), [&](const RelatedPattern& other) { return other.match.pattern.id == candidate.match.pattern.id; });
-      if (repeated || candidate.match.pattern.source == patterns.patterns[i].source || taken >= kRelatedPerPattern) continue;
+      const bool repeated = std::any_of(all.begin(), all.end(), [&](const RelatedPattern& other) {
+        return other.match.pattern.id == candidate.match.pattern.id;
+      });
+      if (repeated || candidate.match.pattern.source == patterns.patterns[i].source || taken >= kRelatedPerPattern)
+        continue;
       all.push_back(candidate);
       ++taken;
     }
@@ -70,7 +74,8 @@ absl::StatusOr<Json> Related(PatternRecognizer& recognizer, const AudioPatterns&
 absl::StatusOr<Json> RunPatterns(const StepServices& services, const OperationCall& call, const RunOptions& run) {
   GRYM_ASSIGN_OR_RETURN(const std::filesystem::path path, RecordingOf(call, "audio"));
   const RunOptions hearing = PartOf(run, 0, 0.95);
-  GRYM_ASSIGN_OR_RETURN(const Json heard, HearThrough(*services.orchestrator, Capability::kDetectPatterns, {path}, hearing));
+  GRYM_ASSIGN_OR_RETURN(const Json heard,
+                        HearThrough(*services.orchestrator, Capability::kDetectPatterns, {path}, hearing));
   GRYM_ASSIGN_OR_RETURN(AudioPatterns patterns, PatternsFromJson(heard.Dump()));
   for (AudioPattern& pattern : patterns.patterns) pattern.source = path.string();
   GRYM_ASSIGN_OR_RETURN(Json related, Related(*services.recognizer, patterns));

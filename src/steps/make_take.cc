@@ -15,14 +15,16 @@ namespace {
 constexpr uint64_t kSeedMask = (uint64_t{1} << 53) - 1;
 
 // Runs the request until it works or the orchestrator says to stop.
-absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestrator, GenerateAudioRequest request, const RunOptions& run) {
+absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
+                                                    const RunOptions& run) {
   for (int attempt = 1;; ++attempt) {
     AudioTask task;
     task.capability = Capability::kGenerate;
     task.model = request.model;
     task.request = request;
     absl::StatusOr<ModelChain> chain = orchestrator.RouteTask(task);
-    absl::StatusOr<ProcessingResult> made = chain.ok() ? orchestrator.ExecuteChain(*chain, run) : absl::StatusOr<ProcessingResult>(chain.status());
+    absl::StatusOr<ProcessingResult> made =
+        chain.ok() ? orchestrator.ExecuteChain(*chain, run) : absl::StatusOr<ProcessingResult>(chain.status());
     if (made.ok()) return std::move(made->generated);
     const std::string model = chain.ok() && !chain->links.empty() ? chain->links.back().model : request.model;
     const RecoveryStrategy strategy = orchestrator.HandleErrors({made.status(), model, attempt});
@@ -36,8 +38,8 @@ absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestra
   }
 }
 
-// What the generator says that it made, whether the request asked for it or left it open: so a request that was resolved
-// by an earlier run is judged as that run was.
+// What the generator says that it made, whether the request asked for it or left it open: so a request that was
+// resolved by an earlier run is judged as that run was.
 GateWants WantsOf(const GenerateAudioRequest& request, const GenerateAudioResult& made) {
   GateWants wants;
   if (request.reference_buffer) {
@@ -52,7 +54,8 @@ GateWants WantsOf(const GenerateAudioRequest& request, const GenerateAudioResult
       return found == made.facts.end() ? std::string() : found->second;
     };
     wants.tempo_bpm = request.tempo_bpm;
-    if (const auto tempo = ParseNumber(fact("tempo_bpm")); !wants.tempo_bpm && tempo && *tempo > 0) wants.tempo_bpm = *tempo;
+    if (const auto tempo = ParseNumber(fact("tempo_bpm")); !wants.tempo_bpm && tempo && *tempo > 0)
+      wants.tempo_bpm = *tempo;
     wants.key = request.key;
     if (const std::string key = fact("key"); !wants.key && ParseKey(key).ok()) wants.key = key;
   }
@@ -64,15 +67,18 @@ absl::StatusOr<std::vector<std::string>> ReferenceFaults(const GenerateAudioRequ
   absl::StatusOr<AudioBuffer> loaded = AudioBuffer();
   if (!request.reference_buffer) loaded = LoadAudio(request.reference_audio);
   if (!loaded.ok()) return loaded.status();
-  GRYM_ASSIGN_OR_RETURN(const GateReport report, CheckTake(request.reference_buffer ? *request.reference_buffer : *loaded, {}, run));
+  GRYM_ASSIGN_OR_RETURN(const GateReport report,
+                        CheckTake(request.reference_buffer ? *request.reference_buffer : *loaded, {}, run));
   return report.failures;
 }
 
-bool HasReference(const GenerateAudioRequest& request) { return request.reference_buffer || !request.reference_audio.empty(); }
+bool HasReference(const GenerateAudioRequest& request) {
+  return request.reference_buffer || !request.reference_audio.empty();
+}
 
 // Moves failures that are the reference's own into the take's warnings.
-absl::Status ForgiveReferenceFaults(const GenerateAudioRequest& request, GateReport& report, std::vector<std::string>& warnings,
-                                    const RunOptions& run) {
+absl::Status ForgiveReferenceFaults(const GenerateAudioRequest& request, GateReport& report,
+                                    std::vector<std::string>& warnings, const RunOptions& run) {
   if (report.passed || !HasReference(request)) return absl::OkStatus();
   GRYM_ASSIGN_OR_RETURN(const std::vector<std::string> faults, ReferenceFaults(request, run));
   for (size_t i = report.failures.size(); i-- > 0;) {
@@ -98,7 +104,8 @@ int64_t DeriveSeed(int64_t seed, std::string_view part) {
   return static_cast<int64_t>(SplitMix64(state) & kSeedMask);
 }
 
-absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request, const RunOptions& run) {
+absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
+                                             const RunOptions& run) {
   GRYM_RETURN_IF_ERROR(ValidateRequest(request));
   if (request.seed < 0) {
     std::random_device device;
@@ -107,7 +114,8 @@ absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, Ge
   std::vector<TakeAttempt> attempts;
   std::string words;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    GRYM_ASSIGN_OR_RETURN(GenerateAudioResult made, RunWithRecovery(orchestrator, request, PartOf(run, attempt * 0.4, attempt * 0.4 + 0.5)));
+    GRYM_ASSIGN_OR_RETURN(GenerateAudioResult made,
+                          RunWithRecovery(orchestrator, request, PartOf(run, attempt * 0.4, attempt * 0.4 + 0.5)));
     GRYM_ASSIGN_OR_RETURN(GateReport report, CheckTake(made.audio, WantsOf(request, made), PartOf(run, 0.9, 1.0)));
     GRYM_RETURN_IF_ERROR(ForgiveReferenceFaults(request, report, made.warnings, run));
     attempts.push_back({made.provenance.seed, report.passed, report.failures});
@@ -115,7 +123,8 @@ absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, Ge
       made.attempts = std::move(attempts);
       return made;
     }
-    words += (words.empty() ? "seed " : "; seed ") + std::to_string(made.provenance.seed) + ": " + Join(report.texts, ", ");
+    words +=
+        (words.empty() ? "seed " : "; seed ") + std::to_string(made.provenance.seed) + ": " + Join(report.texts, ", ");
     request.seed = NextSeed(request.seed);
   }
   return Error(absl::StatusCode::kFailedPrecondition, "take_rejected", "take: two takes failed the gate: " + words);

@@ -11,7 +11,8 @@ namespace grym {
 // A seed of -1 is replaced by a random one; every other gives the same bytes again. A take that fails the gate is made
 // once more with NextSeed(); when that fails too: FailedPrecondition (code "take_rejected") with what was measured.
 // With a reference recording, faults that the recording has itself are warnings: a take of silence may be silent.
-absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request, const RunOptions& run);
+absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
+                                             const RunOptions& run);
 
 // The seed of the retry; never negative.
 int64_t NextSeed(int64_t seed);

@@ -30,7 +30,8 @@ ModelInfo RepairInfo() {
   info.id = "repair";
   info.version = kRepairVersion;
   info.name = "Repairs";
-  info.description = "Denoise, de-clip, de-hum, balance, dynamics, stereo, loudness and a true-peak limiter; adds nothing";
+  info.description =
+      "Denoise, de-clip, de-hum, balance, dynamics, stereo, loudness and a true-peak limiter; adds nothing";
   info.licence = "Apache-2.0";
   info.capabilities = {Capability::kEnhance};
   const EnhanceParams defaults;

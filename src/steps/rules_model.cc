@@ -11,7 +11,8 @@ namespace {
 
 class RulesAnalyzer : public Analyzer {
  public:
-  absl::StatusOr<std::string> Hear(Capability capability, std::span<const AudioInput> inputs, const RunOptions& run) override {
+  absl::StatusOr<std::string> Hear(Capability capability, std::span<const AudioInput> inputs,
+                                   const RunOptions& run) override {
     const size_t wanted = capability == Capability::kCompare ? 2 : 1;
     if (inputs.size() != wanted) {
       return Error(absl::StatusCode::kInvalidArgument, "wrong_inputs",
@@ -52,7 +53,8 @@ class RulesModel : public Model {
     info_.name = "Built-in analysers";
     info_.description = "Features, patterns, style and comparison by published methods; no weights";
     info_.licence = "Apache-2.0";
-    info_.capabilities = {Capability::kAnalyze, Capability::kClassifyStyle, Capability::kDetectPatterns, Capability::kCompare};
+    info_.capabilities = {Capability::kAnalyze, Capability::kClassifyStyle, Capability::kDetectPatterns,
+                          Capability::kCompare};
     info_.seconds_per_audio_second = 0.03;
   }
   const ModelInfo& info() const override { return info_; }

@@ -13,7 +13,8 @@ absl::StatusOr<Json> StepRunner::Run(const OperationCall& call, const RunOptions
   for (const auto& [name, operation] : kOperations) {
     if (call.operation == name) return operation(services_, call, run);
   }
-  return Error(absl::StatusCode::kUnimplemented, "operation_unavailable", call.step + ": no operation \"" + Printable(call.operation) + "\" here");
+  return Error(absl::StatusCode::kUnimplemented, "operation_unavailable",
+               call.step + ": no operation \"" + Printable(call.operation) + "\" here");
 }
 
 }  // namespace grym

@@ -48,7 +48,8 @@ absl::StatusOr<AudioBuffer> GetAudio(const ContentStore& files, const Json& refe
   return LoadAudio(path);
 }
 
-absl::StatusOr<Json> HearThrough(ModelOrchestrator& orchestrator, Capability capability, std::vector<AudioInput> inputs, const RunOptions& run) {
+absl::StatusOr<Json> HearThrough(ModelOrchestrator& orchestrator, Capability capability, std::vector<AudioInput> inputs,
+                                 const RunOptions& run) {
   AudioTask task;
   task.capability = capability;
   task.inputs = std::move(inputs);

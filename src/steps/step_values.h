@@ -28,6 +28,7 @@ absl::StatusOr<Json> PutAudio(ContentStore& files, const AudioBuffer& audio);
 absl::StatusOr<AudioBuffer> GetAudio(const ContentStore& files, const Json& reference);
 
 // Routes and runs one analysis, and parses what it answers.
-absl::StatusOr<Json> HearThrough(ModelOrchestrator& orchestrator, Capability capability, std::vector<AudioInput> inputs, const RunOptions& run);
+absl::StatusOr<Json> HearThrough(ModelOrchestrator& orchestrator, Capability capability, std::vector<AudioInput> inputs,
+                                 const RunOptions& run);
 
 }  // namespace grym

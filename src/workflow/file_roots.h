@@ -16,8 +16,8 @@ namespace grym {
 // it is refused.
 class FileRoots {
  public:
-  // `given`: the parameters that the caller passed, without the document's defaults. `made`: where the run keeps what it
-  // makes; results may name files there, which later steps read.
+  // `given`: the parameters that the caller passed, without the document's defaults. `made`: where the run keeps what
+  // it makes; results may name files there, which later steps read.
   FileRoots(std::filesystem::path folder, const Json& given, std::filesystem::path made);
   // The file that `value` means: as it came when the caller gave it, else below the document's folder. Errors as
   // CheckFileValue.

@@ -136,7 +136,8 @@ absl::StatusOr<std::vector<VisitRecord>> ReadVisits(Database& database, const Co
 constexpr char kSelectExecution[] =
     "SELECT e.id, d.workflow_id, d.revision, e.digest, d.document, e.folder, e.parameters, e.seed, e.state, e.result, "
     "e.result_file, "
-    "e.error, e.recoveries, e.last_event, e.number, e.created_ms, e.changed_ms FROM execution e JOIN definition d ON d.digest = e.digest ";
+    "e.error, e.recoveries, e.last_event, e.number, e.created_ms, e.changed_ms FROM execution e JOIN definition d ON "
+    "d.digest = e.digest ";
 
 ExecutionRecord ExecutionOf(const Statement& row) {
   ExecutionRecord execution;
@@ -236,7 +237,8 @@ absl::Status WriteTransition(Database& database, const Transition& transition, c
         insert->BindInt(6, event.attempt).BindText(7, event.text).BindInt(8, transition.at_ms).Run());
     if (events) events->push_back({sequence, event.kind, event.step, event.visit, event.text, transition.at_ms});
   }
-  GRYM_ASSIGN_OR_RETURN(Statement * count, database.Cached("UPDATE execution SET last_event = ?2, changed_ms = ?3 WHERE number = ?1"));
+  GRYM_ASSIGN_OR_RETURN(Statement * count,
+                        database.Cached("UPDATE execution SET last_event = ?2, changed_ms = ?3 WHERE number = ?1"));
   return count->BindInt(1, number).BindInt(2, sequence).BindInt(3, transition.at_ms).Run();
 }
 

@@ -69,7 +69,8 @@ class Judge {
     std::printf("\n");
   }
 
-  Tally tempo_exact, tempo_octave, beats, onsets, onset_offset, key, chords, notes, track, false_voice, form_3s, form_half, tuning, meter, loudness;
+  Tally tempo_exact, tempo_octave, beats, onsets, onset_offset, key, chords, notes, track, false_voice, form_3s,
+      form_half, tuning, meter, loudness;
 
  private:
   void Tempo(const Json& truth, const AudioFeatures& heard) {
@@ -78,10 +79,15 @@ class Judge {
       if (heard.tempo_bpm > 0) std::printf(" [tempo %.1f c %.2f]", heard.tempo_bpm, heard.tempo_confidence);
       return;
     }
-    const bool exact = testing::TempoWithin(heard.tempo_bpm, want, 0.04), octave = testing::TempoUpToOctave(heard.tempo_bpm, want, 0.04);
+    const bool exact = testing::TempoWithin(heard.tempo_bpm, want, 0.04),
+               octave = testing::TempoUpToOctave(heard.tempo_bpm, want, 0.04);
     tempo_exact.Add(exact);
     tempo_octave.Add(octave);
-    std::printf(" tempo %.1f/%.1f%s c %.2f", heard.tempo_bpm, want, exact ? "" : octave ? " OCTAVE" : " WRONG", heard.tempo_confidence);
+    std::printf(" tempo %.1f/%.1f%s c %.2f", heard.tempo_bpm, want,
+                exact    ? ""
+                : octave ? " OCTAVE"
+                         : " WRONG",
+                heard.tempo_confidence);
   }
 
   void Beats(const Json& truth, const AudioFeatures& heard, double loop_s) {
@@ -119,7 +125,8 @@ class Judge {
       return;
     }
     key.Add(heard.key == want);
-    std::printf(" key %s c %.2f%s", heard.key.value_or("none").c_str(), heard.key_confidence, heard.key == want ? "" : " WRONG");
+    std::printf(" key %s c %.2f%s", heard.key.value_or("none").c_str(), heard.key_confidence,
+                heard.key == want ? "" : " WRONG");
   }
 
   void Chords(const Json& truth, const AudioFeatures& heard) {
@@ -159,7 +166,8 @@ class Judge {
   void PitchOfTrack(const Json& truth, const AudioFeatures& heard) {
     double right = 0, voiced = 0, invented = 0, unvoiced = 0;
     for (const Json& point : truth.at("f0").items()) {
-      const double want = point.at(size_t{1}).number(), f0 = testing::PitchAt(heard.pitch, point.at(size_t{0}).number());
+      const double want = point.at(size_t{1}).number(),
+                   f0 = testing::PitchAt(heard.pitch, point.at(size_t{0}).number());
       if (want > 0) {
         voiced += 1;
         right += f0 > 0 && testing::CentsApart(f0, want) <= 50;

@@ -36,7 +36,8 @@ void ExpectSound(const AudioFeatures& f) {
   inside(f.beats_s);
   inside(f.downbeats_s);
   const SpectralFeatures& s = f.spectral;
-  for (const FrameSeries* series : {&s.centroid_hz, &s.bandwidth_hz, &s.rolloff_hz, &s.flatness, &s.contrast_db, &s.mfcc, &s.chroma}) {
+  for (const FrameSeries* series :
+       {&s.centroid_hz, &s.bandwidth_hz, &s.rolloff_hz, &s.flatness, &s.contrast_db, &s.mfcc, &s.chroma}) {
     EXPECT_GT(series->rate_hz, 0);
     EXPECT_GT(series->frames(), 0);
     for (const float value : series->values) ASSERT_TRUE(std::isfinite(value));
@@ -92,7 +93,8 @@ TEST(AnalyzeTest, NoiseHasNoMusic) {
   ExpectNothingHeard(*heard);
   EXPECT_GT(heard->spectral.mean_flatness, 0.4);
   EXPECT_NEAR(heard->spectral.mean_centroid_hz, 11025, 300);
-  // Uniform noise of gain 0.3 has -15.2 dBFS; the band from 50 Hz to 16 kHz holds 72 % of it, its tenth percentile lies lower.
+  // Uniform noise of gain 0.3 has -15.2 dBFS; the band from 50 Hz to 16 kHz holds 72 % of it, its tenth percentile lies
+  // lower.
   EXPECT_NEAR(heard->condition.noise_floor_dbfs, -18, 3);
 }
 
@@ -190,7 +192,8 @@ TEST(AnalyzeTest, StopsAtEveryStageWhenAsked) {
 
 TEST(AnalyzeTest, TenTimesLongerKeepsTenTimesMore) {
   const auto size = [](const AudioFeatures& f) {
-    return f.spectral.mfcc.values.size() + f.spectral.chroma.values.size() + f.onset_strength.values.size() + f.pitch.f0_hz.size();
+    return f.spectral.mfcc.values.size() + f.spectral.chroma.values.size() + f.onset_strength.values.size() +
+           f.pitch.f0_hz.size();
   };
   const double once = static_cast<double>(size(*Analyzed(Mono(WhiteNoise(2, 0.1)))));
   const double ten = static_cast<double>(size(*Analyzed(Mono(WhiteNoise(20, 0.1)))));

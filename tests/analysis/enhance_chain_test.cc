@@ -25,7 +25,8 @@ AudioBuffer NoiseMusic(int channels, double seconds) {
   Random random(11);
   for (int64_t n = 0; n < audio.frames(); ++n) {
     const double beat = std::exp(-6 * std::fmod(static_cast<double>(n) / 44100, 0.5));
-    for (int c = 0; c < channels; ++c) audio.mutable_channel(c)[static_cast<size_t>(n)] = static_cast<float>(0.1 * beat * random.Normal());
+    for (int c = 0; c < channels; ++c)
+      audio.mutable_channel(c)[static_cast<size_t>(n)] = static_cast<float>(0.1 * beat * random.Normal());
   }
   return audio;
 }
@@ -76,7 +77,8 @@ TEST(DynamicsTest, TamesAPassageThatJumpsOut) {
 
 TEST(StereoTest, TamesAntiPhaseWidensNarrowAndKeepsMono) {
   AudioBuffer anti = NoiseMusic(2, 1);
-  for (size_t n = 0; n < 44100; ++n) anti.mutable_channel(1)[n] = -0.6f * anti.channel(0)[n] + 0.2f * anti.channel(1)[n];
+  for (size_t n = 0; n < 44100; ++n)
+    anti.mutable_channel(1)[n] = -0.6f * anti.channel(0)[n] + 0.2f * anti.channel(1)[n];
   EXPECT_LT(MeasureStereo(anti).correlation, -0.5);
   ASSERT_TRUE(ShapeStereo(anti, 1).value().applied);
   EXPECT_GT(MeasureStereo(anti).correlation, -0.2);
@@ -114,7 +116,8 @@ TEST(EnhanceTest, ReportsEveryStageInOrder) {
     names.push_back(stage.name);
     EXPECT_FALSE(stage.text.empty()) << stage.name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"declip", "dehum", "denoise", "balance", "dynamics", "stereo", "loudness", "limiter"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"declip", "dehum", "denoise", "balance", "dynamics", "stereo", "loudness",
+                                             "limiter"}));
 }
 
 TEST(EnhanceTest, SilenceStaysSilence) {

@@ -72,7 +72,8 @@ TEST(LimiterTest, CatchesPeaksBetweenTheSamples) {
   // A quarter-rate sine sampled at 45 degrees: samples at 0.7 of the true peak.
   auto audio = AudioBuffer::Create(1, 4096, 44100).value();
   for (size_t n = 0; n < 4096; ++n) {
-    audio.mutable_channel(0)[n] = static_cast<float>(0.99 * std::sqrt(2.0) * std::sin(M_PI / 2 * static_cast<double>(n) + M_PI / 4));
+    audio.mutable_channel(0)[n] =
+        static_cast<float>(0.99 * std::sqrt(2.0) * std::sin(M_PI / 2 * static_cast<double>(n) + M_PI / 4));
   }
   const LimiterReport report = LimitTruePeak(audio, 0).value();
   EXPECT_NEAR(report.true_peak_before_dbtp, 2.9, 0.2);
@@ -124,7 +125,8 @@ TEST(LoudnessGainTest, AgreesWithTheStandardsSine) {
   auto audio = AudioBuffer::Create(2, 48000 * 5, 48000).value();
   for (int c = 0; c < 2; ++c) {
     for (size_t n = 0; n < audio.channel(c).size(); ++n) {
-      audio.mutable_channel(c)[n] = static_cast<float>(std::pow(10, -23.0 / 20) * std::sin(2 * M_PI * 1000 * static_cast<double>(n) / 48000));
+      audio.mutable_channel(c)[n] =
+          static_cast<float>(std::pow(10, -23.0 / 20) * std::sin(2 * M_PI * 1000 * static_cast<double>(n) / 48000));
     }
   }
   EXPECT_NEAR(IntegratedLufs(audio).value(), -23.0, 0.1);

@@ -16,15 +16,20 @@ using testing::WithClipping;
 using testing::WithHum;
 using testing::WithNoise;
 
-constexpr const char* kMusic[] = {
-    "real/hiphop.mp3", "real/drumtrack.mp3", "real/147793__setuniman__sweet-waltz-0i-22mi.ogg",
-    "real/359628__mtg__sax-tenor-d-minor.flac", "real/admiralbob77_-_Choice_-_Drum-bass.ogg", "real/acoustic-drums.flac",
-    "real/loop_mika.flac", "rendered/FMP_C1_F12_Bach_BWV846_Sibelius-Tracks.flac"};
+constexpr const char* kMusic[] = {"real/hiphop.mp3",
+                                  "real/drumtrack.mp3",
+                                  "real/147793__setuniman__sweet-waltz-0i-22mi.ogg",
+                                  "real/359628__mtg__sax-tenor-d-minor.flac",
+                                  "real/admiralbob77_-_Choice_-_Drum-bass.ogg",
+                                  "real/acoustic-drums.flac",
+                                  "real/loop_mika.flac",
+                                  "rendered/FMP_C1_F12_Bach_BWV846_Sibelius-Tracks.flac"};
 
 AudioBuffer Tone(double hz, double gain, double seconds, int rate_hz = 44100) {
   auto audio = AudioBuffer::Create(1, static_cast<int64_t>(seconds * rate_hz), rate_hz).value();
   for (int64_t n = 0; n < audio.frames(); ++n) {
-    audio.mutable_channel(0)[static_cast<size_t>(n)] = static_cast<float>(gain * std::sin(2 * M_PI * hz * static_cast<double>(n) / rate_hz));
+    audio.mutable_channel(0)[static_cast<size_t>(n)] =
+        static_cast<float>(gain * std::sin(2 * M_PI * hz * static_cast<double>(n) / rate_hz));
   }
   return audio;
 }
@@ -42,7 +47,8 @@ double ToneDb(const AudioBuffer& audio, double hz) {
 }
 
 TEST(ClipDetectTest, SmoothWavesAreNotClipped) {
-  for (const double hz : {20.0, 50.0, 440.0, 5000.0}) EXPECT_TRUE(FindClippedRuns(Tone(hz, 1.0, 1).channel(0)).empty()) << hz;
+  for (const double hz : {20.0, 50.0, 440.0, 5000.0})
+    EXPECT_TRUE(FindClippedRuns(Tone(hz, 1.0, 1).channel(0)).empty()) << hz;
   AudioBuffer coarse = Tone(110, 0.9, 1);  // eight bits: tops are flat for many samples
   for (float& sample : coarse.mutable_planar()) sample = std::round(sample * 128) / 128;
   EXPECT_TRUE(FindClippedRuns(coarse.channel(0)).empty());

@@ -50,7 +50,8 @@ inline AudioBuffer WithHum(AudioBuffer audio, double hz, double below_db) {
     phase += 2 * M_PI * (hz + 0.03 * std::sin(2 * M_PI * t / 20)) / audio.rate_hz();
     double sum = 0;
     for (int k = 1; k <= 8; ++k) sum += std::sin(k * phase + k) / k;
-    for (int c = 0; c < audio.channels(); ++c) audio.mutable_channel(c)[static_cast<size_t>(n)] += static_cast<float>(gain * sum);
+    for (int c = 0; c < audio.channels(); ++c)
+      audio.mutable_channel(c)[static_cast<size_t>(n)] += static_cast<float>(gain * sum);
   }
   return audio;
 }

@@ -28,7 +28,8 @@ TEST(LevelMeterTest, ClippingIsFoundWithItsSpan) {
   ASSERT_EQ(condition.clipping.size(), 1u);
   EXPECT_NEAR(condition.clipping[0].start_s, 1, 0.02);
   EXPECT_NEAR(condition.clipping[0].end_s, 2, 0.02);
-  EXPECT_NEAR(condition.clipped_ratio, 2.0 / 9, 0.01);  // two thirds of a sine of gain 2 lie beyond 1, a third of the time
+  EXPECT_NEAR(condition.clipped_ratio, 2.0 / 9,
+              0.01);  // two thirds of a sine of gain 2 lie beyond 1, a third of the time
 }
 
 TEST(LevelMeterTest, AFullScaleSineIsNotClipped) {

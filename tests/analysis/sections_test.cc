@@ -15,7 +15,8 @@ TEST(SectionsTest, RepeatedPartsShareALetter) {
   Random random(4);
   const auto heard = Analyzed(Mono(Samples(40, 44100, [&](double t) {
     const bool second = static_cast<int>(t / 10) % 2 == 1;
-    return second ? 0.1 * Harmonics(659.26, t) + 0.1 * random.Uniform(-1, 1) : 0.2 * (Harmonics(130.81, t) + Harmonics(164.81, t));
+    return second ? 0.1 * Harmonics(659.26, t) + 0.1 * random.Uniform(-1, 1)
+                  : 0.2 * (Harmonics(130.81, t) + Harmonics(164.81, t));
   })));
   ASSERT_EQ(heard->sections.size(), 4u);
   EXPECT_EQ(heard->sections[0].label, heard->sections[2].label);

@@ -38,7 +38,8 @@ inline std::vector<float> WhiteNoise(double seconds, double gain, int rate_hz = 
 }
 
 // Decaying bursts: a low one on the first of `meter` beats, a brighter one on the others.
-inline std::vector<float> Clicks(const std::vector<double>& times_s, double seconds, int meter = 4, int rate_hz = 44100) {
+inline std::vector<float> Clicks(const std::vector<double>& times_s, double seconds, int meter = 4,
+                                 int rate_hz = 44100) {
   std::vector<float> samples(static_cast<size_t>(seconds * rate_hz));
   for (size_t i = 0; i < times_s.size(); ++i) {
     const double hz = i % static_cast<size_t>(meter) == 0 ? 80 : 900;

@@ -52,8 +52,8 @@ TEST(StyleTest, RecordingsOfKnownStyle) {
     for (int i = 0; i < 3; ++i) found |= style.genres[i].label == want;
     top_three += found;
     std::printf("%-60s %s %.2f, %s %.2f, %s %.2f%s\n", name, style.genres[0].label.c_str(), style.genres[0].score,
-                style.genres[1].label.c_str(), style.genres[1].score, style.genres[2].label.c_str(), style.genres[2].score,
-                style.unsure ? " (unsure)" : "");
+                style.genres[1].label.c_str(), style.genres[1].score, style.genres[2].label.c_str(),
+                style.genres[2].score, style.unsure ? " (unsure)" : "");
   }
   EXPECT_GE(top_three, 4);  // of five; 0.6 is the least we promise
 }

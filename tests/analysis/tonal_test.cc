@@ -23,15 +23,18 @@ std::vector<float> Triads(const std::vector<std::array<int, 3>>& chords, double 
 
 TEST(TonalTest, TuningFromAMinorThirdBelowToAbove) {
   for (const double a4 : {430.0, 435.0, 440.0, 445.0, 450.0}) {
-    EXPECT_NEAR(Analyzed(Mono(Triads({{60, 64, 67}, {57, 60, 64}, {65, 69, 72}, {67, 71, 74}}, a4)))->tuning_hz, a4, 1.5);
+    EXPECT_NEAR(Analyzed(Mono(Triads({{60, 64, 67}, {57, 60, 64}, {65, 69, 72}, {67, 71, 74}}, a4)))->tuning_hz, a4,
+                1.5);
   }
 }
 
 TEST(TonalTest, CadencesInEveryKey) {
   for (int tonic = 0; tonic < 12; ++tonic) {
     const int c = 55 + tonic;
-    const std::vector<std::array<int, 3>> major = {{c, c + 4, c + 7}, {c + 5, c + 9, c + 12}, {c + 7, c + 11, c + 14}, {c, c + 4, c + 7}};
-    const std::vector<std::array<int, 3>> minor = {{c, c + 3, c + 7}, {c + 5, c + 8, c + 12}, {c + 7, c + 11, c + 14}, {c, c + 3, c + 7}};
+    const std::vector<std::array<int, 3>> major = {
+        {c, c + 4, c + 7}, {c + 5, c + 9, c + 12}, {c + 7, c + 11, c + 14}, {c, c + 4, c + 7}};
+    const std::vector<std::array<int, 3>> minor = {
+        {c, c + 3, c + 7}, {c + 5, c + 8, c + 12}, {c + 7, c + 11, c + 14}, {c, c + 3, c + 7}};
     EXPECT_EQ(Analyzed(Mono(Triads(major)))->key, KeyName((55 + tonic) % 12));
     EXPECT_EQ(Analyzed(Mono(Triads(minor)))->key, KeyName((55 + tonic) % 12 + 12));
   }
@@ -43,7 +46,8 @@ TEST(TonalTest, ChordsAreNamed) {
   for (size_t i = 0; i < want.size(); ++i) {
     std::string at_middle;
     for (const Chord& chord : heard->chords) {
-      if (chord.start_s <= static_cast<double>(i) + 0.5 && chord.end_s > static_cast<double>(i) + 0.5) at_middle = chord.label;
+      if (chord.start_s <= static_cast<double>(i) + 0.5 && chord.end_s > static_cast<double>(i) + 0.5)
+        at_middle = chord.label;
     }
     EXPECT_EQ(Triad(at_middle), want[i]);
   }

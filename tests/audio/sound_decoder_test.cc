@@ -174,7 +174,8 @@ TEST(CountedMp3Test, AVariableBitrateWithoutItsHeaderIsReadToItsEnd) {
 
 TEST(JoinedMp3Test, FilesEndToEndPlayOn) {
   Scratch scratch;
-  const Coded a = CodedBy(scratch, Sine(440, 0.6, 44100, 2), kMp3), b = CodedBy(scratch, Sine(660, 0.4, 44100, 2), kMp3);
+  const Coded a = CodedBy(scratch, Sine(440, 0.6, 44100, 2), kMp3),
+              b = CodedBy(scratch, Sine(660, 0.4, 44100, 2), kMp3);
   PutFile(scratch / "joined.mp3", a.bytes + b.bytes);
   ExpectFileIs(scratch / "joined.mp3", Joined({a, b}));
   // With a tag at the first one's end and one where the second begins.
@@ -198,7 +199,8 @@ TEST(JoinedMp3Test, FilesEndToEndPlayOn) {
 
 TEST(JoinedMp3Test, AnotherRateIsNamedAndACutIsDataLoss) {
   Scratch scratch;
-  const Coded a = CodedBy(scratch, Sine(440, 0.6, 44100, 2), kMp3), slow = CodedBy(scratch, Sine(440, 0.6, 32000, 2), kMp3);
+  const Coded a = CodedBy(scratch, Sine(440, 0.6, 44100, 2), kMp3),
+              slow = CodedBy(scratch, Sine(440, 0.6, 32000, 2), kMp3);
   PutFile(scratch / "mixed.mp3", a.bytes + slow.bytes);
   const absl::Status told = LoadAudio(scratch / "mixed.mp3").status();
   EXPECT_EQ(told.code(), absl::StatusCode::kUnimplemented) << told;

@@ -309,13 +309,14 @@ TEST(StreamHeaderTest, AWavOfUnknownSizeReachesToTheEnd) {
     return LoadAudio(path);
   };
   const std::string samples = wav.substr(data + 8);
-  for (const auto& [riff, size] : std::vector<std::pair<uint32_t, uint32_t>>{{0xffffffff, 0xffffffff},
-                                                                            {0xffffffff, 0xffffffdb},
-                                                                            {0x7ffff024, 0x7ffff000},
-                                                                            {0x80000024, 0x80000000},
-                                                                            {0, 0},
-                                                                            {36, 0},
-                                                                            {static_cast<uint32_t>(wav.size() - 8), 0}}) {
+  for (const auto& [riff, size] :
+       std::vector<std::pair<uint32_t, uint32_t>>{{0xffffffff, 0xffffffff},
+                                                  {0xffffffff, 0xffffffdb},
+                                                  {0x7ffff024, 0x7ffff000},
+                                                  {0x80000024, 0x80000000},
+                                                  {0, 0},
+                                                  {36, 0},
+                                                  {static_cast<uint32_t>(wav.size() - 8), 0}}) {
     const auto read = with_sizes(riff, size, samples);
     ASSERT_TRUE(read.ok()) << size << ": " << read.status();
     EXPECT_TRUE(testing::SameSamples(*read, whole)) << size;

@@ -27,7 +27,8 @@ TEST(JsonTest, NumbersCompareByExactValue) {
 }
 
 TEST(JsonTest, ParseRefusesWhatIsNoDocument) {
-  for (const char* bad : {"", "{", "[1,]", "1 2", "{\"a\":1,\"a\":2}", "NaN", "1e999", "\"\xff\"", "{\"a\":{\"b\":1,\"b\":1}}"}) {
+  for (const char* bad :
+       {"", "{", "[1,]", "1 2", "{\"a\":1,\"a\":2}", "NaN", "1e999", "\"\xff\"", "{\"a\":{\"b\":1,\"b\":1}}"}) {
     const auto json = Json::Parse(bad);
     ASSERT_FALSE(json.ok()) << bad;
     EXPECT_EQ(ErrorCode(json.status()), "bad_json") << bad;
@@ -74,7 +75,8 @@ Json RandomJson(Random& random, int depth) {
     }
     default: {
       Json object = Json::Object();
-      for (int64_t i = random.Below(5); i > 0; --i) object["k" + std::to_string(random.Below(100))] = RandomJson(random, depth - 1);
+      for (int64_t i = random.Below(5); i > 0; --i)
+        object["k" + std::to_string(random.Below(100))] = RandomJson(random, depth - 1);
       return object;
     }
   }

@@ -31,7 +31,8 @@ TEST(BiquadTest, ProcessFollowsTheResponse) {
   const BiquadCoefficients c = BiquadCoefficients::Peaking(48000, 3000, 2, -8);
   Biquad filter(c);
   std::vector<float> x(48000);
-  for (size_t n = 0; n < x.size(); ++n) x[n] = std::sin(static_cast<float>(2 * std::numbers::pi * 3000 / 48000) * static_cast<float>(n % 16));
+  for (size_t n = 0; n < x.size(); ++n)
+    x[n] = std::sin(static_cast<float>(2 * std::numbers::pi * 3000 / 48000) * static_cast<float>(n % 16));
   filter.Process(x);
   float peak = 0;
   for (size_t n = 40000; n < x.size(); ++n) peak = std::max(peak, std::abs(x[n]));

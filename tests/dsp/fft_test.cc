@@ -15,7 +15,8 @@ std::vector<std::complex<double>> Dft(const std::vector<float>& x) {
   std::vector<std::complex<double>> out(n / 2 + 1);
   for (size_t k = 0; k < out.size(); ++k) {
     for (size_t t = 0; t < n; ++t) {
-      out[k] += static_cast<double>(x[t]) * std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(k * t % n) / static_cast<double>(n));
+      out[k] += static_cast<double>(x[t]) *
+                std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(k * t % n) / static_cast<double>(n));
     }
   }
   return out;

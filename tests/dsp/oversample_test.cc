@@ -11,7 +11,8 @@ namespace {
 TEST(TruePeakTest, FindsThePeakBetweenSamples) {
   // A quarter-rate sine at 45 degrees: samples at 0.7071, true peak 1 (Annex 2's own example).
   std::vector<float> x(4800);
-  for (size_t n = 0; n < x.size(); ++n) x[n] = static_cast<float>(std::sin(std::numbers::pi / 2 * static_cast<double>(n) + std::numbers::pi / 4));
+  for (size_t n = 0; n < x.size(); ++n)
+    x[n] = static_cast<float>(std::sin(std::numbers::pi / 2 * static_cast<double>(n) + std::numbers::pi / 4));
   std::vector<float> faded = x;
   for (size_t n = 0; n < 480; ++n) {  // no edge, whose overshoot is real
     faded[n] *= static_cast<float>(n) / 480;

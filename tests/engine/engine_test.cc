@@ -93,7 +93,8 @@ TEST(EngineTest, GenerateIsGatedAndRepeatable) {
   ASSERT_TRUE(first.ok()) << first.status();
   ASSERT_TRUE(second.ok());
   EXPECT_FALSE(first->attempts.empty());
-  EXPECT_TRUE(std::equal(first->audio.planar().begin(), first->audio.planar().end(), second->audio.planar().begin(), second->audio.planar().end()));
+  EXPECT_TRUE(std::equal(first->audio.planar().begin(), first->audio.planar().end(), second->audio.planar().begin(),
+                         second->audio.planar().end()));
 }
 
 TEST(EngineTest, DestroyingItStopsItsJobs) {
@@ -125,7 +126,8 @@ TEST(EngineTest, AMissingFileFailsTheRunWithItsStepAndName) {
   testing::Scratch scratch;
   auto engine = Engine::Create();
   ASSERT_TRUE(engine.ok());
-  const auto run = (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(), OptionsFor(scratch / "none.wav", scratch.path()));
+  const auto run = (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(),
+                                          OptionsFor(scratch / "none.wav", scratch.path()));
   const absl::Status error = run.ok() ? run->error : run.status();
   EXPECT_FALSE(error.ok());
   EXPECT_NE(std::string(error.message()).find("none.wav"), std::string::npos) << error;
@@ -219,11 +221,11 @@ TEST(EngineTest, AMadeTakeCanBeHeardAndWorkedOn) {
   };
   const auto workflow = Workflow::FromJson(
       R"({"id":"w","name":"w","initialStep":"make","steps":{)" +
-      step("make", "generation", "generate", "", R"("prompt":"pop 110 bpm","durationSeconds":6,"seed":1)", "hear") + "," +
-      step("hear", "analysis", "features", from("make", "audio"), "", "find") + "," +
+      step("make", "generation", "generate", "", R"("prompt":"pop 110 bpm","durationSeconds":6,"seed":1)", "hear") +
+      "," + step("hear", "analysis", "features", from("make", "audio"), "", "find") + "," +
       step("find", "analysis", "patterns", from("make", "audio"), "", "again") + "," +
-      step("again", "generation", "generate", from("find", "patterns") + "," + from("hear", "features"), "", "save") + "," +
-      step("save", "transformation", "export", from("again", "take"), "", "") + "}}");
+      step("again", "generation", "generate", from("find", "patterns") + "," + from("hear", "features"), "", "save") +
+      "," + step("save", "transformation", "export", from("again", "take"), "", "") + "}}");
   ASSERT_TRUE(workflow.ok()) << workflow.status();
   WorkflowRunOptions options;
   options.output_dir = scratch / "out";
@@ -246,7 +248,8 @@ TEST(EngineTest, ADeletedRunTakesItsFilesAlong) {
     }
     return bytes;
   };
-  const auto run = (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(), OptionsFor(input, scratch / "out"));
+  const auto run =
+      (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(), OptionsFor(input, scratch / "out"));
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_GT(kept_bytes(), 1000000u);
   EXPECT_EQ((*engine)->DeleteExecution("other").code(), absl::StatusCode::kNotFound);

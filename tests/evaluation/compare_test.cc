@@ -59,7 +59,9 @@ TEST_P(RecordingTest, FallsUnderRisingNoise) {
 
 TEST_P(RecordingTest, FallsUnderRisingClipping) {
   for (const bool match_level : {false, true}) {
-    ExpectFalling(measures_, {WithClipping(audio_, 3, match_level), WithClipping(audio_, 6, match_level), WithClipping(audio_, 12, match_level)},
+    ExpectFalling(measures_,
+                  {WithClipping(audio_, 3, match_level), WithClipping(audio_, 6, match_level),
+                   WithClipping(audio_, 12, match_level)},
                   match_level ? "clipping at the same level" : "clipping");
   }
 }
@@ -74,7 +76,8 @@ TEST_P(RecordingTest, FallsUnderRisingDrift) {
 
 TEST_P(RecordingTest, ARepairedTakeBeatsTheUntouchedDamage) {
   EnhanceParams params;
-  for (const AudioBuffer& damaged : {WithNoise(audio_, 20), WithNoise(audio_, 10), WithHum(audio_, 50.02, 13), WithClipping(audio_, 6, true)}) {
+  for (const AudioBuffer& damaged :
+       {WithNoise(audio_, 20), WithNoise(audio_, 10), WithHum(audio_, 50.02, 13), WithClipping(audio_, 6, true)}) {
     const TakeMeasures original = MeasureTake(damaged).value();
     const double untouched = CompareMeasured(original, original).value().quality_score;
     EXPECT_GT(Score(original, EnhanceAudio(damaged, params).value().audio), untouched + 0.02);
@@ -102,7 +105,8 @@ TEST(CompareTest, AnotherSongScoresLow) {
   for (size_t i = 0; i < songs.size(); ++i) {
     for (size_t j = 0; j < songs.size(); ++j) {
       if (i == j) continue;
-      EXPECT_LT(CompareMeasured(songs[i], songs[j]).value().quality_score, 0.3) << kRecordings[i] << " and " << kRecordings[j];
+      EXPECT_LT(CompareMeasured(songs[i], songs[j]).value().quality_score, 0.3)
+          << kRecordings[i] << " and " << kRecordings[j];
     }
   }
 }
@@ -118,7 +122,8 @@ TEST(CompareTest, NamesWhatIsWrongAndWhere) {
     areas.push_back(area.area);
     EXPECT_FALSE(area.text.empty());
     EXPECT_GT(area.severity, 0);
-    EXPECT_NE(std::find(std::begin(kImprovementAreas), std::end(kImprovementAreas), area.area), std::end(kImprovementAreas));
+    EXPECT_NE(std::find(std::begin(kImprovementAreas), std::end(kImprovementAreas), area.area),
+              std::end(kImprovementAreas));
   }
   EXPECT_NE(std::find(areas.begin(), areas.end(), "noise"), areas.end());
   EXPECT_NE(std::find(areas.begin(), areas.end(), "clipping"), areas.end());

@@ -57,7 +57,8 @@ inline AudioBuffer WithHum(AudioBuffer audio, double hz, double below_db) {
     const double phase = 2 * M_PI * hz * static_cast<double>(n) / audio.rate_hz();
     double sum = 0;
     for (int k = 1; k <= 8; ++k) sum += std::sin(k * phase + k) / k;
-    for (int c = 0; c < audio.channels(); ++c) audio.mutable_channel(c)[static_cast<size_t>(n)] += static_cast<float>(gain * sum);
+    for (int c = 0; c < audio.channels(); ++c)
+      audio.mutable_channel(c)[static_cast<size_t>(n)] += static_cast<float>(gain * sum);
   }
   return audio;
 }
@@ -74,7 +75,8 @@ AudioBuffer Warped(const AudioBuffer& audio, TimeOf time_of) {
       if (i + 3 >= x.size()) break;
       const double a = place - static_cast<double>(i);
       const double y0 = i > 0 ? x[i - 1] : 0, y1 = x[i], y2 = x[i + 1], y3 = x[i + 2];
-      planar.push_back(static_cast<float>(y1 + 0.5 * a * (y2 - y0 + a * (2 * y0 - 5 * y1 + 4 * y2 - y3 + a * (3 * (y1 - y2) + y3 - y0)))));
+      planar.push_back(static_cast<float>(
+          y1 + 0.5 * a * (y2 - y0 + a * (2 * y0 - 5 * y1 + 4 * y2 - y3 + a * (3 * (y1 - y2) + y3 - y0)))));
     }
   }
   return AudioBuffer::FromPlanar(std::move(planar), audio.channels(), audio.rate_hz()).value();
@@ -96,7 +98,8 @@ inline AudioBuffer MixedWith(AudioBuffer audio, const AudioBuffer& other, double
   const double gain = std::sqrt(MeanPower(audio) / MeanPower(other) / std::pow(10, below_db / 10));
   for (int c = 0; c < audio.channels(); ++c) {
     const std::span<const float> added = other.channel(c % other.channels());
-    for (size_t n = 0; n < audio.channel(c).size(); ++n) audio.mutable_channel(c)[n] += static_cast<float>(gain * added[n % added.size()]);
+    for (size_t n = 0; n < audio.channel(c).size(); ++n)
+      audio.mutable_channel(c)[n] += static_cast<float>(gain * added[n % added.size()]);
   }
   return audio;
 }

@@ -17,7 +17,8 @@ AudioBuffer SoftTone(double seconds) {
   for (int64_t n = 0; n < audio.frames(); ++n) {
     const double t = static_cast<double>(n) / 44100;
     for (int c = 0; c < 2; ++c) {
-      audio.mutable_channel(c)[static_cast<size_t>(n)] = static_cast<float>(0.2 * std::sin(2 * M_PI * 220 * t) + 0.0005 * random.Normal());
+      audio.mutable_channel(c)[static_cast<size_t>(n)] =
+          static_cast<float>(0.2 * std::sin(2 * M_PI * 220 * t) + 0.0005 * random.Normal());
     }
   }
   return audio;
@@ -51,7 +52,8 @@ TEST(CheckTakeTest, FindsEachFault) {
   EXPECT_EQ(Failures(audio), Names{"dc"});
 
   audio = SoftTone(2);  // blocks of a quarter second that do not join: +-0.075 in turns
-  for (size_t n = 0; n < audio.channel(0).size(); ++n) audio.mutable_channel(0)[n] += n / 11025 % 2 == 0 ? 0.075f : -0.075f;
+  for (size_t n = 0; n < audio.channel(0).size(); ++n)
+    audio.mutable_channel(0)[n] += n / 11025 % 2 == 0 ? 0.075f : -0.075f;
   EXPECT_EQ(Failures(audio), Names{"ticking"});
 
   audio = SoftTone(2);
@@ -67,10 +69,11 @@ TEST(CheckTakeTest, FindsEachFault) {
 
 TEST(CheckTakeTest, RealRecordingsDoNotTick) {
   GRYM_NEED_SHARED_AUDIO();
-  for (const char* name : {"real/hiphop.mp3", "real/drumtrack.mp3", "real/acoustic-drums.flac", "real/loop_amen.flac",
-                           "real/loop_breakbeat.flac", "real/loop_mika.flac", "real/loop_perc1.flac", "real/loop_industrial.flac",
-                           "real/admiralbob77_-_Choice_-_Drum-bass.ogg", "real/198-209-0000.ogg", "real/sir_duke_fast.ogg",
-                           "synthetic/drums_88_straight.ogg", "synthetic/drums_123_swing.ogg"}) {
+  for (const char* name :
+       {"real/hiphop.mp3", "real/drumtrack.mp3", "real/acoustic-drums.flac", "real/loop_amen.flac",
+        "real/loop_breakbeat.flac", "real/loop_mika.flac", "real/loop_perc1.flac", "real/loop_industrial.flac",
+        "real/admiralbob77_-_Choice_-_Drum-bass.ogg", "real/198-209-0000.ogg", "real/sir_duke_fast.ogg",
+        "synthetic/drums_88_straight.ogg", "synthetic/drums_123_swing.ogg"}) {
     for (const std::string& failure : Failures(LoadAudio(testing::SharedAudio(name)).value())) {
       EXPECT_NE(failure, "ticking") << name;
     }

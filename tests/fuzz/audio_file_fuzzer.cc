@@ -1,4 +1,5 @@
-// Bytes as an audio file: probed, read in blocks, loaded. Nothing may crash, hang, leak, or take memory beyond the limit.
+// Bytes as an audio file: probed, read in blocks, loaded. Nothing may crash, hang, leak, or take memory beyond the
+// limit.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -14,7 +15,8 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:vorbis_\nlea
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // One file for the life of the process; the reader takes paths alone.
   static const std::filesystem::path path = grym::MakeTempFolder("grym-fuzz").value() / "input";
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
   grym::AudioLimits limits;
   limits.decoded_bytes = 16 << 20;
   const auto audio = grym::LoadAudio(path, limits);

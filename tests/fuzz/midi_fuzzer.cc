@@ -13,7 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!bytes.ok()) return 0;  // a file may hold more than we write: 1,024 tracks of its own, tempi below 3.6
   const auto again = grym::ParseMidi(*bytes);
   if (!again.ok()) {
-    if (again.status().code() != absl::StatusCode::kResourceExhausted && again.status().code() != absl::StatusCode::kDataLoss) std::abort();
+    if (again.status().code() != absl::StatusCode::kResourceExhausted &&
+        again.status().code() != absl::StatusCode::kDataLoss)
+      std::abort();
     return 0;
   }
   if (again->notes.size() != midi->notes.size()) std::abort();

@@ -10,7 +10,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto workflow = grym::Workflow::FromJson(std::string_view(reinterpret_cast<const char*>(data), size));
   if (!workflow.ok()) {
-    if (grym::ErrorProblems(workflow.status()).empty() || grym::ErrorProblems(workflow.status()).size() > 100) std::abort();
+    if (grym::ErrorProblems(workflow.status()).empty() || grym::ErrorProblems(workflow.status()).size() > 100)
+      std::abort();
     return 0;
   }
   const auto plan = workflow->Plan();

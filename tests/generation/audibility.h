@@ -24,12 +24,14 @@ inline Tiles MeasureTiles(const AudioBuffer& audio) {
   std::vector<float> framed(size), power(static_cast<size_t>(fft.bins()));
   Tiles tiles;
   for (int64_t start = 0; start + size <= mono.frames(); start += hop) {
-    for (int n = 0; n < size; ++n) framed[static_cast<size_t>(n)] = mono.channel(0)[static_cast<size_t>(start + n)] * window[static_cast<size_t>(n)];
+    for (int n = 0; n < size; ++n)
+      framed[static_cast<size_t>(n)] = mono.channel(0)[static_cast<size_t>(start + n)] * window[static_cast<size_t>(n)];
     fft.Power(framed.data(), power.data());
     auto& bands = tiles.power.emplace_back();
     for (int b = 0; b < Tiles::kBands; ++b) {
       const double centre = 63 * std::exp2(b / 3.0), bin_hz = static_cast<double>(mono.rate_hz()) / size;
-      for (auto k = static_cast<size_t>(std::ceil(centre * std::exp2(-1.0 / 6) / bin_hz)); k < power.size() && static_cast<double>(k) * bin_hz < centre * std::exp2(1.0 / 6); ++k) {
+      for (auto k = static_cast<size_t>(std::ceil(centre * std::exp2(-1.0 / 6) / bin_hz));
+           k < power.size() && static_cast<double>(k) * bin_hz < centre * std::exp2(1.0 / 6); ++k) {
         bands[static_cast<size_t>(b)] += power[k];
       }
     }
@@ -40,7 +42,8 @@ inline Tiles MeasureTiles(const AudioBuffer& audio) {
 struct Audibility {
   double playing = 0;      // share of the frames in which parts play
   double ratio_db = 0;     // of those frames: median of parts over recording in the band where the parts stand out most
-  double heard = 0;        // share in which that is above -6 dB: noise masks a tone up to about 5 dB below (Zwicker and Fastl 1999)
+  double heard =
+      0;  // share in which that is above -6 dB: noise masks a tone up to about 5 dB below (Zwicker and Fastl 1999)
   double covered = 0;      // share of the recording's energy that lies where parts are less than 3 dB below it
   double below_lu = 0;     // filled by the caller
 };

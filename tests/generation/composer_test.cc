@@ -27,10 +27,13 @@ absl::StatusOr<GenerateAudioResult> Make(const GenerateAudioRequest& request, co
 }
 
 TEST(ComposerTest, SameRequestAndSeedGiveTheSameBytes) {
-  auto a = Make(Ask("calm lo-fi with piano")), b = Make(Ask("calm lo-fi with piano")), c = Make(Ask("calm lo-fi with piano", 6, 2));
+  auto a = Make(Ask("calm lo-fi with piano")), b = Make(Ask("calm lo-fi with piano")),
+       c = Make(Ask("calm lo-fi with piano", 6, 2));
   ASSERT_TRUE(a.ok() && b.ok() && c.ok()) << a.status() << b.status() << c.status();
-  EXPECT_TRUE(std::equal(a->audio.planar().begin(), a->audio.planar().end(), b->audio.planar().begin(), b->audio.planar().end()));
-  EXPECT_FALSE(std::equal(a->audio.planar().begin(), a->audio.planar().end(), c->audio.planar().begin(), c->audio.planar().end()));
+  EXPECT_TRUE(std::equal(a->audio.planar().begin(), a->audio.planar().end(), b->audio.planar().begin(),
+                         b->audio.planar().end()));
+  EXPECT_FALSE(std::equal(a->audio.planar().begin(), a->audio.planar().end(), c->audio.planar().begin(),
+                          c->audio.planar().end()));
 }
 
 TEST(ComposerTest, TheResolvedRequestOfProvenanceRendersTheSameBytes) {
@@ -104,7 +107,8 @@ TEST(ComposerTest, FieldsItCannotHonourAreAnErrorOrAWarning) {
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_THAT(made->warnings, testing::Contains(testing::HasSubstr("guidance")));
 
-  for (auto set : {+[](GenerateAudioRequest& r) { r.mood = "xyzzy"; }, +[](GenerateAudioRequest& r) { r.instruments = {"theremin"}; },
+  for (auto set : {+[](GenerateAudioRequest& r) { r.mood = "xyzzy"; },
+                   +[](GenerateAudioRequest& r) { r.instruments = {"theremin"}; },
                    +[](GenerateAudioRequest& r) { r.structure = "intro wobble"; }}) {
     GenerateAudioRequest odd = Ask("pop", 2);
     set(odd);
@@ -146,9 +150,11 @@ TEST(ComposerTest, AMomentsPieceHasSoundAndNoOffset) {
       for (int c = 0; c < 2; ++c) {
         double sum = 0;
         for (const float x : made->audio.channel(c)) sum += x, squares += static_cast<double>(x) * x;
-        EXPECT_LT(std::abs(sum / static_cast<double>(made->audio.frames())), 0.01) << prompt << " of " << duration_s << " s";
+        EXPECT_LT(std::abs(sum / static_cast<double>(made->audio.frames())), 0.01)
+            << prompt << " of " << duration_s << " s";
       }
-      EXPECT_GT(10 * std::log10(squares / static_cast<double>(made->audio.planar().size())), -60) << prompt << " of " << duration_s << " s";
+      EXPECT_GT(10 * std::log10(squares / static_cast<double>(made->audio.planar().size())), -60)
+          << prompt << " of " << duration_s << " s";
     }
   }
   const absl::Status told = Make(Ask("pop", 0.0009)).status();

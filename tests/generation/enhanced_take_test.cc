@@ -27,7 +27,8 @@ AudioBuffer Recording(const char* prompt, double duration_s) {
   return (*MakeComposer()->NewGenerator())->Generate(request, {})->audio;
 }
 
-absl::StatusOr<GenerateAudioResult> Take(AudioBuffer reference, double level, void (*change)(GenerateAudioRequest&) = nullptr) {
+absl::StatusOr<GenerateAudioResult> Take(AudioBuffer reference, double level,
+                                         void (*change)(GenerateAudioRequest&) = nullptr) {
   GenerateAudioRequest request;
   request.seed = 2;
   request.reference_buffer = std::move(reference);
@@ -182,16 +183,19 @@ TEST(EnhancedTakeTest, TheLevelSaysHowMuchIsHeardAndNothingIsCovered) {
 TEST(EnhancedTakeTest, RealRecordingsKeepTempoKeyAndBalance) {
   GRYM_NEED_SHARED_AUDIO();
   int with_parts = 0;
-  for (const char* name : {"real/hiphop.mp3", "real/147793__setuniman__sweet-waltz-0i-22mi.ogg", "real/loop_mika.flac", "real/drumtrack.mp3",
-                           "real/admiralbob77_-_Choice_-_Drum-bass.ogg", "rendered/FMP_C1_F12_Bach_BWV846_Sibelius-Tracks.flac"}) {
+  for (const char* name : {"real/hiphop.mp3", "real/147793__setuniman__sweet-waltz-0i-22mi.ogg", "real/loop_mika.flac",
+                           "real/drumtrack.mp3", "real/admiralbob77_-_Choice_-_Drum-bass.ogg",
+                           "rendered/FMP_C1_F12_Bach_BWV846_Sibelius-Tracks.flac"}) {
     const AudioBuffer whole = LoadAudio(testing::SharedAudio(name)).value();
     AudioBuffer recording = Resample(whole.Slice(0, 12 * whole.rate_hz()), 44100).value();
     if (recording.channels() != 2) recording = MixChannels(recording, 2).value();
     auto take = Take(recording, 0.5);
     ASSERT_TRUE(take.ok()) << take.status();
-    const bool repaired = std::any_of(take->warnings.begin(), take->warnings.end(), [](const std::string& text) { return text.find("repair") != std::string::npos; });
+    const bool repaired = std::any_of(take->warnings.begin(), take->warnings.end(),
+                                      [](const std::string& text) { return text.find("repair") != std::string::npos; });
     if (!repaired) ExpectBalanceKept(recording, take->audio, name);
-    const AudioFeatures before = AnalyzeSource(**OpenInput(recording), {}).value(), after = AnalyzeSource(**OpenInput(take->audio), {}).value();
+    const AudioFeatures before = AnalyzeSource(**OpenInput(recording), {}).value(),
+                        after = AnalyzeSource(**OpenInput(take->audio), {}).value();
     if (before.tempo_confidence > 0.5) {
       EXPECT_NEAR(after.tempo_bpm / before.tempo_bpm, 1, 0.005) << name;
     }
@@ -201,8 +205,9 @@ TEST(EnhancedTakeTest, RealRecordingsKeepTempoKeyAndBalance) {
     if (take->stems.size() < 2) continue;
     ++with_parts;
     const testing::Audibility heard = testing::Compare(take->stems[0].audio, PartsOf(*take));
-    std::printf("%s: %s, %.1f LU below, median %+.1f dB, heard %.2f, covered %.3f\n", name, take->facts["basis"].c_str(),
-                *IntegratedLufs(take->stems[0].audio) - *IntegratedLufs(PartsOf(*take)), heard.ratio_db, heard.heard, heard.covered);
+    std::printf("%s: %s, %.1f LU below, median %+.1f dB, heard %.2f, covered %.3f\n", name,
+                take->facts["basis"].c_str(), *IntegratedLufs(take->stems[0].audio) - *IntegratedLufs(PartsOf(*take)),
+                heard.ratio_db, heard.heard, heard.covered);
     EXPECT_GT(heard.heard, 0.4) << name;
     EXPECT_LT(heard.covered, 0.1) << name;
   }
@@ -225,7 +230,9 @@ TEST(EnhancedTakeTest, RefusesWhatARecordingDecides) {
 
 TEST(EnhancedTakeTest, IsStereoAt44100WhateverTheReferenceIs) {
   auto mono = AudioBuffer::Create(1, 24000, 24000);
-  for (int64_t i = 0; i < mono->frames(); ++i) mono->mutable_channel(0)[static_cast<size_t>(i)] = 0.2f * static_cast<float>(std::sin(0.05 * static_cast<double>(i)));
+  for (int64_t i = 0; i < mono->frames(); ++i)
+    mono->mutable_channel(0)[static_cast<size_t>(i)] =
+        0.2f * static_cast<float>(std::sin(0.05 * static_cast<double>(i)));
   auto take = Take(*mono, 0.5);
   ASSERT_TRUE(take.ok()) << take.status();
   EXPECT_EQ(take->audio.channels(), 2);

@@ -86,7 +86,8 @@ class NearestMean {
     double least = 1e300;
     for (const auto& [genre, mean] : means_) {
       double distance = 0;
-      for (size_t i = 0; i < mean.size(); ++i) distance += (heard.values[i] - mean[i]) * (heard.values[i] - mean[i]) / spread_[i];
+      for (size_t i = 0; i < mean.size(); ++i)
+        distance += (heard.values[i] - mean[i]) * (heard.values[i] - mean[i]) / spread_[i];
       if (distance < least) {
         least = distance;
         best = genre;
@@ -104,7 +105,8 @@ TEST(GenresTest, AreToldApartAndKeepTempoKeyAndLoudness) {
   const bool full = FullRun();
   const int fitted = full ? 20 : 2, tested = full ? 20 : 2;
   const double duration_s = full ? 20 : 12;
-  static const std::set<std::string> few = {"house", "hip hop", "pop", "metal", "jazz", "waltz", "ambient", "synthwave"};
+  static const std::set<std::string> few = {"house", "hip hop", "pop",     "metal",
+                                            "jazz",  "waltz",   "ambient", "synthwave"};
   std::vector<Heard> known, others;
   for (const Genre* genre : AllGenres()) {
     if (!full && !few.contains(genre->name)) continue;
@@ -125,12 +127,14 @@ TEST(GenresTest, AreToldApartAndKeepTempoKeyAndLoudness) {
     EXPECT_LT(std::abs(heard.features.condition.dc_offset), 1e-3) << heard.genre;
     EXPECT_EQ(heard.features.condition.clipped_ratio, 0) << heard.genre;
     if (guess != heard.genre || !tempo_right || !key_right) {
-      std::printf("%s: heard as %s, tempo %.2f as %.2f, key %s as %s\n", heard.genre.c_str(), guess.c_str(), heard.tempo_bpm,
-                  heard.features.tempo_bpm, heard.key.c_str(), heard.features.key.value_or("none").c_str());
+      std::printf("%s: heard as %s, tempo %.2f as %.2f, key %s as %s\n", heard.genre.c_str(), guess.c_str(),
+                  heard.tempo_bpm, heard.features.tempo_bpm, heard.key.c_str(),
+                  heard.features.key.value_or("none").c_str());
     }
   }
   const double count = static_cast<double>(others.size());
-  std::printf("genres told apart %d/%zu, tempo %d/%zu, key %d/%zu\n", right, others.size(), tempo, others.size(), key, others.size());
+  std::printf("genres told apart %d/%zu, tempo %d/%zu, key %d/%zu\n", right, others.size(), tempo, others.size(), key,
+              others.size());
   EXPECT_GE(right, 0.9 * count);
   EXPECT_GE(tempo, (full ? 0.95 : 0.85) * count);
   EXPECT_GE(key, (full ? 0.95 : 0.85) * count);
@@ -151,7 +155,8 @@ TEST(GenresTest, NoBarRepeatsBitForBit) {
     const auto left = made->mix.channel(0);
     std::set<std::string> seen;
     for (int bar = 0; bar < bars; ++bar) {
-      const size_t from = static_cast<size_t>(std::llround(bar * bar_s * 44100)), frames = static_cast<size_t>(bar_s * 44100) - 2;
+      const size_t from = static_cast<size_t>(std::llround(bar * bar_s * 44100)),
+                   frames = static_cast<size_t>(bar_s * 44100) - 2;
       Sha256 digest;
       digest.Update(left.data() + from, frames * sizeof(float));
       EXPECT_TRUE(seen.insert(digest.Hex()).second) << genre->name << " bar " << bar;

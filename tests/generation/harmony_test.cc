@@ -59,7 +59,9 @@ TEST(HarmonyTest, VoicesMoveLittleAndStayInRange) {
   }
 }
 
-TEST(HarmonyTest, AChordWithoutTonesHasNoVoicing) { EXPECT_TRUE(VoiceChord(ChordTones(), {60, 64}, 52, 76, 4).empty()); }
+TEST(HarmonyTest, AChordWithoutTonesHasNoVoicing) {
+  EXPECT_TRUE(VoiceChord(ChordTones(), {60, 64}, 52, 76, 4).empty());
+}
 
 TEST(HarmonyTest, KeyOfACMajorScaleIsCMajor) {
   const MusicalKey key = KeyOfProfile({4, 0, 1, 0, 2, 1.5, 0, 3, 0, 1, 0, 1});

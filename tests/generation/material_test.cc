@@ -27,7 +27,8 @@ Midi Reference() {
   midi.tracks = {{"chords", 0}, {"lead", 73}};
   const std::vector<std::vector<int>> chords = {{48, 52, 55}, {45, 48, 52}, {53, 57, 60}, {47, 50, 55}};
   for (int bar = 0; bar < 8; ++bar) {
-    for (const int pitch : chords[static_cast<size_t>(bar % 4)]) midi.notes.push_back({bar * 4 * kBeatS, 3.9 * kBeatS, pitch, 80, 0, 0});
+    for (const int pitch : chords[static_cast<size_t>(bar % 4)])
+      midi.notes.push_back({bar * 4 * kBeatS, 3.9 * kBeatS, pitch, 80, 0, 0});
   }
   const std::vector<int> line = {76, 79, 76, 74, 72, 69};
   double beat = 0;
@@ -35,7 +36,9 @@ Midi Reference() {
     midi.notes.push_back({beat * kBeatS, 0.95 * kMotifBeats[i] * kBeatS, line[i], 100, 1, 1});
     beat += kMotifBeats[i];
   }
-  std::sort(midi.notes.begin(), midi.notes.end(), [](const MidiNote& a, const MidiNote& b) { return a.start_s != b.start_s ? a.start_s < b.start_s : a.pitch < b.pitch; });
+  std::sort(midi.notes.begin(), midi.notes.end(), [](const MidiNote& a, const MidiNote& b) {
+    return a.start_s != b.start_s ? a.start_s < b.start_s : a.pitch < b.pitch;
+  });
   midi.duration_s = 32 * kBeatS;
   return midi;
 }
@@ -67,7 +70,8 @@ int Statements(const GenerateAudioResult& made) {
   int count = 0;
   for (size_t i = 0; i + 5 < lead.size(); ++i) {
     bool same = true;
-    for (size_t k = 0; k < 5; ++k) same = same && std::abs((lead[i + k + 1].start_s - lead[i + k].start_s) / beat_s - kMotifBeats[k]) < 0.12;
+    for (size_t k = 0; k < 5; ++k)
+      same = same && std::abs((lead[i + k + 1].start_s - lead[i + k].start_s) / beat_s - kMotifBeats[k]) < 0.12;
     count += same;
   }
   return count;
@@ -87,11 +91,13 @@ TEST(ReferenceMidiTest, StrengthSaysHowMuchIsTaken) {
     ASSERT_TRUE(result.ok()) << result.status();
     made[strength] = *std::move(result);
   }
-  EXPECT_TRUE(std::equal(alone->audio.planar().begin(), alone->audio.planar().end(), made[0].audio.planar().begin(), made[0].audio.planar().end()));
+  EXPECT_TRUE(std::equal(alone->audio.planar().begin(), alone->audio.planar().end(), made[0].audio.planar().begin(),
+                         made[0].audio.planar().end()));
   for (const double strength : {0.2, 0.5, 1.0}) {
     EXPECT_EQ(made[strength].facts["tempo_bpm"], "100") << strength;
     EXPECT_EQ(made[strength].facts["key"], "C major") << strength;
-    EXPECT_EQ(made[strength].facts["chords"].starts_with("C Am F G C Am F G"), strength >= 0.25) << made[strength].facts["chords"];
+    EXPECT_EQ(made[strength].facts["chords"].starts_with("C Am F G C Am F G"), strength >= 0.25)
+        << made[strength].facts["chords"];
   }
   EXPECT_EQ(Statements(made[0]), 0);
   EXPECT_GE(Statements(made[0.5]), 1);

@@ -60,14 +60,17 @@ std::vector<double> MeanPower(const AudioBuffer& audio) {
   std::vector<float> framed(size), power(static_cast<size_t>(fft.bins()));
   std::vector<double> mean(power.size(), 0.0);
   for (int64_t start = 0; start + size <= audio.frames(); start += size / 2) {
-    for (int n = 0; n < size; ++n) framed[static_cast<size_t>(n)] = audio.channel(0)[static_cast<size_t>(start + n)] * window[static_cast<size_t>(n)];
+    for (int n = 0; n < size; ++n)
+      framed[static_cast<size_t>(n)] =
+          audio.channel(0)[static_cast<size_t>(start + n)] * window[static_cast<size_t>(n)];
     fft.Power(framed.data(), power.data());
     for (size_t k = 0; k < power.size(); ++k) mean[k] += power[k];
   }
   return mean;
 }
 
-// Power, relative to the whole, where a render at four times the rate has next to none within a few bins: folded partials.
+// Power, relative to the whole, where a render at four times the rate has next to none within a few bins: folded
+// partials.
 double FoldedDb(const AudioBuffer& audio, const std::vector<double>& clean) {
   const std::vector<double> power = MeanPower(audio);
   double folded = 1e-20, whole = 1e-20;
@@ -86,7 +89,8 @@ TEST(OversampleTest, FoldsLessBackIntoTheMusic) {
   Score finer = score;
   finer.rate_hz = 88200;
   const std::vector<double> clean = MeanPower(*Resample(RenderOversampled(finer, {}, false)->mix, 44100));
-  const double once = FoldedDb(RenderScore(score, {}, false)->mix, clean), twice = FoldedDb(RenderOversampled(score, {}, false)->mix, clean);
+  const double once = FoldedDb(RenderScore(score, {}, false)->mix, clean),
+               twice = FoldedDb(RenderOversampled(score, {}, false)->mix, clean);
   std::printf("folded partials of a bright bell: standard %.1f dB, best %.1f dB\n", once, twice);
   EXPECT_LT(twice, once - 6);
 }

@@ -72,7 +72,8 @@ TEST(PromptReaderTest, MetreStructureAndFlats) {
 }
 
 TEST(PromptReaderTest, OddTextAsksForNothing) {
-  for (const char* text : {"", "   ", "!!! \xff\xfe 9999 bpm", "a", "minor detail of 12 things", "nan bpm", "inf bpm", "tempo 0x78"}) {
+  for (const char* text :
+       {"", "   ", "!!! \xff\xfe 9999 bpm", "a", "minor detail of 12 things", "nan bpm", "inf bpm", "tempo 0x78"}) {
     const PromptWish wish = ReadPrompt(text);
     EXPECT_TRUE(wish.genres.empty() && !wish.tempo_bpm && !wish.key && wish.instruments.empty()) << text;
   }

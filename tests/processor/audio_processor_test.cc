@@ -81,7 +81,8 @@ TEST(AudioProcessorTest, BadInputsAreErrors) {
   EXPECT_EQ(processor->Analyze("/nowhere/at/all.wav").status().code(), absl::StatusCode::kNotFound);
   ProcessOptions options;
   options.rate_hz = 3;
-  EXPECT_EQ(processor->Process(MakeTestMusic({.seconds = 1}), options).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(processor->Process(MakeTestMusic({.seconds = 1}), options).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(AudioProcessorTest, JobsGiveTheSameAndStopWhenAsked) {

@@ -11,7 +11,8 @@ namespace {
 AudioBuffer SineTone(double hz, double seconds) {
   AudioBuffer audio = AudioBuffer::Create(1, static_cast<int64_t>(seconds * 44100), 44100).value();
   for (int64_t i = 0; i < audio.frames(); ++i) {
-    audio.mutable_channel(0)[static_cast<size_t>(i)] = static_cast<float>(0.5 * std::sin(2 * M_PI * hz * static_cast<double>(i) / 44100));
+    audio.mutable_channel(0)[static_cast<size_t>(i)] =
+        static_cast<float>(0.5 * std::sin(2 * M_PI * hz * static_cast<double>(i) / 44100));
   }
   return audio;
 }
@@ -29,7 +30,8 @@ TEST(PictureTest, SpectrogramIsBrightestWhereTheToneIs) {
   const ValueGrid grid = SpectrogramGrid(SineTone(1000, 1), 20, 100, unset, &peak_db);
   int brightest = 0;
   for (int y = 1; y < grid.height; ++y) {
-    if (grid.values[static_cast<size_t>(y * 20 + 10)] > grid.values[static_cast<size_t>(brightest * 20 + 10)]) brightest = y;
+    if (grid.values[static_cast<size_t>(y * 20 + 10)] > grid.values[static_cast<size_t>(brightest * 20 + 10)])
+      brightest = y;
   }
   // Rows are log-spaced from 40 Hz at the bottom to 16 kHz at the top.
   const double hz = 40 * std::pow(400.0, 1 - (brightest + 0.5) / 100);

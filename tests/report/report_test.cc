@@ -37,7 +37,8 @@ TEST(ReportTest, EverythingFromOutsideIsEscaped) {
 TEST(ReportTest, PageNeedsNothingBesideItself) {
   const auto html = RenderReport(SmallContent());
   ASSERT_TRUE(html.ok());
-  for (const char* outside : {"http://", "https://", "src='/", "href="}) EXPECT_EQ(html->find(outside), std::string::npos) << outside;
+  for (const char* outside : {"http://", "https://", "src='/", "href="})
+    EXPECT_EQ(html->find(outside), std::string::npos) << outside;
   EXPECT_NE(html->find("data:image/bmp"), std::string::npos);
   EXPECT_NE(html->find("data:audio/ogg"), std::string::npos);
 }
@@ -50,7 +51,8 @@ TEST(ReportTest, NoiseIsToldAgainstTheMusic) {
   for (int64_t n = 0; n < content.before.frames(); ++n) {
     state = state * 1664525u + 1013904223u;
     const double tone = n / 11025 % 2 == 0 ? 0.1 * std::sin(0.06 * static_cast<double>(n)) : 0;
-    content.before.mutable_channel(0)[static_cast<size_t>(n)] = static_cast<float>(tone + 1e-12 * static_cast<double>(static_cast<int32_t>(state)));
+    content.before.mutable_channel(0)[static_cast<size_t>(n)] =
+        static_cast<float>(tone + 1e-12 * static_cast<double>(static_cast<int32_t>(state)));
   }
   content.after = content.before;
   for (float& sample : content.after.mutable_planar()) sample *= 4;

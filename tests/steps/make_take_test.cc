@@ -39,7 +39,9 @@ class FlakyGenerator : public Generator {
     made.provenance.seed = request.seed;
     testing::TestMusicOptions music;
     music.seconds = request.duration_s;
-    made.audio = ++model_->calls > model_->good_from_ ? testing::MakeTestMusic(music) : AudioBuffer::Create(2, static_cast<int64_t>(request.duration_s * 44100), 44100).value();
+    made.audio = ++model_->calls > model_->good_from_
+                     ? testing::MakeTestMusic(music)
+                     : AudioBuffer::Create(2, static_cast<int64_t>(request.duration_s * 44100), 44100).value();
     return made;
   }
 
@@ -47,7 +49,9 @@ class FlakyGenerator : public Generator {
   const FlakyModel* model_;
 };
 
-absl::StatusOr<std::unique_ptr<Generator>> FlakyModel::NewGenerator() const { return std::make_unique<FlakyGenerator>(this); }
+absl::StatusOr<std::unique_ptr<Generator>> FlakyModel::NewGenerator() const {
+  return std::make_unique<FlakyGenerator>(this);
+}
 
 GenerateAudioRequest FourSeconds() {
   GenerateAudioRequest request;

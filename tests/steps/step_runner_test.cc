@@ -31,8 +31,10 @@ class StepRunnerTest : public ::testing::Test {
     recording_ = (scratch_ / "worn.wav").string();
     ASSERT_TRUE(SaveAudio(recording_, testing::MakeTestMusic(music)).ok());
   }
-  absl::StatusOr<Json> Run(const std::string& operation, std::vector<CallInput> inputs, Json parameters = Json::Object(), Json previous = Json(), int visit = 1) {
-    StepServices services{processor_.get(), memory_.get(), recognizer_.get(), orchestrator_.get(), scratch_ / "out", ""};
+  absl::StatusOr<Json> Run(const std::string& operation, std::vector<CallInput> inputs,
+                           Json parameters = Json::Object(), Json previous = Json(), int visit = 1) {
+    StepServices services{processor_.get(),    memory_.get(),    recognizer_.get(),
+                          orchestrator_.get(), scratch_ / "out", ""};
     StepRunner runner(services);
     OperationCall call;
     call.step = operation;
@@ -86,7 +88,8 @@ TEST_F(StepRunnerTest, ATakeIsJudgedAndTheBestIsKept) {
   // A worse take (silence) leaves the best where it was.
   Json silent = *take;
   silent["audio"] = PutAudio(*files_, AudioBuffer::Create(2, 441000, 44100).value()).value();
-  const auto again = Run("compare", {{"original", "", recording_}, {"candidate", "", silent}}, Json::Object(), *judged, 2);
+  const auto again =
+      Run("compare", {{"original", "", recording_}, {"candidate", "", silent}}, Json::Object(), *judged, 2);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_LT(again->at("qualityScore").number(), 0.3);
   EXPECT_EQ(again->at("bestVisit"), Json(1));
@@ -104,14 +107,16 @@ TEST_F(StepRunnerTest, ExportWritesTakeStemsMidiAndASidecarThatRendersItAgain) {
   const auto exported = Run("export", {{"take", "", *take}}, parameters);
   ASSERT_TRUE(exported.ok()) << exported.status();
   EXPECT_TRUE(std::filesystem::exists(scratch_ / "out/worn-enhanced.wav"));
-  for (const Json& file : exported->at("files").items()) EXPECT_TRUE(std::filesystem::exists(file.text())) << file.text();
+  for (const Json& file : exported->at("files").items())
+    EXPECT_TRUE(std::filesystem::exists(file.text())) << file.text();
   const auto info = ProbeAudioFile(scratch_ / "out/worn-enhanced.wav");
   ASSERT_TRUE(info.ok());
   EXPECT_EQ(info->rate_hz, 44100);
   EXPECT_EQ(info->encoding, "pcm_16");
   EXPECT_EQ(info->metadata.model, "composer");
 
-  const Json sidecar = Json::Parse(ReadFile(scratch_ / "out/worn-enhanced.json", 1 << 24).value(), ResultLimits()).value();
+  const Json sidecar =
+      Json::Parse(ReadFile(scratch_ / "out/worn-enhanced.json", 1 << 24).value(), ResultLimits()).value();
   auto request = RequestFromJson(sidecar.at("request").Dump());
   ASSERT_TRUE(request.ok()) << request.status();
   const auto generator = orchestrator_->Find("composer").value()->NewGenerator().value();
@@ -140,7 +145,8 @@ TEST_F(StepRunnerTest, BadInputsNameTheStep) {
     EXPECT_EQ(answer.status().code(), absl::StatusCode::kInvalidArgument) << operation;
     EXPECT_EQ(std::string(answer.status().message()).rfind(operation, 0), 0u) << answer.status();
   }
-  EXPECT_EQ(Run("features", {{"audio", "", (scratch_ / "none.wav").string()}}).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Run("features", {{"audio", "", (scratch_ / "none.wav").string()}}).status().code(),
+            absl::StatusCode::kNotFound);
   EXPECT_EQ(Run("dance", {}).status().code(), absl::StatusCode::kUnimplemented);
   Json parameters = Json::Object();
   parameters["name"] = "../escape";

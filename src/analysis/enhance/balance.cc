@@ -64,7 +64,8 @@ absl::StatusOr<LongTermSpectrum> MeasureLongTermSpectrum(const AudioBuffer& audi
       const std::span<const float> samples = audio.channel(c);
       for (int n = 0; n < size; ++n) {
         const int64_t at = start + n;
-        framed[static_cast<size_t>(n)] = at < audio.frames() ? samples[static_cast<size_t>(at)] * window[static_cast<size_t>(n)] : 0.0f;
+        framed[static_cast<size_t>(n)] =
+            at < audio.frames() ? samples[static_cast<size_t>(at)] * window[static_cast<size_t>(n)] : 0.0f;
       }
       fft.Power(framed.data(), power.data());
       for (size_t k = 0; k < power.size(); ++k) mean[k] += power[k];
@@ -78,7 +79,9 @@ absl::StatusOr<LongTermSpectrum> MeasureLongTermSpectrum(const AudioBuffer& audi
   const double bin_hz = static_cast<double>(audio.rate_hz()) / size;
   const auto band_power = [&](double low_hz, double high_hz) {
     double sum = 0;
-    for (auto k = static_cast<size_t>(std::ceil(low_hz / bin_hz)); k < mean.size() && static_cast<double>(k) * bin_hz < high_hz; ++k) sum += mean[k];
+    for (auto k = static_cast<size_t>(std::ceil(low_hz / bin_hz));
+         k < mean.size() && static_cast<double>(k) * bin_hz < high_hz; ++k)
+      sum += mean[k];
     return sum;
   };
   for (size_t i = 0; i < 10; ++i) {
@@ -95,8 +98,8 @@ absl::StatusOr<LongTermSpectrum> MeasureLongTermSpectrum(const AudioBuffer& audi
   return spectrum;
 }
 
-absl::Status FilterLinearPhase(AudioBuffer& audio, const std::vector<double>& centre_hz, const std::vector<double>& gain_db,
-                               const RunOptions& run) {
+absl::Status FilterLinearPhase(AudioBuffer& audio, const std::vector<double>& centre_hz,
+                               const std::vector<double>& gain_db, const RunOptions& run) {
   const int size = NextPowerOfTwo(static_cast<int>(0.1 * audio.rate_hz())), reach = size / 8, block = size - 2 * reach;
   RealFft fft(size);
   const auto bins = static_cast<size_t>(fft.bins());
@@ -168,7 +171,8 @@ absl::StatusOr<EnhanceStage> Balance(AudioBuffer& audio, double target_slope_db_
   double largest = 0;
   for (const double gain : gain_db) largest = std::abs(gain) > std::abs(largest) ? gain : largest;
   if (std::abs(largest) < 0.1) {
-    stage.text = match ? "matches" : Formatted("slope of %.1f dB per octave is within tolerance", before.slope_db_per_octave);
+    stage.text =
+        match ? "matches" : Formatted("slope of %.1f dB per octave is within tolerance", before.slope_db_per_octave);
     return stage;
   }
   GRYM_RETURN_IF_ERROR(FilterLinearPhase(audio, centre_hz, gain_db, run));

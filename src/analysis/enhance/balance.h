@@ -19,10 +19,10 @@ struct LongTermSpectrum {
   bool silent = true;
 };
 
-// How far each octave lies above where commercial recordings have it, in dB, the mean of 63 Hz .. 8 kHz taken away; 0 for
-// the outer two. Usual is a fall of about 5 dB per octave and Hz between 100 Hz and 4 kHz (2 dB from octave to octave),
-// steeper above, and an end below 60 Hz. Source: Pestana, Ma, Reiss, Barbosa and Black 2013, "Spectral characteristics
-// of popular commercial recordings 1950-2010".
+// How far each octave lies above where commercial recordings have it, in dB, the mean of 63 Hz .. 8 kHz taken away; 0
+// for the outer two. Usual is a fall of about 5 dB per octave and Hz between 100 Hz and 4 kHz (2 dB from octave to
+// octave), steeper above, and an end below 60 Hz. Source: Pestana, Ma, Reiss, Barbosa and Black 2013, "Spectral
+// characteristics of popular commercial recordings 1950-2010".
 std::array<double, 10> AwayFromUsualDb(const LongTermSpectrum& spectrum);
 
 absl::StatusOr<LongTermSpectrum> MeasureLongTermSpectrum(const AudioBuffer& audio, const RunOptions& run = {});
@@ -35,7 +35,7 @@ absl::StatusOr<EnhanceStage> Balance(AudioBuffer& audio, double target_slope_db_
 
 // Zero-delay linear-phase filter: `gain_db[i]` at `centre_hz[i]` (rising), straight in dB over log frequency between,
 // held beyond. Overlap-add.
-absl::Status FilterLinearPhase(AudioBuffer& audio, const std::vector<double>& centre_hz, const std::vector<double>& gain_db,
-                               const RunOptions& run = {});
+absl::Status FilterLinearPhase(AudioBuffer& audio, const std::vector<double>& centre_hz,
+                               const std::vector<double>& gain_db, const RunOptions& run = {});
 
 }  // namespace grym

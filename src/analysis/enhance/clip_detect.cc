@@ -60,7 +60,8 @@ void FindRunsOfSign(std::span<const float> x, float sign, double step, std::vect
     if (run.count >= kCornerRunFrames && HasCorners(x, run, sign, step)) ++evidence;
     runs.push_back(run);
   }
-  if (evidence < kRunsOfEvidence || static_cast<double>(inside) > kSquareWaveShare * static_cast<double>(x.size())) return;
+  if (evidence < kRunsOfEvidence || static_cast<double>(inside) > kSquareWaveShare * static_cast<double>(x.size()))
+    return;
   found.insert(found.end(), runs.begin(), runs.end());
 }
 

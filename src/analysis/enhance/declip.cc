@@ -35,7 +35,8 @@ std::vector<double> FitAutoregression(const std::vector<double>& signal, int64_t
   }
   std::vector<double> r(kArOrder + 1, 0.0), a(kArOrder + 1, 0.0), previous;
   for (int64_t lag = 0; lag <= std::min<int64_t>(kArOrder, count - 1); ++lag) {
-    for (int64_t n = lag; n < count; ++n) r[static_cast<size_t>(lag)] += windowed[static_cast<size_t>(n)] * windowed[static_cast<size_t>(n - lag)];
+    for (int64_t n = lag; n < count; ++n)
+      r[static_cast<size_t>(lag)] += windowed[static_cast<size_t>(n)] * windowed[static_cast<size_t>(n - lag)];
   }
   r[0] = r[0] * (1 + 1e-7) + 1e-12;
   a[0] = 1;
@@ -81,7 +82,8 @@ void SolveBanded(const std::vector<int64_t>& frames, const std::vector<double>& 
 }
 
 // One least-squares step: the free unknowns take the values that make the model's error smallest.
-void SolveUnknowns(std::vector<double>& signal, const std::vector<double>& model, const std::vector<Unknown>& unknowns) {
+void SolveUnknowns(std::vector<double>& signal, const std::vector<double>& model,
+                   const std::vector<Unknown>& unknowns) {
   std::vector<double> b(kArOrder + 1, 0.0);
   for (size_t lag = 0; lag <= kArOrder; ++lag) {
     for (size_t k = 0; k + lag <= kArOrder; ++k) b[lag] += model[k] * model[k + lag];
@@ -194,8 +196,8 @@ absl::StatusOr<EnhanceStage> Declip(AudioBuffer& audio, double amount, const Run
   stage.applied = true;
   stage.change_db = after_db - before_db;
   stage.text = Formatted("%d clipped peaks rebuilt (%.2f %% of the samples), peak %.1f -> %.1f dBFS", runs_rebuilt,
-                               100.0 * static_cast<double>(samples_rebuilt) / static_cast<double>(audio.planar().size()),
-                               before_db, after_db);
+                         100.0 * static_cast<double>(samples_rebuilt) / static_cast<double>(audio.planar().size()),
+                         before_db, after_db);
   return stage;
 }
 

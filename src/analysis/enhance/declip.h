@@ -12,8 +12,8 @@ namespace grym {
 // Source: Janssen, Veldhuis, Vries 1986, "Adaptive interpolation of discrete-time signals that can be modeled as
 // autoregressive processes". Differs: samples that come out below the level they were clipped at are held there and
 // the rest is solved again, since clipping only ever takes away.
-// `amount` in [0, 1] is how far to go from the clipped to the rebuilt sample. Peaks may pass full scale: the caller makes
-// room. change_db: how far the highest peak rose.
+// `amount` in [0, 1] is how far to go from the clipped to the rebuilt sample. Peaks may pass full scale: the caller
+// makes room. change_db: how far the highest peak rose.
 absl::StatusOr<EnhanceStage> Declip(AudioBuffer& audio, double amount, const RunOptions& run = {});
 
 }  // namespace grym

@@ -22,7 +22,11 @@ constexpr float kOverestimate = 1.3f;        // of the noise: leaves fewer resid
 class WienerGain {
  public:
   WienerGain(const std::vector<float>& density, float floor)
-      : density_(density), floor_(floor), gain_(density.size(), 1.0f), last_clean_(density.size(), 0.0f), raw_(density.size()) {}
+      : density_(density),
+        floor_(floor),
+        gain_(density.size(), 1.0f),
+        last_clean_(density.size(), 0.0f),
+        raw_(density.size()) {}
 
   // `power` [bins]: |X|^2 / sum(w^2), the channels' mean. Returns the gains [bins].
   const std::vector<float>& Next(const std::vector<float>& power) {
@@ -30,7 +34,8 @@ class WienerGain {
     for (size_t k = 0; k < power.size(); ++k) {
       const float noise = kOverestimate * density_[k] + 1e-16f;
       const float posterior = std::min(power[k] / noise, 1e6f);
-      const float prior = kDecisionSmoothing * last_clean_[k] / noise + (1 - kDecisionSmoothing) * std::max(posterior - 1, 0.0f);
+      const float prior =
+          kDecisionSmoothing * last_clean_[k] / noise + (1 - kDecisionSmoothing) * std::max(posterior - 1, 0.0f);
       raw_[k] = prior / (1 + prior);
       last_clean_[k] = raw_[k] * raw_[k] * power[k];
       noisy += power[k];
@@ -102,7 +107,8 @@ absl::Status FilterFrames(AudioBuffer& audio, int size, WienerGain& wiener, cons
       for (int n = 0; n < size; ++n) {
         const int64_t at = start + n;
         const bool inside = at >= 0 && at < audio.frames();
-        framed[static_cast<size_t>(n)] = inside ? samples[static_cast<size_t>(at)] * window[static_cast<size_t>(n)] : 0.0f;
+        framed[static_cast<size_t>(n)] =
+            inside ? samples[static_cast<size_t>(at)] * window[static_cast<size_t>(n)] : 0.0f;
       }
       fft.Forward(framed.data(), spectra[c].data());
       for (size_t k = 0; k < bins; ++k) power[k] += scale * std::norm(spectra[c][k]);
@@ -136,7 +142,8 @@ absl::StatusOr<EnhanceStage> Denoise(AudioBuffer& audio, double amount, const Ru
     return stage;
   }
   if (noise.SnrDb() > kWorthwhileSnrDb) {
-    stage.text = Formatted("steady noise at %.1f dBFS, %.0f dB below the music: left alone", noise.noise_dbfs, noise.SnrDb());
+    stage.text =
+        Formatted("steady noise at %.1f dBFS, %.0f dB below the music: left alone", noise.noise_dbfs, noise.SnrDb());
     return stage;
   }
   WienerGain wiener(noise.density, static_cast<float>(GainOfDb(kDeepestFloorDb * amount)));

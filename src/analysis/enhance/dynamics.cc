@@ -115,8 +115,9 @@ absl::StatusOr<EnhanceStage> ShapeStereo(AudioBuffer& audio, double amount, cons
   }
   gain_db *= amount;
   if (std::abs(gain_db) < 0.1) {
-    stage.text = before.side_db <= kNarrowestDb ? "mono in two channels"
-                                                : Formatted("side %.1f dB, correlation %.2f", before.side_db, before.correlation);
+    stage.text = before.side_db <= kNarrowestDb
+                     ? "mono in two channels"
+                     : Formatted("side %.1f dB, correlation %.2f", before.side_db, before.correlation);
     return stage;
   }
   const auto gain = static_cast<float>(GainOfDb(gain_db));

@@ -18,7 +18,8 @@
 namespace grym {
 namespace {
 
-constexpr const char* kEnhanceStages[] = {"declip", "dehum", "denoise", "balance", "dynamics", "stereo", "loudness", "limiter"};
+constexpr const char* kEnhanceStages[] = {"declip",   "dehum",  "denoise",  "balance",
+                                          "dynamics", "stereo", "loudness", "limiter"};
 constexpr double kKeptReductionDb = 3;     // limiting that keeping the loudness may cost before some of it is given up
 constexpr double kTargetReductionDb = 12;  // a target that was asked for is worth more
 
@@ -28,11 +29,15 @@ absl::Status BadParam(const char* field, const char* wanted, double value) {
 }
 
 absl::Status ValidateEnhance(const AudioBuffer& audio, const EnhanceParams& params) {
-  if (audio.empty()) return Error(absl::StatusCode::kInvalidArgument, "no_frames", "enhance: want audio, got no frames");
+  if (audio.empty())
+    return Error(absl::StatusCode::kInvalidArgument, "no_frames", "enhance: want audio, got no frames");
   if (!(params.level >= 0 && params.level <= 1)) return BadParam("level", "[0, 1]", params.level);
-  if (!(params.true_peak_dbtp >= -20 && params.true_peak_dbtp <= 0)) return BadParam("true_peak_dbtp", "[-20, 0]", params.true_peak_dbtp);
-  if (!(params.tilt_db_per_octave >= -24 && params.tilt_db_per_octave <= 24)) return BadParam("tilt_db_per_octave", "[-24, 24]", params.tilt_db_per_octave);
-  if (params.target_lufs && !(*params.target_lufs >= -70 && *params.target_lufs <= 0)) return BadParam("target_lufs", "[-70, 0]", *params.target_lufs);
+  if (!(params.true_peak_dbtp >= -20 && params.true_peak_dbtp <= 0))
+    return BadParam("true_peak_dbtp", "[-20, 0]", params.true_peak_dbtp);
+  if (!(params.tilt_db_per_octave >= -24 && params.tilt_db_per_octave <= 24))
+    return BadParam("tilt_db_per_octave", "[-24, 24]", params.tilt_db_per_octave);
+  if (params.target_lufs && !(*params.target_lufs >= -70 && *params.target_lufs <= 0))
+    return BadParam("target_lufs", "[-70, 0]", *params.target_lufs);
   if (params.match_band_energy_db) {
     for (const double band : *params.match_band_energy_db) {
       if (std::isnan(band)) return BadParam("match_band_energy_db", "numbers", band);
@@ -75,7 +80,8 @@ absl::Status Finish(EnhancedAudio& enhanced, const EnhanceParams& params, double
 
 }  // namespace
 
-absl::StatusOr<EnhancedAudio> EnhanceAudio(const AudioBuffer& audio, const EnhanceParams& params, const RunOptions& run) {
+absl::StatusOr<EnhancedAudio> EnhanceAudio(const AudioBuffer& audio, const EnhanceParams& params,
+                                           const RunOptions& run) {
   GRYM_RETURN_IF_ERROR(ValidateEnhance(audio, params));
   EnhancedAudio enhanced;
   enhanced.audio = audio;

@@ -31,7 +31,9 @@ absl::StatusOr<std::vector<float>> LowRateMono(const AudioBuffer& audio, const R
   std::vector<float> low;
   GRYM_ASSIGN_OR_RETURN(StreamResampler resampler,
                         StreamResampler::Create(1, audio.rate_hz(), kHumRateHz, ResampleQuality::kFast));
-  const auto take = [&](const AudioBuffer& block) { low.insert(low.end(), block.channel(0).begin(), block.channel(0).end()); };
+  const auto take = [&](const AudioBuffer& block) {
+    low.insert(low.end(), block.channel(0).begin(), block.channel(0).end());
+  };
   for (int64_t start = 0; start < audio.frames(); start += kHumBlockFrames) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, resampler.Push(audio.Slice(start, kHumBlockFrames).ToMono()));
@@ -89,9 +91,11 @@ absl::StatusOr<HumSpectra> MakeHumSpectra(const std::vector<float>& low, const R
   for (int64_t start = 0; start + window <= frames; start += step) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     std::fill(padded.begin(), padded.end(), 0.0f);
-    for (int64_t n = 0; n < window; ++n) padded[static_cast<size_t>(n)] = low[static_cast<size_t>(start + n)] * hann[static_cast<size_t>(n)];
+    for (int64_t n = 0; n < window; ++n)
+      padded[static_cast<size_t>(n)] = low[static_cast<size_t>(start + n)] * hann[static_cast<size_t>(n)];
     fft.Power(padded.data(), power.data());
-    spectra.power.emplace_back(power.begin(), power.begin() + static_cast<std::ptrdiff_t>(std::min(kept, power.size())));
+    spectra.power.emplace_back(power.begin(),
+                               power.begin() + static_cast<std::ptrdiff_t>(std::min(kept, power.size())));
   }
   return spectra;
 }

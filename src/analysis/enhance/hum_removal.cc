@@ -149,7 +149,8 @@ double LinePower(const std::vector<Complex>& line) {
   return sum / static_cast<double>(line.size());
 }
 
-void SubtractLine(std::span<float> samples, const PhaseTrack& track, const std::vector<Complex>& line, int k, double amount) {
+void SubtractLine(std::span<float> samples, const PhaseTrack& track, const std::vector<Complex>& line, int k,
+                  double amount) {
   const auto frames = static_cast<int64_t>(samples.size());
   for (size_t m = 0; m + 1 < track.points(); ++m) {
     const int64_t start = static_cast<int64_t>(m) * track.hop(), end = std::min(frames, start + track.hop());
@@ -184,8 +185,8 @@ struct LinesRemoved {
   int multiples = 0;                         // most in one channel
 };
 
-absl::Status RemoveLines(std::span<float> samples, int rate_hz, const HumFacts& hum, double amount, const RunOptions& run,
-                         LinesRemoved& removed) {
+absl::Status RemoveLines(std::span<float> samples, int rate_hz, const HumFacts& hum, double amount,
+                         const RunOptions& run, LinesRemoved& removed) {
   PhaseTrack track(hum, rate_hz, static_cast<int64_t>(samples.size()));
   std::vector<std::vector<Complex>> lines;
   for (const int k : hum.harmonics) {
@@ -198,8 +199,8 @@ absl::Status RemoveLines(std::span<float> samples, int rate_hz, const HumFacts& 
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     const std::vector<Complex> line = MeasureLine(samples, track, k);
     const std::vector<Complex> average = AverageLine(line);
-    // This decides for every multiple: one that music covered during the search is found after all, and a kick drum that
-    // strikes at a mains frequency is let go, since it fades between its strokes.
+    // This decides for every multiple: one that music covered during the search is found after all, and a kick drum
+    // that strikes at a mains frequency is let go, since it fades between its strokes.
     if (!HoldsStill(line, average)) continue;
     SubtractLine(samples, track, average, k, amount);
     removed.power_before += LinePower(average);
@@ -236,8 +237,9 @@ absl::StatusOr<EnhanceStage> RemoveHum(AudioBuffer& audio, double amount, const 
   const double after_db = DbOfPower(removed.power_after / audio.channels() + 1e-14);
   stage.applied = true;
   stage.change_db = std::min(0.0, after_db - before_db);
-  stage.text = Formatted("%d lines of %.2f Hz (drift %.2f Hz), %.1f -> %.1f dBFS%s%s", removed.multiples,
-                               hum.fundamental_hz, hum.drift_hz, before_db, after_db, stage.text.empty() ? "" : "; ", stage.text);
+  stage.text =
+      Formatted("%d lines of %.2f Hz (drift %.2f Hz), %.1f -> %.1f dBFS%s%s", removed.multiples, hum.fundamental_hz,
+                hum.drift_hz, before_db, after_db, stage.text.empty() ? "" : "; ", stage.text);
   return stage;
 }
 

@@ -14,7 +14,8 @@ namespace {
 constexpr int64_t kLimiterBlockFrames = 1 << 14;
 constexpr double kLookAheadS = 0.004;
 constexpr double kReleaseS = 0.080;
-constexpr int kMostPasses = 4;  // a moving gain bends the points between samples by some 0.01 dB; a second pass mends it
+constexpr int kMostPasses =
+    4;  // a moving gain bends the points between samples by some 0.01 dB; a second pass mends it
 
 double LinearToDb(double linear) {
   return linear > 0 ? 20 * std::log10(linear) : -std::numeric_limits<double>::infinity();
@@ -56,7 +57,9 @@ std::vector<float> SlidingMinimum(const std::vector<float>& values, int64_t reac
 // Mean over [n - reach, n + reach]; values beyond the ends repeat the last one.
 std::vector<float> BoxMean(const std::vector<float>& values, int64_t reach) {
   const auto count = static_cast<int64_t>(values.size());
-  const auto at = [&](int64_t n) { return static_cast<double>(values[static_cast<size_t>(std::clamp<int64_t>(n, 0, count - 1))]); };
+  const auto at = [&](int64_t n) {
+    return static_cast<double>(values[static_cast<size_t>(std::clamp<int64_t>(n, 0, count - 1))]);
+  };
   std::vector<float> mean(values.size());
   const double width = static_cast<double>(2 * reach + 1);
   double sum = 0;

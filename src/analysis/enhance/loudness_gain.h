@@ -20,8 +20,8 @@ struct LoudnessGainReport {
 };
 
 // Gain and limiter, iterated until the limited result is within 0.1 LU of `target_lufs` and its true peak is at most
-// `ceiling_dbtp`. The ceiling wins: where limiting by `most_reduction_db` is not enough the result stays softer than the
-// target. Silence is left alone. Holds one copy of the audio.
+// `ceiling_dbtp`. The ceiling wins: where limiting by `most_reduction_db` is not enough the result stays softer than
+// the target. Silence is left alone. Holds one copy of the audio.
 absl::StatusOr<LoudnessGainReport> GainToLoudness(AudioBuffer& audio, double target_lufs, double ceiling_dbtp,
                                                   const RunOptions& run = {}, double most_reduction_db = 12);
 

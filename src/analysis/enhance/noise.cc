@@ -93,7 +93,8 @@ double SteadyFloor(const std::vector<float>& power, const std::vector<float>& fl
   std::vector<double> floors_db;
   for (size_t s = 0; s < kNoiseSegments; ++s) {
     const size_t from = inner.size() * s / kNoiseSegments, until = inner.size() * (s + 1) / kNoiseSegments;
-    std::vector<float> part(inner.begin() + static_cast<std::ptrdiff_t>(from), inner.begin() + static_cast<std::ptrdiff_t>(until));
+    std::vector<float> part(inner.begin() + static_cast<std::ptrdiff_t>(from),
+                            inner.begin() + static_cast<std::ptrdiff_t>(until));
     floors_db.push_back(DbOfPower(Percentile(std::move(part), 0.1) + 1e-20));
   }
   if (Percentile(floors_db, 0.75) - Percentile(floors_db, 0) > kMostSpreadDb) return 0;

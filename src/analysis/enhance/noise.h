@@ -22,9 +22,9 @@ struct NoiseFacts {
 
 // In bands of a quarter octave, minimum statistics over the whole recording. Source: Martin 2001, "Noise power spectral
 // density estimation based on optimal smoothing and minimum statistics". Differs: the noise is taken as steady, so the
-// minimum is one 5 % quantile per band, and a band counts as noise only if (a) at least a fifth of all frames lie within
-// 3.4 dB of it, (b) those frames are as flat inside the band as noise is, and (c) the eighths of the recording agree on
-// it within 3 dB. Music's pauses, tails and held notes fail one of the three. Below 2 s nothing is found.
+// minimum is one 5 % quantile per band, and a band counts as noise only if (a) at least a fifth of all frames lie
+// within 3.4 dB of it, (b) those frames are as flat inside the band as noise is, and (c) the eighths of the recording
+// agree on it within 3 dB. Music's pauses, tails and held notes fail one of the three. Below 2 s nothing is found.
 absl::StatusOr<NoiseFacts> FindNoise(const AudioBuffer& audio, const RunOptions& run = {});
 
 // Turns down what FindNoise describes: decision-directed Wiener gain, never below a floor of -30 dB * amount.

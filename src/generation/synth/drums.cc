@@ -16,7 +16,10 @@ constexpr float kAudible = 3e-5f;
 class DrumVoice : public Voice {
  public:
   DrumVoice(const DrumSpec& spec, const NoteInfo& note, float tune, float length)
-      : spec_(spec), rate_(note.rate_hz), noise_(note.seed, note.rate_hz), sine_(WaveTable::Of(Wave::kSine).ForIncrement(0)) {
+      : spec_(spec),
+        rate_(note.rate_hz),
+        noise_(note.seed, note.rate_hz),
+        sine_(WaveTable::Of(Wave::kSine).ForIncrement(0)) {
     Random random(note.seed);
     // A hand never hits twice alike.
     const auto pitch = tune * static_cast<float>(std::exp2(random.Uniform(-0.15, 0.15) / 12));

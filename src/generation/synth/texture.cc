@@ -147,7 +147,9 @@ class GrainVoice : public Voice {
     for (int i = 0; i < kBlockFrames; ++i) {
       float push = 0;
       if (push_left_[d] > 0) {
-        push = push_level_[d] * (0.5f - 0.5f * std::cos(6.2831853f * static_cast<float>(push_left_[d]) / static_cast<float>(push_frames_)));
+        push =
+            push_level_[d] *
+            (0.5f - 0.5f * std::cos(6.2831853f * static_cast<float>(push_left_[d]) / static_cast<float>(push_frames_)));
         --push_left_[d];
       }
       bed[i] += ring_[d].Step(push, drop_[d]).band;

@@ -39,7 +39,8 @@ inline float DbToGain(float db) { return std::pow(10.0f, db * 0.05f); }
 class Noise {
  public:
   Noise(uint64_t seed, float rate_hz)
-      : state_(static_cast<uint32_t>(seed ^ (seed >> 32)) | 1u), scale_(std::sqrt(rate_hz / 44100.0f) / 2147483648.0f) {}
+      : state_(static_cast<uint32_t>(seed ^ (seed >> 32)) | 1u),
+        scale_(std::sqrt(rate_hz / 44100.0f) / 2147483648.0f) {}
   float Next() {
     state_ = state_ * 1664525u + 1013904223u;
     return static_cast<float>(static_cast<int32_t>(state_)) * scale_;

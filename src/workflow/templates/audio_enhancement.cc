@@ -2,9 +2,9 @@
 
 namespace grym {
 
-// The enhancement loop of the automated workflow plan, repaired: both generating steps publish `candidate`, so that each
-// round judges the take that it made; after four judged rounds, above 0.8, or when a further take fails its gate, the
-// best take so far is exported.
+// The enhancement loop of the automated workflow plan, repaired: both generating steps publish `candidate`, so that
+// each round judges the take that it made; after four judged rounds, above 0.8, or when a further take fails its gate,
+// the best take so far is exported.
 const char kAudioEnhancementTemplate[] = R"json({
   "id": "audio-enhancement",
   "name": "Audio Enhancement",
