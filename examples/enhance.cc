@@ -42,10 +42,13 @@ void PrintSummary(const grym::RunSummary& summary) {
   std::printf("\n  %-18s %14s %14s\n", "", "before", "after");
   PrintRow("loudness", summary.before.loudness.integrated_lufs, summary.after.loudness.integrated_lufs, "LUFS");
   PrintRow("true peak", summary.before.loudness.true_peak_dbtp, summary.after.loudness.true_peak_dbtp, "dBTP");
-  PrintRow("noise floor", summary.before.condition.noise_floor_dbfs, summary.after.condition.noise_floor_dbfs, "dBFS");
   PrintRow("tempo", summary.before.tempo_bpm, summary.after.tempo_bpm, "bpm");
   std::printf("  %-18s %14s %14s\n\n", "key", summary.before.key.value_or("unsure").c_str(),
               summary.after.key.value_or("unsure").c_str());
+  for (const grym::EnhanceStage& stage : summary.stages) {
+    std::printf("  %-18s %s\n", stage.name.c_str(), stage.text.c_str());
+  }
+  if (!summary.stages.empty()) std::printf("\n");
   for (const grym::TakeSummary& take : summary.takes) {
     std::printf("  %s %d: level %.2f, seed %lld, quality %.3f%s\n", take.step.c_str(), take.visit,
                 take.enhancement_level, static_cast<long long>(take.seed), take.quality_score,
