@@ -13,7 +13,7 @@
 namespace grym {
 namespace {
 
-constexpr double kShortS = 10;
+constexpr double kShortS = 10;  // below it a tempo is heard less exactly
 constexpr double kJudgedSeconds = 24;  // of music, for tempo and key: enough for both, and half the price of a song
 constexpr double kGateSilenceDbfs = -60;
 constexpr double kGateOffset = 0.01;
@@ -111,7 +111,8 @@ absl::Status CheckMusic(const AudioBuffer& audio, const GateWants& wants, const 
   const bool sure_of_tempo =
       heard.tempo_bpm > 0 && heard.tempo_confidence >= kSureOfTempo && heard.beats_s.size() >= kBeatsToJudge;
   if (wants.tempo_bpm && sure_of_tempo && !TempoAgrees(*wants.tempo_bpm, heard.tempo_bpm, within)) {
-    findings.Fail("tempo", Formatted("tempo: want %.2f bpm within 1 %%, got %.2f", *wants.tempo_bpm, heard.tempo_bpm));
+    findings.Fail("tempo", Formatted("tempo: want %.2f bpm within %.0f %%, got %.2f", *wants.tempo_bpm, 100 * within,
+                                     heard.tempo_bpm));
   }
   if (wants.key && heard.key && heard.key_confidence >= kSureOfKey) {
     GRYM_ASSIGN_OR_RETURN(const int wanted, ParseKey(*wants.key));
