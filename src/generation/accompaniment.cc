@@ -129,20 +129,29 @@ ChordTrack LoopedChords(const Material& material, const AudioFeatures& features,
   const auto at_beat = [&](size_t beat, int shift) {
     return static_cast<size_t>((static_cast<int>(beat) + shift) / held % count);
   };
+  struct Heard {
+    size_t beat = 0;
+    int root = 0;
+    double confidence = 0;
+  };
+  std::vector<Heard> heard;
+  double total = 0;
+  for (size_t beat = 0, at = 0; beat < time.beats_s.size(); ++beat) {
+    while (at + 1 < features.chords.size() && features.chords[at].end_s < time.beats_s[beat] + 0.2) ++at;
+    const auto chord = ChordFromLabel(features.chords[at].label);
+    if (!chord.ok() || chord->intervals.empty()) continue;
+    heard.push_back({beat, chord->root, features.chords[at].confidence});
+    total += features.chords[at].confidence;
+  }
   int best_shift = 0;
   double best = 0;
-  for (int shift = 0; shift < held * count; ++shift) {
-    size_t at = 0;
-    double agreed = 0, heard = 0;
-    for (size_t beat = 0; beat < time.beats_s.size(); ++beat) {
-      while (at + 1 < features.chords.size() && features.chords[at].end_s < time.beats_s[beat] + 0.2) ++at;
-      const auto chord = ChordFromLabel(features.chords[at].label);
-      if (!chord.ok() || chord->intervals.empty()) continue;
-      heard += features.chords[at].confidence;
-      if (chord->root == material.chords[at_beat(beat, shift)].root) agreed += features.chords[at].confidence;
+  for (int shift = 0; total > 0 && shift < held * count; ++shift) {
+    double agreed = 0;
+    for (const Heard& one : heard) {
+      if (one.root == material.chords[at_beat(one.beat, shift)].root) agreed += one.confidence;
     }
-    if (heard > 0 && agreed / heard > best) {
-      best = agreed / heard;
+    if (agreed / total > best) {
+      best = agreed / total;
       best_shift = shift;
     }
   }
