@@ -343,7 +343,13 @@ def test_a_closed_engine_lets_go_of_its_folder(tmp_path):
     with gs.Engine(tmp_path / "data") as first:
         job = first.start_generate(gs.GenerateAudioRequest(prompt="house", seed=1, duration_s=60))
         assert first.executions() == []
-    assert job.done
+        until = time.monotonic() + 30
+        while not job.progress.stage:  # its thread is at work, else it would be refused instead of stopped
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        started = time.monotonic()
+    assert time.monotonic() - started < 10
+    assert job.wait(timeout=10)
     with pytest.raises(gs.CancelledError):
         job.result()
     with pytest.raises(gs.FailedPreconditionError) as caught:
