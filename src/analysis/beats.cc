@@ -8,7 +8,6 @@
 namespace grym {
 namespace {
 
-constexpr double kTempoRange = 1.35;      // slowest and fastest beat around the estimate
 constexpr double kChangeSharpness = 100;  // lambda of Krebs, Böck and Widmer 2015
 constexpr double kWander = 0.2;             // octaves; every beat pays for its distance from the estimate, so that
                                           // a pattern of three over four does not take the tempo along
@@ -120,12 +119,12 @@ double NearestOnset(std::span<const double> onsets_s, double time_s, double reac
 
 }  // namespace
 
-std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s) {
+std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s,
+                               double range) {
   std::vector<double> times;
   if (bpm <= 0 || activation.values.empty()) return times;
   const double period = 60 * activation.rate_hz / bpm;
-  BeatPath path(std::max(4, static_cast<int>(period / kTempoRange)), static_cast<int>(std::ceil(period * kTempoRange)),
-                period);
+  BeatPath path(std::max(4, static_cast<int>(period / range)), static_cast<int>(std::ceil(period * range)), period);
   for (const float value : activation.values) path.Step(value);
   for (int64_t frame : path.Beats()) {
     if (frame < 0) {

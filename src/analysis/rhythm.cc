@@ -9,6 +9,9 @@
 namespace grym {
 namespace {
 
+constexpr double kSteady = 7.3, kNoise = 4.2;  // of SteadyTempo::significance
+constexpr double kSteadyRange = 1.06;          // how far beats of a steady clock may stray from it
+
 // Beats a minute of the steady grid through the beats: the median interval, then the least-squares line through all
 // beats that lie on its grid. Where tempo drifts the median stays.
 double TempoOfBeats(const std::vector<double>& beats) {
@@ -102,15 +105,22 @@ Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, c
   const Activation activation = BeatActivation(onsets);
   const TempoEstimate tempo = EstimateTempo(activation);
   if (tempo.bpm <= 0) return rhythm;
-  std::vector<double> beats = TrackBeats(activation, tempo.bpm, onsets_s);
+  const SteadyTempo steady = MeasureSteadyTempo(activation, tempo.bpm);
+  const bool is_steady = steady.agreed && steady.significance >= kSteady;
+  std::vector<double> beats = is_steady ? TrackBeats(activation, steady.bpm, onsets_s, kSteadyRange)
+                                        : TrackBeats(activation, tempo.bpm, onsets_s);
   while (!beats.empty() && beats.back() >= duration_s) beats.pop_back();
   if (beats.size() < 4) return rhythm;
   // The tracker finds beats in anything and pulls them onto onsets, so random onsets already reach a likeness of about
   // 0.35 and a contrast of 0.15; what is above counts.
   rhythm.tempo_confidence = std::clamp((BeatLikeness(activation, beats) - 0.35) / 0.45, 0.0, 1.0) *
                             std::clamp((PulseContrast(activation, beats) - 0.15) / 0.3, 0.0, 1.0);
+  // A clock that holds over the whole length speaks for a beat too, however the patterns on it change.
+  if (steady.agreed) rhythm.tempo_confidence += std::clamp((steady.significance - kSteady) / 5, 0.0, 1.0);
+  if (steady.significance < kNoise) rhythm.tempo_confidence -= 0.2;
+  rhythm.tempo_confidence = std::clamp(rhythm.tempo_confidence, 0.0, 1.0);
   if (rhythm.tempo_confidence < 0.25) return rhythm;
-  rhythm.tempo_bpm = TempoOfBeats(beats);
+  rhythm.tempo_bpm = is_steady ? steady.bpm : TempoOfBeats(beats);
   rhythm.beats_s = std::move(beats);
   FindBars(onsets, chroma, rhythm);
   return rhythm;

@@ -23,8 +23,20 @@ struct TempoEstimate {
 };
 TempoEstimate EstimateTempo(const Activation& activation);
 
-// Times of the beats at about `bpm`, following slow changes. A beat that falls on an onset takes its time.
-std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s);
+// The steady clock nearest to a coarse tempo, exact to about 0.1 % in 20 s.
+struct SteadyTempo {
+  double bpm = 0;
+  // How far the strokes stand out of strokes at random times, in their standard deviations: random ones reach 7.7,
+  // noise 4, steady music lies from 8 upwards, and a changing tempo is low too.
+  double significance = 0;
+  bool agreed = false;  // all minutes have it
+};
+SteadyTempo MeasureSteadyTempo(const Activation& activation, double bpm);
+
+// Times of the beats at about `bpm`, following changes within a factor of `range`. A beat that falls on an onset takes
+// its time.
+std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s,
+                               double range = 1.35);
 
 struct Rhythm {
   double tempo_bpm = 0;

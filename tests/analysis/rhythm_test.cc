@@ -43,6 +43,15 @@ TEST(RhythmTest, RandomStrokesHaveNoBeat) {
   EXPECT_GT(heard->onsets_s.size(), times.size() * 3 / 4);
 }
 
+TEST(RhythmTest, NoiseHasNoBeat) {
+  for (int seed = 0; seed < 3; ++seed) {
+    Random random(seed, "noise");
+    std::vector<float> noise(20 * 44100);
+    for (float& sample : noise) sample = static_cast<float>(random.Uniform(-0.2, 0.2));
+    EXPECT_EQ(Analyzed(Mono(noise))->tempo_bpm, 0) << seed;
+  }
+}
+
 TEST(RhythmTest, BarsOfThreeAndFour) {
   for (const int meter : {3, 4}) {
     const std::vector<double> beats = SteadyBeats(132, 0.25, 24);
