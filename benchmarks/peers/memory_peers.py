@@ -5,6 +5,7 @@ reads its vectors from a SQLite file as we do. Recall is against comparing with 
 until an index answers: ours reads its vectors from the store, hnswlib builds its graph, on all cores.
 """
 import argparse
+import importlib.metadata
 import json
 import os
 import sqlite3
@@ -110,7 +111,7 @@ def main():
                                  "ours": record["mean_ms"], "peer": peer_ms, "unit": "ms", "by": by})
                 rows.append({"work": f"first query {label}", "ours": record["first_query_s"], "peer": built_s,
                              "unit": "s", "by": "hnswlib"})
-    versions = f"hnswlib {getattr(hnswlib, '__version__', '?')}, faiss {faiss.__version__}, sqlite-vec {sqlite_vec.__version__}, numpy {np.__version__}"
+    versions = f"hnswlib {importlib.metadata.version('hnswlib')}, faiss {faiss.__version__}, sqlite-vec {sqlite_vec.__version__}, numpy {np.__version__}"
     args.out.write_text(json.dumps({"versions": versions, "rows": rows}, indent=1))
 
 
