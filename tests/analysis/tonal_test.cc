@@ -40,6 +40,13 @@ TEST(TonalTest, CadencesInEveryKey) {
   }
 }
 
+// The same four triads, so the same notes: where they begin and end decides.
+TEST(TonalTest, RelativeKeysAreToldByWhereTheMusicComesHome) {
+  const std::array<int, 3> a = {57, 60, 64}, c = {60, 64, 67}, f = {53, 57, 60}, d = {50, 53, 57};
+  EXPECT_EQ(Analyzed(Mono(Triads({a, a, f, c, d, c, f, c, d, c, a, a})))->key, "A minor");
+  EXPECT_EQ(Analyzed(Mono(Triads({c, c, f, a, d, a, f, a, d, a, c, c})))->key, "C major");
+}
+
 TEST(TonalTest, ChordsAreNamed) {
   const auto heard = Analyzed(Mono(Triads({{60, 64, 67}, {57, 60, 64}, {65, 69, 72}, {67, 71, 74}})));
   const std::vector<std::string> want = {"C", "Am", "F", "G"};

@@ -136,8 +136,8 @@ TEST(GenresTest, AreToldApartAndKeepTempoKeyAndLoudness) {
   std::printf("genres told apart %d/%zu, tempo %d/%zu, key %d/%zu\n", right, others.size(), tempo, others.size(), key,
               others.size());
   EXPECT_GE(right, 0.9 * count);
-  EXPECT_GE(tempo, (full ? 0.95 : 0.85) * count);
-  EXPECT_GE(key, (full ? 0.95 : 0.85) * count);
+  EXPECT_GE(tempo, (full ? 0.95 : 0.9) * count);
+  EXPECT_GE(key, (full ? 0.95 : 0.9) * count);
 }
 
 TEST(GenresTest, NoBarRepeatsBitForBit) {
