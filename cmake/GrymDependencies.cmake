@@ -8,7 +8,6 @@ if(NOT TARGET SQLite::SQLite3)  # CMake 4 renames it
 endif()
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(EBUR128 REQUIRED IMPORTED_TARGET libebur128>=1.2.6)
 pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile>=1.2.0)
 pkg_check_modules(SAMPLERATE REQUIRED IMPORTED_TARGET samplerate>=0.2.2)
 

@@ -31,9 +31,9 @@ class Ears {
         to_pitch_(kAnalysisRateHz, kPitchRateHz),
         to_tonal_(kPitchRateHz, kTonalRateHz) {}
 
-  absl::Status Push(const AudioBuffer& block) {
+  void Push(const AudioBuffer& block) {
     level_.Push(block);
-    GRYM_RETURN_IF_ERROR(loudness_.Push(block));
+    loudness_.Push(block);
     mono_.assign(static_cast<size_t>(block.frames()), 0.0f);
     const float share = 1.0f / static_cast<float>(block.channels());
     for (int c = 0; c < block.channels(); ++c) {
@@ -43,7 +43,6 @@ class Ears {
     at_analysis_.clear();
     to_analysis_.Push(mono_, at_analysis_);
     Listen(false);
-    return absl::OkStatus();
   }
 
   absl::Status Finish(AudioFeatures& features, ProgressReporter& progress) {
@@ -51,7 +50,7 @@ class Ears {
     to_analysis_.Finish(at_analysis_);
     Listen(true);
     level_.Finish(features.level, features.condition);
-    GRYM_ASSIGN_OR_RETURN(features.loudness, loudness_.Finish());
+    features.loudness = loudness_.Finish();
     spectral_.Finish(features.spectral, features.condition.noise_floor_dbfs);
     progress.Report(0.8, "pitch");
     GRYM_RETURN_IF_ERROR(progress.Check());
@@ -150,7 +149,7 @@ absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOption
     GRYM_RETURN_IF_ERROR(progress.Check());
     GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, source.Read(kBlockFrames));
     if (block.frames() == 0) break;
-    GRYM_RETURN_IF_ERROR(ears.Push(block));
+    ears.Push(block);
     features.frames += block.frames();
     if (source.frames() > 0) {
       progress.Report(0.78 * static_cast<double>(features.frames) / static_cast<double>(source.frames()), "listen");

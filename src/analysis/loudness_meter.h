@@ -1,36 +1,29 @@
-// Loudness of a stream after ITU-R BS.1770-5 and EBU R128, by libebur128.
+// Loudness of a stream after ITU-R BS.1770-5 and EBU R128, in one pass.
 #pragma once
 #include <cstdint>
-#include <memory>
-#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "analysis/k_weighting.h"
 #include "analysis/loudness_rate.h"
+#include "analysis/true_peak.h"
 #include "grymsynth/audio_buffer.h"
 #include "grymsynth/audio_features.h"
 
 namespace grym {
 
+// Threads: one at a time.
 class LoudnessMeter {
  public:
   LoudnessMeter(int channels, int rate_hz);
-  ~LoudnessMeter();
-  LoudnessMeter(const LoudnessMeter&) = delete;
-  LoudnessMeter& operator=(const LoudnessMeter&) = delete;
-  absl::Status Push(const AudioBuffer& block);
-  absl::StatusOr<Loudness> Finish();
+  void Push(const AudioBuffer& block);
+  Loudness Finish();
 
  private:
-  struct State;
-  absl::Status Take(std::span<const float> interleaved);
-  void Read();
-  int channels_;
   LoudnessRate rate_;
-  int64_t frames_ = 0, readings_ = 0;  // frames at the rate of the meter
-  std::unique_ptr<State> state_;
-  std::vector<float> interleaved_;
-  Loudness loudness_;
+  KWeightedSums sums_;
+  TruePeakMeter peak_;  // at the recording's own rate, where its samples are
+  std::vector<const float*> channels_;
 };
 
 }  // namespace grym

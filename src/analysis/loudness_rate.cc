@@ -10,34 +10,28 @@ LoudnessRate::LoudnessRate(int channels, int rate_hz) : rate_hz_(rate_hz) {
   rate_hz_ = (kMeteredHz + rate_hz - 1) / rate_hz * rate_hz;
   lanes_.assign(static_cast<size_t>(channels), PolyphaseResampler(rate_hz, rate_hz_));
   made_.resize(lanes_.size());
+  out_.resize(lanes_.size());
 }
 
-void LoudnessRate::Convert(std::vector<float>& interleaved) {
-  if (!changes()) return;
+void LoudnessRate::Push(std::span<const float* const> channels, int64_t frames) {
   for (size_t c = 0; c < lanes_.size(); ++c) {
-    lane_.clear();
-    for (size_t i = c; i < interleaved.size(); i += lanes_.size()) lane_.push_back(interleaved[i]);
     made_[c].clear();
-    lanes_[c].Push(lane_, made_[c]);
+    lanes_[c].Push({channels[c], static_cast<size_t>(frames)}, made_[c]);
   }
-  Interleave(interleaved);
+  Point();
 }
 
-void LoudnessRate::Finish(std::vector<float>& interleaved) {
-  interleaved.clear();
+void LoudnessRate::Finish() {
   for (size_t c = 0; c < lanes_.size(); ++c) {
     made_[c].clear();
     lanes_[c].Finish(made_[c]);
   }
-  if (changes()) Interleave(interleaved);
+  Point();
 }
 
-void LoudnessRate::Interleave(std::vector<float>& interleaved) {
-  const size_t frames = made_[0].size();
-  interleaved.resize(frames * lanes_.size());
-  for (size_t c = 0; c < lanes_.size(); ++c) {
-    for (size_t i = 0; i < frames; ++i) interleaved[i * lanes_.size() + c] = made_[c][i];
-  }
+void LoudnessRate::Point() {
+  for (size_t c = 0; c < lanes_.size(); ++c) out_[c] = made_[c].data();
+  out_frames_ = made_.empty() ? 0 : std::ssize(made_[0]);
 }
 
 }  // namespace grym

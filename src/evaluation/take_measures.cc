@@ -5,7 +5,7 @@
 
 #include "analysis/enhance/clip_detect.h"
 #include "analysis/enhance/loudness_gain.h"
-#include "analysis/enhance/true_peak.h"
+#include "analysis/true_peak.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
 #include "dsp/fft.h"

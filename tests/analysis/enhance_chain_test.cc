@@ -8,7 +8,7 @@
 #include "analysis/enhance/dynamics.h"
 #include "analysis/enhance/enhance.h"
 #include "analysis/enhance/loudness_gain.h"
-#include "analysis/enhance/true_peak.h"
+#include "analysis/true_peak.h"
 #include "analysis/enhance_sounds.h"
 
 namespace grym {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "analysis/enhance/loudness_gain.h"
-#include "analysis/enhance/true_peak.h"
+#include "analysis/true_peak.h"
 #include "gmock/gmock.h"
 #include "grymsynth/error.h"
 #include "gtest/gtest.h"

@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "analysis/enhance/loudness_gain.h"
-#include "analysis/enhance/true_peak.h"
+#include "analysis/true_peak.h"
 #include "base/random.h"
 #include "generation/render.h"
 #include "grymsynth/error.h"

@@ -17,7 +17,7 @@ FOREIGN = {
     "sqlite3": {"src/store"},
     "sndfile": {"src/audio"},
     "samplerate": {"src/audio"},
-    "ebur128": {"src/analysis"},
+    "ebur128": set(),
     "Eigen/": {"src/dsp"},
     "torch/": set(),
     "ATen/": set(),

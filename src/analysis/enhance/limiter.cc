@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "analysis/enhance/true_peak.h"
+#include "analysis/true_peak.h"
 #include "base/status.h"
 
 namespace grym {

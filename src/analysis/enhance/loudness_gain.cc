@@ -1,14 +1,12 @@
 #include "analysis/enhance/loudness_gain.h"
 
-#include <ebur128.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <vector>
 
 #include "analysis/enhance/limiter.h"
+#include "analysis/k_weighting.h"
 #include "analysis/loudness_rate.h"
 #include "base/status.h"
 
@@ -24,47 +22,33 @@ void ApplyGain(AudioBuffer& audio, double gain_db) {
   for (float& sample : audio.mutable_planar()) sample *= gain;
 }
 
-absl::Status AddFrames(ebur128_state& meter, const std::vector<float>& interleaved, unsigned channels) {
-  if (ebur128_add_frames_float(&meter, interleaved.data(), interleaved.size() / channels) == EBUR128_SUCCESS) {
-    return absl::OkStatus();
-  }
-  return Error(absl::StatusCode::kResourceExhausted, "out_of_memory", "loudness: the meter ran out of memory");
-}
-
 }  // namespace
 
 absl::StatusOr<double> IntegratedLufs(const AudioBuffer& audio, const RunOptions& run) {
   const double silent = -std::numeric_limits<double>::infinity();
   if (audio.empty()) return silent;
-  const auto channels = static_cast<unsigned>(audio.channels());
-  struct Destroy {
-    void operator()(ebur128_state* state) const { ebur128_destroy(&state); }
-  };
   LoudnessRate rate(audio.channels(), audio.rate_hz());
-  const std::unique_ptr<ebur128_state, Destroy> state(
-      ebur128_init(channels, static_cast<unsigned long>(rate.rate_hz()), EBUR128_MODE_I));
-  if (!state) return Error(absl::StatusCode::kResourceExhausted, "out_of_memory", "loudness: want a meter, got none");
+  KWeightedSums sums(audio.channels(), rate.rate_hz());
+  std::vector<const float*> channels(static_cast<size_t>(audio.channels()));
   const int64_t least = (audio.rate_hz() * int64_t{2} + 4) / 5 + 1;
-  const int64_t total = std::max(audio.frames(), least);
-  std::vector<float> block;
-  for (int64_t start = 0; start < total; start += kLoudnessBlockFrames) {
+  for (int64_t done = 0, total = std::max(audio.frames(), least); done < total;) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    const int64_t count = std::min(kLoudnessBlockFrames, total - start);
-    block.resize(static_cast<size_t>(count) * channels);
-    for (unsigned c = 0; c < channels; ++c) {
-      const std::span<const float> samples = audio.channel(static_cast<int>(c));
-      for (int64_t n = 0; n < count; ++n) {
-        block[static_cast<size_t>(n) * channels + c] = samples[static_cast<size_t>((start + n) % audio.frames())];
-      }
+    const int64_t start = done % audio.frames();
+    const int64_t count = std::min({kLoudnessBlockFrames, total - done, audio.frames() - start});
+    for (int c = 0; c < audio.channels(); ++c) channels[static_cast<size_t>(c)] = audio.channel(c).data() + start;
+    if (rate.changes()) {
+      rate.Push(channels, count);
+      sums.Push(rate.out(), rate.out_frames());
+    } else {
+      sums.Push(channels, count);
     }
-    rate.Convert(block);
-    GRYM_RETURN_IF_ERROR(AddFrames(*state, block, channels));
+    done += count;
   }
-  rate.Finish(block);
-  GRYM_RETURN_IF_ERROR(AddFrames(*state, block, channels));
-  double lufs = silent;
-  if (ebur128_loudness_global(state.get(), &lufs) != EBUR128_SUCCESS || !std::isfinite(lufs)) return silent;
-  return lufs;
+  if (rate.changes()) {
+    rate.Finish();
+    sums.Push(rate.out(), rate.out_frames());
+  }
+  return IntegratedLufsOf(sums);
 }
 
 absl::StatusOr<LoudnessGainReport> GainToLoudness(AudioBuffer& audio, double target_lufs, double ceiling_dbtp,

@@ -6,7 +6,7 @@
 
 namespace grym {
 
-// Integrated loudness (ITU-R BS.1770-5, gated) by libebur128; -infinity for silence or less than one gating block.
+// Integrated loudness (ITU-R BS.1770-5, gated); -infinity for silence or less than one gating block.
 // Audio that is shorter than 400 ms is measured as if it were repeated to that length.
 absl::StatusOr<double> IntegratedLufs(const AudioBuffer& audio, const RunOptions& run = {});
 

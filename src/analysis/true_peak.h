@@ -16,6 +16,11 @@ class TruePeakInterpolator {
  public:
   explicit TruePeakInterpolator(int rate_hz);
   int factor() const { return factor_; }
+  int reach() const { return reach_; }            // samples that a point between two needs on either side
+  float gain_bound() const { return gain_bound_; }  // no point between exceeds this many times the largest sample
+  // Raises peaks[n] to the largest magnitude between x[n + reach - 1] and x[n + reach]; `x` holds 2 * reach - 1 samples
+  // more than `peaks`.
+  void RaiseBetween(const float* x, std::span<float> peaks) const;
   // Largest magnitude around each frame in [start, start + peaks.size()): the sample itself and the points between it
   // and its two neighbours. Samples beyond the ends of `signal` count as 0. Raises `peaks`, never lowers.
   // Where nothing can reach `floor` the points between are left out.
@@ -24,8 +29,24 @@ class TruePeakInterpolator {
  private:
   int factor_;
   std::vector<std::vector<float>> phases_;  // [factor - 1, taps]: coefficients of x[n - reach + 1 .. n + reach]
-  int reach_ = 0;                           // taps before and after
-  float gain_bound_ = 1;                    // no point between can exceed this many times the largest sample
+  int reach_ = 0;
+  float gain_bound_ = 1;
+};
+
+// The true peak of a stream, over all its channels. Threads: one at a time.
+class TruePeakMeter {
+ public:
+  TruePeakMeter(int channels, int rate_hz);
+  void Push(std::span<const float* const> channels, int64_t frames);
+  // Linear; 0 for silence or no frames. The signal is taken to go on as silence.
+  double Finish();
+
+ private:
+  void Take(size_t channel, std::span<const float> samples);
+  TruePeakInterpolator interpolator_;
+  std::vector<std::vector<float>> recent_;  // per channel: the last 2 * reach - 1 samples, and room for a run of new ones
+  std::vector<float> between_;
+  float peak_ = 0;
 };
 
 // Linear, 0 for silence or no frames. Cancelled when asked to stop.

@@ -1,0 +1,181 @@
+#include "analysis/k_weighting.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace grym {
+namespace {
+
+constexpr int kStepsPerSecond = 10;
+constexpr int64_t kMomentarySteps = 4, kShortTermSteps = 30, kRangeEvery = 10;
+constexpr double kOffset_lu = -0.691;  // makes a 997 Hz sine at full scale -3.01 LUFS
+constexpr double kSurroundWeight = 1.41;
+
+double EnergyOfLufs(double lufs) { return std::pow(10, (lufs - kOffset_lu) / 10); }
+double LufsOfEnergy(double energy) {
+  return energy > 0 ? 10 * std::log10(energy) + kOffset_lu : -std::numeric_limits<double>::infinity();
+}
+
+// The analogue filters behind the coefficients that BS.1770 gives for 48 kHz, moved to any rate by the bilinear
+// transform. Source: Neumann 2011 (libebur128), after Mansbridge, Finn and Reiss 2012.
+BiquadCoefficients HeadShelf(double rate_hz) {
+  constexpr double kHz = 1681.974450955533, kGain_db = 3.999843853973347, kQ = 0.7071752369554196;
+  const double k = std::tan(std::numbers::pi * kHz / rate_hz), high = std::pow(10, kGain_db / 20),
+               band = std::pow(high, 0.4996667741545416), a0 = 1 + k / kQ + k * k;
+  return {(high + band * k / kQ + k * k) / a0, 2 * (k * k - high) / a0, (high - band * k / kQ + k * k) / a0,
+          2 * (k * k - 1) / a0, (1 - k / kQ + k * k) / a0};
+}
+
+BiquadCoefficients RlbHighPass(double rate_hz) {
+  constexpr double kHz = 38.13547087602444, kQ = 0.5003270373238773;
+  const double k = std::tan(std::numbers::pi * kHz / rate_hz), a0 = 1 + k / kQ + k * k;
+  return {1, -2, 1, 2 * (k * k - 1) / a0, (1 - k / kQ + k * k) / a0};
+}
+
+double WeightOf(int channel, int channels) {
+  const int first_surround = channels == 4 ? 2 : channels == 5 ? 3 : 4;
+  if (channel < std::min(3, first_surround)) return 1;
+  return channel >= first_surround && channel < first_surround + 2 ? kSurroundWeight : 0;
+}
+
+// A decaying tail must not run on denormal numbers, which cost a hundred times as much.
+void Flush(double& state) {
+  if (std::abs(state) < 1e-30) state = 0;
+}
+
+// Mean energy of the steps (last - count, last].
+double MeanEnergy(const KWeightedSums& sums, int64_t last, int64_t count) {
+  double sum = 0;
+  for (int64_t i = last - count + 1; i <= last; ++i) sum += sums.steps()[static_cast<size_t>(i)];
+  const int64_t from = (last - count + 1) * sums.rate_hz() / kStepsPerSecond,
+                to = (last + 1) * sums.rate_hz() / kStepsPerSecond;
+  return to > from ? sum / static_cast<double>(to - from) : 0;
+}
+
+// Energies of all windows of `count` steps, one every `every` steps, that pass the gate at -70 LUFS.
+std::vector<double> AudibleWindows(const KWeightedSums& sums, int64_t count, int64_t every) {
+  std::vector<double> energies;
+  const double gate = EnergyOfLufs(-70);
+  for (int64_t last = count - 1; last < std::ssize(sums.steps()); last += every) {
+    const double energy = MeanEnergy(sums, last, count);
+    if (energy >= gate) energies.push_back(energy);
+  }
+  return energies;
+}
+
+// Leaves what is at least `relative` times the mean.
+void Gate(std::vector<double>& energies, double relative) {
+  double sum = 0;
+  for (const double energy : energies) sum += energy;
+  const double gate = relative * sum / static_cast<double>(std::max<size_t>(1, energies.size()));
+  std::erase_if(energies, [gate](double energy) { return energy < gate; });
+}
+
+}  // namespace
+
+KWeightedSums::KWeightedSums(int channels, int rate_hz)
+    : rate_hz_(rate_hz), shelf_(HeadShelf(rate_hz)), high_pass_(RlbHighPass(rate_hz)), lanes_(channels) {
+  for (int c = 0; c < channels; ++c) lanes_[static_cast<size_t>(c)].weight = WeightOf(c, channels);
+}
+
+// Both filters in transposed direct form II.
+double KWeightedSums::Advance(Lane& lane, const float* samples, int64_t frames) const {
+  const BiquadCoefficients s = shelf_, h = high_pass_;
+  double s1 = lane.shelf_1, s2 = lane.shelf_2, h1 = lane.high_pass_1, h2 = lane.high_pass_2, sum = 0;
+  for (int64_t n = 0; n < frames; ++n) {
+    const double x = samples[n], y = s.b0 * x + s1;
+    s1 = s.b1 * x - s.a1 * y + s2;
+    s2 = s.b2 * x - s.a2 * y;
+    const double z = y + h1;
+    h1 = -2 * y - h.a1 * z + h2;
+    h2 = y - h.a2 * z;
+    sum += z * z;
+  }
+  for (double* state : {&s1, &s2, &h1, &h2}) Flush(*state);
+  lane.shelf_1 = s1;
+  lane.shelf_2 = s2;
+  lane.high_pass_1 = h1;
+  lane.high_pass_2 = h2;
+  return sum;
+}
+
+// Two channels side by side: a recursion waits for itself, so the second costs next to nothing.
+void KWeightedSums::AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const float* samples_b, int64_t frames,
+                               double* sums) const {
+  const BiquadCoefficients s = shelf_, h = high_pass_;
+  double s1[2] = {a.shelf_1, b.shelf_1}, s2[2] = {a.shelf_2, b.shelf_2};
+  double h1[2] = {a.high_pass_1, b.high_pass_1}, h2[2] = {a.high_pass_2, b.high_pass_2}, sum[2] = {0, 0};
+  for (int64_t n = 0; n < frames; ++n) {
+    const double x[2] = {samples_a[n], samples_b[n]};
+    for (int i = 0; i < 2; ++i) {
+      const double y = s.b0 * x[i] + s1[i];
+      s1[i] = s.b1 * x[i] - s.a1 * y + s2[i];
+      s2[i] = s.b2 * x[i] - s.a2 * y;
+      const double z = y + h1[i];
+      h1[i] = -2 * y - h.a1 * z + h2[i];
+      h2[i] = y - h.a2 * z;
+      sum[i] += z * z;
+    }
+  }
+  Lane* lanes[2] = {&a, &b};
+  for (int i = 0; i < 2; ++i) {
+    for (double* state : {&s1[i], &s2[i], &h1[i], &h2[i]}) Flush(*state);
+    lanes[i]->shelf_1 = s1[i];
+    lanes[i]->shelf_2 = s2[i];
+    lanes[i]->high_pass_1 = h1[i];
+    lanes[i]->high_pass_2 = h2[i];
+    sums[i] = sum[i];
+  }
+}
+
+void KWeightedSums::Push(std::span<const float* const> channels, int64_t frames) {
+  for (int64_t at = 0; at < frames;) {
+    const int64_t next = (std::ssize(steps_) + 1) * rate_hz_ / kStepsPerSecond;
+    const int64_t count = std::min(frames - at, next - frames_);
+    for (size_t c = 0; c < lanes_.size(); ++c) {
+      if (lanes_[c].weight == 0) continue;
+      if (c + 1 < lanes_.size() && lanes_[c + 1].weight > 0) {
+        double sums[2];
+        AdvanceTwo(lanes_[c], lanes_[c + 1], channels[c] + at, channels[c + 1] + at, count, sums);
+        sum_ += lanes_[c].weight * sums[0] + lanes_[c + 1].weight * sums[1];
+        ++c;
+      } else {
+        sum_ += lanes_[c].weight * Advance(lanes_[c], channels[c] + at, count);
+      }
+    }
+    frames_ += count;
+    at += count;
+    if (frames_ == next) {
+      steps_.push_back(sum_);
+      sum_ = 0;
+    }
+  }
+}
+
+double LufsOfSteps(const KWeightedSums& sums, int64_t last, int64_t count) {
+  if (last + 1 < count || last >= std::ssize(sums.steps())) return -std::numeric_limits<double>::infinity();
+  return LufsOfEnergy(MeanEnergy(sums, last, count));
+}
+
+double IntegratedLufsOf(const KWeightedSums& sums) {
+  std::vector<double> energies = AudibleWindows(sums, kMomentarySteps, 1);
+  Gate(energies, 0.1);
+  double sum = 0;
+  for (const double energy : energies) sum += energy;
+  return LufsOfEnergy(energies.empty() ? 0 : sum / static_cast<double>(energies.size()));
+}
+
+double LoudnessRangeOf(const KWeightedSums& sums) {
+  std::vector<double> energies = AudibleWindows(sums, kShortTermSteps, kRangeEvery);
+  Gate(energies, 0.01);
+  if (energies.empty()) return 0;
+  std::sort(energies.begin(), energies.end());
+  const auto at = [&](double share) {
+    return energies[static_cast<size_t>(static_cast<double>(energies.size() - 1) * share + 0.5)];
+  };
+  return LufsOfEnergy(at(0.95)) - LufsOfEnergy(at(0.10));
+}
+
+}  // namespace grym

@@ -1,0 +1,45 @@
+// Loudness after ITU-R BS.1770-5: K weighting, and what follows from its sums.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dsp/biquad.h"
+
+namespace grym {
+
+// Sums of squares of K-weighted channels, one for every tenth of a second. Threads: one at a time.
+class KWeightedSums {
+ public:
+  // Channels in the order of WAV: left, right, centre, LFE (left out), surrounds (by +1.5 dB); four are quadraphonic,
+  // five have no LFE. Further ones count nothing.
+  KWeightedSums(int channels, int rate_hz);
+  // `channels` of `frames` samples each.
+  void Push(std::span<const float* const> channels, int64_t frames);
+  // Step i holds the frames [i, i + 1) * rate / 10; an unfinished one is left out.
+  std::span<const double> steps() const { return steps_; }
+  int rate_hz() const { return rate_hz_; }
+
+ private:
+  struct Lane {
+    double weight = 0;
+    double shelf_1 = 0, shelf_2 = 0, high_pass_1 = 0, high_pass_2 = 0;  // state of the two filters
+  };
+  double Advance(Lane& lane, const float* samples, int64_t frames) const;
+  void AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const float* samples_b, int64_t frames, double* sums) const;
+  int rate_hz_;
+  BiquadCoefficients shelf_, high_pass_;
+  std::vector<Lane> lanes_;
+  std::vector<double> steps_;
+  int64_t frames_ = 0;
+  double sum_ = 0;
+};
+
+// LUFS of the last `count` steps up to and with step `last`; -infinity where there are fewer, or silence.
+double LufsOfSteps(const KWeightedSums& sums, int64_t last, int64_t count);
+// Gated at -70 LUFS and at 10 LU below the mean of the rest; -infinity for less than 400 ms or where all is gated.
+double IntegratedLufsOf(const KWeightedSums& sums);
+// EBU Tech 3342: the 10th to the 95th percentile of short-term loudness; 0 for less than 3 s.
+double LoudnessRangeOf(const KWeightedSums& sums);
+
+}  // namespace grym
