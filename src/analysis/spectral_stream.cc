@@ -17,13 +17,8 @@ constexpr double kSilentPower = 1e-6;    // -60 dBFS
 constexpr double kBinHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kSize;
 constexpr std::array<double, OnsetSeries::kRegisters> kRegisterEndHz = {200, 2000, 1e9};
 
-GRYM_HOT void MultiplyInto(const float* GRYM_RESTRICT a, const float* GRYM_RESTRICT b, float* GRYM_RESTRICT out,
-                           int count) {
-  for (int i = 0; i < count; ++i) out[i] = a[i] * b[i];
-}
-
-GRYM_HOT void RootInto(const float* GRYM_RESTRICT a, float* GRYM_RESTRICT out, int count) {
-  for (int i = 0; i < count; ++i) out[i] = __builtin_sqrtf(a[i]);
+GRYM_HOT void RootInto(const float* GRYM_RESTRICT a, float* GRYM_RESTRICT out, size_t count) {
+  for (size_t i = 0; i < count; ++i) out[i] = __builtin_sqrtf(a[i]);
 }
 
 }  // namespace
@@ -32,13 +27,15 @@ SpectralStream::SpectralStream()
     : framer_(kSize, kHop),
       fft_(kSize),
       window_(MakeWindow(WindowKind::kHann, kSize)),
-      windowed_(kSize),
       power_(kSize / 2 + 1),
       magnitude_(kSize / 2 + 1),
+      power_lanes_(power_.size() * kLanes),
+      magnitude_lanes_(power_.size() * kLanes),
       onset_bank_(FilterBank::LogFrequency(kAnalysisRateHz, kSize, 24, 30, 17000)),
       mel_bank_(FilterBank::Mel(kAnalysisRateHz, kSize, kMelBands, 0, kAnalysisRateHz / 2.0)),
       third_octave_bank_(FilterBank::LogFrequency(kAnalysisRateHz, kSize, 3, 50, 16000)),
       dct_(kMelBands, kMfcc),
+      band_lanes_(static_cast<size_t>(onset_bank_.bands()) * kLanes),
       bands_(kOnsetLag + 1, std::vector<float>(onset_bank_.bands())),
       mel_(kMelBands),
       thirds_(third_octave_bank_.bands()),
@@ -79,15 +76,19 @@ void SpectralStream::Push(std::span<const float> mono) {
       attack_count_ = 0;
     }
   }
-  framer_.Push(mono, [this](const float* frame) { Take(frame); });
+  framer_.Push(mono, [this](const float* first, int frames) { Take(first, frames); });
 }
 
-void SpectralStream::Take(const float* frame) {
-  MultiplyInto(frame, window_.data(), windowed_.data(), kSize);
-  fft_.Power(windowed_.data(), power_.data());
-  RootInto(power_.data(), magnitude_.data(), kSize / 2 + 1);
-  TakeOnset();
-  if (index_ % kStatisticsEvery == 0) {
+void SpectralStream::Take(const float* first, int frames) {
+  fft_.Power(first, kHop, window_.data(), power_lanes_.data());
+  RootInto(power_lanes_.data(), magnitude_lanes_.data(), power_lanes_.size());
+  onset_bank_.ApplyToLanes(magnitude_lanes_.data(), band_lanes_.data());
+  for (int f = 0; f < frames; ++f, ++index_) {
+    TakeOnset(f);
+    if (index_ % kStatisticsEvery != 0) continue;
+    TakeLane(power_lanes_.data(), kSize / 2 + 1, f, power_.data());
+    TakeLane(magnitude_lanes_.data(), kSize / 2 + 1, f, magnitude_.data());
+    const float* frame = first + static_cast<std::ptrdiff_t>(f) * kHop;
     double power = 0;
     for (int n = 0; n < kSize; ++n) power += static_cast<double>(frame[n]) * frame[n];
     const bool silent = power / kSize < kSilentPower;
@@ -97,17 +98,16 @@ void SpectralStream::Take(const float* frame) {
     TakeMfcc();
     TakeNoiseFloor();
   }
-  ++index_;
 }
 
 // SuperFlux: rise of each log-frequency band against the largest of it and its two neighbours kOnsetLag frames ago, so
 // that vibrato is no onset. Source: Böck and Widmer 2013, equations 1 to 4. Differs: stronger compression, so that a
 // quiet recording has the same onsets.
-void SpectralStream::TakeOnset() {
+void SpectralStream::TakeOnset(int lane) {
   const int bands = onset_bank_.bands();
   std::vector<float>& now = bands_[index_ % (kOnsetLag + 1)];
   const std::vector<float>& before = bands_[(index_ + 1) % (kOnsetLag + 1)];
-  onset_bank_.Apply(magnitude_.data(), now.data());
+  TakeLane(band_lanes_.data(), bands, lane, now.data());
   for (int b = 0; b < bands; ++b) now[b] = std::log10(1 + kOnsetGain * now[b]);
   float total = 0;
   int b = 0;
@@ -201,7 +201,7 @@ void SpectralStream::TakeNoiseFloor() {
 }
 
 void SpectralStream::Finish(SpectralFeatures& spectral, double& noise_floor_dbfs) {
-  framer_.Finish([this](const float* frame) { Take(frame); });
+  framer_.Finish([this](const float* first, int frames) { Take(first, frames); });
   const auto mean_of = [this](const FrameSeries& series, double* mean, double* deviation) {
     int64_t count = 0;
     std::vector<double> squares(series.dim);

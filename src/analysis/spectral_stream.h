@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "dsp/fft.h"
+#include "dsp/fft_batch.h"
 #include "dsp/mel.h"
 #include "dsp/stft.h"
 #include "grymsynth/audio_features.h"
@@ -36,18 +36,20 @@ class SpectralStream {
   OnsetSeries& onsets() { return onsets_; }
 
  private:
-  void Take(const float* frame);
-  void TakeOnset();
+  void Take(const float* first, int frames);
+  void TakeOnset(int lane);
   void TakeStatistics(bool silent);
   void TakeContrast();
   void TakeMfcc();
   void TakeNoiseFloor();
-  Framer framer_;
-  RealFft fft_;
-  std::vector<float> window_, windowed_, power_, magnitude_;
+  BatchFramer framer_;
+  RealFftBatch fft_;
+  std::vector<float> window_, power_, magnitude_;      // of one frame
+  std::vector<float> power_lanes_, magnitude_lanes_;   // [bins][8]
   FilterBank onset_bank_, mel_bank_, third_octave_bank_;
   CosineTransform dct_;
   int64_t index_ = 0;
+  std::vector<float> band_lanes_;          // [bands][8]
   std::vector<std::vector<float>> bands_;  // ring of the last compressed band spectra, max-filtered where read
   std::vector<float> mel_, thirds_, sorted_;
   std::array<int, OnsetSeries::kRegisters> register_end_{};

@@ -21,8 +21,8 @@ TonalStream::TonalStream()
     : framer_(kSize, kHop),
       fft_(kSize),
       window_(MakeWindow(WindowKind::kBlackmanHarris, kSize)),
-      windowed_(kSize),
-      power_(kSize / 2 + 1) {
+      power_(kSize / 2 + 1),
+      power_lanes_(power_.size() * kLanes) {
   // Amplitude of a full-scale sine comes out as 1.
   double sum = 0;
   for (const float w : window_) sum += w;
@@ -32,13 +32,19 @@ TonalStream::TonalStream()
 }
 
 void TonalStream::Push(std::span<const float> mono) {
-  framer_.Push(mono, [this](const float* frame) { Take(frame); });
+  framer_.Push(mono, [this](const float* first, int frames) { Take(first, frames); });
+}
+
+void TonalStream::Take(const float* first, int frames) {
+  fft_.Power(first, kHop, window_.data(), power_lanes_.data());
+  for (int f = 0; f < frames; ++f) {
+    TakeLane(power_lanes_.data(), kSize / 2 + 1, f, power_.data());
+    TakePeaks();
+  }
 }
 
 // Local maxima, placed by a parabola through the logarithms of three bins. Source: Smith and Serra 1987 (PARSHL).
-void TonalStream::Take(const float* frame) {
-  for (int n = 0; n < kSize; ++n) windowed_[n] = frame[n] * window_[n];
-  fft_.Power(windowed_.data(), power_.data());
+void TonalStream::TakePeaks() {
   for (int k = 0; k < kHumBins; ++k) frames_.mean_power[k] += power_[k];
   const int first = static_cast<int>(kLowestPeakHz / kTonalBinHz),
             last = static_cast<int>(kHighestPeakHz / kTonalBinHz);
@@ -76,7 +82,7 @@ void TonalStream::Take(const float* frame) {
 }
 
 TonalFrames TonalStream::Finish() {
-  framer_.Finish([this](const float* frame) { Take(frame); });
+  framer_.Finish([this](const float* first, int frames) { Take(first, frames); });
   for (double& power : frames_.mean_power) power /= static_cast<double>(std::max<int64_t>(1, frames_.frames()));
   return std::move(frames_);
 }

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "dsp/fft.h"
+#include "dsp/fft_batch.h"
 #include "dsp/stft.h"
 
 namespace grym {
@@ -42,10 +42,12 @@ class TonalStream {
   TonalFrames Finish();
 
  private:
-  void Take(const float* frame);
-  Framer framer_;
-  RealFft fft_;
-  std::vector<float> window_, windowed_, power_;
+  void Take(const float* first, int frames);
+  void TakePeaks();
+  BatchFramer framer_;
+  RealFftBatch fft_;
+  std::vector<float> window_, power_;  // of one frame
+  std::vector<float> power_lanes_;     // [bins][8]
   TonalFrames frames_;
   struct Candidate {
     float level_db;

@@ -4,10 +4,26 @@
 #include <cmath>
 #include <numbers>
 
+#include "dsp/dispatch.h"
+#include "dsp/lanes.h"
+
 namespace grym {
 namespace {
 constexpr double kMelHzPerStep = 200.0 / 3, kMelBreakHz = 1000, kMelBreak = kMelBreakHz / kMelHzPerStep;
 const double kMelLogStep = std::log(6.4) / 27;
+
+GRYM_HOT void WeightedSumOfLanes(const float* values, const float* weights, int count, float* out) {
+  const Lanes* in = reinterpret_cast<const Lanes*>(values);
+  Lanes even = {}, odd = {};
+  int i = 0;
+  for (; i + 2 <= count; i += 2) {
+    even = even + weights[i] * in[i];
+    odd = odd + weights[i + 1] * in[i + 1];
+  }
+  if (i < count) even = even + weights[i] * in[i];
+  *reinterpret_cast<Lanes*>(out) = even + odd;
+}
+
 }  // namespace
 
 double MelOfHz(double hz) {
@@ -73,6 +89,14 @@ void FilterBank::Apply(const float* spectrum, float* out) const {
     }
     for (; i < run.count; ++i) sums[0] += weight[i] * value[i];
     out[band] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  }
+}
+
+void FilterBank::ApplyToLanes(const float* spectrum, float* out) const {
+  for (size_t band = 0; band < runs_.size(); ++band) {
+    const Run& run = runs_[band];
+    WeightedSumOfLanes(spectrum + static_cast<std::ptrdiff_t>(run.first) * kLanes, weights_.data() + run.offset,
+                       run.count, out + static_cast<std::ptrdiff_t>(band) * kLanes);
   }
 }
 

@@ -22,6 +22,8 @@ class FilterBank {
   double centre_hz(int band) const { return runs_[band].centre_hz; }
   // `spectrum` [size / 2 + 1], `out` [bands].
   void Apply(const float* spectrum, float* out) const;
+  // Eight spectra at once: `spectrum` [size / 2 + 1][8], `out` [bands][8].
+  void ApplyToLanes(const float* spectrum, float* out) const;
 
  private:
   struct Run {

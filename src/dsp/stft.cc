@@ -66,4 +66,28 @@ void Framer::PadWithZeros() {
   filled_ = size_;
 }
 
+BatchFramer::BatchFramer(int size, int hop, int lead)
+    : hop_(hop),
+      filled_(static_cast<size_t>(lead < 0 ? size / 2 : lead)),
+      batch_(static_cast<size_t>(size + (RealFftBatch::kFrames - 1) * hop)) {}
+
+size_t BatchFramer::Fill(std::span<const float> samples) {
+  const size_t count = std::min(samples.size(), batch_.size() - filled_);
+  std::copy_n(samples.begin(), count, batch_.begin() + static_cast<std::ptrdiff_t>(filled_));
+  filled_ += count;
+  return count;
+}
+
+void BatchFramer::Advance() {
+  const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(RealFftBatch::kFrames) * hop_;
+  std::copy(batch_.begin() + step, batch_.end(), batch_.begin());
+  filled_ = batch_.size() - static_cast<size_t>(step);
+  taken_ += RealFftBatch::kFrames;
+}
+
+void BatchFramer::PadWithZeros() {
+  std::fill(batch_.begin() + static_cast<std::ptrdiff_t>(filled_), batch_.end(), 0.0f);
+  filled_ = batch_.size();
+}
+
 }  // namespace grym

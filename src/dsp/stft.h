@@ -1,11 +1,13 @@
 // Short-time Fourier transform: of a whole signal with its exact inverse, and as a stream of frames.
 #pragma once
+#include <algorithm>
 #include <complex>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "dsp/fft.h"
+#include "dsp/fft_batch.h"
 #include "dsp/window.h"
 
 namespace grym {
@@ -70,6 +72,45 @@ class Framer {
   int size_, hop_, filled_;
   int64_t pushed_ = 0, taken_ = 0;
   std::vector<float> frame_;
+};
+
+// The same frames, as many at a time as RealFftBatch takes. Memory: a batch. Threads: one at a time.
+class BatchFramer {
+ public:
+  BatchFramer(int size, int hop, int lead = -1);
+  // Calls `take(const float* first, int frames)` for each batch that became complete: `frames` of them, of which frame
+  // f begins at first + f * hop.
+  template <class Take>
+  void Push(std::span<const float> samples, Take&& take) {
+    for (size_t at = 0; at < samples.size();) {
+      at += Fill(samples.subspan(at));
+      if (filled_ == batch_.size()) {
+        take(static_cast<const float*>(batch_.data()), RealFftBatch::kFrames);
+        Advance();
+      }
+    }
+    pushed_ += static_cast<int64_t>(samples.size());
+  }
+  // As Framer::Finish. The last batch may hold fewer frames; what lies beyond them is readable.
+  template <class Take>
+  void Finish(Take&& take) {
+    const int64_t wanted = pushed_ > 0 ? 1 + pushed_ / hop_ : 0;
+    while (taken_ < wanted) {
+      PadWithZeros();
+      take(static_cast<const float*>(batch_.data()),
+           static_cast<int>(std::min<int64_t>(RealFftBatch::kFrames, wanted - taken_)));
+      Advance();
+    }
+  }
+
+ private:
+  size_t Fill(std::span<const float> samples);
+  void Advance();
+  void PadWithZeros();
+  int hop_;
+  size_t filled_;
+  int64_t pushed_ = 0, taken_ = 0;
+  std::vector<float> batch_;
 };
 
 }  // namespace grym

@@ -33,6 +33,20 @@ TEST(LogFrequencyTest, BandsAreDistinctAndOrdered) {
   for (const float value : out) EXPECT_NEAR(value, 1, 1e-5);
 }
 
+TEST(FilterBankTest, LanesAreEightSpectra) {
+  const FilterBank bank = FilterBank::LogFrequency(44100, 2048, 24, 30, 17000);
+  std::vector<float> lanes(1025 * 8), spectrum(1025), want(bank.bands()), got(static_cast<size_t>(bank.bands()) * 8);
+  for (size_t i = 0; i < lanes.size(); ++i) lanes[i] = static_cast<float>(i * 7919 % 1000) / 1000;
+  bank.ApplyToLanes(lanes.data(), got.data());
+  for (size_t lane = 0; lane < 8; ++lane) {
+    for (size_t k = 0; k < spectrum.size(); ++k) spectrum[k] = lanes[8 * k + lane];
+    bank.Apply(spectrum.data(), want.data());
+    for (int band = 0; band < bank.bands(); ++band) {
+      EXPECT_NEAR(got[static_cast<size_t>(band) * 8 + lane], want[band], 1e-6 * (1 + want[band]));
+    }
+  }
+}
+
 TEST(CosineTransformTest, IsOrthonormal) {
   const CosineTransform dct(40, 40);
   std::vector<float> in(40), out(40);

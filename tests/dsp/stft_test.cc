@@ -63,6 +63,32 @@ TEST(FramerTest, FrameIsCentred) {
   EXPECT_EQ(centred, 1024 / 128);
 }
 
+TEST(BatchFramerTest, GivesTheFramesOfTheFramer) {
+  const std::vector<float> x = RandomSignal(10000);
+  for (const size_t length : {size_t{1}, size_t{300}, size_t{1279}, size_t{1280}, size_t{10000}}) {
+    const std::span<const float> signal = std::span(x).first(length);
+    std::vector<float> want;
+    Framer framer(512, 128);
+    const auto take = [&](const float* frame) { want.insert(want.end(), frame, frame + 512); };
+    framer.Push(signal, take);
+    framer.Finish(take);
+    for (const size_t block : {size_t{1}, size_t{77}, size_t{10000}}) {
+      std::vector<float> got;
+      const auto take_batch = [&](const float* first, int frames) {
+        for (int f = 0; f < frames; ++f) got.insert(got.end(), first + f * 128, first + f * 128 + 512);
+      };
+      BatchFramer batches(512, 128);
+      for (size_t at = 0; at < length; at += block) {
+        batches.Push(signal.subspan(at, std::min(block, length - at)), take_batch);
+      }
+      batches.Finish(take_batch);
+      EXPECT_EQ(got, want) << length << " samples in blocks of " << block;
+    }
+  }
+  BatchFramer none(512, 128);
+  none.Finish([](const float*, int) { ADD_FAILURE(); });
+}
+
 TEST(FramerTest, NothingInNothingOut) {
   Framer framer(512, 128);
   int frames = 0;

@@ -1,0 +1,197 @@
+#include "dsp/fft_batch.h"
+
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+
+#include "dsp/dispatch.h"
+
+namespace grym {
+namespace {
+
+// Four points of a radix-4 step, each re, im. Turned by their twiddles unless this is the last step.
+GRYM_INLINE void Cross(Lanes* a, Lanes* b, Lanes* c, Lanes* d, const float* w) {
+  const Lanes ac_re = a[0] + c[0], ac_im = a[1] + c[1], a_c_re = a[0] - c[0], a_c_im = a[1] - c[1];
+  const Lanes bd_re = b[0] + d[0], bd_im = b[1] + d[1], b_d_re = b[0] - d[0], b_d_im = b[1] - d[1];
+  a[0] = ac_re + bd_re;
+  a[1] = ac_im + bd_im;
+  const Lanes u_re = a_c_re + b_d_im, u_im = a_c_im - b_d_re, v_re = ac_re - bd_re, v_im = ac_im - bd_im;
+  const Lanes t_re = a_c_re - b_d_im, t_im = a_c_im + b_d_re;
+  b[0] = w[0] * u_re - w[1] * u_im;
+  b[1] = w[0] * u_im + w[1] * u_re;
+  c[0] = w[2] * v_re - w[3] * v_im;
+  c[1] = w[2] * v_im + w[3] * v_re;
+  d[0] = w[4] * t_re - w[5] * t_im;
+  d[1] = w[4] * t_im + w[5] * t_re;
+}
+
+GRYM_INLINE void CrossUnturned(Lanes* a, Lanes* b, Lanes* c, Lanes* d) {
+  const Lanes ac_re = a[0] + c[0], ac_im = a[1] + c[1], a_c_re = a[0] - c[0], a_c_im = a[1] - c[1];
+  const Lanes bd_re = b[0] + d[0], bd_im = b[1] + d[1], b_d_re = b[0] - d[0], b_d_im = b[1] - d[1];
+  a[0] = ac_re + bd_re;
+  a[1] = ac_im + bd_im;
+  b[0] = a_c_re + b_d_im;
+  b[1] = a_c_im - b_d_re;
+  c[0] = ac_re - bd_re;
+  c[1] = ac_im - bd_im;
+  d[0] = a_c_re - b_d_im;
+  d[1] = a_c_im + b_d_re;
+}
+
+GRYM_HOT void CrossAll(float* packed, int n, const float* w) {
+  const std::ptrdiff_t quarter = n / 4;
+  Lanes* z = reinterpret_cast<Lanes*>(packed);
+  for (std::ptrdiff_t p = 0; p < quarter; ++p) {
+    Lanes* a = z + 2 * p;
+    Cross(a, a + 2 * quarter, a + 4 * quarter, a + 6 * quarter, w + 6 * p);
+  }
+}
+
+// Blocks of sixteen points in two steps of radix 4.
+GRYM_HOT void FinishSixteens(float* packed, int blocks, const float* w) {
+  Lanes* z = reinterpret_cast<Lanes*>(packed);
+  for (int block = 0; block < blocks; ++block, z += 32) {
+    for (int p = 0; p < 4; ++p) Cross(z + 2 * p, z + 2 * p + 8, z + 2 * p + 16, z + 2 * p + 24, w + 6 * p);
+    for (int s = 0; s < 32; s += 8) CrossUnturned(z + s, z + s + 2, z + s + 4, z + s + 6);
+  }
+}
+
+// Blocks of eight points, the second step of radix 2.
+GRYM_HOT void FinishEights(float* packed, int blocks, const float* w) {
+  Lanes* z = reinterpret_cast<Lanes*>(packed);
+  for (int block = 0; block < blocks; ++block, z += 16) {
+    for (int p = 0; p < 2; ++p) Cross(z + 2 * p, z + 2 * p + 4, z + 2 * p + 8, z + 2 * p + 12, w + 6 * p);
+    for (int s = 0; s < 16; s += 4) {
+      for (int part = s; part < s + 2; ++part) {
+        const Lanes sum = z[part] + z[part + 2], difference = z[part] - z[part + 2];
+        z[part] = sum;
+        z[part + 2] = difference;
+      }
+    }
+  }
+}
+
+#if defined(__GNUC__) && !defined(GRYM_PORTABLE_LANES)
+// Eight samples of each of eight frames become four packed points: a transposition in three rounds of shuffles.
+GRYM_HOT void LoadWindowed(const float* in, std::ptrdiff_t hop, const float* window, int size, float* packed) {
+  for (int n = 0; n < size; n += 8) {
+    const Lanes w = *reinterpret_cast<const Lanes*>(window + n);
+    const auto row = [&](int f) __attribute__((always_inline)) {
+      return reinterpret_cast<const Lanes*>(in + f * hop + n);
+    };
+    const Lanes a = *row(0) * w, b = *row(1) * w, c = *row(2) * w, d = *row(3) * w;
+    const Lanes e = *row(4) * w, f = *row(5) * w, g = *row(6) * w, h = *row(7) * w;
+#define GRYM_PAIRS_LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 4, 12, 5, 13)
+#define GRYM_PAIRS_HIGH(x, y) __builtin_shufflevector(x, y, 2, 10, 3, 11, 6, 14, 7, 15)
+#define GRYM_FOURS_LOW(x, y) __builtin_shufflevector(x, y, 0, 1, 8, 9, 4, 5, 12, 13)
+#define GRYM_FOURS_HIGH(x, y) __builtin_shufflevector(x, y, 2, 3, 10, 11, 6, 7, 14, 15)
+#define GRYM_HALVES_LOW(x, y) __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11)
+#define GRYM_HALVES_HIGH(x, y) __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15)
+    const Lanes ab_low = GRYM_PAIRS_LOW(a, b), ab_high = GRYM_PAIRS_HIGH(a, b), cd_low = GRYM_PAIRS_LOW(c, d),
+                cd_high = GRYM_PAIRS_HIGH(c, d), ef_low = GRYM_PAIRS_LOW(e, f), ef_high = GRYM_PAIRS_HIGH(e, f),
+                gh_low = GRYM_PAIRS_LOW(g, h), gh_high = GRYM_PAIRS_HIGH(g, h);
+    const Lanes ad_0 = GRYM_FOURS_LOW(ab_low, cd_low), ad_1 = GRYM_FOURS_HIGH(ab_low, cd_low),
+                ad_2 = GRYM_FOURS_LOW(ab_high, cd_high), ad_3 = GRYM_FOURS_HIGH(ab_high, cd_high),
+                eh_0 = GRYM_FOURS_LOW(ef_low, gh_low), eh_1 = GRYM_FOURS_HIGH(ef_low, gh_low),
+                eh_2 = GRYM_FOURS_LOW(ef_high, gh_high), eh_3 = GRYM_FOURS_HIGH(ef_high, gh_high);
+    Lanes* out = reinterpret_cast<Lanes*>(packed + static_cast<std::ptrdiff_t>(n) * kLanes);
+    out[0] = GRYM_HALVES_LOW(ad_0, eh_0);
+    out[1] = GRYM_HALVES_LOW(ad_1, eh_1);
+    out[2] = GRYM_HALVES_LOW(ad_2, eh_2);
+    out[3] = GRYM_HALVES_LOW(ad_3, eh_3);
+    out[4] = GRYM_HALVES_HIGH(ad_0, eh_0);
+    out[5] = GRYM_HALVES_HIGH(ad_1, eh_1);
+    out[6] = GRYM_HALVES_HIGH(ad_2, eh_2);
+    out[7] = GRYM_HALVES_HIGH(ad_3, eh_3);
+#undef GRYM_PAIRS_LOW
+#undef GRYM_PAIRS_HIGH
+#undef GRYM_FOURS_LOW
+#undef GRYM_FOURS_HIGH
+#undef GRYM_HALVES_LOW
+#undef GRYM_HALVES_HIGH
+  }
+}
+#else
+void LoadWindowed(const float* in, std::ptrdiff_t hop, const float* window, int size, float* packed) {
+  for (int f = 0; f < kLanes; ++f) {
+    for (int n = 0; n < size; ++n) packed[n * kLanes + f] = in[f * hop + n] * window[n];
+  }
+}
+#endif
+
+// X[k] = E[k] + w^k O[k] with E, O the spectra of the even and odd samples, read off Z[k] and Z[half - k].
+GRYM_HOT void PowerOfPacked(const float* packed, const int* place, const float* pack, int half, float* power) {
+  const Lanes* z = reinterpret_cast<const Lanes*>(packed);
+  Lanes* out = reinterpret_cast<Lanes*>(power);
+  const Lanes first = z[0] + z[1], last = z[0] - z[1];
+  out[0] = first * first;
+  out[half] = last * last;
+  for (int k = 1; k <= half / 2; ++k) {
+    const Lanes* a = z + 2 * place[k];
+    const Lanes* b = z + 2 * place[half - k];
+    const Lanes even_re = 0.5f * (a[0] + b[0]), even_im = 0.5f * (a[1] - b[1]);
+    const Lanes odd_re = 0.5f * (a[1] + b[1]), odd_im = 0.5f * (b[0] - a[0]);
+    const Lanes turned_re = pack[2 * k] * odd_re - pack[2 * k + 1] * odd_im,
+                turned_im = pack[2 * k] * odd_im + pack[2 * k + 1] * odd_re;
+    const Lanes re = even_re + turned_re, im = even_im + turned_im;
+    const Lanes mirror_re = even_re - turned_re, mirror_im = even_im - turned_im;
+    out[k] = re * re + im * im;
+    out[half - k] = mirror_re * mirror_re + mirror_im * mirror_im;
+  }
+}
+
+}  // namespace
+
+RealFftBatch::RealFftBatch(int size) : size_(size), half_(size / 2) {
+  for (int n = half_; n >= 8; n /= 4) {
+    std::vector<float>& level = twiddles_.emplace_back();
+    for (int p = 0; p < n / 4; ++p) {
+      for (int k = 1; k <= 3; ++k) {
+        const double angle = -2 * std::numbers::pi * k * p / n;
+        level.push_back(static_cast<float>(std::cos(angle)));
+        level.push_back(static_cast<float>(std::sin(angle)));
+      }
+    }
+  }
+  for (int k = 0; k <= half_ / 2; ++k) {
+    const double angle = -2 * std::numbers::pi * k / size_;
+    pack_.push_back(static_cast<float>(std::cos(angle)));
+    pack_.push_back(static_cast<float>(std::sin(angle)));
+  }
+  for (int k = 0; k < half_; ++k) {
+    int place = 0;
+    for (int n = half_, rest = k; n > 1;) {
+      const int radix = n >= 4 ? 4 : 2;
+      n /= radix;
+      place += rest % radix * n;
+      rest /= radix;
+    }
+    place_.push_back(place);
+  }
+  packed_.resize(static_cast<size_t>(size_) * kLanes);
+}
+
+void RealFftBatch::Transform(float* packed, int n, size_t level) {
+  const float* w = twiddles_[level].data();
+  if (n == 16) return FinishSixteens(packed, 1, w);
+  if (n == 8) return FinishEights(packed, 1, w);
+  CrossAll(packed, n, w);
+  if (n == 64) return FinishSixteens(packed, 4, twiddles_[level + 1].data());
+  if (n == 32) return FinishEights(packed, 4, twiddles_[level + 1].data());
+  const int quarter = n / 4;
+  for (std::ptrdiff_t part = 0; part < 4; ++part) {
+    Transform(packed + part * quarter * 2 * kLanes, quarter, level + 1);
+  }
+}
+
+void RealFftBatch::Power(const float* in, int hop, const float* window, float* power) {
+  LoadWindowed(in, hop, window, size_, packed_.data());
+  Transform(packed_.data(), half_, 0);
+  PowerOfPacked(packed_.data(), place_.data(), pack_.data(), half_, power);
+}
+
+void TakeLane(const float* lanes, int count, int lane, float* out) {
+  for (int i = 0; i < count; ++i) out[i] = lanes[static_cast<std::ptrdiff_t>(i) * kLanes + lane];
+}
+
+}  // namespace grym

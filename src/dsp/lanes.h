@@ -1,0 +1,36 @@
+// Eight floats that are worked on at once: one AVX register, two of SSE or NEON, or a plain loop. For the insides of
+// functions marked GRYM_HOT; between functions eight lanes travel as float[8], since how such a register is passed
+// depends on the machine.
+#pragma once
+
+namespace grym {
+
+inline constexpr int kLanes = 8;
+
+#if defined(__GNUC__) && !defined(GRYM_PORTABLE_LANES)
+// Loads and stores need no alignment, and may look into any array of floats.
+typedef float Lanes __attribute__((vector_size(32), may_alias, aligned(4)));
+#define GRYM_INLINE inline __attribute__((always_inline))
+#else
+struct Lanes {
+  float v[kLanes];
+};
+#define GRYM_LANES_OPERATOR(op)                                     \
+  inline Lanes operator op(const Lanes& a, const Lanes& b) {        \
+    Lanes result;                                                   \
+    for (int i = 0; i < kLanes; ++i) result.v[i] = a.v[i] op b.v[i]; \
+    return result;                                                  \
+  }                                                                 \
+  inline Lanes operator op(float a, const Lanes& b) {               \
+    Lanes result;                                                   \
+    for (int i = 0; i < kLanes; ++i) result.v[i] = a op b.v[i];     \
+    return result;                                                  \
+  }
+GRYM_LANES_OPERATOR(+)
+GRYM_LANES_OPERATOR(-)
+GRYM_LANES_OPERATOR(*)
+#undef GRYM_LANES_OPERATOR
+#define GRYM_INLINE inline
+#endif
+
+}  // namespace grym
