@@ -27,6 +27,8 @@ void BM_Generation_Compose(benchmark::State& state, const char* prompt) {
 }
 BENCHMARK_CAPTURE(BM_Generation_Compose, house, "house")->Arg(30)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(BM_Generation_Compose, jazz, "jazz")->Arg(30)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Generation_Compose, blues, "blues")->Arg(30)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Generation_Compose, drum_and_bass, "drum and bass")->Arg(30)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(BM_Generation_Compose, ambient, "ambient")->Arg(30)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(BM_Generation_Compose, first_audio, "rock")->Arg(2)->Unit(benchmark::kMillisecond);
 

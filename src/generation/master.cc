@@ -14,6 +14,7 @@
 #include "dsp/biquad.h"
 #include "generation/synth/filters.h"
 #include "generation/synth/flush_denormals.h"
+#include "generation/synth/steady_svf.h"
 
 namespace grym {
 namespace {
@@ -55,7 +56,7 @@ class GlueCompressor {
  public:
   GlueCompressor(float amount, float rate_hz)
       : amount_(amount),
-        detector_(synth::SvfCoefficients::Of(90, 0.7071f, rate_hz)),
+        detector_{DetectorFor(rate_hz), DetectorFor(rate_hz)},
         attack_(1 - std::exp(-kBlockFrames / (0.025f * rate_hz))),
         release_(1 - std::exp(-kBlockFrames / (0.18f * rate_hz))) {}
 
@@ -64,10 +65,10 @@ class GlueCompressor {
     float power = 0;
     float* const lanes[2] = {io.left, io.right};
     for (int c = 0; c < channels; ++c) {
-      for (int i = 0; i < kBlockFrames; ++i) {
-        const float x = filter_[c].Step(lanes[c][i], detector_).high;
-        power += x * x;
-      }
+      alignas(32) float heard[kBlockFrames];
+      std::copy_n(lanes[c], kBlockFrames, heard);
+      detector_[c].Run(heard);
+      for (const float x : heard) power += x * x;
     }
     power_ += 0.12f * (power / static_cast<float>(kBlockFrames * channels) - power_);
     const float over = 10 * std::log10(power_ + 1e-12f) - kThresholdDb;
@@ -83,10 +84,12 @@ class GlueCompressor {
   }
 
  private:
+  static synth::SteadySvf DetectorFor(float rate_hz) {
+    return synth::SteadySvf::High(synth::SvfCoefficients::Of(90, 0.7071f, rate_hz));
+  }
   static constexpr float kThresholdDb = -25, kKneeDb = 10, kSlope = 0.6f;  // ratio 2.5 at full amount
   float amount_;
-  synth::SvfCoefficients detector_;
-  synth::Svf filter_[2];
+  synth::SteadySvf detector_[2];
   float attack_, release_, power_ = 0, down_db_ = 0, gain_ = 1;
 };
 

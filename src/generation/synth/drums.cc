@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "generation/synth/filters.h"
+#include "generation/synth/steady_svf.h"
 #include "generation/synth/wavetable.h"
 
 namespace grym::synth {
@@ -40,8 +41,8 @@ class DrumVoice : public Voice {
     }
     for (const BurstSpec& b : spec.bursts) {
       Burst burst;
-      burst.low = SvfCoefficients::Of(b.low_hz * colour, 0.707f, rate_);
-      burst.high = SvfCoefficients::Of(b.high_hz * colour, 0.707f, rate_);
+      burst.low_cut = SteadySvf::High(SvfCoefficients::Of(b.low_hz * colour, 0.707f, rate_));
+      burst.high_cut = SteadySvf::Low(SvfCoefficients::Of(b.high_hz * colour, 0.707f, rate_));
       burst.decay = BlockDecay(b.decay_s * length / 3);
       burst.attack_step = b.attack_s > 0 ? kBlockFrames / (b.attack_s * rate_) : 1.0f;
       burst.count = b.count;
@@ -80,11 +81,10 @@ class DrumVoice : public Voice {
     uint32_t phase = 0;
   };
   struct Burst {
-    SvfCoefficients low, high;
+    SteadySvf low_cut, high_cut;
     float decay, attack_step, level;
     int count, gap_blocks;
     float envelope = 0, rising = 0;
-    Svf first, second;
   };
 
   // Factor per block that falls by 20 dB in `seconds`.
@@ -125,8 +125,9 @@ class DrumVoice : public Voice {
       b.envelope *= b.count > 0 ? b.decay * b.decay * b.decay : b.decay;
     }
     if (b.envelope < kAudible && b.count == 0) return false;
-    for (int i = 0; i < kBlockFrames; ++i)
-      scratch[i] = b.second.Step(b.first.Step(noise_.Next(), b.low).high, b.high).low;
+    for (int i = 0; i < kBlockFrames; ++i) scratch[i] = noise_.Next();
+    b.low_cut.Run(scratch);
+    b.high_cut.Run(scratch);
     AddRamped(scratch, (before == 0 && b.attack_step >= 1 ? b.envelope : before) * b.level, b.envelope * b.level, sum);
     return true;
   }
@@ -140,7 +141,8 @@ class DrumVoice : public Voice {
       metal_phase_[i] = static_cast<uint32_t>(random.Next());
       metal_table_[i] = WaveTable::Of(Wave::kSquare).ForIncrement(increment);
     }
-    metal_low_ = SvfCoefficients::Of(spec_.metal.low_hz * colour, 0.9f, rate_);
+    metal_first_ = metal_second_ =
+        SteadySvf::High(SvfCoefficients::Of(spec_.metal.low_hz * colour, 0.9f, rate_));
     metal_decay_ = BlockDecay(spec_.metal.decay_s * length / 3);
     metal_envelope_ = 1;
   }
@@ -152,7 +154,8 @@ class DrumVoice : public Voice {
       RenderWave(metal_table_[i], metal_phase_[i], metal_step_[i], scratch);
       for (int n = 0; n < kBlockFrames; ++n) cluster[n] += scratch[n];
     }
-    for (float& x : cluster) x = metal_second_.Step(metal_first_.Step(x, metal_low_).high, metal_low_).high;
+    metal_first_.Run(cluster);
+    metal_second_.Run(cluster);
     const float next = metal_envelope_ * metal_decay_;
     AddRamped(cluster, metal_envelope_ * spec_.metal.level, next * spec_.metal.level, sum);
     metal_envelope_ = next;
@@ -169,8 +172,7 @@ class DrumVoice : public Voice {
   std::vector<Burst> bursts_;
   std::array<uint32_t, 6> metal_step_{}, metal_phase_{};
   std::array<const float*, 6> metal_table_{};
-  SvfCoefficients metal_low_;
-  Svf metal_first_, metal_second_;
+  SteadySvf metal_first_, metal_second_;
   float metal_envelope_ = 0, metal_decay_ = 0;
   SoftClip clip_;
 };

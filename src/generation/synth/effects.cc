@@ -88,19 +88,20 @@ void ModulatedDelay::Run(float dry, float wet, Block& io) {
 EffectChain::EffectChain(const ChainSpec& spec, float rate_hz)
     : spec_(spec),
       rate_(rate_hz),
-      // A closed 12-inch cabinet: a bump at 2.4 kHz and a steep fall above 4.5 kHz; the amplifier in front of it is
-      // tight.
-      tight_(SvfCoefficients::Of(110, 0.7071f, rate_hz)),
-      speaker_low_(SvfCoefficients::Of(4300, 0.9f, rate_hz)),
-      speaker_low2_(SvfCoefficients::Of(5200, 0.6f, rate_hz)),
-      speaker_peak_(SvfCoefficients::Of(2400, 1.2f, rate_hz)),
-      low_cut_at_(SvfCoefficients::Of(spec.low_cut_hz, 0.7071f, rate_hz)),
-      high_cut_at_(SvfCoefficients::Of(spec.high_cut_hz, 0.7071f, rate_hz)),
-      mono_at_(SvfCoefficients::Of(spec.mono_below_hz, 0.7071f, rate_hz)),
       formant_dry_(DryOf(spec.formant)) {
-  for (const FormantPeak& peak : PeaksOf(spec.formant)) {
-    formants_.push_back({SvfCoefficients::Of(peak.hz, peak.q, rate_hz), peak.gain, StereoSvf()});
-  }
+  const auto at = [rate_hz](float hz, float q) { return SvfCoefficients::Of(hz, q, rate_hz); };
+  const auto low = [&](float hz, float q) { return SteadyPair(SteadySvf::Low(at(hz, q))); };
+  const auto high = [&](float hz, float q) { return SteadyPair(SteadySvf::High(at(hz, q))); };
+  for (const FormantPeak& peak : PeaksOf(spec.formant))
+    formants_.emplace_back(SteadySvf::Band(at(peak.hz, peak.q), peak.gain));
+  // A closed 12-inch cabinet: a bump at 2.4 kHz and a steep fall above 4.5 kHz; the amplifier in front of it is tight.
+  before_drive_ = high(110, 0.7071f);
+  cabinet_peak_ = SteadyPair(SteadySvf::Band(at(2400, 1.2f), 0.6f));
+  cabinet_low_ = low(4300, 0.9f);
+  cabinet_low2_ = low(5200, 0.6f);
+  low_cut_ = high(spec.low_cut_hz, 0.7071f);
+  high_cut_ = low(spec.high_cut_hz, 0.7071f);
+  side_ = SteadySvf::High(at(spec.mono_below_hz, 0.7071f));
   if (spec.chorus > 0) chorus_.Prepare(rate_hz, 0.011f, 0.0035f * std::sqrt(spec.chorus), 0.55f, 0.37f);
   if (spec.rotor > 0) rotor_.Prepare(rate_hz, 0.004f, 0.00035f * spec.rotor, 6.1f, 0.5f);
 }
@@ -121,28 +122,28 @@ void EffectChain::RunFormants(Block& io) {
     sum.left[i] = formant_dry_ * io.left[i];
     sum.right[i] = formant_dry_ * io.right[i];
   }
-  for (Peak& peak : formants_) peak.filter.AddBand(peak.coefficients, peak.gain, io, sum);
+  for (SteadyPair& formant : formants_) formant.AddTo(sum, io);
   io = sum;
 }
 
 void EffectChain::RunDrive(Block& io) {
   const float gain = DbToGain(6 + 30 * spec_.drive), back = 1 / std::pow(gain, 0.8f);
-  if (spec_.cabinet) before_drive_.High(tight_, io.left, io.right);
+  if (spec_.cabinet) before_drive_.Run(io);
   if (spec_.drive > 0) {
     clip_[0].Run(gain, back, io.left);
     clip_[1].Run(gain, back, io.right);
   }
   if (!spec_.cabinet) return;
   Block sum = io;
-  cabinet_peak_.AddBand(speaker_peak_, 0.6f, io, sum);
+  cabinet_peak_.AddTo(sum, io);
   io = sum;
-  cabinet_low_.Low(speaker_low_, io.left, io.right);
-  cabinet_low2_.Low(speaker_low2_, io.left, io.right);
+  cabinet_low_.Run(io);
+  cabinet_low2_.Run(io);
 }
 
 void EffectChain::RunCuts(float cutoff, Block& io) {
-  if (spec_.low_cut_hz > 0) low_cut_.High(low_cut_at_, io.left, io.right);
-  if (spec_.high_cut_hz > 0) high_cut_.Low(high_cut_at_, io.left, io.right);
+  if (spec_.low_cut_hz > 0) low_cut_.Run(io);
+  if (spec_.high_cut_hz > 0) high_cut_.Run(io);
   automated_ = automated_ || cutoff < 0.999f;
   if (!automated_) return;
   if (cutoff != sweep_) {
@@ -166,12 +167,15 @@ void EffectChain::RunTremolo(Block& io) {
 
 // Width scales the side signal; below `mono_below_hz` the side is cut.
 void EffectChain::RunImage(Block& io) {
+  alignas(32) float mid[kBlockFrames], side[kBlockFrames];
   for (int i = 0; i < kBlockFrames; ++i) {
-    const float mid = 0.5f * (io.left[i] + io.right[i]);
-    float side = 0.5f * spec_.width * (io.left[i] - io.right[i]);
-    if (spec_.mono_below_hz > 0) side = side_.Step(side, mono_at_).high;
-    io.left[i] = mid + side;
-    io.right[i] = mid - side;
+    mid[i] = 0.5f * (io.left[i] + io.right[i]);
+    side[i] = 0.5f * spec_.width * (io.left[i] - io.right[i]);
+  }
+  if (spec_.mono_below_hz > 0) side_.Run(side);
+  for (int i = 0; i < kBlockFrames; ++i) {
+    io.left[i] = mid[i] + side[i];
+    io.right[i] = mid[i] - side[i];
   }
 }
 

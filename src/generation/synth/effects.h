@@ -5,6 +5,7 @@
 
 #include "generation/synth/filters.h"
 #include "generation/synth/program.h"
+#include "generation/synth/steady_svf.h"
 
 namespace grym::synth {
 
@@ -30,11 +31,6 @@ class EffectChain {
   void Run(float cutoff, Block& io);
 
  private:
-  struct Peak {
-    SvfCoefficients coefficients;
-    float gain;
-    StereoSvf filter;
-  };
   void RunFormants(Block& io);
   void RunDrive(Block& io);
   void RunCuts(float cutoff, Block& io);
@@ -43,13 +39,14 @@ class EffectChain {
 
   ChainSpec spec_;
   float rate_;
-  SvfCoefficients tight_, speaker_low_, speaker_low2_, speaker_peak_, low_cut_at_, high_cut_at_, sweep_at_, mono_at_;
+  SvfCoefficients sweep_at_;
   float sweep_ = -1;  // the multiplier that sweep_at_ was made for
-  std::vector<Peak> formants_;
+  std::vector<SteadyPair> formants_;
   float formant_dry_ = 0;
   SoftClip clip_[2];
-  StereoSvf before_drive_, cabinet_low_, cabinet_low2_, cabinet_peak_, low_cut_, high_cut_, automation_;
-  Svf side_;
+  SteadyPair before_drive_, cabinet_low_, cabinet_low2_, cabinet_peak_, low_cut_, high_cut_;
+  StereoSvf automation_;
+  SteadySvf side_;
   ModulatedDelay chorus_, rotor_;
   double tremolo_phase_ = 0;
   float tremolo_from_[2] = {1, 1};

@@ -47,20 +47,9 @@ class Svf {
 class StereoSvf {
  public:
   // In place; `right` may be null.
-  void Low(const SvfCoefficients& c, float* left, float* right) { Run(c, c.a2, 1 - c.a3, c.a3, left, right, nullptr); }
-  void High(const SvfCoefficients& c, float* left, float* right) {
-    Run(c, -c.k * c.a1 - c.a2, c.k * c.a2 - 1 + c.a3, 1 - c.k * c.a2 - c.a3, left, right, nullptr);
-  }
-  // Adds `gain` times the band to `sum`.
-  void AddBand(const SvfCoefficients& c, float gain, Block& in, Block& sum) {
-    const float k = gain * c.k;
-    Run(c, k * c.a1, -k * c.a2, k * c.a2, in.left, in.right, &sum);
-  }
-
- private:
-  void Run(const SvfCoefficients& c, float out1, float out2, float direct, float* left, float* right, Block* sum) {
+  void Low(const SvfCoefficients& c, float* left, float* right) {
     const Lanes m11 = Fill(2 * c.a1 - 1), m12 = Fill(2 * c.a2), m22 = Fill(1 - 2 * c.a3), b2 = Fill(2 * c.a3);
-    const Lanes o1 = Fill(out1), o2 = Fill(out2), d = Fill(direct);
+    const Lanes o1 = Fill(c.a2), o2 = Fill(1 - c.a3), d = Fill(c.a3);
     Lanes s1 = s1_, s2 = s2_;
     for (int i = 0; i < kBlockFrames; ++i) {
       Lanes x = Fill(0);
@@ -70,18 +59,14 @@ class StereoSvf {
       const Lanes next = m11 * s1 + m12 * (x - s2);
       s2 = m22 * s2 + (m12 * s1 + b2 * x);
       s1 = next;
-      if (sum) {
-        sum->left[i] += y[0];
-        sum->right[i] += y[1];
-      } else {
-        left[i] = y[0];
-        if (right) right[i] = y[1];
-      }
+      left[i] = y[0];
+      if (right) right[i] = y[1];
     }
     s1_ = s1;
     s2_ = s2;
   }
 
+ private:
   Lanes s1_ = Fill(0), s2_ = Fill(0);
 };
 

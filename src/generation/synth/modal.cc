@@ -42,7 +42,9 @@ class ModalVoice : public Voice {
     Lanes left[kBlockFrames], right[kBlockFrames];
     std::fill_n(left, kBlockFrames, Fill(0));
     std::fill_n(right, kBlockFrames, Fill(0));
-    for (Group& g : groups_) RunGroup(g, left, right);
+    size_t next = 0;
+    for (; next + 1 < groups_.size(); next += 2) RunPair(groups_[next], groups_[next + 1], left, right);
+    if (next < groups_.size()) RunGroup(groups_[next], left, right);
     float mono_left[kBlockFrames], mono_right[kBlockFrames];
     for (int i = 0; i < kBlockFrames; ++i) {
       mono_left[i] = Sum(left[i]);
@@ -136,6 +138,27 @@ class ModalVoice : public Voice {
       g.last_block = std::max(g.last_block, static_cast<int64_t>(1.5f * p.decay_s * rate_ * kBlockStep));
     }
     groups_.push_back(g);
+  }
+
+  // RunGroup of one and then of the other, to the bit: each waits for its own last frame, so that two fit in the time
+  // of one.
+  static void RunPair(Group& g, Group& h, Lanes* left, Lanes* right) {
+    Lanes re = g.re, im = g.im, re2 = h.re, im2 = h.im;
+    const Lanes c = g.turn_re, s = g.turn_im, gl = g.left, gr = g.right;
+    const Lanes c2 = h.turn_re, s2 = h.turn_im, gl2 = h.left, gr2 = h.right;
+    for (int i = 0; i < kBlockFrames; ++i) {
+      left[i] = (left[i] + im * gl) + im2 * gl2;
+      right[i] = (right[i] + im * gr) + im2 * gr2;
+      const Lanes next = re * c - im * s, next2 = re2 * c2 - im2 * s2;
+      im = re * s + im * c;
+      im2 = re2 * s2 + im2 * c2;
+      re = next;
+      re2 = next2;
+    }
+    g.re = re;
+    g.im = im;
+    h.re = re2;
+    h.im = im2;
   }
 
   static void RunGroup(Group& g, Lanes* left, Lanes* right) {

@@ -43,32 +43,39 @@ int64_t QuadReverb::bytes() const {
   return static_cast<int64_t>(lanes * sizeof(Lanes));
 }
 
-void QuadReverb::Ring::Read(size_t ahead, int count, Lanes* to) const {
-  size_t at = position + ahead;
-  if (at >= samples.size()) at -= samples.size();
-  const size_t first = std::min(static_cast<size_t>(count), samples.size() - at);
-  std::copy_n(samples.data() + at, first, to);
+Lanes* QuadReverb::Ring::Copied(int count, Lanes* to) const {
+  const size_t first = std::min(static_cast<size_t>(count), samples.size() - position);
+  std::copy_n(samples.data() + position, first, to);
   std::copy_n(samples.data(), static_cast<size_t>(count) - first, to + first);
+  return to;
 }
 
-void QuadReverb::Ring::Write(const Lanes* from) {
-  const size_t first = std::min<size_t>(kBlockFrames, samples.size() - position);
-  std::copy_n(from, first, samples.data() + position);
-  std::copy_n(from + first, kBlockFrames - first, samples.data());
+const Lanes* QuadReverb::Ring::Oldest(int count, Lanes* scratch) const {
+  return Wraps(count) ? Copied(count, scratch) : &samples[position];
+}
+
+void QuadReverb::Ring::Close(const Lanes* block) {
+  if (Wraps(kBlockFrames)) {
+    const size_t first = samples.size() - position;
+    std::copy_n(block, first, samples.data() + position);
+    std::copy_n(block + first, kBlockFrames - first, samples.data());
+  }
   position += kBlockFrames;
   if (position >= samples.size()) position -= samples.size();
 }
 
 // Into the lanes, through the predelay, without rumble and hiss.
 void QuadReverb::Enter(const std::array<const float*, kLanes>& inputs, Lanes* x) {
-  Lanes fresh[kBlockFrames];
+  Lanes fresh[kBlockFrames], scratch[kBlockFrames];
   std::fill_n(fresh, kBlockFrames, Fill(0));
   for (int lane = 0; lane < kLanes; ++lane) {
     const float* input = inputs[static_cast<size_t>(lane)];
     for (int i = 0; input && i < kBlockFrames; ++i) fresh[i][lane] = input[i];
   }
-  predelay_.Read(0, kBlockFrames, x);
-  predelay_.Write(fresh);
+  Lanes* const delayed = predelay_.Open(scratch);
+  std::copy_n(delayed, kBlockFrames, x);
+  std::copy_n(fresh, kBlockFrames, delayed);
+  predelay_.Close(delayed);
   const Lanes low_pole = Fill(low_cut_pole_), high_pole = Fill(high_cut_pole_);
   Lanes low = low_cut_, high = high_cut_;
   for (int i = 0; i < kBlockFrames; ++i) {
@@ -82,29 +89,26 @@ void QuadReverb::Enter(const std::array<const float*, kLanes>& inputs, Lanes* x)
 
 void QuadReverb::Diffuse(Lanes* x) {
   for (size_t d = 0; d < diffusers_.size(); ++d) {
-    Lanes held[kBlockFrames], in[kBlockFrames];
-    diffusers_[d].Read(0, kBlockFrames, held);
+    Lanes scratch[kBlockFrames];
+    Lanes* const block = diffusers_[d].Open(scratch);
     const Lanes gain = Fill(kDiffuserGains[d]);
     for (int i = 0; i < kBlockFrames; ++i) {
-      in[i] = x[i] - gain * held[i];
-      x[i] = held[i] + gain * in[i];
+      const Lanes held = block[i], in = x[i] - gain * held;
+      x[i] = held + gain * in;
+      block[i] = in;
     }
-    diffusers_[d].Write(in);
+    diffusers_[d].Close(block);
   }
 }
 
 // Half of the lines are read at a point that wanders by a few frames, interpolated.
-void QuadReverb::ReadLine(size_t index, Lanes* y) {
+void QuadReverb::Wander(size_t index, Lanes* y) {
   Line& line = lines_[index];
-  if (index % 2 == 1) {
-    line.ring.Read(0, kBlockFrames, y);
-    return;
-  }
   const double turn = 6.283185307179586 * (phase_ + 0.125 * static_cast<double>(index));
   const auto target = static_cast<float>(0.1 + kWander * (0.5 + 0.5 * std::sin(turn)));
   const float step = (target - line.shift) * kBlockStep;
-  Lanes window[kBlockFrames + kWanderRoom];
-  line.ring.Read(0, kBlockFrames + kWanderRoom, window);
+  Lanes scratch[kBlockFrames + kWanderRoom];
+  const Lanes* const window = line.ring.Oldest(kBlockFrames + kWanderRoom, scratch);
   for (int i = 0; i < kBlockFrames; ++i) {
     const float shift = line.shift + step * static_cast<float>(i);
     const auto whole = static_cast<int>(shift);
@@ -115,10 +119,14 @@ void QuadReverb::ReadLine(size_t index, Lanes* y) {
 }
 
 void QuadReverb::Circulate(const Lanes* x, Lanes* left, Lanes* right) {
-  Lanes flow[kLines][kBlockFrames];
+  Lanes scratch[kLines][kBlockFrames], wandering[kLines][kBlockFrames];
+  const Lanes* out[kLines];  // of the lines, and what goes into them
+  Lanes* in[kLines];
   Lanes damped[kLines], gain[kLines];
   for (size_t k = 0; k < kLines; ++k) {
-    ReadLine(k, flow[k]);
+    if (k % 2 == 0) Wander(k, wandering[k]);
+    in[k] = lines_[k].ring.Open(scratch[k]);
+    out[k] = k % 2 == 0 ? wandering[k] : in[k];
     damped[k] = lines_[k].damped;
     gain[k] = Fill(lines_[k].gain);
   }
@@ -126,7 +134,7 @@ void QuadReverb::Circulate(const Lanes* x, Lanes* left, Lanes* right) {
   for (int i = 0; i < kBlockFrames; ++i) {
     Lanes y[kLines];
     for (int k = 0; k < kLines; ++k) {
-      damped[k] += damping * (flow[k][i] - damped[k]);
+      damped[k] += damping * (out[k][i] - damped[k]);
       y[k] = damped[k];
     }
     left[i] = (y[0] - y[2]) + (y[4] - y[6]) + half * (y[1] - y[5]);
@@ -140,10 +148,10 @@ void QuadReverb::Circulate(const Lanes* x, Lanes* left, Lanes* right) {
         }
       }
     }
-    for (int k = 0; k < kLines; ++k) flow[k][i] = (k % 4 < 2 ? x[i] : Fill(0) - x[i]) + gain[k] * y[k];
+    for (int k = 0; k < kLines; ++k) in[k][i] = (k % 4 < 2 ? x[i] : Fill(0) - x[i]) + gain[k] * y[k];
   }
   for (size_t k = 0; k < kLines; ++k) {
-    lines_[k].ring.Write(flow[k]);
+    lines_[k].ring.Close(in[k]);
     lines_[k].damped = damped[k];
   }
 }

@@ -25,8 +25,13 @@ class QuadReverb {
   struct Ring {
     std::vector<Lanes> samples;
     size_t position = 0;                                  // of the oldest frame
-    void Read(size_t ahead, int count, Lanes* to) const;  // from `ahead` frames after the oldest
-    void Write(const Lanes* from);                        // over the oldest block
+    // The oldest frames, where they lie or, where they wrap, copied to `scratch`.
+    const Lanes* Oldest(int count, Lanes* scratch) const;
+    // The same of one block, to be read and overwritten; Close then makes it the newest.
+    Lanes* Open(Lanes* scratch) { return Wraps(kBlockFrames) ? Copied(kBlockFrames, scratch) : &samples[position]; }
+    void Close(const Lanes* block);
+    bool Wraps(int count) const { return position + static_cast<size_t>(count) > samples.size(); }
+    Lanes* Copied(int count, Lanes* to) const;
   };
   struct Line {
     Ring ring;
@@ -35,7 +40,7 @@ class QuadReverb {
   };
   void Enter(const std::array<const float*, kLanes>& inputs, Lanes* x);
   void Diffuse(Lanes* x);
-  void ReadLine(size_t line, Lanes* y);
+  void Wander(size_t line, Lanes* y);
   void Circulate(const Lanes* x, Lanes* left, Lanes* right);
 
   float rate_;

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "generation/synth/envelope.h"
 #include "generation/synth/filters.h"
+#include "generation/synth/steady_svf.h"
 #include "generation/synth/wavetable.h"
 
 namespace grym::synth {
@@ -111,11 +112,12 @@ class GrainVoice : public Voice {
         fade_({.attack_s = 0.08f, .sustain = 1, .release_s = 0.15f}, note.rate_hz) {
     push_frames_ = static_cast<int>(std::lround(kPushS * note.rate_hz));
     rate_per_block_ = (rain ? 260.0 : 14.0) * kBlockFrames / note.rate_hz;
-    bed_low_ = SvfCoefficients::Of(rain ? 700.0f : 900.0f, 0.7f, note.rate_hz);
-    bed_high_ = SvfCoefficients::Of(rain ? 7500.0f : 5000.0f, 0.7f, note.rate_hz);
-    for (SvfCoefficients& c : drop_) {
-      c = SvfCoefficients::Of(static_cast<float>(rain ? random_.Uniform(900, 5200) : random_.Uniform(900, 3200)),
-                              rain ? 7.0f : 2.0f, note.rate_hz);
+    const auto at = [&](float hz, float q) { return SvfCoefficients::Of(hz, q, note.rate_hz); };
+    bed_low_cut_.fill(SteadySvf::High(at(rain ? 700.0f : 900.0f, 0.7f)));
+    bed_high_cut_.fill(SteadySvf::Low(at(rain ? 7500.0f : 5000.0f, 0.7f)));
+    for (SteadySvf& ring : ring_) {
+      const double hz = rain ? random_.Uniform(900, 5200) : random_.Uniform(900, 3200);
+      ring = SteadySvf::Band(at(static_cast<float>(hz), rain ? 7.0f : 2.0f), 1);
     }
   }
 
@@ -127,9 +129,10 @@ class GrainVoice : public Voice {
     for (size_t ch = 0; ch < 2; ++ch) {
       alignas(32) float bed[kBlockFrames];
       const float bed_level = rain_ ? 0.35f : 0.06f;
-      for (float& s : bed)
-        s = bed_level * bed_b_[ch].Step(bed_a_[ch].Step(noise_[ch].Next(), bed_low_).high, bed_high_).low;
-      for (size_t d = 0; d < drop_.size() / 2; ++d) AddDrops(ch * drop_.size() / 2 + d, bed);
+      for (float& s : bed) s = bed_level * noise_[ch].Next();
+      bed_low_cut_[ch].Run(bed);
+      bed_high_cut_[ch].Run(bed);
+      for (size_t d = 0; d < ring_.size() / 2; ++d) AddDrops(ch * ring_.size() / 2 + d, bed);
       AddRamped(bed, from, to, channels[ch]);
     }
     return gate || fade_.value() > 0;
@@ -139,21 +142,20 @@ class GrainVoice : public Voice {
   // An event is a raised-cosine push of about a millisecond, as a stylus over dust gives it: a bare impulse would be a
   // digital click, which listeners, and the gate for takes, rightly take for a fault.
   void AddDrops(size_t d, float* bed) {
-    if (push_left_[d] == 0 && random_.Chance(rate_per_block_ / static_cast<double>(drop_.size()))) {
+    if (push_left_[d] == 0 && random_.Chance(rate_per_block_ / static_cast<double>(ring_.size()))) {
       const double size = random_.Uniform();
       push_level_[d] = static_cast<float>((rain_ ? 0.35 : 0.5) * size * size * size * (random_.Chance(0.5) ? 1 : -1));
       push_left_[d] = push_frames_;
     }
-    for (int i = 0; i < kBlockFrames; ++i) {
-      float push = 0;
-      if (push_left_[d] > 0) {
-        push =
-            push_level_[d] *
-            (0.5f - 0.5f * std::cos(6.2831853f * static_cast<float>(push_left_[d]) / static_cast<float>(push_frames_)));
-        --push_left_[d];
-      }
-      bed[i] += ring_[d].Step(push, drop_[d]).band;
+    alignas(32) float push[kBlockFrames] = {};
+    for (int i = 0; i < kBlockFrames && push_left_[d] > 0; ++i) {
+      push[i] =
+          push_level_[d] *
+          (0.5f - 0.5f * std::cos(6.2831853f * static_cast<float>(push_left_[d]) / static_cast<float>(push_frames_)));
+      --push_left_[d];
     }
+    ring_[d].Run(push);
+    for (int i = 0; i < kBlockFrames; ++i) bed[i] += push[i];
   }
 
   static constexpr float kPushS = 40 / 44100.0f;
@@ -166,12 +168,10 @@ class GrainVoice : public Voice {
   int64_t gate_ = 0;
   int push_frames_ = 1;
   double rate_per_block_;
-  SvfCoefficients bed_low_, bed_high_;
-  std::array<SvfCoefficients, 8> drop_;
-  std::array<Svf, 8> ring_;
+  std::array<SteadySvf, 2> bed_low_cut_, bed_high_cut_;
+  std::array<SteadySvf, 8> ring_;
   std::array<int, 8> push_left_{};
   std::array<float, 8> push_level_{};
-  std::array<Svf, 2> bed_a_, bed_b_;
 };
 
 }  // namespace
