@@ -18,19 +18,32 @@ void PortableCodesByQuery(const int8_t* codes, size_t count, const int16_t* quer
   }
 }
 
-void PortableSignsByTable(const uint8_t* signs, size_t groups, const uint8_t* table, uint16_t* scores,
-                          uint16_t* best) {
-  for (size_t group = 0; group < groups; ++group, signs += kSignGroup * kHalfSignBytes, scores += kSignGroup) {
-    std::fill_n(scores, kSignGroup, uint16_t{0});
-    for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
-      const uint8_t* low = table + 32 * byte;
-      for (size_t v = 0; v < kSignGroup; ++v) {
-        const uint8_t both = signs[kSignGroup * byte + v];
-        scores[v] = static_cast<uint16_t>(scores[v] + low[both & 15] + low[16 + (both >> 4)]);
-      }
+// Adds to the scores.
+void PortableHalf(const uint8_t* signs, const uint8_t* table, uint16_t* scores) {
+  for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
+    const uint8_t* low = table + 32 * byte;
+    for (size_t v = 0; v < kSignGroup; ++v) {
+      const uint8_t both = signs[kSignGroup * byte + v];
+      scores[v] = static_cast<uint16_t>(scores[v] + low[both & 15] + low[16 + (both >> 4)]);
     }
+  }
+}
+
+void PortableBestScores(const uint8_t* signs, size_t groups, const uint8_t* table, uint16_t* best) {
+  for (size_t group = 0; group < groups; ++group, signs += kSignGroup * kHalfSignBytes) {
+    uint16_t scores[kSignGroup] = {};
+    PortableHalf(signs, table, scores);
     best[group] = *std::max_element(scores, scores + kSignGroup);
   }
+}
+
+int PortableGroupScores(const uint8_t* first_signs, const uint8_t* second_signs, const uint8_t* tables,
+                        uint16_t* first, uint16_t* whole) {
+  std::fill_n(first, kSignGroup, uint16_t{0});
+  PortableHalf(first_signs, tables, first);
+  std::copy_n(first, kSignGroup, whole);
+  PortableHalf(second_signs, tables + kHalfTableBytes, whole);
+  return *std::max_element(whole, whole + kSignGroup);
 }
 
 float PortableFloats(const float* a, const float* b) {
@@ -41,7 +54,8 @@ float PortableFloats(const float* a, const float* b) {
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
-constexpr DotKernels kPortable = {"portable", &PortableCodesByQuery, &PortableSignsByTable, &PortableFloats};
+constexpr DotKernels kPortable = {"portable", &PortableCodesByQuery, &PortableBestScores, &PortableGroupScores,
+                                  &PortableFloats};
 
 #ifdef GRYM_HAVE_AVX2_KERNELS
 #define GRYM_AVX2 __attribute__((target("avx2,fma")))
@@ -86,21 +100,35 @@ GRYM_AVX2 inline void AddByte(__m256i signs, __m256i low_table, __m256i high_tab
   sums.odd = _mm256_add_epi16(sums.odd, _mm256_srli_epi16(both, 8));
 }
 
-GRYM_AVX2 inline uint16_t StoreSums(const GroupSums& sums, uint16_t* scores) {
-  const __m256i even = _mm256_sub_epi16(sums.even, _mm256_slli_epi16(sums.odd, 8));
-  const __m256i low = _mm256_unpacklo_epi16(even, sums.odd), high = _mm256_unpackhi_epi16(even, sums.odd);
+// The even vectors' sums without what spilled over.
+GRYM_AVX2 inline __m256i EvenSums(const GroupSums& sums) {
+  return _mm256_sub_epi16(sums.even, _mm256_slli_epi16(sums.odd, 8));
+}
+
+GRYM_AVX2 inline void StoreSums(__m256i even, __m256i odd, uint16_t* scores) {
+  const __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(scores), _mm256_permute2x128_si256(low, high, 0x20));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(scores + 16), _mm256_permute2x128_si256(low, high, 0x31));
-  const __m256i most = _mm256_max_epu16(even, sums.odd);
+}
+
+GRYM_AVX2 inline uint16_t Highest(__m256i even, __m256i odd) {
+  const __m256i most = _mm256_max_epu16(even, odd);
   const __m128i eight = _mm_max_epu16(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
   // The smallest of the complements.
   return static_cast<uint16_t>(~_mm_extract_epi16(_mm_minpos_epu16(_mm_xor_si128(eight, _mm_set1_epi16(-1))), 0));
 }
 
+GRYM_AVX2 inline __m256i Broadcast16(const uint8_t* table) {
+  return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+}
+
+GRYM_AVX2 inline __m256i Load32(const uint8_t* signs) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(signs));
+}
+
 // Two groups at a time share the loads of the tables. The scan waits for memory, and processors look ahead within a
 // page only: asking for what comes 4 KB later makes it a quarter quicker.
-GRYM_AVX2 void Avx2SignsByTable(const uint8_t* signs, size_t groups, const uint8_t* table, uint16_t* scores,
-                                uint16_t* best) {
+GRYM_AVX2 void Avx2BestScores(const uint8_t* signs, size_t groups, const uint8_t* table, uint16_t* best) {
   constexpr size_t kGroupBytes = kSignGroup * kHalfSignBytes;
   for (size_t group = 0; group < groups; group += 2) {
     const uint8_t* first = signs + group * kGroupBytes;
@@ -108,15 +136,29 @@ GRYM_AVX2 void Avx2SignsByTable(const uint8_t* signs, size_t groups, const uint8
     GroupSums one = {_mm256_setzero_si256(), _mm256_setzero_si256()}, two = one;
     for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
       _mm_prefetch(reinterpret_cast<const char*>(first + 4096 + 64 * byte), _MM_HINT_T0);
-      const auto* tables = reinterpret_cast<const __m128i*>(table + 32 * byte);
-      const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables));
-      const __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables + 1));
-      AddByte(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + kSignGroup * byte)), low, high, one);
-      AddByte(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + kSignGroup * byte)), low, high, two);
+      const __m256i low = Broadcast16(table + 32 * byte), high = Broadcast16(table + 32 * byte + 16);
+      AddByte(Load32(first + kSignGroup * byte), low, high, one);
+      AddByte(Load32(second + kSignGroup * byte), low, high, two);
     }
-    best[group] = StoreSums(one, scores + group * kSignGroup);
-    if (group + 1 < groups) best[group + 1] = StoreSums(two, scores + (group + 1) * kSignGroup);
+    best[group] = Highest(EvenSums(one), one.odd);
+    if (group + 1 < groups) best[group + 1] = Highest(EvenSums(two), two.odd);
   }
+}
+
+GRYM_AVX2 int Avx2GroupScores(const uint8_t* first_signs, const uint8_t* second_signs, const uint8_t* tables,
+                              uint16_t* first, uint16_t* whole) {
+  GroupSums one = {_mm256_setzero_si256(), _mm256_setzero_si256()}, two = one;
+  for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
+    const uint8_t* table = tables + 32 * byte;
+    AddByte(Load32(first_signs + kSignGroup * byte), Broadcast16(table), Broadcast16(table + 16), one);
+    table += kHalfTableBytes;
+    AddByte(Load32(second_signs + kSignGroup * byte), Broadcast16(table), Broadcast16(table + 16), two);
+  }
+  const __m256i even = EvenSums(one);
+  StoreSums(even, one.odd, first);
+  const __m256i even_whole = _mm256_add_epi16(even, EvenSums(two)), odd_whole = _mm256_add_epi16(one.odd, two.odd);
+  StoreSums(even_whole, odd_whole, whole);
+  return Highest(even_whole, odd_whole);
 }
 
 GRYM_AVX2 float Avx2Floats(const float* a, const float* b) {
@@ -131,7 +173,7 @@ GRYM_AVX2 float Avx2Floats(const float* a, const float* b) {
   return _mm_cvtss_f32(_mm_add_ss(four, _mm_shuffle_ps(four, four, 1)));
 }
 
-constexpr DotKernels kAvx2 = {"avx2", &Avx2CodesByQuery, &Avx2SignsByTable, &Avx2Floats};
+constexpr DotKernels kAvx2 = {"avx2", &Avx2CodesByQuery, &Avx2BestScores, &Avx2GroupScores, &Avx2Floats};
 #endif
 
 }  // namespace

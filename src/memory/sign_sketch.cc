@@ -25,20 +25,35 @@ Flips DrawFlips() {
   return flips;
 }
 
-// In place, not brought back to unit length: sqrt(128) longer after each round.
+template <size_t kStride>
+void Butterflies(float* values) {
+  for (size_t start = 0; start < kVectorDims; start += 2 * kStride) {
+    for (size_t d = start; d < start + kStride; ++d) {
+      const float a = values[d], b = values[d + kStride];
+      values[d] = a + b;
+      values[d + kStride] = a - b;
+    }
+  }
+}
+
+// In place, not brought back to unit length: sqrt(128) longer after each round. The strides are written out because
+// compilers then compute four or more butterflies at once; a million vectors are sketched when a large store is read.
 void Rotate(float* values) {
   static const Flips kFlips = DrawFlips();
   for (const auto& flips : kFlips) {
-    for (size_t d = 0; d < kVectorDims; ++d) values[d] *= flips[d];
-    for (size_t stride = 1; stride < kVectorDims; stride *= 2) {
-      for (size_t start = 0; start < kVectorDims; start += 2 * stride) {
-        for (size_t d = start; d < start + stride; ++d) {
-          const float a = values[d], b = values[d + stride];
-          values[d] = a + b;
-          values[d + stride] = a - b;
-        }
-      }
+    for (size_t d = 0; d < kVectorDims; d += 4) {  // strides 1 and 2
+      const float a = values[d] * flips[d], b = values[d + 1] * flips[d + 1];
+      const float c = values[d + 2] * flips[d + 2], e = values[d + 3] * flips[d + 3];
+      values[d] = (a + b) + (c + e);
+      values[d + 1] = (a - b) + (c - e);
+      values[d + 2] = (a + b) - (c + e);
+      values[d + 3] = (a - b) - (c - e);
     }
+    Butterflies<4>(values);
+    Butterflies<8>(values);
+    Butterflies<16>(values);
+    Butterflies<32>(values);
+    Butterflies<64>(values);
   }
 }
 
@@ -71,7 +86,7 @@ SketchQuery::SketchQuery(std::span<const float, kVectorDims> query) {
     for (unsigned signs = 0; signs < 16; ++signs) {
       int entry = -lowest;
       for (size_t i = 0; i < 4; ++i) entry += (signs >> i & 1) ? values[4 * group + i] : 0;
-      table_[16 * group + signs] = static_cast<uint8_t>(entry);
+      tables_[16 * group + signs] = static_cast<uint8_t>(entry);
     }
     offsets[group / (kVectorDims / 8)] -= lowest;
   }

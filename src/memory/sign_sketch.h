@@ -31,9 +31,8 @@ class SketchQuery {
   static constexpr double kWholeSigmas = 2.0;
 
   explicit SketchQuery(std::span<const float, kVectorDims> query);
-  // For DotKernels::signs_by_table over the first or the second half of the signs: 16 tables of 16 entries.
-  const uint8_t* first_table() const { return table_; }
-  const uint8_t* second_table() const { return table_ + kVectorDims / 8 * 16; }
+  // For DotKernels: 16 tables of 16 entries for the first half of the signs, then as many for the second.
+  const uint8_t* tables() const { return tables_; }
   // The least score of the first half, or of all, that a vector of this similarity must have in order not to be missed.
   // Rise with it.
   int FirstCutoff(double similarity) const { return first_.At(similarity); }
@@ -47,7 +46,7 @@ class SketchQuery {
   };
   static Cutoffs CutoffsFor(std::span<const int> values, int offset, int all_squares, double sigmas);
 
-  uint8_t table_[kVectorDims / 4 * 16];
+  uint8_t tables_[2 * kHalfTableBytes];
   Cutoffs first_, whole_;
 };
 

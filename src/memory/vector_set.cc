@@ -77,17 +77,29 @@ struct VectorSet::Wanted {
   }
 };
 
+// Sums and maxima in several lanes, so that none waits for the one before it: reading a million vectors takes long.
 VectorCodes EncodeVector(std::span<const float, kVectorDims> vector) {
+  constexpr size_t kLanes = 8;
   VectorCodes made{};
-  float largest = 0;
-  for (const float value : vector) largest = std::max(largest, std::abs(value));
-  const float scale = largest > 0 ? largest / 127 : 1;
-  double squares = 0;
-  for (size_t d = 0; d < kVectorDims; ++d) {
-    made.codes[d] = static_cast<int8_t>(std::lround(vector[d] / scale));
-    const double error = vector[d] - double{scale} * made.codes[d];
-    squares += error * error;
+  float largest_of[kLanes] = {};
+  for (size_t d = 0; d < kVectorDims; d += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane)
+      largest_of[lane] = std::max(largest_of[lane], std::abs(vector[d + lane]));
   }
+  const float largest = *std::max_element(largest_of, largest_of + kLanes);
+  const float scale = largest > 0 ? largest / 127 : 1;
+  double squares_of[kLanes] = {};
+  for (size_t d = 0; d < kVectorDims; d += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const float scaled = vector[d + lane] / scale;
+      const int code = static_cast<int>(scaled + std::copysign(0.5f, scaled));
+      made.codes[d + lane] = static_cast<int8_t>(code);
+      const double error = vector[d + lane] - double{scale} * code;
+      squares_of[lane] += error * error;
+    }
+  }
+  double squares = 0;
+  for (const double sum : squares_of) squares += sum;
   made.scale = {scale, static_cast<float>(std::sqrt(squares))};
   return made;
 }
@@ -209,61 +221,41 @@ std::vector<Neighbour> VectorSet::Search(std::span<const float, kVectorDims> que
   return nearest;
 }
 
-// Scores of all vectors, group after group.
-struct VectorSet::Scan {
-  std::unique_ptr<uint16_t[]> scores[2];  // of the first and, where it was scanned, the second half
-  std::vector<uint16_t> best;             // of a group's first scores
-};
-
-void VectorSet::ScanHalf(int half, Scan& scan, const SketchQuery& sketch) const {
-  const size_t groups = scan.best.size();
-  scan.scores[half].reset(new uint16_t[groups * kSignGroup]);  // not zeroed: 2 MB for a million
-  std::vector<uint16_t> best_of_second(half == 0 ? 0 : groups);
-  uint16_t* best = half == 0 ? scan.best.data() : best_of_second.data();
+std::vector<uint16_t> VectorSet::BestFirstScores(const SketchQuery& sketch) const {
+  const size_t places = (blocks_.size() - 1) * kBlock + blocks_.back()->count;
+  std::vector<uint16_t> best((places + kSignGroup - 1) / kSignGroup);
   constexpr size_t kChunkGroups = kSignChunk / kSignGroup;
-  for (size_t group = 0, chunk = 0; group < groups; group += kChunkGroups, ++chunk) {
-    kernels_.signs_by_table(chunks_[chunk]->halves[half], std::min(kChunkGroups, groups - group),
-                            half == 0 ? sketch.first_table() : sketch.second_table(),
-                            scan.scores[half].get() + group * kSignGroup, best + group);
+  for (size_t group = 0, chunk = 0; group < best.size(); group += kChunkGroups, ++chunk) {
+    kernels_.best_scores(chunks_[chunk]->halves[0], std::min(kChunkGroups, best.size() - group), sketch.tables(),
+                         &best[group]);
   }
+  return best;
 }
 
-int VectorSet::SecondScore(size_t place, const SketchQuery& sketch) const {
-  const size_t in_group = place % kSignGroup;
-  const uint8_t* signs = chunks_[place / kSignChunk]->halves[1] + (place % kSignChunk - in_group) * kHalfSignBytes;
-  const uint8_t* table = sketch.second_table();
-  int score = 0;
-  for (size_t byte = 0; byte < kHalfSignBytes; ++byte, table += 32) {
-    const uint8_t both = signs[kSignGroup * byte + in_group];
-    score += table[both & 15] + table[16 + (both >> 4)];
-  }
-  return score;
-}
-
-std::vector<VectorSet::Sketched> VectorSet::Sift(const Scan& scan, size_t start, size_t end, int low, int high,
-                                                 int whole_low, const SketchQuery& sketch) const {
-  std::vector<Sketched> sifted;
-  const uint16_t* second = scan.scores[1].get();
-  const auto least = static_cast<int16_t>(low), most = static_cast<int16_t>(high - 1);
-  const auto least_whole = static_cast<int16_t>(whole_low), known_whole = second ? least_whole : int16_t{0};
+// Scores are made again for the groups that count, in registers: to keep those of all from the first scan, and to read
+// them back, takes longer, most of all where the system has to find the memory for them.
+std::vector<VectorSet::Sketched> VectorSet::Sift(std::span<const uint16_t> best, size_t start, size_t end, int low,
+                                                 int high, int whole_low, const SketchQuery& sketch) const {
+  constexpr size_t kAhead = 6;
+  std::vector<size_t> groups;
   for (size_t group = start; group < end; ++group) {
-    if (scan.best[group] < low) continue;
-    const size_t first_place = group * kSignGroup;
-    const uint16_t* first = scan.scores[0].get() + first_place;
-    // Loops that compilers turn into few instructions: where data is hard, most groups come here and few vectors pass.
-    int16_t whole[kSignGroup] = {}, passes[kSignGroup], any = 0;
-    for (size_t v = 0; v < kSignGroup && second; ++v)
-      whole[v] = static_cast<int16_t>(first[v] + second[first_place + v]);
-    for (size_t v = 0; v < kSignGroup; ++v) {
-      const auto score = static_cast<int16_t>(first[v]);
-      passes[v] = score >= least && score <= most && whole[v] >= known_whole ? 1 : 0;
-      any = static_cast<int16_t>(any | passes[v]);
+    if (best[group] >= low) groups.push_back(group);
+  }
+  const auto signs = [this](size_t group, size_t half) {
+    return chunks_[group * kSignGroup / kSignChunk]->halves[half] + group * kSignGroup % kSignChunk * kHalfSignBytes;
+  };
+  std::vector<Sketched> sifted;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    for (size_t line = 0; i + kAhead < groups.size() && line < kSignGroup * kHalfSignBytes; line += 64) {
+      Prefetch(signs(groups[i + kAhead], 0) + line);
+      Prefetch(signs(groups[i + kAhead], 1) + line);
     }
-    for (size_t v = 0; v < kSignGroup && any; ++v) {
-      if (!passes[v]) continue;
-      if (!second) whole[v] = static_cast<int16_t>(first[v] + SecondScore(first_place + v, sketch));
-      if (whole[v] >= least_whole)
-        sifted.push_back({static_cast<uint32_t>(first_place + v), first[v], static_cast<uint16_t>(whole[v])});
+    uint16_t first[kSignGroup], whole[kSignGroup];
+    if (kernels_.group_scores(signs(groups[i], 0), signs(groups[i], 1), sketch.tables(), first, whole) < whole_low)
+      continue;
+    for (size_t v = 0; v < kSignGroup; ++v) {
+      if (whole[v] >= whole_low && first[v] >= low && first[v] < high)
+        sifted.push_back({static_cast<uint32_t>(groups[i] * kSignGroup + v), first[v], whole[v]});
     }
   }
   return sifted;
@@ -308,27 +300,22 @@ std::vector<Neighbour> VectorSet::SearchSketches(std::span<const float, kVectorD
                                                  double minimum) const {
   if (blocks_.empty()) return {};
   const Wanted wanted{query, limit, minimum, EncodeQuery(query), SketchQuery(query)};
-  const size_t places = (blocks_.size() - 1) * kBlock + blocks_.back()->count;
-  Scan scan;
-  scan.best.resize((places + kSignGroup - 1) / kSignGroup);
-  ScanHalf(0, scan, wanted.sketch);
+  const std::vector<uint16_t> best = BestFirstScores(wanted.sketch);
   // First some with the highest scores, the highest first, which show how near the nearest are.
-  const size_t groups = scan.best.size();
-  const int high = HighScore(scan.best, std::max<size_t>(100, 4 * limit));
+  const size_t groups = best.size();
+  const int high = HighScore(best, std::max<size_t>(100, 4 * limit));
   std::vector<Neighbour> nearest;
-  std::vector<Sketched> sketched = Sift(scan, 0, groups, high, kAboveAllScores, 0, wanted.sketch);
+  std::vector<Sketched> sketched = Sift(best, 0, groups, high, kAboveAllScores, 0, wanted.sketch);
   std::sort(sketched.begin(), sketched.end(), [](const Sketched& a, const Sketched& b) {
     return a.whole != b.whole ? a.whole > b.whole : a.place < b.place;
   });
   Rank(sketched, wanted, nearest);
-  // Then all that this leaves in question. Where that is much, reading every second half in order is quicker.
+  // Then all that this leaves in question.
   const int low = wanted.sketch.FirstCutoff(wanted.Threshold(nearest));
-  const auto left = std::count_if(scan.best.begin(), scan.best.end(), [low](uint16_t best) { return best >= low; });
-  if (static_cast<size_t>(left) > groups / 8) ScanHalf(1, scan, wanted.sketch);
   constexpr size_t kGroupsAtOnce = 1024;
   for (size_t start = 0; start < groups && low < high; start += kGroupsAtOnce) {
     const double threshold = wanted.Threshold(nearest);
-    Rank(Sift(scan, start, std::min(start + kGroupsAtOnce, groups), wanted.sketch.FirstCutoff(threshold), high,
+    Rank(Sift(best, start, std::min(start + kGroupsAtOnce, groups), wanted.sketch.FirstCutoff(threshold), high,
               wanted.sketch.WholeCutoff(threshold), wanted.sketch),
          wanted, nearest);
   }

@@ -55,7 +55,7 @@ class VectorSet {
 
   // The same, but for those whose sketch scores too low for their similarity (SketchQuery::CutoffFor): exactly the
   // nearest of the others. So the answer depends on the vectors alone, not on the order in which they came and went.
-  // Reads a sixteenth of what Search reads, and more of those that score high enough. Takes 2 bytes a vector.
+  // Reads a sixteenth of what Search reads, and more of those that score high enough.
   std::vector<Neighbour> SearchSketches(std::span<const float, kVectorDims> query, size_t limit, double minimum) const;
 
  private:
@@ -76,15 +76,13 @@ class VectorSet {
     uint32_t place;  // over all blocks
     uint16_t first, whole;
   };
-  struct Scan;
   struct Wanted;  // a query as SearchSketches needs it
   static bool IsLive(const Block& block, size_t at) { return at < block.count && block.scales[at].residual >= 0; }
   void AddSketch(size_t place, std::span<const float, kVectorDims> vector);
-  // The score of one vector's second half.
-  int SecondScore(size_t place, const SketchQuery& sketch) const;
-  void ScanHalf(int half, Scan& scan, const SketchQuery& sketch) const;
+  // The highest first score of each group.
+  std::vector<uint16_t> BestFirstScores(const SketchQuery& sketch) const;
   // Of groups [start, end) those with first scores in [low, high) whose whole score is at least whole_low.
-  std::vector<Sketched> Sift(const Scan& scan, size_t start, size_t end, int low, int high, int whole_low,
+  std::vector<Sketched> Sift(std::span<const uint16_t> best, size_t start, size_t end, int low, int high, int whole_low,
                              const SketchQuery& sketch) const;
   // Takes those that are near enough into the heap `nearest`.
   void Rank(const std::vector<Sketched>& sketched, const Wanted& wanted, std::vector<Neighbour>& nearest) const;

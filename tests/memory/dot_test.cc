@@ -32,27 +32,42 @@ TEST(DotTest, KernelsAgreeOnIntegersExactly) {
   }
 }
 
+std::vector<uint16_t> ScoresByHand(const std::vector<uint8_t>& signs, const uint8_t* table) {
+  std::vector<uint16_t> scores(signs.size() / kHalfSignBytes, 0);
+  for (size_t v = 0; v < scores.size(); ++v) {
+    for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
+      const unsigned both = signs[(v / kSignGroup * kHalfSignBytes + byte) * kSignGroup + v % kSignGroup];
+      scores[v] = static_cast<uint16_t>(scores[v] + table[32 * byte + both % 16] + table[32 * byte + 16 + both / 16]);
+    }
+  }
+  return scores;
+}
+
 // At the largest table entries as well, and at odd numbers of groups.
 TEST(DotTest, KernelsAgreeOnSignsExactly) {
   Random random(7);
   for (int round = 0; round < 40; ++round) {
     const size_t groups = 1 + static_cast<size_t>(round % 4);
-    std::vector<uint8_t> signs(groups * kSignGroup * kHalfSignBytes), table(16 * 16);
+    std::vector<uint8_t> signs(groups * kSignGroup * kHalfSignBytes), others(signs.size()), tables(2 * kHalfTableBytes);
     for (uint8_t& value : signs) value = static_cast<uint8_t>(random.Below(256));
-    for (uint8_t& value : table) value = round == 0 ? uint8_t{124} : static_cast<uint8_t>(random.Below(125));
-    std::vector<uint16_t> want(groups * kSignGroup, 0), want_best(groups, 0);
-    for (size_t v = 0; v < want.size(); ++v) {
-      for (size_t byte = 0; byte < kHalfSignBytes; ++byte) {
-        const unsigned both = signs[(v / kSignGroup * kHalfSignBytes + byte) * kSignGroup + v % kSignGroup];
-        want[v] = static_cast<uint16_t>(want[v] + table[32 * byte + both % 16] + table[32 * byte + 16 + both / 16]);
-      }
-      want_best[v / kSignGroup] = std::max(want_best[v / kSignGroup], want[v]);
-    }
+    for (uint8_t& value : others) value = static_cast<uint8_t>(random.Below(256));
+    for (uint8_t& value : tables) value = round == 0 ? uint8_t{124} : static_cast<uint8_t>(random.Below(125));
+    const std::vector<uint16_t> first = ScoresByHand(signs, tables.data());
+    std::vector<uint16_t> whole = ScoresByHand(others, tables.data() + kHalfTableBytes);
+    for (size_t v = 0; v < whole.size(); ++v) whole[v] = static_cast<uint16_t>(whole[v] + first[v]);
     for (const DotKernels* kernels : {&BestDotKernels(), &PortableDotKernels()}) {
-      std::vector<uint16_t> scores(want.size()), best(groups);
-      kernels->signs_by_table(signs.data(), groups, table.data(), scores.data(), best.data());
-      EXPECT_EQ(scores, want) << kernels->name;
-      EXPECT_EQ(best, want_best) << kernels->name;
+      std::vector<uint16_t> best(groups);
+      kernels->best_scores(signs.data(), groups, tables.data(), best.data());
+      for (size_t group = 0; group < groups; ++group) {
+        const size_t start = group * kSignGroup, end = start + kSignGroup;
+        EXPECT_EQ(best[group], *std::max_element(&first[start], &first[end - 1] + 1)) << kernels->name;
+        std::vector<uint16_t> made_first(kSignGroup), made_whole(kSignGroup);
+        const int highest = kernels->group_scores(&signs[start * kHalfSignBytes], &others[start * kHalfSignBytes],
+                                                  tables.data(), made_first.data(), made_whole.data());
+        EXPECT_TRUE(std::equal(made_first.begin(), made_first.end(), &first[start])) << kernels->name;
+        EXPECT_TRUE(std::equal(made_whole.begin(), made_whole.end(), &whole[start])) << kernels->name;
+        EXPECT_EQ(highest, *std::max_element(&whole[start], &whole[end - 1] + 1)) << kernels->name;
+      }
     }
   }
 }

@@ -26,8 +26,8 @@ Scores ScoresOf(const PatternEmbedding& vector, const SketchQuery& query) {
       sum += table[32 * byte + half[byte] % 16] + table[32 * byte + 16 + half[byte] / 16];
     return sum;
   };
-  scores.first = score(signs, query.first_table());
-  scores.whole = scores.first + score(signs + kHalfSignBytes, query.second_table());
+  scores.first = score(signs, query.tables());
+  scores.whole = scores.first + score(signs + kHalfSignBytes, query.tables() + kHalfTableBytes);
   return scores;
 }
 
@@ -129,10 +129,7 @@ TEST(SignSketchTest, TablesStayWithinABytesShare) {
       query[3] = -1;
     }
     const SketchQuery sketch(query);
-    for (size_t i = 0; i < kVectorDims / 8 * 16; ++i) {
-      EXPECT_LE(sketch.first_table()[i], 124);
-      EXPECT_LE(sketch.second_table()[i], 124);
-    }
+    for (size_t i = 0; i < 2 * kHalfTableBytes; ++i) EXPECT_LE(sketch.tables()[i], 124);
   }
 }
 
