@@ -33,23 +33,37 @@ float LargestBetween(const std::vector<float>& series, double rate_hz, double fr
   return from < to ? *std::max_element(series.begin() + from, series.begin() + to) : 0.0f;
 }
 
-// The abrupt end of a sound splashes over the spectrum as a beginning does, but leaves less than it found and is no
-// louder than what was there just before.
+// The abrupt end of a sound splashes over the spectrum as a beginning does, but leaves less than it found, brings
+// nothing bright and is no louder than what was there just before.
 bool IsAnEnd(const OnsetSeries& onsets, double time_s) {
-  const auto falls = [&](const std::vector<float>& series) {
+  const auto falls = [&](const std::vector<float>& series, float share) {
     const float before = LargestBetween(series, onsets.attack_rate_hz, time_s - 0.045, time_s - 0.005);
-    const float after = LargestBetween(series, onsets.attack_rate_hz, time_s + 0.006, time_s + 0.045);
-    return after < 0.25f * before;
+    const float after = LargestBetween(series, onsets.attack_rate_hz, time_s + 0.010, time_s + 0.045);
+    return after < share * before;
   };
-  const float just_before = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s - 0.012, time_s - 0.003);
+  // Long enough for half a period of the lowest tone.
+  const float just_before = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s - 0.025, time_s - 0.003);
   const float now = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time_s - 0.003, time_s + 0.006);
-  return falls(onsets.level_rms) && falls(onsets.attack_rms) && now < 2 * just_before;
+  return falls(onsets.level_rms, 0.25f) && falls(onsets.attack_rms, 2) && now < 2 * just_before;
+}
+
+// Median of half a second on either side, taken anew sixteen times a second: how restless the recording is here.
+std::vector<float> Restlessness(const std::vector<float>& flux, double rate_hz) {
+  const int64_t count = std::ssize(flux), reach = std::lround(0.5 * rate_hz), step = std::max<int64_t>(1, reach / 8);
+  std::vector<float> result(flux.size()), window;
+  for (int64_t from = 0; from < count; from += step) {
+    window.assign(flux.begin() + std::max<int64_t>(0, from - reach), flux.begin() + std::min(count, from + reach));
+    const auto middle = window.begin() + std::ssize(window) / 2;
+    std::nth_element(window.begin(), middle, window.end());
+    std::fill(result.begin() + from, result.begin() + std::min(count, from + step), *middle);
+  }
+  return result;
 }
 
 }  // namespace
 
 // A frame is an onset when it is the largest within 30 ms and stands out of its surroundings. Source: Böck, Krebs and
-// Schedl 2012, section 2.2. Differs: the threshold scales with the recording, not with full scale.
+// Schedl 2012, section 2.2. Differs: the threshold scales with the recording, and with how restless it is around.
 std::vector<double> PickOnsets(const OnsetSeries& onsets) {
   const std::vector<float>& flux = onsets.whole;
   std::vector<double> times;
@@ -58,10 +72,11 @@ std::vector<double> PickOnsets(const OnsetSeries& onsets) {
   const std::vector<float> largest = MovingMaximum(flux, frames_of(0.03), frames_of(0.03));
   const std::vector<float> mean = MovingMean(flux, frames_of(0.10), frames_of(0.07));
   const double strong = Percentile(flux, 0.98);
+  const std::vector<float> restless = Restlessness(flux, onsets.rate_hz);
   const double threshold = std::max(0.08 * strong, 0.35);
-  const double audible = 0.01 * Percentile(onsets.level_rms, 0.95);  // 40 dB below what is loud here
+  const double loud = Percentile(onsets.level_rms, 0.95);
   for (size_t i = 0; i < flux.size(); ++i) {
-    if (flux[i] < largest[i] || flux[i] < mean[i] + threshold) continue;
+    if (flux[i] < largest[i] || flux[i] < mean[i] + threshold + restless[i]) continue;
     double shift = 0;
     if (i > 0 && i + 1 < flux.size()) {
       const double a = flux[i - 1], b = flux[i], c = flux[i + 1], curve = a - 2 * b + c;
@@ -70,7 +85,9 @@ std::vector<double> PickOnsets(const OnsetSeries& onsets) {
     // The flux looks kOnsetLag frames back, which delays its peak, and compression makes it early by as much.
     const double time = std::max(0.0, RefineByAttack(onsets, (static_cast<double>(i) + shift) / onsets.rate_hz));
     const float level = LargestBetween(onsets.level_rms, onsets.attack_rate_hz, time - 0.005, time + 0.05);
-    if (level < audible || IsAnEnd(onsets, time)) continue;
+    // 40 dB below what is loud here is not heard. A file's own beginning is a beginning only of what can be heard well:
+    // most begin with noise.
+    if (level < (time < 0.02 ? 0.05 : 0.01) * loud || IsAnEnd(onsets, time)) continue;
     if (times.empty() || time > times.back() + 0.03) times.push_back(time);
   }
   return times;
