@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dsp/dispatch.h"
+#include "dsp/lanes.h"
+
 namespace grym {
 namespace {
 constexpr int kShortestLag = static_cast<int>(kPitchRateHz / PitchTracker::kHighestHz);
@@ -14,17 +17,31 @@ constexpr double kLargestJumpCost = 8;
 constexpr float kVoicelessEnergy = 1e-7f;      // mean square, -70 dBFS: below it nothing is pitched
 // The samples that decide a lag t span window + t; their middle is what a frame is centred on, for t of 200 Hz.
 constexpr int kLead = PitchTracker::kWindow / 2 + kPitchRateHz / 200 / 2;
+
+// b = conj(a) b of spectra [bins][re, im][8]: their correlation.
+GRYM_HOT void MultiplyByConjugate(const float* a, float* b, int bins) {
+  const Lanes* x = reinterpret_cast<const Lanes*>(a);
+  Lanes* y = reinterpret_cast<Lanes*>(b);
+  for (int k = 0; k < bins; ++k) {
+    const Lanes re = x[2 * k] * y[2 * k] + x[2 * k + 1] * y[2 * k + 1];
+    y[2 * k + 1] = x[2 * k] * y[2 * k + 1] - x[2 * k + 1] * y[2 * k];
+    y[2 * k] = re;
+  }
+}
+
 }  // namespace
 
 PitchTracker::PitchTracker()
     : framer_(2 * kWindow, kHop, kLead),
       fft_(2 * kWindow),
       head_(2 * kWindow),
-      correlation_(2 * kWindow),
+      whole_(2 * kWindow, 1.0f),
+      head_spectra_(static_cast<size_t>(kWindow + 1) * 2 * kLanes),
+      spectra_(head_spectra_.size()),
+      correlation_(static_cast<size_t>(2 * kWindow) * kLanes),
       normalised_(kLongestLag + 2),
-      head_bins_(kWindow + 1),
-      whole_bins_(kWindow + 1),
       threshold_weight_(kThresholds + 1) {
+  std::fill_n(head_.begin(), kWindow, 1.0f);
   double total = 0;
   std::vector<double> density(kThresholds);
   for (int i = 0; i < kThresholds; ++i) {
@@ -38,20 +55,27 @@ PitchTracker::PitchTracker()
 }
 
 void PitchTracker::Push(std::span<const float> mono) {
-  framer_.Push(mono, [this](const float* frame) { Take(frame); });
+  framer_.Push(mono, [this](const float* first, int frames) { Take(first, frames); });
+}
+
+void PitchTracker::Take(const float* first, int frames) {
+  fft_.Forward(first, kHop, head_.data(), head_spectra_.data());
+  fft_.Forward(first, kHop, whole_.data(), spectra_.data());
+  MultiplyByConjugate(head_spectra_.data(), spectra_.data(), kWindow + 1);
+  fft_.Inverse(spectra_.data(), correlation_.data());
+  for (int f = 0; f < frames; ++f) {
+    const float* frame = first + static_cast<std::ptrdiff_t>(f) * kHop;
+    frames_.push_back({static_cast<int64_t>(candidates_.size()), 0});
+    double energy = 0;
+    for (int n = 0; n < kWindow; ++n) energy += static_cast<double>(frame[n]) * frame[n];
+    if (energy / kWindow < kVoicelessEnergy) continue;
+    Difference(frame, f);
+    Collect();
+  }
 }
 
 // d'(t) of YIN, equation 8, with d(t) = e(0) + e(t) - 2 r(t).
-void PitchTracker::Difference(const float* frame) {
-  std::copy_n(frame, kWindow, head_.begin());
-  fft_.Forward(head_.data(), head_bins_.data());
-  fft_.Forward(frame, whole_bins_.data());
-  for (int k = 0; k <= kWindow; ++k) {
-    const float ar = head_bins_[k].real(), ai = head_bins_[k].imag();
-    const float br = whole_bins_[k].real(), bi = whole_bins_[k].imag();
-    whole_bins_[k] = {ar * br + ai * bi, ar * bi - ai * br};
-  }
-  fft_.Inverse(whole_bins_.data(), correlation_.data());
+void PitchTracker::Difference(const float* frame, int lane) {
   double head_energy = 0;
   for (int n = 0; n < kWindow; ++n) head_energy += static_cast<double>(frame[n]) * frame[n];
   double energy = head_energy, running = 0;
@@ -59,19 +83,10 @@ void PitchTracker::Difference(const float* frame) {
   for (int lag = 1; lag <= kLongestLag + 1; ++lag) {
     energy += static_cast<double>(frame[lag + kWindow - 1]) * frame[lag + kWindow - 1] -
               static_cast<double>(frame[lag - 1]) * frame[lag - 1];
-    const double difference = std::max(0.0, head_energy + energy - 2.0 * correlation_[lag]);
+    const double difference = std::max(0.0, head_energy + energy - 2.0 * correlation_[lag * kLanes + lane]);
     running += difference;
     normalised_[lag] = running > 0 ? static_cast<float>(difference * lag / running) : 1;
   }
-}
-
-void PitchTracker::Take(const float* frame) {
-  frames_.push_back({static_cast<int64_t>(candidates_.size()), 0});
-  double energy = 0;
-  for (int n = 0; n < kWindow; ++n) energy += static_cast<double>(frame[n]) * frame[n];
-  if (energy / kWindow < kVoicelessEnergy) return;
-  Difference(frame);
-  Collect();
 }
 
 // pYIN, equation 4: every threshold votes for the first minimum below it; thresholds below all minima vote for the
@@ -111,7 +126,7 @@ void PitchTracker::Collect() {
 }
 
 Pitch PitchTracker::Finish() {
-  framer_.Finish([this](const float* frame) { Take(frame); });
+  framer_.Finish([this](const float* first, int frames) { Take(first, frames); });
   constexpr int kStates = kMostCandidates + 1;  // the last is unvoiced
   std::vector<std::array<signed char, kStates>> from(frames_.size());
   std::array<double, kStates> path{};

@@ -1,12 +1,11 @@
 // Fundamental frequency of the leading voice of a mono stream at 22,050 Hz.
 #pragma once
 #include <array>
-#include <complex>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "dsp/fft.h"
+#include "dsp/fft_batch.h"
 #include "dsp/stft.h"
 #include "grymsynth/audio_features.h"
 
@@ -34,13 +33,14 @@ class PitchTracker {
     int64_t first = 0;
     int count = 0;
   };
-  void Take(const float* frame);
-  void Difference(const float* frame);
+  void Take(const float* first, int frames);
+  void Difference(const float* frame, int lane);
   void Collect();
-  Framer framer_;
-  RealFft fft_;
-  std::vector<float> head_, correlation_, normalised_;
-  std::vector<std::complex<float>> head_bins_, whole_bins_;
+  BatchFramer framer_;
+  RealFftBatch fft_;
+  std::vector<float> head_, whole_;                // what is heard of a frame: its first half, and all of it
+  std::vector<float> head_spectra_, spectra_, correlation_;  // of eight frames
+  std::vector<float> normalised_;
   std::vector<float> threshold_weight_;  // beta(2, 18) over 100 thresholds, cumulated from above
   std::vector<Candidate> candidates_;
   std::vector<Frame> frames_;

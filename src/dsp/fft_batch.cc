@@ -119,7 +119,22 @@ void LoadWindowed(const float* in, std::ptrdiff_t hop, const float* window, int 
 }
 #endif
 
-// X[k] = E[k] + w^k O[k] with E, O the spectra of the even and odd samples, read off Z[k] and Z[half - k].
+// X[k] = E[k] + w^k O[k] with E, O the spectra of the even and odd samples, read off Z[k] and Z[half - k]; and the
+// conjugate of X[half - k] = E[k] - w^k O[k].
+struct BinPair {
+  Lanes re, im, mirror_re, mirror_im;
+};
+
+GRYM_INLINE void Unpack(const Lanes* a, const Lanes* b, const float* w, BinPair* pair) {
+  const Lanes even_re = 0.5f * (a[0] + b[0]), even_im = 0.5f * (a[1] - b[1]);
+  const Lanes odd_re = 0.5f * (a[1] + b[1]), odd_im = 0.5f * (b[0] - a[0]);
+  const Lanes turned_re = w[0] * odd_re - w[1] * odd_im, turned_im = w[0] * odd_im + w[1] * odd_re;
+  pair->re = even_re + turned_re;
+  pair->im = even_im + turned_im;
+  pair->mirror_re = even_re - turned_re;
+  pair->mirror_im = even_im - turned_im;
+}
+
 GRYM_HOT void PowerOfPacked(const float* packed, const int* place, const float* pack, int half, float* power) {
   const Lanes* z = reinterpret_cast<const Lanes*>(packed);
   Lanes* out = reinterpret_cast<Lanes*>(power);
@@ -127,16 +142,60 @@ GRYM_HOT void PowerOfPacked(const float* packed, const int* place, const float* 
   out[0] = first * first;
   out[half] = last * last;
   for (int k = 1; k <= half / 2; ++k) {
-    const Lanes* a = z + 2 * place[k];
-    const Lanes* b = z + 2 * place[half - k];
+    BinPair x;
+    Unpack(z + 2 * place[k], z + 2 * place[half - k], pack + 2 * k, &x);
+    out[k] = x.re * x.re + x.im * x.im;
+    out[half - k] = x.mirror_re * x.mirror_re + x.mirror_im * x.mirror_im;
+  }
+}
+
+GRYM_HOT void SpectraOfPacked(const float* packed, const int* place, const float* pack, int half, float* spectra) {
+  const Lanes* z = reinterpret_cast<const Lanes*>(packed);
+  Lanes* out = reinterpret_cast<Lanes*>(spectra);
+  const Lanes none = {};
+  out[0] = z[0] + z[1];
+  out[1] = none;
+  out[2 * half] = z[0] - z[1];
+  out[2 * half + 1] = none;
+  for (int k = 1; k <= half / 2; ++k) {
+    BinPair x;
+    Unpack(z + 2 * place[k], z + 2 * place[half - k], pack + 2 * k, &x);
+    out[2 * k] = x.re;
+    out[2 * k + 1] = x.im;
+    out[2 * (half - k)] = x.mirror_re;
+    out[2 * (half - k) + 1] = none - x.mirror_im;
+  }
+}
+
+// The packed spectrum again, with real and imaginary parts swapped: a forward transform of the swapped is the swapped
+// inverse.
+GRYM_HOT void PackSwapped(const float* spectra, const float* pack, int half, float* packed) {
+  const Lanes* in = reinterpret_cast<const Lanes*>(spectra);
+  Lanes* z = reinterpret_cast<Lanes*>(packed);
+  z[1] = 0.5f * (in[0] + in[2 * half]);
+  z[0] = 0.5f * (in[0] - in[2 * half]);
+  for (int k = 1; k <= half / 2; ++k) {
+    const Lanes* a = in + 2 * k;
+    const Lanes* b = in + 2 * (half - k);
     const Lanes even_re = 0.5f * (a[0] + b[0]), even_im = 0.5f * (a[1] - b[1]);
-    const Lanes odd_re = 0.5f * (a[1] + b[1]), odd_im = 0.5f * (b[0] - a[0]);
-    const Lanes turned_re = pack[2 * k] * odd_re - pack[2 * k + 1] * odd_im,
-                turned_im = pack[2 * k] * odd_im + pack[2 * k + 1] * odd_re;
-    const Lanes re = even_re + turned_re, im = even_im + turned_im;
-    const Lanes mirror_re = even_re - turned_re, mirror_im = even_im - turned_im;
-    out[k] = re * re + im * im;
-    out[half - k] = mirror_re * mirror_re + mirror_im * mirror_im;
+    const Lanes turned_re = 0.5f * (a[0] - b[0]), turned_im = 0.5f * (a[1] + b[1]);
+    const float w_re = pack[2 * k], w_im = pack[2 * k + 1];
+    const Lanes odd_re = w_re * turned_re + w_im * turned_im, odd_im = w_re * turned_im - w_im * turned_re;
+    z[2 * k] = even_im + odd_re;
+    z[2 * k + 1] = even_re - odd_im;
+    z[2 * (half - k)] = odd_re - even_im;
+    z[2 * (half - k) + 1] = even_re + odd_im;
+  }
+}
+
+GRYM_HOT void UnswapInto(const float* packed, const int* place, int half, float* out) {
+  const Lanes* z = reinterpret_cast<const Lanes*>(packed);
+  Lanes* samples = reinterpret_cast<Lanes*>(out);
+  const float scale = 1.0f / static_cast<float>(half);
+  for (int i = 0; i < half; ++i) {
+    const Lanes* pair = z + 2 * place[i];
+    samples[2 * i] = scale * pair[1];
+    samples[2 * i + 1] = scale * pair[0];
   }
 }
 
@@ -188,6 +247,18 @@ void RealFftBatch::Power(const float* in, int hop, const float* window, float* p
   LoadWindowed(in, hop, window, size_, packed_.data());
   Transform(packed_.data(), half_, 0);
   PowerOfPacked(packed_.data(), place_.data(), pack_.data(), half_, power);
+}
+
+void RealFftBatch::Forward(const float* in, int hop, const float* window, float* spectra) {
+  LoadWindowed(in, hop, window, size_, packed_.data());
+  Transform(packed_.data(), half_, 0);
+  SpectraOfPacked(packed_.data(), place_.data(), pack_.data(), half_, spectra);
+}
+
+void RealFftBatch::Inverse(const float* spectra, float* out) {
+  PackSwapped(spectra, pack_.data(), half_, packed_.data());
+  Transform(packed_.data(), half_, 0);
+  UnswapInto(packed_.data(), place_.data(), half_, out);
 }
 
 void TakeLane(const float* lanes, int count, int lane, float* out) {

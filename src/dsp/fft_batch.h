@@ -1,4 +1,4 @@
-// Power spectra of eight frames at once: the short-time transform of whatever listens to a stream.
+// Spectra of eight frames at once: the short-time transform of whatever listens to a stream.
 #pragma once
 #include <cstddef>
 #include <vector>
@@ -21,6 +21,11 @@ class RealFftBatch {
   // Frame f begins at in + f * hop and is multiplied by `window` [size] on the way in. `power` [bins][8], unscaled:
   // |sum_n window[n] in[f * hop + n] e^(-2 pi i k n / size)|^2.
   void Power(const float* in, int hop, const float* window, float* power);
+  // The spectra themselves, `spectra` [bins][re, im][8].
+  void Forward(const float* in, int hop, const float* window, float* spectra);
+  // Undoes an unwindowed Forward, scaled by 1 / size: `out` [size][8]. The imaginary parts of bin 0 and of the last bin
+  // are ignored.
+  void Inverse(const float* spectra, float* out);
 
  private:
   void Transform(float* packed, int n, size_t level);

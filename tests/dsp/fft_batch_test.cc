@@ -39,6 +39,31 @@ TEST_P(RealFftBatchTest, EveryLaneIsItsFramesTransform) {
   }
 }
 
+TEST_P(RealFftBatchTest, ForwardAndInverseAgreeWithOneFrameAtATime) {
+  const int size = GetParam(), hop = size / 2;
+  Random random(4, "batch");
+  std::vector<float> signal(static_cast<size_t>(size) * 5), ones(size, 1.0f);
+  for (float& sample : signal) sample = static_cast<float>(random.Uniform(-1, 1));
+  RealFftBatch batch(size);
+  RealFft one(size);
+  std::vector<float> spectra(static_cast<size_t>(batch.bins()) * 16), back(static_cast<size_t>(size) * 8);
+  batch.Forward(signal.data(), hop, ones.data(), spectra.data());
+  batch.Inverse(spectra.data(), back.data());
+  std::vector<std::complex<float>> want(one.bins());
+  for (int f = 0; f < RealFftBatch::kFrames; ++f) {
+    one.Forward(signal.data() + f * hop, want.data());
+    double error = 0, energy = 0, lost = 0;
+    for (int k = 0; k < batch.bins(); ++k) {
+      const std::complex<float> got(spectra[(2 * k) * 8 + f], spectra[(2 * k + 1) * 8 + f]);
+      error += std::norm(got - want[k]);
+      energy += std::norm(want[k]);
+    }
+    EXPECT_LT(std::sqrt(error / energy), 4e-7) << size;
+    for (int n = 0; n < size; ++n) lost = std::max<double>(lost, std::abs(back[n * 8 + f] - signal[f * hop + n]));
+    EXPECT_LT(lost, 2e-6) << size;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, RealFftBatchTest, ::testing::Values(16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192));
 
 }  // namespace
