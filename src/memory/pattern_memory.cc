@@ -265,9 +265,12 @@ absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuer
   GRYM_ASSIGN_OR_RETURN(const PatternEmbedding unit, UnitEmbedding(query.embedding));
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   GRYM_RETURN_IF_ERROR(impl_->CatchUp(run));
+  const std::vector<Neighbour> nearest =
+      impl_->index->Search(unit, query.kind, static_cast<size_t>(query.limit), query.min_similarity);
+  // The file is locked and its journal looked at once, not for every row.
+  GRYM_ASSIGN_OR_RETURN(const Transaction reading, Transaction::BeginReading(*impl_->db));
   std::vector<PatternMatch> matches;
-  for (const Neighbour& near :
-       impl_->index->Search(unit, query.kind, static_cast<size_t>(query.limit), query.min_similarity)) {
+  for (const Neighbour& near : nearest) {
     absl::StatusOr<PatternMatch> match = impl_->Fetch(near.id);
     if (match.status().code() == absl::StatusCode::kNotFound) continue;  // another process removed it just now
     if (!match.ok()) return match.status();

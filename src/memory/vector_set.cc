@@ -241,18 +241,20 @@ std::vector<VectorSet::Sketched> VectorSet::Sift(std::span<const uint16_t> best,
   for (size_t group = start; group < end; ++group) {
     if (best[group] >= low) groups.push_back(group);
   }
-  const auto signs = [this](size_t group, size_t half) {
-    return chunks_[group * kSignGroup / kSignChunk]->halves[half] + group * kSignGroup % kSignChunk * kHalfSignBytes;
+  const auto signs = [this](size_t group) {  // the second half lies a whole chunk's half behind
+    return chunks_[group * kSignGroup / kSignChunk]->halves[0] + group * kSignGroup % kSignChunk * kHalfSignBytes;
   };
+  constexpr size_t kHalf = kSignChunk * kHalfSignBytes;
   std::vector<Sketched> sifted;
   for (size_t i = 0; i < groups.size(); ++i) {
-    for (size_t line = 0; i + kAhead < groups.size() && line < kSignGroup * kHalfSignBytes; line += 64) {
-      Prefetch(signs(groups[i + kAhead], 0) + line);
-      Prefetch(signs(groups[i + kAhead], 1) + line);
+    const uint8_t* next = signs(groups[std::min(i + kAhead, groups.size() - 1)]);
+    for (size_t line = 0; line < kSignGroup * kHalfSignBytes; line += 64) {
+      Prefetch(next + line);
+      Prefetch(next + kHalf + line);
     }
+    const uint8_t* const here = signs(groups[i]);
     uint16_t first[kSignGroup], whole[kSignGroup];
-    if (kernels_.group_scores(signs(groups[i], 0), signs(groups[i], 1), sketch.tables(), first, whole) < whole_low)
-      continue;
+    if (kernels_.group_scores(here, here + kHalf, sketch.tables(), first, whole) < whole_low) continue;
     for (size_t v = 0; v < kSignGroup; ++v) {
       if (whole[v] >= whole_low && first[v] >= low && first[v] < high)
         sifted.push_back({static_cast<uint32_t>(groups[i] * kSignGroup + v), first[v], whole[v]});
