@@ -91,6 +91,16 @@ grym_status grym_memory_query(grym_memory* memory, const float* embedding, int32
   });
 }
 
+grym_status grym_memory_load_index(grym_memory* memory, grym_progress_fn progress, void* user_data) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
+    grym::RunOptions run;
+    TellProgress(progress, user_data, run);
+    GRYM_C_RETURN_IF_ERROR(found->memory().LoadIndex(run));
+    return run.cancel.Check();
+  });
+}
+
 grym_status grym_memory_record_outcome(grym_memory* memory, int64_t id, double score, const char* note) {
   return Guard([&]() -> absl::Status {
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));

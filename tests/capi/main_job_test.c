@@ -192,6 +192,13 @@ static void remember(grym_engine* engine, const char* input, const char* folder)
   CHECK_OK(grym_engine_memory(engine, &memory));
   CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_memory_store(memory, patterns, ids, count - 1));
   CHECK_OK(grym_memory_store(memory, patterns, ids, count));
+  CHECK_OK(grym_memory_stats_json(memory, &json));
+  CHECK(strstr(grym_text_data(json), "\"index_loaded\":false") != NULL);
+  CHECK_OK(grym_text_destroy(json));
+  CHECK_OK(grym_memory_load_index(memory, NULL, NULL));
+  CHECK_OK(grym_memory_stats_json(memory, &json));
+  CHECK(strstr(grym_text_data(json), "\"index_loaded\":true") != NULL);
+  CHECK_OK(grym_text_destroy(json));
   for (size_t i = 0; i < count; ++i) {
     grym_matches* matches = NULL;
     CHECK(ids[i] > 0);

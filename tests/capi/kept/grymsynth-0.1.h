@@ -320,6 +320,9 @@ GRYM_C_API grym_status grym_memory_remove(grym_memory* memory, int64_t id); /* S
  * Since 0.1. */
 GRYM_C_API grym_status grym_memory_query(grym_memory* memory, const float* embedding, int32_t limit, int32_t kind,
                                          double min_similarity, grym_matches** out);
+/* Reads the index, which the first query does otherwise: seconds for a million patterns. What was read by the time of a
+ * cancel is kept. Since 0.1. */
+GRYM_C_API grym_status grym_memory_load_index(grym_memory* memory, grym_progress_fn progress, void* user_data);
 /* A take that used the pattern scored `score` in [0, 1]; `note` may be NULL. Since 0.1. */
 GRYM_C_API grym_status grym_memory_record_outcome(grym_memory* memory, int64_t id, double score, const char* note);
 /* {"patterns", "outcomes", "file_bytes", "schema_version", "index_loaded", "index_approximate"}. Since 0.1. */
