@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/scratch.h"
+#include "support/waiting_clock.h"
 #include "workflow/scripted_runner.h"
 
 namespace grym {
@@ -181,17 +182,7 @@ TEST(ExecutorTest, StartingWithWrongParametersListsThemAll) {
 
 TEST(ExecutorTest, TransientErrorsAreTriedAgainAsThePolicySays) {
   EchoBench bench;
-  class VirtualClock : public WaitClock {
-   public:
-    int64_t NowMs() override { return now; }
-    absl::Status WaitUntil(int64_t until_ms, const CancelToken& cancel) override {
-      waits.push_back(until_ms - now);
-      now = std::max(now, until_ms);
-      return cancel.Check();
-    }
-    int64_t now = 1000;
-    std::vector<int64_t> waits;
-  } clock;
+  testing::WaitingClock clock;
   int failures = 2;
   bench.runner.instead = [&](const OperationCall&, const RunOptions&) -> absl::StatusOr<Json> {
     if (failures-- > 0) return absl::UnavailableError("busy");
@@ -203,7 +194,7 @@ TEST(ExecutorTest, TransientErrorsAreTriedAgainAsThePolicySays) {
   const auto run = bench.RunSteps(Echo("s", "", "{}", retry), "", options);
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->state, "completed") << run->error;
-  EXPECT_THAT(clock.waits, ElementsAre(100, 300));
+  EXPECT_THAT(clock.waits_ms, ElementsAre(100, 300));
   EXPECT_EQ(run->visits[0].attempts, 3);
   EXPECT_EQ(bench.runner.runs.size(), 3u);
 }

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "support/scratch.h"
+#include "support/waiting_clock.h"
 #include "workflow/executor.h"
 #include "workflow/scripted_runner.h"
 
@@ -14,19 +15,7 @@ namespace {
 
 using testing::Scratch;
 using testing::ScriptedRunner;
-
-// Waits that take no time, and are kept.
-class KeptWaits : public WaitClock {
- public:
-  int64_t NowMs() override { return now_ms; }
-  absl::Status WaitUntil(int64_t until_ms, const CancelToken& cancel) override {
-    waits_ms.push_back(until_ms - now_ms);
-    now_ms = std::max(now_ms, until_ms);
-    return cancel.Check();
-  }
-  int64_t now_ms = 1000;
-  std::vector<int64_t> waits_ms;
-};
+using testing::WaitingClock;
 
 struct FaultyRun {
   // The step fails with `fault` at its first `times` attempts.
@@ -49,7 +38,7 @@ struct FaultyRun {
   Scratch scratch;
   std::unique_ptr<Journal> journal = Journal::Open(scratch / "journal").value();
   ScriptedRunner runner;
-  KeptWaits clock;
+  WaitingClock clock;
 };
 
 class TemplateFaultsTest : public ::testing::TestWithParam<const char*> {
