@@ -13,7 +13,7 @@
 #include "generation/piece_plan.h"
 #include "generation/render.h"
 #include "grymsynth/audio_features.h"
-#include "grymsynth/version.h"
+#include "model/provenance.h"
 
 namespace grym {
 namespace {
@@ -99,10 +99,7 @@ class ComposerGenerator : public Generator {
                                                    : Compose(request, run);
     if (!made.ok()) return made;
     made->warnings.insert(made->warnings.begin(), warnings.begin(), warnings.end());
-    made->provenance.model = info_.id;
-    made->provenance.model_version = info_.version;
-    made->provenance.software = std::string(SoftwareName());
-    made->provenance.seed = request.seed;
+    SignResult(info_, request, made->provenance);
     return made;
   }
 

@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "grymsynth/audio_processor.h"
-#include "grymsynth/version.h"
+#include "model/provenance.h"
 
 namespace grym {
 namespace {
@@ -85,10 +85,7 @@ class RepairGenerator : public Generator {
     made.stages = std::move(cleaned.stages);
     GenerateAudioRequest resolved = request;
     resolved.model = info_.id;
-    made.provenance.model = info_.id;
-    made.provenance.model_version = info_.version;
-    made.provenance.software = std::string(SoftwareName());
-    made.provenance.seed = request.seed;
+    SignResult(info_, request, made.provenance);
     made.provenance.request_json = RequestToJson(resolved);
     return made;
   }
