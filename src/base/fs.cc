@@ -167,12 +167,40 @@ absl::Status WriteFile(const Path& path, std::string_view bytes) {
   });
 }
 
+absl::Status MoveWhole(const Path& from, const Path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path.parent_path(), error);
+  if (error) return FileWriteError(path, "its folder cannot be made", error.value());
+  std::filesystem::rename(from, path, error);
+  if (error) return FileWriteError(path, "rename failed", error.value());
+  if (!SyncPath(path.parent_path(), true)) return FileWriteError(path, "sync of its folder failed", errno);
+  return absl::OkStatus();
+}
+
+absl::Status CheckWritable(const Path& folder) {
+  std::error_code error;
+  Path nearest = folder.empty() ? Path(".") : std::filesystem::absolute(folder, error);
+  while (!std::filesystem::exists(nearest, error) && nearest.has_relative_path()) nearest = nearest.parent_path();
+  if (!std::filesystem::is_directory(nearest, error)) {
+    return FileWriteError(folder, "no folder can be made there: " + Quoted(nearest), error ? error.value() : ENOTDIR);
+  }
+  const Path trial = nearest / UniqueName(".grym-trial-");
+  std::FILE* file = std::fopen(trial.c_str(), "wb");
+  if (!file) return FileWriteError(folder, "no file can be written there", errno);
+  std::fclose(file);
+  std::filesystem::remove(trial, error);
+  return absl::OkStatus();
+}
+
+std::string UniqueName(std::string_view prefix) { return std::string(prefix) + UniqueSuffix(); }
+
 absl::StatusOr<Path> MakeTempFolder(std::string_view prefix) {
   std::error_code error;
   const Path base = std::filesystem::temp_directory_path(error);
   for (int attempt = 0; attempt < 16 && !error; ++attempt) {
-    const Path folder = base / (std::string(prefix) + "-" + UniqueSuffix());
-    if (std::filesystem::create_directory(folder, error)) return folder;
+    Path folder = base / (std::string(prefix) + "-" + UniqueSuffix());
+    // Moved: a copy might find no memory, and the folder would be nobody's.
+    if (std::filesystem::create_directory(folder, error)) return absl::StatusOr<Path>(std::move(folder));
   }
   return Error(absl::StatusCode::kUnavailable, "write_failed", "temporary folder: " + error.message());
 }

@@ -28,6 +28,17 @@ absl::Status WriteFile(const std::filesystem::path& path, std::string_view bytes
 // disk, a quota, a limit or memory is used up, PermissionDenied, else Unavailable.
 absl::Status FileWriteError(const std::filesystem::path& path, std::string_view what, int cause);
 
+// Moves a file that lies whole on the disk to `path`, over what is there, and syncs the folder. Parent folders are
+// made. Both must be on one file system.
+absl::Status MoveWhole(const std::filesystem::path& from, const std::filesystem::path& path);
+
+// Whether files could be written into `folder`, which need not exist: tried in its nearest parent that does, which is
+// left as it was. Errors as of WriteWhole.
+absl::Status CheckWritable(const std::filesystem::path& folder);
+
+// A name that no other file beside it has: "<prefix><process>-<random>".
+std::string UniqueName(std::string_view prefix);
+
 // A new empty folder under the system's temporary folder.
 absl::StatusOr<std::filesystem::path> MakeTempFolder(std::string_view prefix);
 

@@ -1,6 +1,7 @@
 #include "grymsynth/engine.h"
 
 #include <mutex>
+#include <optional>
 #include <random>
 
 #include "base/format.h"
@@ -8,6 +9,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "base/temp_folder.h"
 #include "engine/calls.h"
 #include "engine/run_summary.h"
 #include "generation/composer.h"
@@ -27,13 +29,6 @@ struct Engine::Impl {
     recognizer.reset();
     memory.reset();
     orchestrator.reset();
-    if (!temporary) return;
-    try {
-      std::error_code ignored;
-      std::filesystem::remove_all(data_dir, ignored);
-    } catch (const std::bad_alloc&) {
-      // A temporary folder is left behind, where the system clears them away.
-    }
   }
   absl::Status Close() {
     calls->CloseAndWait();
@@ -55,7 +50,7 @@ struct Engine::Impl {
   absl::StatusOr<WorkflowRun> Run(const Workflow& workflow, const WorkflowRunOptions& options);
 
   std::filesystem::path data_dir;
-  bool temporary = false;
+  std::optional<TempFolder> temporary;  // goes last
   std::shared_ptr<RunningCalls> calls = std::make_shared<RunningCalls>();
   std::unique_ptr<AudioProcessor> processor;
   std::unique_ptr<PatternMemory> memory;
@@ -95,8 +90,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
   std::error_code ignored;
   if (!options.data_dir.empty()) impl->data_dir = std::filesystem::absolute(options.data_dir, ignored);
   if (options.data_dir.empty()) {
-    GRYM_ASSIGN_OR_RETURN(impl->data_dir, MakeTempFolder("grymsynth"));
-    impl->temporary = true;
+    GRYM_ASSIGN_OR_RETURN(TempFolder temporary, TempFolder::Make("engine"));
+    impl->temporary.emplace(std::move(temporary));
+    impl->data_dir = impl->temporary->path();
   } else {
     std::error_code error;
     std::filesystem::create_directories(impl->data_dir, error);

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
+#include "base/temp_folder.h"
 #include "grymsynth/audio_file.h"
 #include "grymsynth/version.h"
 #include "report/picture.h"
@@ -48,18 +49,14 @@ absl::StatusOr<std::string> PlayerHtml(const AudioBuffer& audio) {
   if (clip.rate_hz() > kPlayerRateHz) {  // Vorbis knows no more than 200 kHz, and no browser plays it
     GRYM_ASSIGN_OR_RETURN(clip, Resample(clip, kPlayerRateHz, ResampleQuality::kMedium));
   }
-  GRYM_ASSIGN_OR_RETURN(const std::filesystem::path folder, MakeTempFolder("grym-report"));
+  GRYM_ASSIGN_OR_RETURN(const TempFolder folder, TempFolder::Make("report"));
   SaveOptions options;
   options.container = AudioContainer::kOggVorbis;
   options.ogg_quality = 0.5;
-  const std::filesystem::path file = folder / "clip.ogg";
-  absl::Status status = SaveAudio(file, clip, options);
-  absl::StatusOr<std::string> bytes =
-      status.ok() ? ReadFile(file, int64_t{64} << 20) : absl::StatusOr<std::string>(status);
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
-  if (!bytes.ok()) return bytes.status();
-  return "<audio controls preload='none' src='data:audio/ogg;base64," + Base64(*bytes) + "'></audio>";
+  const std::filesystem::path file = folder.path() / "clip.ogg";
+  GRYM_RETURN_IF_ERROR(SaveAudio(file, clip, options));
+  GRYM_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(file, int64_t{64} << 20));
+  return "<audio controls preload='none' src='data:audio/ogg;base64," + Base64(bytes) + "'></audio>";
 }
 
 // Against the music, since a take that is louder has its noise louder too: what counts is the distance. Only what is

@@ -1,10 +1,10 @@
 #include "workflow/journal.h"
 
 #include "base/json.h"
+#include "base/owner_lock.h"
 #include "base/status.h"
 #include "store/database.h"
 #include "workflow/journal_rows.h"
-#include "workflow/owner_lock.h"
 
 namespace grym {
 

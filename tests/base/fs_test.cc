@@ -48,6 +48,22 @@ TEST(FsTest, APipeIsRefusedWithoutWaiting) {
 }
 #endif
 
+TEST(FsTest, WhetherAFolderTakesFilesIsKnownWithoutMakingIt) {
+  testing::Scratch scratch;
+  EXPECT_TRUE(CheckWritable(scratch.path()).ok());
+  EXPECT_TRUE(CheckWritable(scratch / "not/yet/there").ok());
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
+  ASSERT_TRUE(WriteFile(scratch / "file", "x").ok());
+  for (const char* name : {"file", "file/below"}) {
+    const absl::Status status = CheckWritable(scratch / name);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_EQ(ErrorCode(status), "write_failed");
+  }
+#ifdef __linux__
+  EXPECT_FALSE(CheckWritable("/proc/no-folder").ok());  // takes no files, not even root's
+#endif
+}
+
 TEST(FsTest, NamesAsLongAsTheyMayBeAreWrittenAndLongerOnesRefused) {
   testing::Scratch scratch;
   const std::string longest(255, 'n');

@@ -1,7 +1,7 @@
 // One process at a time owns a folder: an OS lock that ends with the process, and a text that says who holds it.
 #pragma once
 #include <filesystem>
-#include <string>
+#include <optional>
 
 #include "absl/status/statusor.h"
 
@@ -11,6 +11,8 @@ class OwnerLock {
  public:
   // Tries for `wait_ms`, then Unavailable (code "store_locked", with the owner's text).
   static absl::StatusOr<OwnerLock> Take(const std::filesystem::path& file, int wait_ms);
+  // Without waiting, and only where `file` is there: nothing when it is not, or when somebody holds it.
+  static std::optional<OwnerLock> TakeExisting(const std::filesystem::path& file);
   OwnerLock(OwnerLock&& other) noexcept : handle_(other.handle_) { other.handle_ = -1; }
   OwnerLock& operator=(OwnerLock&&) = delete;
   ~OwnerLock();

@@ -1,4 +1,4 @@
-#include "workflow/owner_lock.h"
+#include "base/owner_lock.h"
 
 #include <cerrno>
 #include <chrono>
@@ -26,14 +26,15 @@ namespace {
 constexpr auto kBetweenTries = std::chrono::milliseconds(20);
 
 // A handle that holds the lock, -1 while another holds it, -2 for a failure (errno).
-int TryLock(const std::filesystem::path& file) {
+int TryLock(const std::filesystem::path& file, bool create) {
 #ifdef _WIN32
   int handle = -1;
-  if (_wsopen_s(&handle, file.c_str(), _O_RDWR | _O_CREAT | _O_BINARY, _SH_DENYWR, _S_IREAD | _S_IWRITE) == 0)
+  const int flags = _O_RDWR | _O_BINARY | (create ? _O_CREAT : 0);
+  if (_wsopen_s(&handle, file.c_str(), flags, _SH_DENYWR, _S_IREAD | _S_IWRITE) == 0)
     return handle;
   return errno == EACCES ? -1 : -2;
 #else
-  const int handle = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int handle = open(file.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
   if (handle < 0) return -2;
   // flock belongs to the open file, so two owners in one process are told apart too.
   if (flock(handle, LOCK_EX | LOCK_NB) == 0) return handle;
@@ -60,7 +61,7 @@ void SignOwner(int handle) {
 absl::StatusOr<OwnerLock> OwnerLock::Take(const std::filesystem::path& file, int wait_ms) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
   while (true) {
-    const int handle = TryLock(file);
+    const int handle = TryLock(file, true);
     if (handle >= 0) {
       OwnerLock lock(handle);
       SignOwner(handle);
@@ -77,6 +78,12 @@ absl::StatusOr<OwnerLock> OwnerLock::Take(const std::filesystem::path& file, int
   return Error(absl::StatusCode::kUnavailable, "store_locked",
                "\"" + Printable(file.parent_path().string()) + "\": in use by " +
                    (owner.ok() ? Printable(owner->substr(0, owner->find('\n'))) : "another process"));
+}
+
+std::optional<OwnerLock> OwnerLock::TakeExisting(const std::filesystem::path& file) {
+  const int handle = TryLock(file, false);
+  if (handle < 0) return std::nullopt;
+  return OwnerLock(handle);
 }
 
 OwnerLock::~OwnerLock() {
