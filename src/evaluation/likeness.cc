@@ -10,13 +10,17 @@
 namespace grym {
 namespace {
 
-constexpr double kBandS = 1.0, kBandShare = 0.12;
+constexpr double kBandS = 1.0, kShortBandShare = 0.25, kBandShare = 0.12;
 constexpr float kSideStep = 0.15f;        // price of leaving the diagonal for one frame
+constexpr float kEndSkip = 0.25f;         // of leaving out one at the start: half of what unlike frames are apart
+constexpr double kOffsetSmoothS = 0.25;
+constexpr int kNeighbours = 3;            // bands on either side: half an octave
 constexpr double kWindowS = 2;
 constexpr double kHeldSimilarity = 0.35;
 constexpr double kDriftingS = 0.08;
 constexpr int kMostLag = static_cast<int>(600 / kFineStepCents);
 constexpr double kLeastPitchEvidence = 0.2;
+constexpr double kSamePitchEvidence = 0.5, kMostLoweredCents = 120;  // a semitone, and what measuring it errs
 
 // The picture without each band's mean over time, and each frame's length beside it.
 struct Centred {
@@ -48,6 +52,23 @@ Centred Centre(const BandPicture& picture) {
   return centred;
 }
 
+// The picture as it would be `cents` lower: a recording played a little too fast is still the same music.
+BandPicture Lowered(const BandPicture& picture, double cents) {
+  constexpr int kBands = BandPicture::kBands;
+  const double bands = cents / 200;
+  const auto whole = static_cast<int>(std::floor(bands));
+  const auto part = static_cast<float>(bands - whole);
+  BandPicture lowered = picture;
+  for (int64_t t = 0; t < picture.frames(); ++t) {
+    for (int b = 0; b < kBands; ++b) {
+      const int low = std::clamp(b + whole, 0, kBands - 1), high = std::clamp(b + whole + 1, 0, kBands - 1);
+      lowered.values[static_cast<size_t>(t * kBands + b)] =
+          (1 - part) * picture.frame(t)[low] + part * picture.frame(t)[high];
+    }
+  }
+  return lowered;
+}
+
 struct Pair {
   int64_t a = 0, b = 0;
 };
@@ -75,8 +96,8 @@ absl::StatusOr<std::vector<Pair>> Align(const Centred& a, const Centred& b, int6
           1 - (dot + floor) / (a.length[static_cast<size_t>(i)] * b.length[static_cast<size_t>(j)] + floor);
       const auto slot = static_cast<size_t>(w + 1);
       // From (i-1, j-1): same slot of the row before; from (i-1, j): slot + 1; from (i, j-1): slot - 1.
-      float best = i == 0   ? 0.1f * kSideStep * static_cast<float>(j)
-                   : j == 0 ? 0.1f * kSideStep * static_cast<float>(i)
+      float best = i == 0   ? kEndSkip * static_cast<float>(j)
+                   : j == 0 ? kEndSkip * static_cast<float>(i)
                             : before[slot];
       uint8_t step = i == 0 || j == 0 ? 3 : 0;
       if (i > 0 && before[slot + 1] + kSideStep < best) best = before[slot + 1] + kSideStep, step = 1;
@@ -103,22 +124,76 @@ absl::StatusOr<std::vector<Pair>> Align(const Centred& a, const Centred& b, int6
   return path;
 }
 
-// Correlation over [from, until) of the path, weighed by the original's energy.
-double WeighedCorrelation(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path,
-                          size_t from, size_t until) {
-  double xx = 1e-9, yy = 1e-9, xy = 0;
-  for (size_t b = 0; b < BandPicture::kBands; ++b) {
-    double weights = 1e-9, sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
+// What a band of the original and of the result move, and move together.
+struct BandMoves {
+  double xx = 0, yy = 0, xy = 0;
+};
+
+// Over [from, until) of the path, weighed by the original's energy; each band about its own mean. A band that moves
+// more in the result than in the original tells less: hum or noise had covered what is heard there now.
+std::vector<BandMoves> MovesOfBands(const BandPicture& weights, const std::vector<float>& original,
+                                    const std::vector<float>& result, const std::vector<Pair>& path, size_t from,
+                                    size_t until) {
+  constexpr size_t kBands = BandPicture::kBands;
+  std::vector<BandMoves> moves;
+  for (size_t b = 0; b < kBands; ++b) {
+    double sum = 1e-9, sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
     for (size_t p = from; p < until; ++p) {
-      const double x = original.frame(path[p].a)[b], y = result.frame(path[p].b)[b], weight = x + 0.1;
-      weights += weight, sx += weight * x, sy += weight * y;
+      const double x = original[static_cast<size_t>(path[p].a) * kBands + b];
+      const double y = result[static_cast<size_t>(path[p].b) * kBands + b];
+      const double weight = weights.frame(path[p].a)[b] + 0.1;
+      sum += weight, sx += weight * x, sy += weight * y;
       sxx += weight * x * x, syy += weight * y * y, sxy += weight * x * y;
     }
-    xx += sxx - sx * sx / weights;
-    yy += syy - sy * sy / weights;
-    xy += sxy - sx * sy / weights;
+    const double moved_x = sxx - sx * sx / sum, moved_y = syy - sy * sy / sum;
+    const double telling = moved_y > moved_x ? moved_x / moved_y : 1;
+    moves.push_back({telling * moved_x, telling * moved_y, telling * (sxy - sx * sy / sum)});
   }
+  return moves;
+}
+
+// Of all bands as one.
+double Correlation(const std::vector<BandMoves>& bands) {
+  double xx = 1e-9, yy = 1e-9, xy = 0;
+  for (const BandMoves& band : bands) xx += band.xx, yy += band.yy, xy += band.xy;
   return xy / std::sqrt(std::max(xx, 1e-9) * std::max(yy, 1e-9));
+}
+
+// Of the band at the lower quartile, each counted by how much it moves: a kick and a bass that two pieces share do not
+// answer for the rest.
+double QuartileCorrelation(const std::vector<BandMoves>& bands) {
+  std::vector<std::pair<double, double>> found;
+  double whole = 0;
+  for (const BandMoves& band : bands) {
+    const double moved = std::max(band.xx, 0.0), with = std::max(band.yy, 0.0);
+    const double telling = with > 0 ? std::sqrt(std::min(moved, moved * moved / with)) : 0;
+    found.push_back({band.xy / std::sqrt(moved * with + 1e-12), telling});
+    whole += telling;
+  }
+  std::sort(found.begin(), found.end());
+  double sum = 0;
+  for (const auto& [correlation, weight] : found) {
+    sum += weight;
+    if (sum >= 0.25 * whole) return correlation;
+  }
+  return 0;
+}
+
+// Each band less the mean of itself and its neighbours: strokes of a drum and the slope of a mix fall out.
+std::vector<float> Detail(const BandPicture& picture) {
+  constexpr int kBands = BandPicture::kBands;
+  std::vector<float> detail;
+  detail.reserve(picture.values.size());
+  for (int64_t t = 0; t < picture.frames(); ++t) {
+    const float* frame = picture.frame(t);
+    for (int b = 0; b < kBands; ++b) {
+      const int low = std::max(0, b - kNeighbours), high = std::min(kBands - 1, b + kNeighbours);
+      float sum = 0;
+      for (int k = low; k <= high; ++k) sum += frame[k];
+      detail.push_back(frame[b] - sum / static_cast<float>(high - low + 1));
+    }
+  }
+  return detail;
 }
 
 void MeasureWindows(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path,
@@ -129,7 +204,8 @@ void MeasureWindows(const BandPicture& original, const BandPicture& result, cons
     const size_t until = std::min(path.size(), from + window);
     if (until - from < window / 2 && from > 0) break;
     ++windows;
-    const double likeness_here = WeighedCorrelation(original, result, path, from, until);
+    const double likeness_here =
+        Correlation(MovesOfBands(original, original.values, result.values, path, from, until));
     if (likeness_here >= kHeldSimilarity) {
       ++held;
       likeness.clarity += likeness_here;
@@ -147,33 +223,61 @@ void MeasureWindows(const BandPicture& original, const BandPicture& result, cons
   if (held > 0) likeness.clarity /= held;
 }
 
-void MeasureDrift(const BandPicture& original, const BandPicture& result, const std::vector<Pair>& path,
-                  Likeness& likeness) {
-  std::vector<double> offsets, times;
-  for (const Pair& pair : path) {
-    times.push_back(static_cast<double>(pair.a) / original.rate_hz);
-    offsets.push_back(static_cast<double>(pair.b) / result.rate_hz - times.back());
+// Where between its neighbours the frame of `b` nearest to frame `i` of `a` lies, in frames, [-0.5, 0.5].
+double BetweenFrames(const Centred& a, const Centred& b, int64_t i, int64_t j) {
+  constexpr int64_t kBands = BandPicture::kBands;
+  if (j < 1 || j + 1 >= static_cast<int64_t>(b.length.size())) return 0;
+  double distance[3] = {};
+  for (int64_t side = -1; side <= 1; ++side) {
+    const float* x = a.values.data() + i * kBands;
+    const float* y = b.values.data() + (j + side) * kBands;
+    for (int64_t k = 0; k < kBands; ++k) distance[side + 1] += static_cast<double>(x[k] - y[k]) * (x[k] - y[k]);
   }
-  const double middle = Median(offsets), mean_time = Mean(std::span<const double>(times)),
-               mean_offset = Mean(std::span<const double>(offsets));
-  double sum = 0, spread = 1e-9, together = 0;
+  const double bend = distance[0] - 2 * distance[1] + distance[2];
+  return bend > a.floor ? std::clamp(0.5 * (distance[0] - distance[2]) / bend, -0.5, 0.5) : 0;
+}
+
+// Result's time less the original's along the path, finer than a frame, smoothed. What an uneven attack does to the
+// parabola it does to the original against itself too, so that is taken off.
+std::vector<float> Offsets(const Centred& a, double a_rate_hz, const Centred& b, double b_rate_hz,
+                           const std::vector<Pair>& path) {
+  std::vector<float> offsets;
+  for (const Pair& pair : path) {
+    const double between = BetweenFrames(a, b, pair.a, pair.b) - BetweenFrames(a, a, pair.a, pair.a);
+    offsets.push_back(static_cast<float>((static_cast<double>(pair.b) + between) / b_rate_hz -
+                                         static_cast<double>(pair.a) / a_rate_hz));
+  }
+  const int reach = static_cast<int>(kOffsetSmoothS * a_rate_hz);
+  return MovingMean(offsets, reach, reach);
+}
+
+void MeasureDrift(const std::vector<float>& offsets, const std::vector<Pair>& path, double rate_hz,
+                  Likeness& likeness) {
+  std::vector<double> away(offsets.begin(), offsets.end()), times;
+  for (const Pair& pair : path) times.push_back(static_cast<double>(pair.a) / rate_hz);
+  const double middle = Median(away), mean_time = Mean(std::span<const double>(times)),
+               mean_offset = Mean(std::span<const double>(away));
+  double sum = 0, spread = 1e-9, together = 0, bends = 0;
   for (size_t p = 0; p < path.size(); ++p) {
-    const double away = std::abs(offsets[p] - middle);
-    sum += away;
+    if (p > 0 && path[p].a - path[p - 1].a != path[p].b - path[p - 1].b) ++bends;
     spread += (times[p] - mean_time) * (times[p] - mean_time);
-    together += (times[p] - mean_time) * (offsets[p] - mean_offset);
-    if (away <= kDriftingS) continue;
+    together += (times[p] - mean_time) * (away[p] - mean_offset);
+    away[p] = std::abs(away[p] - middle);
+    sum += away[p];
+    if (away[p] <= kDriftingS) continue;
     if (!likeness.drifting.empty() && times[p] - likeness.drifting.back().end_s < 0.5) {
       likeness.drifting.back().end_s = std::max(likeness.drifting.back().end_s, times[p]);
     } else {
       likeness.drifting.push_back({times[p], times[p]});
     }
   }
+  likeness.bent = bends / static_cast<double>(path.size());
   likeness.drift_s = sum / static_cast<double>(path.size());
   likeness.speed = 1 + together / spread;
 }
 
-void MeasurePitch(const std::vector<float>& original, const std::vector<float>& result, Likeness& likeness) {
+// Correlations of `result`, moved by -kMostLag .. kMostLag steps, with `original`.
+std::vector<double> LagCorrelations(const std::vector<float>& original, const std::vector<float>& result) {
   const int count = static_cast<int>(std::min(original.size(), result.size()));
   std::vector<double> correlations;
   for (int lag = -kMostLag; lag <= kMostLag; ++lag) {
@@ -184,6 +288,26 @@ void MeasurePitch(const std::vector<float>& original, const std::vector<float>& 
     }
     correlations.push_back(xy / std::sqrt(xx * yy));
   }
+  return correlations;
+}
+
+// Mean distance from no move at all, over the moves about the best that fit at least half as well.
+double MeanMoveCents(const std::vector<double>& correlations) {
+  const auto best = std::max_element(correlations.begin(), correlations.end());
+  const double half = 0.5 * *best;
+  auto from = best, until = best;
+  while (from != correlations.begin() && *(from - 1) > half) --from;
+  while (until != correlations.end() && *until > half) ++until;
+  double sum = 0, weights = 1e-12;
+  for (auto move = from; move != until; ++move) {
+    weights += *move - half;
+    sum += (*move - half) * std::abs(static_cast<double>(move - correlations.begin()) - kMostLag) * kFineStepCents;
+  }
+  return sum / weights;
+}
+
+void MeasurePitch(const std::vector<float>& original, const std::vector<float>& result, Likeness& likeness) {
+  const std::vector<double> correlations = LagCorrelations(original, result);
   const auto best =
       static_cast<size_t>(std::max_element(correlations.begin(), correlations.end()) - correlations.begin());
   likeness.pitch_evidence = correlations[best];
@@ -195,6 +319,9 @@ void MeasurePitch(const std::vector<float>& original, const std::vector<float>& 
     if (bend < -1e-12) place += 0.5 * (left - right) / bend;
   }
   likeness.cents = place * kFineStepCents;
+  // Pitch that wavers fits a whole range of moves, none of them best: the mean distance grows with the range.
+  const double away = MeanMoveCents(correlations), own = MeanMoveCents(LagCorrelations(original, original));
+  likeness.detuned_cents = std::sqrt(std::max(0.0, away * away - own * own));
 }
 
 }  // namespace
@@ -204,14 +331,25 @@ absl::StatusOr<Likeness> MeasureLikeness(const TakeMeasures& original, const Tak
   Likeness likeness;
   if (original.silent || result.silent) return likeness;
   likeness.coverage = std::min(1.0, result.duration_s / original.duration_s);
-  const auto reach = static_cast<int64_t>(std::ceil(
-      std::max(kBandS * original.bands.rate_hz, kBandShare * static_cast<double>(original.bands.frames()))));
-  const Centred a = Centre(original.bands), b = Centre(result.bands);
-  GRYM_ASSIGN_OR_RETURN(const std::vector<Pair> path, Align(a, b, reach, run));
-  likeness.similarity = WeighedCorrelation(original.bands, result.bands, path, 0, path.size());
-  MeasureWindows(original.bands, result.bands, path, likeness);
-  MeasureDrift(original.bands, result.bands, path, likeness);
   MeasurePitch(original.fine, result.fine, likeness);
+  const bool moved = likeness.pitch_evidence > kSamePitchEvidence && std::abs(likeness.cents) < kMostLoweredCents;
+  const BandPicture bands = Lowered(result.bands, moved ? likeness.cents : 0);
+  const auto rows = static_cast<double>(original.bands.frames());
+  const double one_second = std::min(kBandS * original.bands.rate_hz, kShortBandShare * rows);
+  const auto reach = static_cast<int64_t>(std::ceil(std::max(one_second, kBandShare * rows)));
+  const Centred a = Centre(original.bands), b = Centre(bands);
+  GRYM_ASSIGN_OR_RETURN(const std::vector<Pair> path, Align(a, b, reach, run));
+  const auto aligned = static_cast<double>(path.back().a - path.front().a + 1);
+  const double found = std::min(1.0, aligned / std::min(rows, static_cast<double>(bands.frames())));
+  const std::vector<BandMoves> moves =
+      MovesOfBands(original.bands, original.bands.values, bands.values, path, 0, path.size());
+  likeness.similarity = found * Correlation(moves);
+  likeness.quartile = found * QuartileCorrelation(moves);
+  likeness.detail =
+      found * Correlation(MovesOfBands(original.bands, Detail(original.bands), Detail(bands), path, 0, path.size()));
+  MeasureWindows(original.bands, bands, path, likeness);
+  MeasureDrift(Offsets(a, original.bands.rate_hz, b, bands.rate_hz, path), path, original.bands.rate_hz,
+               likeness);
   return likeness;
 }
 

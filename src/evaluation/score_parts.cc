@@ -111,11 +111,13 @@ double PeakToLoudnessDb(const TakeMeasures& take) {
   return std::isfinite(take.lufs) ? take.true_peak_dbtp - take.lufs : take.crest_db;
 }
 
-// What was lost counts up to 14 dB only: a stray peak that a limiter took is no loss to a listener.
+// What was lost counts up to 14 dB only: a stray peak that a limiter took is no loss to a listener. Peaks that were cut
+// off count for nothing: a recording driven into a square wave gains none by what the edges ring.
 JudgedPart JudgeDynamics(const TakeMeasures& original, const TakeMeasures& result) {
   const double ratio = PeakToLoudnessDb(result), had = PeakToLoudnessDb(original);
   const double lost = std::max(0.0, std::min(had, 14.0) - ratio);
-  return Part("dynamics", GradeOfPeakToLoudness(ratio) * Graded(lost, {{0, 1}, {1, 1}, {4, 0.85}, {10, 0.3}}),
+  return Part("dynamics", GradeOfPeakToLoudness(ratio) * Graded(lost, {{0, 1}, {1, 1}, {4, 0.85}, {10, 0.3}}) *
+                  (1 - std::min(1.0, result.clipped_ratio)),
               kFinishWeight, Formatted("peaks %.1f dB above the loudness, the original's %.1f dB", ratio, had));
 }
 
@@ -129,10 +131,9 @@ JudgedPart JudgeTempo(const Likeness& likeness) {
 }
 
 JudgedPart JudgeKey(const Likeness& likeness) {
-  const double away = std::max(0.0, std::abs(likeness.cents) - 1);
-  // Pitch that wavers smears the fine spectrum: the evidence itself falls.
+  // Pitch that wavers smears the fine spectrum too: the evidence itself falls.
   const double steady = 0.6 + 0.4 * std::clamp(likeness.pitch_evidence, 0.0, 1.0);
-  return Part("key", std::exp(-away / 80) * steady, kTimeAndPitchWeight,
+  return Part("key", std::exp(-likeness.detuned_cents / 80) * steady, kTimeAndPitchWeight,
               likeness.pitch_evidence > 0.2 ? Formatted("pitch %+.0f cents from the original's", likeness.cents)
                                             : std::string("the original's pitches are not found"));
 }
@@ -163,14 +164,28 @@ JudgedPart JudgeStereo(const TakeMeasures& original, const TakeMeasures& result)
                                      : "mono");
 }
 
-// Measured: another piece of the same genre, tempo and key, on the same instruments, reaches 0.84 (0.71 in time and
-// bands); repaired takes with parts at their loudest lie above 0.95. Fine pitch says little more than the key.
+// 0 up to `low`, 1 from `high`, smooth between.
+double Step(double value, double low, double high) {
+  const double place = std::clamp((value - low) / (high - low), 0.0, 1.0);
+  return place * place * (3 - 2 * place);
+}
+
+// Either sees enough: chords and voices that stand out, or, where hum or noise had covered those, the strokes in
+// every band. Measured over all pairs of 35 recordings and 39 composed pieces of 7 s, and of 60 more pieces of 8 s
+// within each genre: on a straight path another song reaches 0.697 by the one and 0.755 by the other (techno, same
+// tempo, key and instruments); takes with parts at their loudest keep 0.78 and 0.79, and what was clipped by 12 dB
+// or lay under hum 13 dB below it 0.73 or 0.765 but in a few composed pieces. Along a bent path clicks and drums of
+// another tempo reach more, but there every fifth step at least is bent; a take bends one in twelve. Fine pitch says
+// no more than the key. Never quite 0, so that rising damage still lowers the score.
 JudgedPart JudgeIdentity(const Likeness& likeness) {
-  const double together = likeness.similarity + 0.15 * std::max(0.0, likeness.pitch_evidence);
-  const double place = std::clamp((together - 0.79) / (0.95 - 0.79), 0.0, 1.0);
-  return Part(
-      "identity", place * place * (3 - 2 * place), kIdentityWeight,
-      Formatted("similarity %.2f in time and bands, %.2f in fine pitch", likeness.similarity, likeness.pitch_evidence));
+  const double voices = 0.4 * likeness.detail + 0.6 * likeness.quartile;
+  const double strokes = 0.5 * likeness.similarity + 0.5 * likeness.quartile;
+  const double same = std::max(Step(voices, 0.70, 0.76), Step(strokes, 0.765, 0.82));
+  const double straight = Graded(likeness.bent, {{0.12, 1}, {0.22, 0}});
+  return Part("identity", 0.995 * same * straight + 0.005 * std::max(0.0, voices), kIdentityWeight,
+              Formatted("similarity %.2f in time and bands, %.2f in the lower quarter of the bands, %.2f in what "
+                        "stands out, %.0f %% of the time out of step",
+                        likeness.similarity, likeness.quartile, likeness.detail, 100 * likeness.bent));
 }
 
 }  // namespace

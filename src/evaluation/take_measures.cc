@@ -11,6 +11,7 @@
 #include "dsp/fft.h"
 #include "dsp/statistics.h"
 #include "dsp/window.h"
+#include "evaluation/flat_tops.h"
 #include "evaluation/pictures.h"
 
 namespace grym {
@@ -35,17 +36,25 @@ void MeasureLevels(const AudioBuffer& audio, TakeMeasures& take) {
   take.crest_db = take.peak_dbfs - take.rms_dbfs;
 }
 
+// Flat to the last bit, or what a resampler or a codec left of it: whichever is more.
 void MeasureClipping(const AudioBuffer& audio, TakeMeasures& take) {
   std::vector<TimeSpan> spans;
-  int64_t clipped = 0;
+  const double rate = audio.rate_hz();
+  const auto add = [&](int64_t start, int64_t count) {
+    spans.push_back({static_cast<double>(start) / rate, static_cast<double>(start + count) / rate});
+  };
+  double clipped = 0;
   for (int c = 0; c < audio.channels(); ++c) {
+    double exact = 0;
     for (const ClippedRun& run : FindClippedRuns(audio.channel(c))) {
-      clipped += run.count;
-      const double rate = audio.rate_hz();
-      spans.push_back({static_cast<double>(run.start) / rate, static_cast<double>(run.start + run.count) / rate});
+      exact += static_cast<double>(run.count);
+      add(run.start, run.count);
     }
+    const FlatTops tops = FindFlatTops(audio.channel(c));
+    for (const FlatTops::Run& run : tops.runs) add(run.start, run.count);
+    clipped += std::max(exact, tops.evidence * static_cast<double>(tops.frames));
   }
-  take.clipped_ratio = static_cast<double>(clipped) / static_cast<double>(audio.planar().size());
+  take.clipped_ratio = clipped / static_cast<double>(audio.planar().size());
   std::sort(spans.begin(), spans.end(), [](const TimeSpan& a, const TimeSpan& b) { return a.start_s < b.start_s; });
   for (const TimeSpan& span : spans) {
     if (!take.clipping.empty() && span.start_s - take.clipping.back().end_s < kMergeClippingS) {

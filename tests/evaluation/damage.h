@@ -93,6 +93,47 @@ inline AudioBuffer Drifting(const AudioBuffer& audio, double strength) {
   return Warped(audio, [&](double t) { return t + strength * t * (duration_s - t) / duration_s; });
 }
 
+inline AudioBuffer WithGain(AudioBuffer audio, double db) {
+  for (float& sample : audio.mutable_planar()) sample *= static_cast<float>(std::pow(10, db / 20));
+  return audio;
+}
+
+// What a codec at a low rate leaves: nothing above `hz` (a sinc of 97 taps under a Hann window).
+inline AudioBuffer WithLowPass(const AudioBuffer& audio, double hz) {
+  constexpr int kReach = 48;
+  std::vector<float> taps;
+  for (int k = -kReach; k <= kReach; ++k) {
+    const double x = 2 * M_PI * hz / audio.rate_hz() * k;
+    const double sinc = k == 0 ? 1 : std::sin(x) / x;
+    const double hann = 0.5 + 0.5 * std::cos(M_PI * k / (kReach + 1));
+    taps.push_back(static_cast<float>(2 * hz / audio.rate_hz() * sinc * hann));
+  }
+  AudioBuffer passed = audio;
+  for (int c = 0; c < audio.channels(); ++c) {
+    const std::span<const float> x = audio.channel(c);
+    const std::span<float> y = passed.mutable_channel(c);
+    for (int64_t n = kReach; n + kReach < audio.frames(); ++n) {
+      float sum = 0;
+      for (int k = 0; k <= 2 * kReach; ++k)
+        sum += taps[static_cast<size_t>(k)] * x[static_cast<size_t>(n + k - kReach)];
+      y[static_cast<size_t>(n)] = sum;
+    }
+  }
+  return passed;
+}
+
+inline AudioBuffer AtRate(const AudioBuffer& audio, int rate_hz) {
+  return Resample(audio, rate_hz, ResampleQuality::kFast).value();
+}
+
+// Through OGG Vorbis and back.
+inline AudioBuffer OnceCoded(const AudioBuffer& audio, const std::filesystem::path& folder) {
+  SaveOptions options;
+  options.ogg_quality = 0.4;
+  EXPECT_TRUE(SaveAudio(folder / "coded.ogg", audio, options).ok());
+  return LoadAudio(folder / "coded.ogg").value();
+}
+
 // `other`, repeated, `below_db` below the recording's power.
 inline AudioBuffer MixedWith(AudioBuffer audio, const AudioBuffer& other, double below_db) {
   const double gain = std::sqrt(MeanPower(audio) / MeanPower(other) / std::pow(10, below_db / 10));
