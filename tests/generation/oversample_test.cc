@@ -1,5 +1,6 @@
 #include "generation/oversample.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "analysis/enhance/balance.h"
@@ -50,6 +51,35 @@ TEST(OversampleTest, EveryPatchKeepsItsColour) {
       if (a.octave_db[band] < -25) continue;
       EXPECT_NEAR(b.octave_db[band], a.octave_db[band], 3.0) << patch.name << " octave " << band;
     }
+  }
+}
+
+// Level of what is left of a sine of full scale, away from the ends, in dB.
+double HalvedSineDb(double hz) {
+  AudioBuffer sine = *AudioBuffer::Create(1, 32768, 88200);
+  for (int n = 0; n < 32768; ++n)
+    sine.mutable_channel(0)[static_cast<size_t>(n)] = static_cast<float>(std::sin(6.283185307179586 * hz * n / 88200));
+  const AudioBuffer halved = *HalveRate(sine, 16384);
+  double sum = 1e-30;
+  for (int n = 1000; n < 15000; ++n) sum += std::pow(double{halved.channel(0)[static_cast<size_t>(n)]}, 2);
+  return 10 * std::log10(sum / 14000 * 2);
+}
+
+TEST(OversampleTest, HalvingKeepsWhatIsHeardAndFoldsNothing) {
+  for (const double hz : {50.0, 1000.0, 15000.0, 20000.0, 20900.0}) EXPECT_NEAR(HalvedSineDb(hz), 0, 0.02) << hz;
+  for (const double hz : {22100.0, 23000.0, 30000.0, 43000.0}) EXPECT_LT(HalvedSineDb(hz), -120) << hz;
+}
+
+TEST(OversampleTest, HalvingMovesNothingAndTakesAnyLength) {
+  for (const int64_t frames : {int64_t{1}, int64_t{2}, int64_t{777}, int64_t{20001}}) {
+    AudioBuffer click = *AudioBuffer::Create(2, frames, 88200);
+    click.mutable_channel(1)[static_cast<size_t>(frames / 4 * 2)] = 1;
+    const AudioBuffer halved = *HalveRate(click, (frames + 1) / 2);
+    ASSERT_EQ(halved.frames(), (frames + 1) / 2);
+    ASSERT_EQ(halved.rate_hz(), 44100);
+    const auto right = halved.channel(1);
+    EXPECT_EQ(std::max_element(right.begin(), right.end()) - right.begin(), frames / 4);
+    EXPECT_EQ(*std::max_element(halved.channel(0).begin(), halved.channel(0).end()), 0);
   }
 }
 
