@@ -83,6 +83,19 @@ A context manager: leaving it closes the file.)")
       }, py::arg("id"))
       .def("query", &Query, py::arg("embedding"), py::kw_only(), py::arg("limit") = 10, py::arg("kind") = py::none(),
            py::arg("min_similarity") = -1.0, "The most similar patterns first, as PatternMatch.")
+      .def("load_index", [](const Memory& self, const py::object& progress) {
+        Blocking(progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<bool> {
+          const absl::Status loaded = self->LoadIndex(run);
+          if (!loaded.ok()) return loaded;
+          return true;
+        });
+      }, py::kw_only(), py::arg("progress") = py::none(),
+           R"(Reads the index, which the first query does otherwise: seconds for a million patterns.
+
+Args:
+  progress: as everywhere. What was read by the time of a cancel is kept.
+Raises:
+  DataLossError: a vector does not read back.)")
       .def("record_outcome", [](const Memory& self, int64_t id, double score, const std::string& note) {
         ThrowUnlessOk(Unlocked([&] { return self->RecordOutcome(id, score, note); }));
       }, py::arg("id"), py::arg("score"), py::arg("note") = "", "A take that used the pattern scored so, in [0, 1].")

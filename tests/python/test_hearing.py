@@ -120,6 +120,9 @@ def test_memory_stores_and_finds(patterns, tmp_path):
     with gs.PatternMemory(tmp_path / "memory.db") as memory:
         ids = memory.store(patterns)
         assert len(ids) == len(patterns) and len(set(ids)) == len(ids)
+        assert not memory.stats().index_loaded
+        memory.load_index()
+        assert memory.stats().index_loaded
         best = memory.query(patterns[0], limit=3)[0]
         assert best.similarity == pytest.approx(1, abs=1e-4)
         by_numbers = memory.query(patterns[0].embedding, limit=1, kind=patterns[0].kind)
