@@ -57,7 +57,9 @@ GRYM_EXPORT absl::StatusOr<AudioFileInfo> ProbeAudioFile(const std::filesystem::
 // its Xing frame says, or a last frame that is not whole (one cut exactly between frames, without Xing, cannot be
 // told). A chained OGG and MP3 files joined end to end are read to their end, as one recording; Unimplemented if a
 // later stream has another codec, rate or number of channels.
-GRYM_EXPORT absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const AudioLimits& limits = {});
+// Cancelled soon after `run`'s token is; it is polled at every block.
+GRYM_EXPORT absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const AudioLimits& limits = {},
+                                                  const RunOptions& run = {});
 
 // A file as a stream of blocks with a fixed memory ceiling (the block and the decoder's own state).
 // Threads: one at a time. After an error the reader answers that error again.
@@ -95,15 +97,17 @@ struct SaveOptions {
 };
 
 // Writes beside the target, syncs, renames: a reader sees the whole file or none. Samples beyond full scale are
-// clipped in integer formats. InvalidArgument for NaN or infinity, with the channel and frame.
+// clipped in integer formats. InvalidArgument for NaN or infinity, with the channel and frame. `run`'s token is polled
+// at every block; when it is cancelled nothing is written.
 GRYM_EXPORT absl::Status SaveAudio(const std::filesystem::path& path, const AudioBuffer& audio,
-                                   const SaveOptions& options = {});
+                                   const SaveOptions& options = {}, const RunOptions& run = {});
 
 enum class ResampleQuality { kBest, kMedium, kFast };
 // By libsamplerate's sinc converters, delay compensated: frames out = round(frames * rate_hz / audio.rate_hz()).
-// InvalidArgument for rates more than 256 times apart.
+// InvalidArgument for rates more than 256 times apart; Cancelled soon after `run`'s token is.
 GRYM_EXPORT absl::StatusOr<AudioBuffer> Resample(const AudioBuffer& audio, int rate_hz,
-                                                 ResampleQuality quality = ResampleQuality::kBest);
+                                                 ResampleQuality quality = ResampleQuality::kBest,
+                                                 const RunOptions& run = {});
 // Mono to stereo copies; stereo to mono is the mean; others by the usual 5.1/7.1 weights, or the mean.
 GRYM_EXPORT absl::StatusOr<AudioBuffer> MixChannels(const AudioBuffer& audio, int channels);
 

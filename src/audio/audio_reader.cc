@@ -11,6 +11,7 @@
 #include "audio/stream_header.h"
 #include "base/format.h"
 #include "base/fs.h"
+#include "base/progress.h"
 #include "base/status.h"
 #include "grymsynth/audio_file.h"
 
@@ -178,8 +179,9 @@ absl::Status TooMuchAudio(const std::filesystem::path& path, int64_t frames, int
 
 // Decodes to the end and keeps nothing.
 absl::StatusOr<int64_t> CountFrames(AudioReader& reader, const std::filesystem::path& path, int64_t limit_frames,
-                                    int64_t limit_bytes) {
+                                    int64_t limit_bytes, const RunOptions& run) {
   while (true) {
+    GRYM_RETURN_IF_ERROR(run.cancel.Check());
     GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kCountFrames));
     if (block.empty()) return reader.position();
     if (reader.position() > limit_frames)
@@ -189,7 +191,10 @@ absl::StatusOr<int64_t> CountFrames(AudioReader& reader, const std::filesystem::
 
 }  // namespace
 
-absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const AudioLimits& limits) {
+absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const AudioLimits& limits,
+                                      const RunOptions& run) {
+  ProgressReporter progress(run);
+  GRYM_RETURN_IF_ERROR(progress.Check());
   GRYM_ASSIGN_OR_RETURN(AudioReader reader, AudioReader::Open(path, limits));
   const int channels = reader.info().channels;
   const int64_t frame_bytes = static_cast<int64_t>(sizeof(float)) * channels;
@@ -199,13 +204,15 @@ absl::StatusOr<AudioBuffer> LoadAudio(const std::filesystem::path& path, const A
   GRYM_ASSIGN_OR_RETURN(const int64_t file_bytes, RegularFileSize(path));
   if (frames < 0 ||
       (frames * frame_bytes > kSmallDecodedBytes && frames * frame_bytes / kPlausibleExpansion > file_bytes)) {
-    GRYM_ASSIGN_OR_RETURN(frames, CountFrames(reader, path, limit_frames, limits.decoded_bytes));
+    GRYM_ASSIGN_OR_RETURN(frames, CountFrames(reader, path, limit_frames, limits.decoded_bytes, run));
     GRYM_RETURN_IF_ERROR(reader.Rewind());
   }
   if (reader.info().container == AudioContainer::kMp3) frames += kMp3ToleranceFrames;
   GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, AudioBuffer::Create(channels, frames, reader.info().rate_hz));
   int64_t written = 0;
   while (true) {
+    progress.Report(frames > 0 ? static_cast<double>(written) / static_cast<double>(frames) : 0, "read");
+    GRYM_RETURN_IF_ERROR(progress.Check());
     GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kDecodeFrames));
     if (block.empty()) break;
     const int64_t kept = std::min(block.frames(), frames - written);

@@ -111,14 +111,15 @@ absl::Status AudioWriteError(const std::filesystem::path& path, int cause) {
   return FileWriteError(path, "write failed", cause);
 }
 
-absl::Status SaveAudio(const std::filesystem::path& path, const AudioBuffer& audio, const SaveOptions& options) {
+absl::Status SaveAudio(const std::filesystem::path& path, const AudioBuffer& audio, const SaveOptions& options,
+                       const RunOptions& run) {
   GRYM_ASSIGN_OR_RETURN(const AudioContainer container, ContainerOf(path, options));
   GRYM_RETURN_IF_ERROR(CheckSave(audio, container, options));
   SaveOptions complete = options;
   if (complete.metadata.software.empty()) complete.metadata.software = std::string(SoftwareName());
   return WriteWhole(path, [&](const std::filesystem::path& temporary) -> absl::Status {
-    if (container == AudioContainer::kWav) return WriteWav(temporary, audio, complete);
-    GRYM_RETURN_IF_ERROR(WriteCoded(temporary, audio, container, complete));
+    if (container == AudioContainer::kWav) return WriteWav(temporary, audio, complete, run.cancel);
+    GRYM_RETURN_IF_ERROR(WriteCoded(temporary, audio, container, complete, run.cancel));
     // An encoder that failed half-way may still have closed its file in peace.
     GRYM_ASSIGN_OR_RETURN(const AudioFileInfo written, ProbeAudioFile(temporary, AudioLimits{INT64_MAX, INT64_MAX}));
     if (written.frames == audio.frames()) return absl::OkStatus();

@@ -74,7 +74,7 @@ sf_count_t SinkWrite(const void* from, sf_count_t bytes, void* user) {
 }
 
 absl::Status EncodeSamples(SNDFILE* sound, const AudioBuffer& audio, AudioContainer container,
-                           const SaveOptions& options) {
+                           const SaveOptions& options, const CancelToken& cancel) {
   constexpr int64_t kStepFrames = 4096;  // libsndfile keeps a step of OGG on the stack
   const bool flac = container == AudioContainer::kFlac;
   const int bits = options.format == SampleFormat::kPcm24 ? 24 : 16;
@@ -83,6 +83,7 @@ absl::Status EncodeSamples(SNDFILE* sound, const AudioBuffer& audio, AudioContai
   std::vector<int32_t> integers;
   std::vector<float> floats;
   for (int64_t start = 0; start < audio.frames(); start += kStepFrames) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
     const int64_t frames = std::min(kStepFrames, audio.frames() - start);
     sf_count_t written = 0;
     if (flac) {
@@ -105,7 +106,7 @@ absl::Status EncodeSamples(SNDFILE* sound, const AudioBuffer& audio, AudioContai
 }
 
 absl::Status Encode(const std::filesystem::path& path, const AudioBuffer& audio, AudioContainer container,
-                    const SaveOptions& options) {
+                    const SaveOptions& options, const CancelToken& cancel) {
   SF_INFO info{};
   info.channels = audio.channels();
   info.samplerate = audio.rate_hz();
@@ -125,7 +126,7 @@ absl::Status Encode(const std::filesystem::path& path, const AudioBuffer& audio,
     double quality = options.ogg_quality;
     if (container == AudioContainer::kOggVorbis)
       sf_command(sound.get(), SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof(quality));
-    status = EncodeSamples(sound.get(), audio, container, options);
+    status = EncodeSamples(sound.get(), audio, container, options, cancel);
     if (const int closed = sf_close(sound.release()); closed != 0 && status.ok())
       status = EncoderError("closing", sf_error_number(closed));
   }
@@ -247,7 +248,7 @@ absl::Status CopyOgg(const SourceFile& encoded, const AudioMetadata& metadata, s
 }  // namespace
 
 absl::Status WriteCoded(const std::filesystem::path& path, const AudioBuffer& audio, AudioContainer container,
-                        const SaveOptions& options) {
+                        const SaveOptions& options, const CancelToken& cancel) {
   OutputFile file(std::fopen(path.string().c_str(), "wb"), &std::fclose);
   if (!file) return AudioWriteError(path, errno);
   if (container == AudioContainer::kFlac && audio.empty()) {
@@ -260,7 +261,7 @@ absl::Status WriteCoded(const std::filesystem::path& path, const AudioBuffer& au
     std::error_code ignored;
     std::filesystem::remove(beside, ignored);
   });
-  GRYM_RETURN_IF_ERROR(Encode(beside, audio, container, options));
+  GRYM_RETURN_IF_ERROR(Encode(beside, audio, container, options, cancel));
   GRYM_ASSIGN_OR_RETURN(const auto encoded, SourceFile::Open(beside, INT64_MAX));
   GRYM_RETURN_IF_ERROR(container == AudioContainer::kFlac ? CopyFlac(*encoded, options.metadata, file.get())
                                                           : CopyOgg(*encoded, options.metadata, file.get()));

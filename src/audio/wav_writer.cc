@@ -88,7 +88,8 @@ std::string WavHeader(const AudioMetadata& metadata, SampleFormat format, int ch
   return header;
 }
 
-absl::Status WriteWav(const std::filesystem::path& path, const AudioBuffer& audio, const SaveOptions& options) {
+absl::Status WriteWav(const std::filesystem::path& path, const AudioBuffer& audio, const SaveOptions& options,
+                      const CancelToken& cancel) {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.string().c_str(), "wb"), &std::fclose);
   if (!file) return AudioWriteError(path, errno);
   const auto put = [&](const std::string& bytes) {
@@ -104,6 +105,7 @@ absl::Status WriteWav(const std::filesystem::path& path, const AudioBuffer& audi
   std::vector<int32_t> integers;
   std::string bytes;
   for (int64_t start = 0; start < audio.frames(); start += kStepFrames) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
     const int64_t frames = std::min(kStepFrames, audio.frames() - start);
     integers.resize(static_cast<size_t>(frames * channels));
     if (options.format == SampleFormat::kFloat32) {

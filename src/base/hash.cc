@@ -93,12 +93,15 @@ std::string Sha256Hex(std::string_view text) {
   return digest.Hex();
 }
 
-absl::StatusOr<std::string> Sha256OfFile(const std::filesystem::path& path) {
+absl::StatusOr<std::string> Sha256OfFile(const std::filesystem::path& path, const CancelToken& cancel) {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (!file) return Error(absl::StatusCode::kNotFound, "file_not_found", "\"" + path.string() + "\": cannot be opened");
   Sha256 digest;
   std::vector<char> block(1 << 16);
-  while (const size_t got = std::fread(block.data(), 1, block.size(), file.get())) digest.Update(block.data(), got);
+  while (const size_t got = std::fread(block.data(), 1, block.size(), file.get())) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
+    digest.Update(block.data(), got);
+  }
   if (std::ferror(file.get()))
     return Error(absl::StatusCode::kDataLoss, "file_unreadable", "\"" + path.string() + "\": read failed");
   return digest.Hex();

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "grymsynth/job.h"
 
 namespace grym {
 
@@ -26,6 +27,6 @@ class Sha256 {
 };
 
 std::string Sha256Hex(std::string_view text);
-absl::StatusOr<std::string> Sha256OfFile(const std::filesystem::path& path);
+absl::StatusOr<std::string> Sha256OfFile(const std::filesystem::path& path, const CancelToken& cancel = {});
 
 }  // namespace grym

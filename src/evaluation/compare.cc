@@ -20,7 +20,7 @@ absl::StatusOr<TakeMeasures> MeasureInput(const AudioInput& input, const char* r
   AudioBuffer loaded;
   const AudioBuffer* audio = input.audio();
   if (!audio) {
-    GRYM_ASSIGN_OR_RETURN(loaded, LoadAudio(*input.path()));
+    GRYM_ASSIGN_OR_RETURN(loaded, LoadAudio(*input.path(), {}, RunOptions{run.cancel, {}}));
     audio = &loaded;
   } else if (std::any_of(audio->planar().begin(), audio->planar().end(), [](float x) { return !std::isfinite(x); })) {
     loaded = *audio;

@@ -44,12 +44,12 @@ double TakeSeconds(TakeClock::time_point from) {
   return std::chrono::duration<double>(TakeClock::now() - from).count();
 }
 
-absl::StatusOr<AudioBuffer> LoadReference(const GenerateAudioRequest& request) {
+absl::StatusOr<AudioBuffer> LoadReference(const GenerateAudioRequest& request, const CancelToken& cancel) {
   AudioBuffer audio;
   if (request.reference_buffer) {
     audio = *request.reference_buffer;
   } else {
-    GRYM_ASSIGN_OR_RETURN(audio, LoadAudio(request.reference_audio));
+    GRYM_ASSIGN_OR_RETURN(audio, LoadAudio(request.reference_audio, {}, RunOptions{cancel, {}}));
   }
   if (audio.empty())
     return Error(absl::StatusCode::kInvalidArgument, "no_frames", "composer: reference_audio: no frames in it");
@@ -57,12 +57,12 @@ absl::StatusOr<AudioBuffer> LoadReference(const GenerateAudioRequest& request) {
 }
 
 // Stereo at the rate of takes. Repairs come before: resampling rounds the flat tops that tell of clipping.
-absl::StatusOr<AudioBuffer> InTakeFormat(AudioBuffer audio) {
+absl::StatusOr<AudioBuffer> InTakeFormat(AudioBuffer audio, const CancelToken& cancel) {
   if (audio.channels() != 2) {
     GRYM_ASSIGN_OR_RETURN(audio, MixChannels(audio, 2));
   }
   if (audio.rate_hz() != kTakeRateHz) {
-    GRYM_ASSIGN_OR_RETURN(audio, Resample(audio, kTakeRateHz));
+    GRYM_ASSIGN_OR_RETURN(audio, Resample(audio, kTakeRateHz, ResampleQuality::kBest, RunOptions{cancel, {}}));
   }
   return audio;
 }
@@ -95,13 +95,13 @@ class TakeMaker {
 
   absl::StatusOr<GenerateAudioResult> Make() {
     TakeClock::time_point started = TakeClock::now();
-    GRYM_ASSIGN_OR_RETURN(recorded_, LoadReference(request_));
-    HashReference();
+    GRYM_ASSIGN_OR_RETURN(recorded_, LoadReference(request_, run_.cancel));
+    GRYM_RETURN_IF_ERROR(HashReference());
     const RunOptions analyse_run = PartOf(run_, 0.0, 0.35);
     GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(recorded_));
     GRYM_ASSIGN_OR_RETURN(features_, AnalyzeSource(*source, analyse_run));
     GRYM_RETURN_IF_ERROR(run_.cancel.Check());
-    GRYM_ASSIGN_OR_RETURN(original_, InTakeFormat(recorded_));
+    GRYM_ASSIGN_OR_RETURN(original_, InTakeFormat(recorded_, run_.cancel));
     result_.timings_s["analyse"] = TakeSeconds(started);
     GRYM_RETURN_IF_ERROR(CheckWishes());
     started = TakeClock::now();
@@ -122,14 +122,21 @@ class TakeMaker {
   }
 
  private:
-  void HashReference() {
+  absl::Status HashReference() {
+    constexpr size_t kHashedAtOnce = 1 << 16;
     Sha256 digest;
-    digest.Update(recorded_.planar().data(), recorded_.planar().size_bytes());
+    const std::span<const float> samples = recorded_.planar();
+    for (size_t start = 0; start < samples.size(); start += kHashedAtOnce) {
+      GRYM_RETURN_IF_ERROR(run_.cancel.Check());
+      const auto block = samples.subspan(start, std::min(kHashedAtOnce, samples.size() - start));
+      digest.Update(block.data(), block.size_bytes());
+    }
     result_.provenance.reference_sha256 = digest.Hex();
   }
 
   static bool SameKey(const std::string& one, const std::string& other) {
     const absl::StatusOr<int> a = ParseKey(one), b = ParseKey(other);
+    return absl::OkStatus();
     return a.ok() && b.ok() && *a == *b;
   }
 
@@ -163,7 +170,7 @@ class TakeMaker {
     const RunOptions clean_run = PartOf(run_, 0.36, 0.6);
     GRYM_ASSIGN_OR_RETURN(EnhancedAudio cleaned, EnhanceAudio(recorded_, ParamsFor(request_, focus_), clean_run));
     recorded_ = AudioBuffer();
-    GRYM_ASSIGN_OR_RETURN(cleaned.audio, InTakeFormat(std::move(cleaned.audio)));
+    GRYM_ASSIGN_OR_RETURN(cleaned.audio, InTakeFormat(std::move(cleaned.audio), run_.cancel));
     if (request_.preserve_original_characteristics && focus_.areas.contains("spectral balance")) {
       GRYM_RETURN_IF_ERROR(BalanceWithin(&cleaned));
     }

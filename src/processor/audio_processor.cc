@@ -21,8 +21,8 @@ absl::StatusOr<AudioFeatures> AnalyzeInput(const AudioInput& input, const RunOpt
 }
 
 // The whole input in memory, within the limits of a load.
-absl::StatusOr<AudioBuffer> HoldInput(const AudioInput& input) {
-  if (input.path()) return LoadAudio(*input.path());
+absl::StatusOr<AudioBuffer> HoldInput(const AudioInput& input, const RunOptions& run) {
+  if (input.path()) return LoadAudio(*input.path(), {}, run);
   AudioBuffer audio = *input.audio();
   audio.ReplaceNonFinite();
   return audio;
@@ -58,21 +58,20 @@ class BuiltInProcessor final : public AudioProcessor {
   absl::StatusOr<EnhancedAudio> Enhance(const AudioInput& input, const EnhanceParams& params,
                                         const RunOptions& run) override {
     if (input.audio()) return EnhanceAudio(*input.audio(), params, run);
-    GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, HoldInput(input));
-    return EnhanceAudio(audio, params, run);
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, HoldInput(input, PartOf(run, 0, 0.1)));
+    return EnhanceAudio(audio, params, PartOf(run, 0.1, 1));
   }
 
   absl::StatusOr<ProcessedAudio> Process(const AudioInput& input, const ProcessOptions& options,
                                          const RunOptions& run) override {
     ProgressReporter progress(run);
     GRYM_RETURN_IF_ERROR(progress.Check());
-    progress.Report(0, "read");
     ProcessedAudio result;
-    GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, HoldInput(input));
+    GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, HoldInput(input, PartOf(run, 0, 0.05)));
     GRYM_RETURN_IF_ERROR(RequireFrames(audio, "process"));
     if (options.rate_hz && *options.rate_hz != audio.rate_hz()) {
-      progress.Report(0.05, "resample");
-      GRYM_ASSIGN_OR_RETURN(audio, Resample(audio, *options.rate_hz));
+      const RunOptions resample_run = PartOf(run, 0.05, 0.1);
+      GRYM_ASSIGN_OR_RETURN(audio, Resample(audio, *options.rate_hz, ResampleQuality::kBest, resample_run));
       GRYM_RETURN_IF_ERROR(RequireFrames(audio, "process"));
     }
     GRYM_RETURN_IF_ERROR(progress.Check());

@@ -50,23 +50,23 @@ absl::StatusOr<GenerateAudioRequest> RequestOf(const OperationCall& call) {
   return request.ok() ? std::move(request) : Annotate(request.status(), call.step);
 }
 
-absl::StatusOr<Json> TakeJson(const GenerateAudioResult& made, ContentStore& files) {
+absl::StatusOr<Json> TakeJson(const GenerateAudioResult& made, ContentStore& files, const CancelToken& cancel) {
   GRYM_ASSIGN_OR_RETURN(Json take, Json::Parse(ResultToJson(made), ResultLimits()));
   // What differs from run to run has no place in a result that must be the same bytes.
   take.erase("timings");
   take.erase("timingsSeconds");
   take.erase("peakBytes");
-  GRYM_ASSIGN_OR_RETURN(take["audio"], PutAudio(files, made.audio));
+  GRYM_ASSIGN_OR_RETURN(take["audio"], PutAudio(files, made.audio, cancel));
   Json stems = Json::Array();
   for (const Stem& stem : made.stems) {
     Json item = Json::Object();
     item["name"] = stem.name;
-    GRYM_ASSIGN_OR_RETURN(item["audio"], PutAudio(files, stem.audio));
+    GRYM_ASSIGN_OR_RETURN(item["audio"], PutAudio(files, stem.audio, cancel));
     stems.push_back(std::move(item));
   }
   take["stems"] = std::move(stems);
   if (!made.mix.empty()) {
-    GRYM_ASSIGN_OR_RETURN(take["mix"], PutAudio(files, made.mix));
+    GRYM_ASSIGN_OR_RETURN(take["mix"], PutAudio(files, made.mix, cancel));
   }
   if (made.midi) {
     GRYM_ASSIGN_OR_RETURN(const std::string bytes, SerializeMidi(*made.midi));
@@ -81,7 +81,7 @@ absl::StatusOr<Json> TakeJson(const GenerateAudioResult& made, ContentStore& fil
 absl::StatusOr<Json> RunGenerate(const StepServices& services, const OperationCall& call, const RunOptions& run) {
   GRYM_ASSIGN_OR_RETURN(const GenerateAudioRequest request, RequestOf(call));
   GRYM_ASSIGN_OR_RETURN(const GenerateAudioResult made, MakeTake(*services.orchestrator, request, run));
-  GRYM_ASSIGN_OR_RETURN(Json take, TakeJson(made, *call.files));
+  GRYM_ASSIGN_OR_RETURN(Json take, TakeJson(made, *call.files, run.cancel));
   GRYM_ASSIGN_OR_RETURN(take["request"], Json::Parse(made.provenance.request_json, ResultLimits()));
   take["audioFile"] = request.reference_audio;
   take["enhancementLevel"] = request.enhancement_level;
@@ -97,7 +97,7 @@ absl::StatusOr<Json> RunEnhance(const StepServices& services, const OperationCal
   GRYM_ASSIGN_OR_RETURN(const ProcessingResult repaired, services.orchestrator->ExecuteChain(chain, run));
   GRYM_ASSIGN_OR_RETURN(const Json told, Json::Parse(ResultToJson(repaired.generated), ResultLimits()));
   Json result = Json::Object();
-  GRYM_ASSIGN_OR_RETURN(result["audio"], PutAudio(*call.files, repaired.generated.audio));
+  GRYM_ASSIGN_OR_RETURN(result["audio"], PutAudio(*call.files, repaired.generated.audio, run.cancel));
   result["stages"] = told.at("stages");
   result["audioFile"] = path.string();
   return result;

@@ -65,7 +65,7 @@ GateWants WantsOf(const GenerateAudioRequest& request, const GenerateAudioResult
 // What the reference itself fails, so that a take of it is not blamed for it.
 absl::StatusOr<std::vector<std::string>> ReferenceFaults(const GenerateAudioRequest& request, const RunOptions& run) {
   absl::StatusOr<AudioBuffer> loaded = AudioBuffer();
-  if (!request.reference_buffer) loaded = LoadAudio(request.reference_audio);
+  if (!request.reference_buffer) loaded = LoadAudio(request.reference_audio, {}, RunOptions{run.cancel, {}});
   if (!loaded.ok()) return loaded.status();
   GRYM_ASSIGN_OR_RETURN(const GateReport report,
                         CheckTake(request.reference_buffer ? *request.reference_buffer : *loaded, {}, run));

@@ -1,6 +1,5 @@
 #include "steps/step_values.h"
 
-#include "base/fs.h"
 #include "base/status.h"
 #include "grymsynth/audio_file.h"
 
@@ -27,25 +26,23 @@ std::string AudioFileOf(const OperationCall& call, std::string_view input) {
   return value ? value->at("audioFile").text() : "";
 }
 
-absl::StatusOr<Json> PutAudio(ContentStore& files, const AudioBuffer& audio) {
-  GRYM_ASSIGN_OR_RETURN(const std::filesystem::path folder, MakeTempFolder("grym-take"));
+absl::StatusOr<Json> PutAudio(ContentStore& files, const AudioBuffer& audio, const CancelToken& cancel) {
   SaveOptions options;
   options.container = AudioContainer::kWav;
   options.format = SampleFormat::kFloat32;
-  const absl::Status saved = SaveAudio(folder / "take.wav", audio, options);
-  absl::StatusOr<Json> reference = saved.ok() ? files.PutFile(folder / "take.wav") : absl::StatusOr<Json>(saved);
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
-  if (!reference.ok()) return reference.status();
-  (*reference)["rateHz"] = audio.rate_hz();
-  (*reference)["channels"] = audio.channels();
-  (*reference)["seconds"] = audio.duration_s();
+  const auto write = [&](const std::filesystem::path& path) {
+    return SaveAudio(path, audio, options, RunOptions{cancel, {}});
+  };
+  GRYM_ASSIGN_OR_RETURN(Json reference, files.PutWritten(write, cancel));
+  reference["rateHz"] = audio.rate_hz();
+  reference["channels"] = audio.channels();
+  reference["seconds"] = audio.duration_s();
   return reference;
 }
 
-absl::StatusOr<AudioBuffer> GetAudio(const ContentStore& files, const Json& reference) {
+absl::StatusOr<AudioBuffer> GetAudio(const ContentStore& files, const Json& reference, const CancelToken& cancel) {
   GRYM_ASSIGN_OR_RETURN(const std::filesystem::path path, files.Find(reference));
-  return LoadAudio(path);
+  return LoadAudio(path, {}, RunOptions{cancel, {}});
 }
 
 absl::StatusOr<Json> HearThrough(ModelOrchestrator& orchestrator, Capability capability, std::vector<AudioInput> inputs,

@@ -24,8 +24,8 @@ absl::StatusOr<std::filesystem::path> RecordingOf(const OperationCall& call, std
 std::string AudioFileOf(const OperationCall& call, std::string_view input);
 
 // Stores a buffer as 32-bit float WAV: {"$file", "bytes", "rateHz", "channels", "seconds"}.
-absl::StatusOr<Json> PutAudio(ContentStore& files, const AudioBuffer& audio);
-absl::StatusOr<AudioBuffer> GetAudio(const ContentStore& files, const Json& reference);
+absl::StatusOr<Json> PutAudio(ContentStore& files, const AudioBuffer& audio, const CancelToken& cancel = {});
+absl::StatusOr<AudioBuffer> GetAudio(const ContentStore& files, const Json& reference, const CancelToken& cancel = {});
 
 // Routes and runs one analysis, and parses what it answers.
 absl::StatusOr<Json> HearThrough(ModelOrchestrator& orchestrator, Capability capability, std::vector<AudioInput> inputs,

@@ -40,20 +40,20 @@ absl::StatusOr<Json> ContentStore::PutBytes(std::string_view bytes) {
   return MakeReference(sha256, static_cast<int64_t>(bytes.size()));
 }
 
-absl::StatusOr<Json> ContentStore::PutFile(const std::filesystem::path& path) {
-  GRYM_ASSIGN_OR_RETURN(const int64_t size, RegularFileSize(path));
-  GRYM_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(path));
+absl::StatusOr<Json> ContentStore::PutWritten(
+    const std::function<absl::Status(const std::filesystem::path&)>& write, const CancelToken& cancel) {
+  // What a killed process leaves of it is collected when the journal is opened.
+  const std::filesystem::path fresh = folder_ / UniqueName(".grym-put-");
+  const std::unique_ptr<const std::filesystem::path, void (*)(const std::filesystem::path*)> leftover(
+      &fresh, [](const std::filesystem::path* left) {
+        std::error_code ignored;
+        std::filesystem::remove(*left, ignored);
+      });
+  GRYM_RETURN_IF_ERROR(write(fresh));
+  GRYM_ASSIGN_OR_RETURN(const int64_t size, RegularFileSize(fresh));
+  GRYM_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(fresh, cancel));
   const absl::StatusOr<int64_t> there = RegularFileSize(PathOf(sha256));
-  if (there.ok() && *there == size) return MakeReference(sha256, size);
-  GRYM_RETURN_IF_ERROR(WriteWhole(PathOf(sha256), [&](const std::filesystem::path& temporary) -> absl::Status {
-    std::error_code error;
-    std::filesystem::copy_file(path, temporary, error);
-    if (error) return FileWriteError(path, "copy failed", error.value());
-    GRYM_ASSIGN_OR_RETURN(const std::string copied, Sha256OfFile(temporary));
-    if (copied == sha256) return absl::OkStatus();
-    return Error(absl::StatusCode::kAborted, "file_changed",
-                 "\"" + Printable(path.string()) + "\" changed while it was copied");
-  }));
+  if (!there.ok() || *there != size) GRYM_RETURN_IF_ERROR(MoveWhole(fresh, PathOf(sha256)));
   return MakeReference(sha256, size);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -10,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/json.h"
+#include "grymsynth/job.h"
 
 namespace grym {
 
@@ -22,7 +24,9 @@ class ContentStore {
 
   // {"$file": sha256, "bytes": n}: what a result says instead of the bytes. Members may be added beside these two.
   absl::StatusOr<Json> PutBytes(std::string_view bytes);
-  absl::StatusOr<Json> PutFile(const std::filesystem::path& path);  // copies
+  // `write` makes a file at the path it is given, in this store, and syncs it; it is then named by what it holds.
+  absl::StatusOr<Json> PutWritten(const std::function<absl::Status(const std::filesystem::path&)>& write,
+                                  const CancelToken& cancel = {});
 
   // The file's place; NotFound (code "file_missing") when it is gone. Takes a reference or a bare SHA-256.
   absl::StatusOr<std::filesystem::path> Find(const Json& reference) const;

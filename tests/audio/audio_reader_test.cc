@@ -213,6 +213,23 @@ TEST(AudioReaderTest, EmptyAndOneFrame) {
   }
 }
 
+// The token is looked at before each block, so nothing is read after the callback that cancels.
+TEST(AudioReaderTest, LoadingStopsAtTheBlockAtWhichItIsCancelled) {
+  Scratch scratch;
+  ASSERT_TRUE(SaveAudio(scratch / "a.wav", Sine(440, 25, 8000, 2)).ok());
+  RunOptions run;
+  int told = 0;
+  run.progress = [&](const Progress& progress) {
+    ++told;
+    EXPECT_EQ(progress.stage, "read");
+    run.cancel.Cancel();
+  };
+  EXPECT_EQ(LoadAudio(scratch / "a.wav", {}, run).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(told, 1);
+  // Cancelled from the start: not even the name is looked at.
+  EXPECT_EQ(LoadAudio(scratch / "none.wav", {}, run).status().code(), absl::StatusCode::kCancelled);
+}
+
 TEST(AudioReaderTest, AnErrorStaysTheAnswer) {
   Scratch scratch;
   const auto path = scratch / "cut.flac";

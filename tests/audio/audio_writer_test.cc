@@ -169,6 +169,20 @@ TEST(SaveAudioTest, RefusesWhatCannotBeWrittenAndLeavesTheOldFile) {
                    .ok());
 }
 
+TEST(SaveAudioTest, CancelledItLeavesTheOldFileAndNothingElse) {
+  Scratch scratch;
+  RunOptions run;
+  run.cancel.Cancel();
+  for (const char* name : {"a.wav", "a.flac", "a.ogg"}) {
+    testing::PutFile(scratch / name, "old");
+    EXPECT_EQ(SaveAudio(scratch / name, Sine(440, 1, 44100), {}, run).code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(testing::Bytes(scratch / name), "old");
+  }
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(scratch.path())) files += entry.is_regular_file();
+  EXPECT_EQ(files, 3);
+}
+
 TEST(SaveAudioTest, SamplesBeyondFullScaleAreClipped) {
   Scratch scratch;
   const AudioBuffer loud = AudioBuffer::FromPlanar({2, -2, 1, -1}, 1, 44100).value();

@@ -26,5 +26,13 @@ TEST(Sha256Test, FileAndPiecesAgreeWithTheWhole) {
   EXPECT_EQ(digest.Hex(), Sha256Hex(bytes));
 }
 
+TEST(Sha256Test, ACancelledFileIsNotReadToItsEnd) {
+  testing::Scratch scratch;
+  ASSERT_TRUE(WriteFile(scratch / "x", "abc").ok());
+  CancelToken cancel;
+  cancel.Cancel();
+  EXPECT_EQ(Sha256OfFile(scratch / "x", cancel).status().code(), absl::StatusCode::kCancelled);
+}
+
 }  // namespace
 }  // namespace grym

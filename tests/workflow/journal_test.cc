@@ -98,8 +98,27 @@ TEST(JournalTest, AFileWithOtherBytesIsDataLoss) {
   std::ofstream(*journal->files().Find(reference), std::ios::binary) << "wrong";
   EXPECT_EQ(journal->files().Read(reference, 100).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(ErrorCode(journal->files().Find(Json("../../etc/passwd")).status()), "bad_reference");
-  ASSERT_TRUE(WriteFile(scratch / "in", "abc").ok());
-  EXPECT_EQ(journal->files().PutFile(scratch / "in")->at("$file").text(), Sha256Hex("abc"));
+}
+
+TEST(JournalTest, AFileIsWrittenIntoTheStoreAndNamedByWhatItHolds) {
+  Scratch scratch;
+  const auto journal = Journal::Open(scratch / "j").value();
+  ContentStore& files = journal->files();
+  const auto write = [](const std::filesystem::path& path) { return WriteFile(path, "abc"); };
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(files.PutWritten(write)->at("$file").text(), Sha256Hex("abc"));
+  const auto fail = [](const std::filesystem::path& path) {
+    EXPECT_TRUE(WriteFile(path, "half").ok());
+    return absl::DataLossError("broken");
+  };
+  EXPECT_EQ(files.PutWritten(fail).status().code(), absl::StatusCode::kDataLoss);
+  CancelToken cancel;
+  cancel.Cancel();
+  EXPECT_EQ(files.PutWritten(write, cancel).status().code(), absl::StatusCode::kCancelled);
+  int left = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(files.folder())) {
+    left += entry.is_regular_file();
+  }
+  EXPECT_EQ(left, 1);
 }
 
 TEST(JournalTest, AnExecutionIsClaimedOnce) {

@@ -11,11 +11,13 @@ constexpr double kSixteenBitDither = 6e-5;    // two steps of a 16-bit file
 constexpr int64_t kCornerRunFrames = 3;
 constexpr int kRunsOfEvidence = 3;
 constexpr double kSquareWaveShare = 0.4;
+constexpr size_t kClipPollFrames = 1 << 16;
 
 // The step of the file's quantisation: the smallest difference between neighbours.
-double QuantisationStep(std::span<const float> x) {
+double QuantisationStep(std::span<const float> x, const CancelToken& cancel) {
   float step = 1;
   for (size_t n = 1; n < x.size(); ++n) {
+    if (n % kClipPollFrames == 0 && cancel.cancelled()) break;
     const float difference = std::abs(x[n] - x[n - 1]);
     if (difference > 0 && difference < step) step = difference;
   }
@@ -41,15 +43,20 @@ bool HasCorners(std::span<const float> x, const ClippedRun& run, float sign, dou
   return std::min(drop_before, drop_after) > 3 * smooth_drop;
 }
 
-void FindRunsOfSign(std::span<const float> x, float sign, double step, std::vector<ClippedRun>& found) {
+void FindRunsOfSign(std::span<const float> x, float sign, double step, const CancelToken& cancel,
+                    std::vector<ClippedRun>& found) {
   float extreme = 0;
-  for (const float sample : x) extreme = std::max(extreme, sign * sample);
+  for (size_t start = 0; start < x.size() && !cancel.cancelled(); start += kClipPollFrames) {
+    const auto block = x.subspan(start, std::min(kClipPollFrames, x.size() - start));
+    for (const float sample : block) extreme = std::max(extreme, sign * sample);
+  }
   if (extreme < 1e-3f) return;
   const auto level = static_cast<float>(extreme * (1 - kFlatTolerance) - std::min(kSixteenBitDither, 1e-3 * extreme));
   std::vector<ClippedRun> runs;
   int evidence = 0;
   int64_t inside = 0;
   for (size_t n = 0; n < x.size();) {
+    if (n % kClipPollFrames == 0 && cancel.cancelled()) return;
     if (sign * x[n] < level) {
       ++n;
       continue;
@@ -67,11 +74,12 @@ void FindRunsOfSign(std::span<const float> x, float sign, double step, std::vect
 
 }  // namespace
 
-std::vector<ClippedRun> FindClippedRuns(std::span<const float> channel) {
+std::vector<ClippedRun> FindClippedRuns(std::span<const float> channel, const CancelToken& cancel) {
   std::vector<ClippedRun> runs;
-  const double step = QuantisationStep(channel);
-  FindRunsOfSign(channel, 1, step, runs);
-  FindRunsOfSign(channel, -1, step, runs);
+  const double step = QuantisationStep(channel, cancel);
+  FindRunsOfSign(channel, 1, step, cancel, runs);
+  FindRunsOfSign(channel, -1, step, cancel, runs);
+  if (cancel.cancelled()) return {};
   std::sort(runs.begin(), runs.end(), [](const ClippedRun& a, const ClippedRun& b) { return a.start < b.start; });
   return runs;
 }

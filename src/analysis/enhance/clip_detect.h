@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "grymsynth/job.h"
+
 namespace grym {
 
 struct ClippedRun {
@@ -16,6 +18,7 @@ struct ClippedRun {
 // that was turned down is still clipped. Evidence is at least three runs of three samples that lie within 0.05 % of the
 // channel's extreme and leave it on both sides far faster than the top of a smooth wave would; then shorter runs at
 // that level count too. A channel that spends more than 40 % of its time there is a square wave, not a clipped one.
-std::vector<ClippedRun> FindClippedRuns(std::span<const float> channel);
+// Cancelled: soon, with no runs; the caller looks at the token.
+std::vector<ClippedRun> FindClippedRuns(std::span<const float> channel, const CancelToken& cancel = {});
 
 }  // namespace grym

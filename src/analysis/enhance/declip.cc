@@ -173,8 +173,8 @@ absl::StatusOr<EnhanceStage> Declip(AudioBuffer& audio, double amount, const Run
   const double before_db = PeakDb(audio);
   int64_t runs_rebuilt = 0, samples_rebuilt = 0;
   for (int c = 0; c < audio.channels(); ++c) {
+    const std::vector<ClippedRun> runs = FindClippedRuns(audio.channel(c), run.cancel);
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    const std::vector<ClippedRun> runs = FindClippedRuns(audio.channel(c));
     if (runs.empty()) continue;
     std::vector<double> rebuilt;
     GRYM_RETURN_IF_ERROR(RebuildChannel(audio.channel(c), runs, rebuilt, run));

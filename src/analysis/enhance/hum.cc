@@ -119,21 +119,26 @@ double BestFundamental(const HumSpectra& spectra, size_t window, double around_h
   return best_hz;
 }
 
-HumFacts JudgeSeries(const HumSpectra& spectra, double nominal_hz) {
+absl::StatusOr<HumFacts> JudgeSeries(const HumSpectra& spectra, double nominal_hz, const RunOptions& run) {
   // The windows' mean, over at most 60 of them, finds the recording's own mains frequency.
   const size_t windows = spectra.power.size(), stride = std::max<size_t>(1, windows / 60);
   double mean_hz = nominal_hz, best = -1;
   for (double hz = nominal_hz * (1 - kHumRange); hz <= nominal_hz * (1 + kHumRange); hz += 0.02) {
+    GRYM_RETURN_IF_ERROR(run.cancel.Check());
     double score = 0;
     for (size_t w = 0; w < windows; w += stride) score += SeriesScore(spectra, w, hz);
     if (score > best) best = score, mean_hz = hz;
   }
   HumFacts facts;
   facts.step_s = spectra.step_s;
-  for (size_t w = 0; w < windows; ++w) facts.fundamental.push_back(BestFundamental(spectra, w, mean_hz, 0.15, 0.01));
+  for (size_t w = 0; w < windows; ++w) {
+    GRYM_RETURN_IF_ERROR(run.cancel.Check());
+    facts.fundamental.push_back(BestFundamental(spectra, w, mean_hz, 0.15, 0.01));
+  }
   int among_first = 0;
   double strongest_db = 0, fundamental_db = 0, power = 0;
   for (int k = 1; k <= kHumHarmonics && k * mean_hz < 1200; ++k) {
+    GRYM_RETURN_IF_ERROR(run.cancel.Check());
     std::vector<double> levels, above;
     for (size_t w = 0; w < windows; ++w) {
       const double hz = k * facts.fundamental[w], line = spectra.Line(w, hz, 0.05);
@@ -165,7 +170,8 @@ absl::StatusOr<HumFacts> FindHum(const AudioBuffer& audio, const RunOptions& run
   GRYM_ASSIGN_OR_RETURN(const std::vector<float> low, LowRateMono(audio, run));
   GRYM_ASSIGN_OR_RETURN(const HumSpectra spectra, MakeHumSpectra(low, run));
   if (spectra.power.empty()) return HumFacts();
-  HumFacts fifty = JudgeSeries(spectra, 50), sixty = JudgeSeries(spectra, 60);
+  GRYM_ASSIGN_OR_RETURN(HumFacts fifty, JudgeSeries(spectra, 50, run));
+  GRYM_ASSIGN_OR_RETURN(HumFacts sixty, JudgeSeries(spectra, 60, run));
   if (fifty.fundamental_hz == 0) return sixty;
   if (sixty.fundamental_hz == 0) return fifty;
   return fifty.level_dbfs >= sixty.level_dbfs ? fifty : sixty;

@@ -51,12 +51,14 @@ class PhaseTrack {
 
 // The complex amplitude of multiple `k` around each point: the signal times e^(-i k phase), under a triangle two hops
 // wide built from sums over single hops, so that one pass over the samples does.
-std::vector<Complex> MeasureLine(std::span<const float> samples, const PhaseTrack& track, int k) {
+absl::StatusOr<std::vector<Complex>> MeasureLine(std::span<const float> samples, const PhaseTrack& track, int k,
+                                                 const CancelToken& cancel) {
   const auto frames = static_cast<int64_t>(samples.size());
   std::vector<Complex> rising(track.points()), falling(track.points());
   std::vector<double> weight(track.points(), 0.0);
   const double hop = static_cast<double>(track.hop());
   for (size_t m = 0; m + 1 < track.points(); ++m) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
     const int64_t start = static_cast<int64_t>(m) * track.hop(), end = std::min(frames, start + track.hop());
     Complex turn = std::polar(1.0, -2 * M_PI * k * track.at_point(m));
     const Complex step = std::polar(1.0, -2 * M_PI * k * track.step(m));
@@ -79,11 +81,12 @@ std::vector<Complex> MeasureLine(std::span<const float> samples, const PhaseTrac
 
 // A running mean that trusts moments close to what the others say: iteratively reweighted, so that a bass note over the
 // line counts little.
-std::vector<Complex> AverageLine(const std::vector<Complex>& line) {
+absl::StatusOr<std::vector<Complex>> AverageLine(const std::vector<Complex>& line, const CancelToken& cancel) {
   const auto reach = static_cast<int64_t>(kLineAverageS / kLineHopS);
   const auto count = static_cast<int64_t>(line.size());
   std::vector<Complex> average(line.size());
   for (int64_t m = 0; m < count; ++m) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
     const int64_t from = std::max<int64_t>(0, m - reach), until = std::min(count, m + reach + 1);
     Complex mean = 0;
     for (int64_t i = from; i < until; ++i) mean += line[static_cast<size_t>(i)];
@@ -109,11 +112,13 @@ std::vector<Complex> AverageLine(const std::vector<Complex>& line) {
 
 // Makes the track follow the phases that the lines really have: the turn from point to point, weighed by the lines'
 // strength and smoothed over the averaging window.
-void RefineTrack(PhaseTrack& track, const std::vector<std::vector<Complex>>& lines, const std::vector<int>& harmonics) {
+absl::Status RefineTrack(PhaseTrack& track, const std::vector<std::vector<Complex>>& lines,
+                         const std::vector<int>& harmonics, const CancelToken& cancel) {
   const size_t points = track.points();
   std::vector<double> slip(points, 0.0);  // cycles of the fundamental from point m - 1 to m
   const auto reach = static_cast<int64_t>(kLineAverageS / kLineHopS);
   for (size_t m = 1; m < points; ++m) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
     double sum = 0, weights = 0;
     for (size_t h = 0; h < harmonics.size(); ++h) {
       Complex turn = 0;
@@ -131,6 +136,7 @@ void RefineTrack(PhaseTrack& track, const std::vector<std::vector<Complex>>& lin
   }
   double total = 0;
   for (size_t m = 1; m < points; ++m) track.Shift(m, total += slip[m]);
+  return absl::OkStatus();
 }
 
 // Whether what is left after averaging is smaller than the average: true for hum under music, false for music alone.
@@ -149,10 +155,11 @@ double LinePower(const std::vector<Complex>& line) {
   return sum / static_cast<double>(line.size());
 }
 
-void SubtractLine(std::span<float> samples, const PhaseTrack& track, const std::vector<Complex>& line, int k,
-                  double amount) {
+absl::Status SubtractLine(std::span<float> samples, const PhaseTrack& track, const std::vector<Complex>& line, int k,
+                          double amount, const CancelToken& cancel) {
   const auto frames = static_cast<int64_t>(samples.size());
   for (size_t m = 0; m + 1 < track.points(); ++m) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
     const int64_t start = static_cast<int64_t>(m) * track.hop(), end = std::min(frames, start + track.hop());
     Complex turn = std::polar(1.0, 2 * M_PI * k * track.at_point(m));
     const Complex step = std::polar(1.0, 2 * M_PI * k * track.step(m));
@@ -163,6 +170,7 @@ void SubtractLine(std::span<float> samples, const PhaseTrack& track, const std::
       turn *= step;
     }
   }
+  return absl::OkStatus();
 }
 
 // Returns the largest offset found, with its sign.
@@ -190,21 +198,22 @@ absl::Status RemoveLines(std::span<float> samples, int rate_hz, const HumFacts& 
   PhaseTrack track(hum, rate_hz, static_cast<int64_t>(samples.size()));
   std::vector<std::vector<Complex>> lines;
   for (const int k : hum.harmonics) {
-    GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    lines.push_back(MeasureLine(samples, track, k));
+    GRYM_ASSIGN_OR_RETURN(std::vector<Complex> line, MeasureLine(samples, track, k, run.cancel));
+    lines.push_back(std::move(line));
   }
-  RefineTrack(track, lines, hum.harmonics);
+  GRYM_RETURN_IF_ERROR(RefineTrack(track, lines, hum.harmonics, run.cancel));
   int multiples = 0;
   for (int k = 1; k <= std::max(8, hum.harmonics.back()); ++k) {
-    GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    const std::vector<Complex> line = MeasureLine(samples, track, k);
-    const std::vector<Complex> average = AverageLine(line);
+    GRYM_ASSIGN_OR_RETURN(const std::vector<Complex> line, MeasureLine(samples, track, k, run.cancel));
+    GRYM_ASSIGN_OR_RETURN(const std::vector<Complex> average, AverageLine(line, run.cancel));
     // This decides for every multiple: one that music covered during the search is found after all, and a kick drum
     // that strikes at a mains frequency is let go, since it fades between its strokes.
     if (!HoldsStill(line, average)) continue;
-    SubtractLine(samples, track, average, k, amount);
+    GRYM_RETURN_IF_ERROR(SubtractLine(samples, track, average, k, amount, run.cancel));
+    GRYM_ASSIGN_OR_RETURN(const std::vector<Complex> left, MeasureLine(samples, track, k, run.cancel));
+    GRYM_ASSIGN_OR_RETURN(const std::vector<Complex> left_average, AverageLine(left, run.cancel));
     removed.power_before += LinePower(average);
-    removed.power_after += LinePower(AverageLine(MeasureLine(samples, track, k)));
+    removed.power_after += LinePower(left_average);
     ++multiples;
   }
   removed.multiples = std::max(removed.multiples, multiples);

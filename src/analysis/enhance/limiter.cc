@@ -12,6 +12,7 @@ namespace grym {
 namespace {
 
 constexpr int64_t kLimiterBlockFrames = 1 << 14;
+constexpr int64_t kLimiterPollFrames = 1 << 16;
 constexpr double kLookAheadS = 0.004;
 constexpr double kReleaseS = 0.080;
 constexpr int kMostPasses =
@@ -36,13 +37,15 @@ absl::StatusOr<std::vector<float>> NeededGain(const AudioBuffer& audio, float ce
 }
 
 // Smallest value within `reach` on either side, by a queue of rising values (Lemire 2006).
-std::vector<float> SlidingMinimum(const std::vector<float>& values, int64_t reach) {
+absl::StatusOr<std::vector<float>> SlidingMinimum(const std::vector<float>& values, int64_t reach,
+                                                  const CancelToken& cancel) {
   const auto count = static_cast<int64_t>(values.size());
   std::vector<float> minimum(values.size());
   std::vector<int64_t> queue(values.size());
   size_t head = 0, tail = 0;
   for (int64_t n = 0; n < count + reach; ++n) {
     if (n < count) {
+      if (n % kLimiterPollFrames == 0) GRYM_RETURN_IF_ERROR(cancel.Check());
       while (tail > head && values[static_cast<size_t>(queue[tail - 1])] >= values[static_cast<size_t>(n)]) --tail;
       queue[tail++] = n;
     }
@@ -55,7 +58,8 @@ std::vector<float> SlidingMinimum(const std::vector<float>& values, int64_t reac
 }
 
 // Mean over [n - reach, n + reach]; values beyond the ends repeat the last one.
-std::vector<float> BoxMean(const std::vector<float>& values, int64_t reach) {
+absl::StatusOr<std::vector<float>> BoxMean(const std::vector<float>& values, int64_t reach,
+                                           const CancelToken& cancel) {
   const auto count = static_cast<int64_t>(values.size());
   const auto at = [&](int64_t n) {
     return static_cast<double>(values[static_cast<size_t>(std::clamp<int64_t>(n, 0, count - 1))]);
@@ -65,15 +69,16 @@ std::vector<float> BoxMean(const std::vector<float>& values, int64_t reach) {
   double sum = 0;
   for (int64_t n = -reach; n <= reach; ++n) sum += at(n);
   for (int64_t n = 0; n < count; ++n) {
+    if (n % kLimiterPollFrames == 0) GRYM_RETURN_IF_ERROR(cancel.Check());
     mean[static_cast<size_t>(n)] = static_cast<float>(std::min(1.0, sum / width));
     sum += at(n + reach + 1) - at(n - reach);
   }
   return mean;
 }
 
-std::vector<float> SmoothGain(std::vector<float> need, int rate_hz) {
+absl::StatusOr<std::vector<float>> SmoothGain(std::vector<float> need, int rate_hz, const CancelToken& cancel) {
   const int64_t reach = std::max<int64_t>(2, std::llround(kLookAheadS * rate_hz)) / 2 * 2;
-  std::vector<float> gain = SlidingMinimum(need, reach);
+  GRYM_ASSIGN_OR_RETURN(std::vector<float> gain, SlidingMinimum(need, reach, cancel));
   const double release = 1 - std::exp(-1.0 / (kReleaseS * rate_hz));
   double state = 1;
   for (float& value : gain) {
@@ -81,7 +86,8 @@ std::vector<float> SmoothGain(std::vector<float> need, int rate_hz) {
     value = static_cast<float>(state);
   }
   // Two boxes of half the reach each make a triangle that spans exactly the minimum's window.
-  return BoxMean(BoxMean(gain, reach / 2), reach / 2);
+  GRYM_ASSIGN_OR_RETURN(gain, BoxMean(gain, reach / 2, cancel));
+  return BoxMean(gain, reach / 2, cancel);
 }
 
 }  // namespace
@@ -95,7 +101,7 @@ absl::StatusOr<LimiterReport> LimitTruePeak(AudioBuffer& audio, double ceiling_d
   std::vector<float> total;
   for (int pass = 0; pass < kMostPasses && peak > ceiling; ++pass) {
     GRYM_ASSIGN_OR_RETURN(std::vector<float> need, NeededGain(audio, aim, run));
-    const std::vector<float> gain = SmoothGain(std::move(need), audio.rate_hz());
+    GRYM_ASSIGN_OR_RETURN(const std::vector<float> gain, SmoothGain(std::move(need), audio.rate_hz(), run.cancel));
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     for (int c = 0; c < audio.channels(); ++c) {
       const std::span<float> samples = audio.mutable_channel(c);
