@@ -1,4 +1,8 @@
 // The operation that writes a take where people find it: audio, stems, MIDI, and a sidecar to render it again.
+#include <cmath>
+
+#include "analysis/enhance/true_peak.h"
+#include "base/format.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/progress.h"
@@ -70,10 +74,60 @@ AudioMetadata MetadataOf(const ExportPlan& plan, const Json& take) {
   return metadata;
 }
 
-absl::StatusOr<AudioBuffer> ExportedAudio(const ExportPlan& plan, const OperationCall& call, const Json& reference) {
-  GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, GetAudio(*call.files, reference));
+absl::StatusOr<AudioBuffer> ExportedAudio(const ExportPlan& plan, const OperationCall& call, const Json& reference,
+                                          const RunOptions& run) {
+  GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, GetAudio(*call.files, reference, run.cancel));
   if (plan.rate_hz == 0 || plan.rate_hz == audio.rate_hz()) return audio;
-  return Resample(audio, plan.rate_hz);
+  return Resample(audio, plan.rate_hz, ResampleQuality::kBest, RunOptions{run.cancel, {}});
+}
+
+double PeakDbtp(double linear) { return 20 * std::log10(std::max(linear, 1e-10)); }
+
+// Writes the take. Another rate and a lossy coder move the peaks between the samples, so what was written is measured
+// and turned down until it keeps what a take promises: -1 dBTP, or its own peak where that is higher. Answers by how
+// many dB.
+absl::StatusOr<double> WriteTake(const ExportPlan& plan, const OperationCall& call, const Json& take,
+                                 const std::filesystem::path& path, const RunOptions& run) {
+  constexpr double kPromisedDbtp = -1, kRoundingDb = 0.005;  // a 16-bit step at full scale is 0.0003 dB
+  constexpr int kMostPasses = 6;
+  const RunOptions quiet{run.cancel, {}};
+  GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, ExportedAudio(plan, call, take.at("audio"), run));
+  GRYM_RETURN_IF_ERROR(SaveAudio(path, audio, plan.save, quiet));
+  const bool resampled = plan.rate_hz != 0 && plan.rate_hz != take.at("audio").at("rateHz").integer(0);
+  if (!resampled && plan.container != AudioContainer::kOggVorbis) return 0.0;
+  GRYM_ASSIGN_OR_RETURN(const AudioBuffer made, GetAudio(*call.files, take.at("audio"), run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const double own_peak, MeasureTruePeak(made, quiet));
+  const double ceiling_dbtp = std::max(kPromisedDbtp, PeakDbtp(own_peak));
+  double lowered_db = 0;
+  for (int pass = 0; pass < kMostPasses; ++pass) {
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer written, LoadAudio(path, {}, quiet));
+    GRYM_ASSIGN_OR_RETURN(const double peak, MeasureTruePeak(written, quiet));
+    const double over_db = PeakDbtp(peak) - ceiling_dbtp;
+    if (over_db <= kRoundingDb) break;
+    lowered_db += over_db + kRoundingDb * pass;  // a coder does not answer in proportion: ask for more each time
+    AudioBuffer lowered = audio;
+    const auto gain = static_cast<float>(std::pow(10.0, -lowered_db / 20));
+    for (float& sample : lowered.mutable_planar()) sample *= gain;
+    GRYM_RETURN_IF_ERROR(SaveAudio(path, lowered, plan.save, quiet));
+  }
+  return lowered_db;
+}
+
+// Tells what the export did to the take, where people look for it: its stages and warnings.
+void NoteLowering(const ExportPlan& plan, double lowered_db, Json& take) {
+  if (lowered_db == 0) return;
+  const char* cause = plan.container == AudioContainer::kOggVorbis ? "the coder" : "the rate";
+  const std::string text =
+      Formatted("export: turned down by %.2f dB, since %s moved the peaks above what the take keeps", lowered_db, cause);
+  Json stage = Json::Object();
+  stage["name"] = "export";
+  stage["applied"] = true;
+  stage["changeDb"] = -lowered_db;
+  stage["text"] = text;
+  if (!take.at("stages").is_array()) take["stages"] = Json::Array();
+  take["stages"].push_back(std::move(stage));
+  if (!take.at("warnings").is_array()) take["warnings"] = Json::Array();
+  take["warnings"].push_back(text);
 }
 
 // Stems are not mastered and may pass full scale, so they are written as float whatever the take's format is.
@@ -84,9 +138,9 @@ absl::Status WriteStems(const ExportPlan& plan, const OperationCall& call, const
   save.format = SampleFormat::kFloat32;
   for (const Json& stem : take.at("stems").items()) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, ExportedAudio(plan, call, stem.at("audio")));
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, ExportedAudio(plan, call, stem.at("audio"), run));
     const std::filesystem::path path = plan.folder / (plan.name + "-stems") / (stem.at("name").text() + ".wav");
-    GRYM_RETURN_IF_ERROR(SaveAudio(path, audio, save));
+    GRYM_RETURN_IF_ERROR(SaveAudio(path, audio, save, RunOptions{run.cancel, {}}));
     files.push_back(path.string());
     Json item = Json::Object();
     item["name"] = stem.at("name");
@@ -119,10 +173,11 @@ absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall
   }
   GRYM_ASSIGN_OR_RETURN(ExportPlan plan, PlanExport(services, call, *take));
   plan.save.metadata = MetadataOf(plan, *take);
-  GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, ExportedAudio(plan, call, take->at("audio")));
   const std::filesystem::path path = plan.folder / (plan.name + plan.extension);
-  GRYM_RETURN_IF_ERROR(SaveAudio(path, audio, plan.save));
-  GRYM_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(path));
+  GRYM_ASSIGN_OR_RETURN(const double lowered_db, WriteTake(plan, call, *take, path, run));
+  Json written = *take;
+  NoteLowering(plan, lowered_db, written);
+  GRYM_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(path, run.cancel));
 
   Json result = Json::Object(), files = Json::Array(), stems = Json::Array();
   files.push_back(path.string());
@@ -135,7 +190,7 @@ absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall
     result["midi"] = midi_path.string();
   }
   const std::filesystem::path sidecar_path = plan.folder / (plan.name + ".json");
-  GRYM_RETURN_IF_ERROR(WriteFile(sidecar_path, SidecarOf(*take, path.filename().string(), sha256).Dump(2) + "\n"));
+  GRYM_RETURN_IF_ERROR(WriteFile(sidecar_path, SidecarOf(written, path.filename().string(), sha256).Dump(2) + "\n"));
   files.push_back(sidecar_path.string());
 
   const RunOptions hearing = PartOf(run, 0.5, 1);
@@ -146,7 +201,7 @@ absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall
   result["stems"] = std::move(stems);
   result["sidecar"] = sidecar_path.string();
   result["audio"] = take->at("audio");
-  result["take"] = *take;
+  result["take"] = std::move(written);
   return result;
 }
 

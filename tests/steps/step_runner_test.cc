@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "analysis/enhance/limiter.h"
+#include "analysis/enhance/true_peak.h"
+#include "base/random.h"
 #include "base/status.h"
 #include "generation/composer.h"
 #include "grymsynth/audio_file.h"
@@ -123,6 +128,56 @@ TEST_F(StepRunnerTest, ExportWritesTakeStemsMidiAndASidecarThatRendersItAgain) {
   const auto rendered = generator->Generate(*request, {});
   ASSERT_TRUE(rendered.ok()) << rendered.status();
   EXPECT_EQ(PutAudio(*files_, rendered->audio)->at("$file"), take->at("audio").at("$file"));
+}
+
+TEST_F(StepRunnerTest, WhatIsExportedKeepsThePeakOfTheTake) {
+  // A third harmonic takes 1.25 dB off the peaks of its tone, until a lower rate takes it away; and a coder's own noise
+  // goes on top of peaks that stand at the ceiling everywhere.
+  AudioBuffer tones = AudioBuffer::Create(2, 2 * 44100, 44100).value(), noise = tones;
+  Random random(3);
+  for (int64_t n = 0; n < tones.frames(); ++n) {
+    const double phase = 2 * M_PI * 5000 * static_cast<double>(n) / 44100;
+    const auto tone = static_cast<float>(1.2 * (std::sin(phase) + std::sin(3 * phase) / 6));
+    const auto burst = static_cast<float>((n / 4410 % 2 == 0 ? 0.9 : 0.05) * random.Normal());
+    for (int c = 0; c < 2; ++c) {
+      tones.mutable_channel(c)[static_cast<size_t>(n)] = tone;
+      noise.mutable_channel(c)[static_cast<size_t>(n)] = burst;
+    }
+  }
+  const auto take_of = [&](AudioBuffer& audio) {
+    EXPECT_TRUE(LimitTruePeak(audio, -1).ok());
+    Json take = Json::Object();
+    take["audio"] = PutAudio(*files_, audio).value();
+    return take;
+  };
+  const Json of_tones = take_of(tones), of_noise = take_of(noise);
+  const auto peak_db = [&](const Json& exported) {
+    const AudioBuffer written = LoadAudio(exported.at("path").text()).value();
+    return 20 * std::log10(MeasureTruePeak(written).value());
+  };
+  struct Way {
+    const Json& take;
+    const char* format;
+    int rate_hz;
+  };
+  for (const Way& way : {Way{of_tones, "wav", 22050}, Way{of_tones, "flac", 22050}, Way{of_noise, "ogg", 44100}}) {
+    Json parameters = Json::Object();
+    parameters["format"] = way.format;
+    parameters["sampleRate"] = way.rate_hz;
+    const auto exported = Run("export", {{"take", "", way.take}}, parameters);
+    ASSERT_TRUE(exported.ok()) << exported.status();
+    EXPECT_LE(peak_db(*exported), -0.99) << way.format;
+    EXPECT_GE(peak_db(*exported), -2) << way.format;  // a coder answers with other peaks to every level
+    ASSERT_EQ(exported->at("take").at("warnings").size(), 1u) << way.format;
+    EXPECT_NE(exported->at("take").at("warnings").items()[0].text().find("turned down by"), std::string::npos);
+    EXPECT_LT(exported->at("take").at("stages").items()[0].at("changeDb").number(), 0);
+  }
+  Json parameters = Json::Object();
+  parameters["format"] = "flac";
+  const auto untouched = Run("export", {{"take", "", of_tones}}, parameters);
+  ASSERT_TRUE(untouched.ok()) << untouched.status();
+  EXPECT_FALSE(untouched->at("take").contains("warnings"));
+  EXPECT_NEAR(peak_db(*untouched), -1, 0.01);
 }
 
 TEST_F(StepRunnerTest, GenerateWithoutInputsFollowsThePrompt) {
