@@ -87,6 +87,7 @@ void BindResults(py::module_& m) {
         return AudioOf(self, self->audio);
       })
       .def_readonly("stages", &EnhancedAudio::stages, "In the order they ran.")
+      .def_readonly("warnings", &EnhancedAudio::warnings, "What was asked for and could not be had.")
       .def("_repr_html_", [](const py::object& self) { return Html("enhanced", self); });
   py::class_<ProcessedAudio, std::shared_ptr<ProcessedAudio>>(m, "ProcessedAudio")
       .def_property_readonly("audio", [](const std::shared_ptr<ProcessedAudio>& self) {
@@ -101,7 +102,8 @@ void BindResults(py::module_& m) {
       .def_property_readonly("style", [](const std::shared_ptr<ProcessedAudio>& self) {
         return std::shared_ptr<StyleClassification>(self, &self->style);
       })
-      .def_readonly("stages", &ProcessedAudio::stages);
+      .def_readonly("stages", &ProcessedAudio::stages)
+      .def_readonly("warnings", &ProcessedAudio::warnings, "Of the repairs.");
 }
 
 void BindParams(py::module_& m) {

@@ -26,7 +26,7 @@ grym_status PartInto(const grym_processed* processed, Part ProcessedBox::*part, 
 
 absl::StatusOr<ProcessedBox> grym::capi::ProcessedBox::From(absl::StatusOr<ProcessedAudio> made) {
   if (!made.ok()) return made.status();
-  return ProcessedBox{EnhancedAudio{std::move(made->audio), std::move(made->stages)}, std::move(made->features),
+  return ProcessedBox{EnhancedAudio{std::move(made->audio), std::move(made->stages), std::move(made->warnings)}, std::move(made->features),
                       std::move(made->patterns), std::move(made->style)};
 }
 

@@ -47,6 +47,7 @@ struct EnhanceParams {
 struct EnhancedAudio {
   AudioBuffer audio;                // rate, channels and frames of the input
   std::vector<EnhanceStage> stages; // in the order they ran
+  std::vector<std::string> warnings;  // what was asked for and could not be had
 };
 
 struct ProcessOptions {
@@ -60,6 +61,7 @@ struct ProcessedAudio {
   AudioPatterns patterns;
   StyleClassification style;
   std::vector<EnhanceStage> stages;
+  std::vector<std::string> warnings;  // of the repairs
 };
 
 // Threads: every method may be called from several threads at once; the object holds no state between calls.

@@ -115,8 +115,12 @@ class TakeMaker {
     if (request_.enhancement_level > 0 || request_.target_lufs) {
       const RunOptions master_run = PartOf(run_, 0.85, 1.0);
       const double most_db = focus_.areas.contains("loudness") ? kMostLimitingDb : kUsualLimitingDb;
-      GRYM_RETURN_IF_ERROR(
-          GainToLoudness(result_.audio, request_.target_lufs.value_or(kTakeLufs), -1.0, master_run, most_db).status());
+      constexpr double kCeilingDbtp = -1;
+      const double target = request_.target_lufs.value_or(kTakeLufs);
+      GRYM_ASSIGN_OR_RETURN(const LoudnessGainReport report,
+                            GainToLoudness(result_.audio, target, kCeilingDbtp, master_run, most_db));
+      const std::string shortfall = request_.target_lufs ? LoudnessShortfall(report, target, kCeilingDbtp) : "";
+      if (!shortfall.empty()) result_.warnings.push_back("composer: " + shortfall);
     }
     return Finish(std::move(mix));
   }
@@ -132,11 +136,11 @@ class TakeMaker {
       digest.Update(block.data(), block.size_bytes());
     }
     result_.provenance.reference_sha256 = digest.Hex();
+    return absl::OkStatus();
   }
 
   static bool SameKey(const std::string& one, const std::string& other) {
     const absl::StatusOr<int> a = ParseKey(one), b = ParseKey(other);
-    return absl::OkStatus();
     return a.ok() && b.ok() && *a == *b;
   }
 

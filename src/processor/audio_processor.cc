@@ -78,6 +78,7 @@ class BuiltInProcessor final : public AudioProcessor {
     GRYM_ASSIGN_OR_RETURN(EnhancedAudio enhanced, EnhanceAudio(audio, options.enhance, PartOf(run, 0.1, 0.5)));
     result.audio = std::move(enhanced.audio);
     result.stages = std::move(enhanced.stages);
+    result.warnings = std::move(enhanced.warnings);
     GRYM_ASSIGN_OR_RETURN(result.features, AnalyzeInput(AudioInput(result.audio), PartOf(run, 0.5, 0.95)));
     GRYM_RETURN_IF_ERROR(progress.Check());
     progress.Report(0.95, "patterns");

@@ -99,6 +99,7 @@ absl::StatusOr<Json> RunEnhance(const StepServices& services, const OperationCal
   Json result = Json::Object();
   GRYM_ASSIGN_OR_RETURN(result["audio"], PutAudio(*call.files, repaired.generated.audio, run.cancel));
   result["stages"] = told.at("stages");
+  if (told.at("warnings").size() > 0) result["warnings"] = told.at("warnings");
   result["audioFile"] = path.string();
   return result;
 }

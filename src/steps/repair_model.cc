@@ -83,6 +83,7 @@ class RepairGenerator : public Generator {
     made.peak_bytes = 2 * static_cast<int64_t>(cleaned.audio.planar().size_bytes());
     made.audio = std::move(cleaned.audio);
     made.stages = std::move(cleaned.stages);
+    for (std::string& warning : cleaned.warnings) made.warnings.push_back("repair: " + std::move(warning));
     GenerateAudioRequest resolved = request;
     resolved.model = info_.id;
     SignResult(info_, request, made.provenance);

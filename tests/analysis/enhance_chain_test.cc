@@ -173,6 +173,21 @@ TEST(EnhanceTest, MeetsLoudnessTargetAndCeilingOnRealRecordings) {
   }
 }
 
+TEST(EnhanceTest, ATargetThatThePeakLimitForbidsIsMissedWithAWarning) {
+  const AudioBuffer audio = NoiseMusic(2, 3);
+  EnhanceParams params;
+  params.true_peak_dbtp = -15;
+  params.target_lufs = -9;
+  const EnhancedAudio enhanced = EnhanceAudio(audio, params).value();
+  ASSERT_EQ(enhanced.warnings.size(), 1u);
+  EXPECT_NE(enhanced.warnings[0].find("wanted -9.0 LUFS, reached -"), std::string::npos) << enhanced.warnings[0];
+  EXPECT_NE(enhanced.warnings[0].find("the peak limit of -15.0 dBTP stands against it"), std::string::npos);
+  EXPECT_LT(IntegratedLufs(enhanced.audio).value(), -9.5);
+  EXPECT_NE(enhanced.stages[6].text.find(enhanced.warnings[0]), std::string::npos) << enhanced.stages[6].text;
+  params.target_lufs = -30;
+  EXPECT_TRUE(EnhanceAudio(audio, params).value().warnings.empty());
+}
+
 TEST(EnhanceTest, KeepsTheLoudnessWithoutATarget) {
   GRYM_NEED_SHARED_AUDIO();
   for (const char* name : {"real/hiphop.mp3", "rendered/FMP_C1_F12_Bach_BWV846_Sibelius-Tracks.flac"}) {

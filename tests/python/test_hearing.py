@@ -96,6 +96,12 @@ def test_enhance_level_zero_is_the_identity(piece):
     assert {s.name for s in done.stages} >= {"denoise", "limiter"}
 
 
+def test_a_loudness_that_the_peak_limit_forbids_is_told_of(piece):
+    done = gs.AudioProcessor().enhance(piece, gs.EnhanceParams(target_lufs=-5, true_peak_dbtp=-12))
+    assert len(done.warnings) == 1 and "wanted -5.0 LUFS" in done.warnings[0]
+    assert gs.AudioProcessor().enhance(piece).warnings == []
+
+
 def test_process_is_the_whole(piece):
     done = gs.AudioProcessor().process(piece, gs.ProcessOptions(rate_hz=22050, enhance=gs.EnhanceParams(level=0.2)))
     assert done.audio.rate_hz == 22050

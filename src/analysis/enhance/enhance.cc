@@ -59,12 +59,17 @@ absl::Status Finish(EnhancedAudio& enhanced, const EnhanceParams& params, double
   const double target = params.target_lufs.value_or(lufs_before);
   GRYM_ASSIGN_OR_RETURN(const LoudnessGainReport report,
                         GainToLoudness(enhanced.audio, target, params.true_peak_dbtp, run, most_db));
+  if (params.target_lufs) {
+    std::string shortfall = LoudnessShortfall(report, target, params.true_peak_dbtp);
+    if (!shortfall.empty()) enhanced.warnings.push_back(std::move(shortfall));
+  }
   EnhanceStage loudness = NotApplied("loudness", "silence");
   if (std::isfinite(report.lufs_before)) {
     loudness.applied = std::abs(report.gain_db) > 1e-9;
     loudness.change_db = report.gain_db;
     loudness.text = Formatted("%.1f -> %.1f LUFS (%s %.1f)", lufs_before, report.lufs_after,
                                     params.target_lufs ? "target" : "kept at", target);
+    if (!enhanced.warnings.empty()) loudness.text += "; " + enhanced.warnings.back();
   }
   EnhanceStage limiter = NotApplied("limiter", "nothing passes the ceiling");
   if (report.max_reduction_db > 0) {

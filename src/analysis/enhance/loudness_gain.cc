@@ -8,6 +8,7 @@
 #include "analysis/enhance/limiter.h"
 #include "analysis/k_weighting.h"
 #include "analysis/loudness_rate.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -84,6 +85,14 @@ absl::StatusOr<LoudnessGainReport> GainToLoudness(AudioBuffer& audio, double tar
     gain_db = next_db;
   }
   return report;
+}
+
+std::string LoudnessShortfall(const LoudnessGainReport& report, double target_lufs, double ceiling_dbtp) {
+  // Silence reaches no loudness, and within this nobody hears a difference.
+  constexpr double kHeardLu = 0.5;
+  if (!std::isfinite(report.lufs_after) || report.lufs_after > target_lufs - kHeardLu) return "";
+  return Formatted("loudness: wanted %.1f LUFS, reached %.1f: the peak limit of %.1f dBTP stands against it",
+                   target_lufs, report.lufs_after, ceiling_dbtp);
 }
 
 }  // namespace grym

@@ -1,5 +1,7 @@
 // Loudness as a number, and bringing a recording to one.
 #pragma once
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "grymsynth/audio_buffer.h"
 #include "grymsynth/job.h"
@@ -24,5 +26,8 @@ struct LoudnessGainReport {
 // the target. Silence is left alone. Holds one copy of the audio.
 absl::StatusOr<LoudnessGainReport> GainToLoudness(AudioBuffer& audio, double target_lufs, double ceiling_dbtp,
                                                   const RunOptions& run = {}, double most_reduction_db = 12);
+
+// What to tell whoever asked for `target_lufs` and did not get it, since the ceiling stood against it; "" if he did.
+std::string LoudnessShortfall(const LoudnessGainReport& report, double target_lufs, double ceiling_dbtp);
 
 }  // namespace grym
