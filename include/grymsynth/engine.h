@@ -82,7 +82,8 @@ class GRYM_EXPORT Engine {
   Job<GenerateAudioResult> StartGenerate(GenerateAudioRequest request, ProgressFn progress = {});
 
   // Runs to the end. A run whose execution_id is in the journal goes on where it stopped; a finished one is returned
-  // as it was. The error of a failed run is in WorkflowRun::error; the call itself fails only when it cannot start.
+  // as it was. The error of a failed run is in WorkflowRun::error; the call itself fails only when it cannot start: for
+  // one, when the folder that an export step would write to takes no files.
   absl::StatusOr<WorkflowRun> RunWorkflow(const Workflow& workflow, const WorkflowRunOptions& options);
   Job<WorkflowRun> StartWorkflow(const Workflow& workflow, WorkflowRunOptions options);
   // Journalled executions, newest first: id and state.

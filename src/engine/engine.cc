@@ -18,6 +18,7 @@
 #include "steps/repair_model.h"
 #include "steps/rules_model.h"
 #include "steps/step_runner.h"
+#include "workflow/document.h"
 #include "workflow/executor.h"
 #include "workflow/journal.h"
 
@@ -49,8 +50,8 @@ struct Engine::Impl {
 
   absl::StatusOr<WorkflowRun> Run(const Workflow& workflow, const WorkflowRunOptions& options);
 
-  std::filesystem::path data_dir;
   std::optional<TempFolder> temporary;  // goes last
+  std::filesystem::path data_dir;
   std::shared_ptr<RunningCalls> calls = std::make_shared<RunningCalls>();
   std::unique_ptr<AudioProcessor> processor;
   std::unique_ptr<PatternMemory> memory;
@@ -75,6 +76,28 @@ absl::StatusOr<Json> ParametersJson(const std::map<std::string, std::string>& te
     parameters[name] = *std::move(value);
   }
   return parameters;
+}
+
+bool IsOver(const std::string& state) { return state == "completed" || state == "failed" || state == "cancelled"; }
+
+// Minutes of work end in an export, so a folder that takes no files is told of before them. A run that is over is
+// answered as it was, whatever has become of the folder since.
+absl::Status CheckExportFolders(const Workflow::Document& document, const std::filesystem::path& output_dir,
+                                const Journal& journal, const std::string& execution_id) {
+  GRYM_ASSIGN_OR_RETURN(const bool known, journal.Contains(execution_id));
+  if (known) {
+    GRYM_ASSIGN_OR_RETURN(const std::vector<ExecutionRecord> records, journal.List());
+    for (const ExecutionRecord& record : records) {
+      if (record.id == execution_id && IsOver(record.state)) return absl::OkStatus();
+    }
+  }
+  for (const auto& [id, step] : document.steps) {
+    const Json& own = step.parameters.at("path");
+    if (step.operation != "export" || own.is_object()) continue;  // a reference is known once the step is reached
+    const absl::Status writable = CheckWritable(own.text().empty() ? output_dir : std::filesystem::path(own.text()));
+    if (!writable.ok()) return Annotate(writable, "step \"" + Printable(id) + "\": export");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -152,6 +175,7 @@ absl::StatusOr<WorkflowRun> Engine::Impl::Run(const Workflow& workflow, const Wo
   executor_options.seed = options.seed;
   executor_options.on_event = options.on_event;
   const std::string id = options.execution_id.empty() ? NewExecutionId() : options.execution_id;
+  GRYM_RETURN_IF_ERROR(CheckExportFolders(workflow.document(), services.output_dir, *opened, id));
   return WorkflowExecutor().Run(workflow, parameters, id, runner, *opened, executor_options, options.run);
 }
 

@@ -134,6 +134,21 @@ TEST(EngineTest, AMissingFileFailsTheRunWithItsStepAndName) {
   EXPECT_FALSE((*engine)->Summarize(run.ok() ? *run : WorkflowRun()).ok());
 }
 
+TEST(EngineTest, AFolderThatTakesNoExportsIsToldOfBeforeAnythingRuns) {
+  testing::Scratch scratch;
+  auto engine = Engine::Create();
+  ASSERT_TRUE(engine.ok());
+  ASSERT_TRUE(WriteFile(scratch / "file", "x").ok());
+  WorkflowRunOptions options = OptionsFor(WornRecording(scratch), scratch / "file/out");
+  options.execution_id = "never-begun";
+  options.on_event = [](const WorkflowEvent& event) { ADD_FAILURE() << event.kind; };
+  const auto run = (*engine)->RunWorkflow(Workflow::Template("audio-enhancement").value(), options);
+  EXPECT_EQ(run.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ErrorCode(run.status()), "write_failed");
+  EXPECT_NE(std::string(run.status().message()).find("export"), std::string::npos) << run.status();
+  EXPECT_TRUE((*engine)->Executions().value().empty());
+}
+
 TEST(EngineTest, JsonTextEscapes) { EXPECT_EQ(JsonText("a\"b\\\n"), "\"a\\\"b\\\\\\n\""); }
 
 #ifndef _WIN32
