@@ -1,5 +1,8 @@
 /* grymsynth in C: hear a recording, find and remember its patterns, make an enhanced take, judge it, run workflows.
  *
+ * One header, however long: it is the whole ABI, which other languages read, and one file per version is kept and
+ * compiled against later libraries.
+ *
  * Conventions
  *  1. A function that can fail returns a grym_status; GRYM_STATUS_OK is 0. What went wrong, in words, is in
  *     grym_last_error() of the same thread. Getters that return their value directly answer 0, NULL, "" or NAN for a

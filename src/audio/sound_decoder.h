@@ -1,4 +1,8 @@
 // libsndfile behind our own header check: decodes the view of a file that a StreamHeader allows.
+//
+// A damaged MP3 makes libmpg123 write a line to stderr. Its MPG123_QUIET would stop that, but libsndfile 1.2 makes the
+// handle itself, sets other flags (src/mpeg_decode.c) and has no command that reaches it; stderr is the program's, so it
+// is not redirected here.
 #pragma once
 #include <cstdint>
 #include <memory>
