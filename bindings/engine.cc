@@ -7,6 +7,29 @@
 #include "job.h"
 
 namespace grym::python {
+
+// An integer of Python's, which has no bounds of its own: so that one too large is told of in our words.
+struct Whole {
+  py::int_ number;
+};
+
+}  // namespace grym::python
+
+namespace pybind11::detail {
+template <>
+struct type_caster<grym::python::Whole> {
+  PYBIND11_TYPE_CASTER(grym::python::Whole, const_name("int"));
+  bool load(handle source, bool) {
+    if (!PyIndex_Check(source.ptr())) return false;
+    auto number = reinterpret_steal<object>(PyNumber_Index(source.ptr()));
+    if (!number) throw error_already_set();
+    value.number = reinterpret_borrow<int_>(number);
+    return true;
+  }
+};
+}  // namespace pybind11::detail
+
+namespace grym::python {
 namespace {
 
 using Engine_ = std::shared_ptr<Engine>;
@@ -44,8 +67,16 @@ EngineOptions OptionsFrom(const py::object& data_dir, int64_t budget_bytes, int 
   return options;
 }
 
+int64_t SeedOf(const Whole& seed) {
+  int overflow = 0;
+  const long long value = PyLong_AsLongLongAndOverflow(seed.number.ptr(), &overflow);
+  if (overflow == 0) return value;
+  ThrowBad("seed: want a whole number from -2^63 to 2^63 - 1, got one of " +
+           std::string(py::str(seed.number.attr("bit_length")())) + " bits");
+}
+
 WorkflowRunOptions RunOptionsFrom(const py::object& parameters, const std::string& execution_id,
-                                  const py::object& output_dir, const std::string& output_name, int64_t seed) {
+                                  const py::object& output_dir, const std::string& output_name, const Whole& seed) {
   WorkflowRunOptions options;
   if (!parameters.is_none()) {
     for (const auto& [key, value] : parameters.cast<py::dict>()) {
@@ -55,7 +86,7 @@ WorkflowRunOptions RunOptionsFrom(const py::object& parameters, const std::strin
   options.execution_id = execution_id;
   if (!output_dir.is_none()) options.output_dir = PathOf(output_dir);
   options.output_name = output_name;
-  options.seed = seed;
+  options.seed = SeedOf(seed);
   return options;
 }
 
@@ -122,7 +153,7 @@ template <class Class>
 void DefineWorkflows(Class& c) {
   c.def("run_workflow", [](const Engine_& self, const Workflow& workflow, const py::object& parameters,
                            const std::string& execution_id, const py::object& output_dir,
-                           const std::string& output_name, int64_t seed, const py::object& on_event,
+                           const std::string& output_name, const Whole& seed, const py::object& on_event,
                            const py::object& progress) {
     WorkflowRunOptions options = RunOptionsFrom(parameters, execution_id, output_dir, output_name, seed);
     const auto kept = KeptCallable(on_event);
@@ -136,7 +167,7 @@ void DefineWorkflows(Class& c) {
         py::arg("on_event") = py::none(), py::arg("progress") = py::none(), kRunDoc);
   c.def("start_workflow", [](const Engine_& self, const std::shared_ptr<Workflow>& workflow,
                              const py::object& parameters, const std::string& execution_id,
-                             const py::object& output_dir, const std::string& output_name, int64_t seed,
+                             const py::object& output_dir, const std::string& output_name, const Whole& seed,
                              const py::object& on_event, const py::object& progress) {
     WorkflowRunOptions options = RunOptionsFrom(parameters, execution_id, output_dir, output_name, seed);
     return TypedPyJob<WorkflowRun>::Start(

@@ -170,6 +170,19 @@ def test_run_workflow(engine, piece_file, tmp_path):
     assert again.result_json == run.result_json
 
 
+def test_a_runs_seed_fits_63_bits_and_a_sign(engine, tmp_path):
+    workflow = gs.Workflow.template("audio-enhancement")
+    for call in (engine.run_workflow, engine.start_workflow):
+        for seed in (2**64, 2**63, -2**63 - 1):
+            with pytest.raises(gs.InvalidArgumentError, match=r"seed: want a whole number from -2\^63 to 2\^63 - 1"):
+                call(workflow, {"audioFile": "/no/such.wav"}, output_dir=tmp_path, seed=seed)
+        with pytest.raises(TypeError):
+            call(workflow, {"audioFile": "/no/such.wav"}, output_dir=tmp_path, seed=1.5)
+    for seed in (2**63 - 1, -2**63, np.int64(3)):
+        run = engine.run_workflow(workflow, {"audioFile": "/no/such.wav"}, output_dir=tmp_path, seed=seed)
+        assert run.state == "failed"
+
+
 def test_failed_run_carries_its_error(engine, tmp_path):
     run = engine.run_workflow(gs.Workflow.template("audio-enhancement"), {"audioFile": "/no/such.wav"},
                               output_dir=tmp_path)
