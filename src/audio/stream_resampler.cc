@@ -12,11 +12,11 @@
 namespace grym {
 
 struct StreamResampler::State {
-  explicit State(SRC_STATE* opened) : src(opened) {}
+  State() = default;
   ~State() { src_delete(src); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  SRC_STATE* src;
+  SRC_STATE* src = nullptr;
   std::vector<float> interleaved, converted;
 };
 
@@ -59,12 +59,12 @@ absl::StatusOr<StreamResampler> StreamResampler::Create(int channels, int from_r
         Formatted("rate_hz: want at most 256 times up or down, got %d from %d", to_rate_hz, from_rate_hz));
   }
   int error = 0;
-  SRC_STATE* opened = src_new(ConverterOf(quality), channels, &error);
-  if (!opened)
+  auto state = std::make_unique<State>();  // before what it is to hold, which would be lost if there were no memory
+  state->src = src_new(ConverterOf(quality), channels, &error);
+  if (!state->src)
     return Error(absl::StatusCode::kResourceExhausted, "out_of_memory",
                  std::string("resampler: ") + src_strerror(error));
-  auto state = std::make_unique<State>(opened);
-  src_set_ratio(opened, ratio);
+  src_set_ratio(state->src, ratio);
   return StreamResampler(channels, from_rate_hz, to_rate_hz, std::move(state));
 }
 

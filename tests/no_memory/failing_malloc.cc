@@ -20,11 +20,13 @@ namespace {
 
 std::atomic<bool> g_counting{false};
 std::atomic<bool> g_for_good{false};
-std::atomic<int64_t> g_nth{0}, g_counted{0}, g_refused{0};
+std::atomic<bool> g_refused_to_ebur128{false};
+std::atomic<int64_t> g_nth{0}, g_counted{0}, g_refused{0}, g_live{0};
 
 // Where the code lies whose requests count.
 struct CodeRange {
   uintptr_t begin, end;
+  const char* library;
 };
 constexpr int kMaxRanges = 32;
 CodeRange g_ranges[kMaxRanges];
@@ -33,35 +35,41 @@ int g_range_count = 0;
 constexpr const char* kCountedLibraries[] = {"libgrymsynth", "libsqlite3", "libsamplerate", "libebur128"};
 
 int NoteLibrary(dl_phdr_info* info, size_t, void*) {
-  bool counted = false;
-  for (const char* name : kCountedLibraries) counted = counted || std::strstr(info->dlpi_name, name);
-  for (int i = 0; counted && i < info->dlpi_phnum && g_range_count < kMaxRanges; ++i) {
+  const char* library = nullptr;
+  for (const char* name : kCountedLibraries) library = std::strstr(info->dlpi_name, name) ? name : library;
+  for (int i = 0; library && i < info->dlpi_phnum && g_range_count < kMaxRanges; ++i) {
     const auto& segment = info->dlpi_phdr[i];
     if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X)) continue;
     const uintptr_t begin = info->dlpi_addr + segment.p_vaddr;
-    g_ranges[g_range_count++] = {begin, begin + segment.p_memsz};
+    g_ranges[g_range_count++] = {begin, begin + segment.p_memsz, library};
   }
   return 0;
 }
 
-bool IsCounted(const void* caller) {
+// The library that asks, nullptr when it does not count.
+const char* CountedLibrary(const void* caller) {
   const auto place = reinterpret_cast<uintptr_t>(caller);
   for (int i = 0; i < g_range_count; ++i) {
-    if (place >= g_ranges[i].begin && place < g_ranges[i].end) return true;
+    if (place >= g_ranges[i].begin && place < g_ranges[i].end) return g_ranges[i].library;
   }
-  return false;
+  return nullptr;
 }
 
-// Counts a request of ours; true when it must be refused.
-bool Refuse() {
+// Counts a request that `library` makes; true when it must be refused.
+bool Refuse(const char* library) {
   const int64_t number = g_counted.fetch_add(1, std::memory_order_relaxed) + 1;
   const int64_t nth = g_nth.load(std::memory_order_relaxed);
   const bool refuse = nth > 0 && (number == nth || (number > nth && g_for_good.load(std::memory_order_relaxed)));
-  if (refuse) g_refused.fetch_add(1, std::memory_order_relaxed);
+  if (refuse) {
+    g_refused.fetch_add(1, std::memory_order_relaxed);
+    if (std::strcmp(library, "libebur128") == 0) g_refused_to_ebur128 = true;
+  }
   return refuse;
 }
 bool RefuseFor(const void* caller) {
-  return g_counting.load(std::memory_order_relaxed) && IsCounted(caller) && Refuse();
+  if (!g_counting.load(std::memory_order_relaxed)) return false;
+  const char* library = CountedLibrary(caller);
+  return library && Refuse(library);
 }
 
 // The next in line: glibc's, or a sanitizer's. dlsym itself allocates a little before it is there.
@@ -103,15 +111,21 @@ bool HaveReal() {
   return true;
 }
 
-void* RealMalloc(size_t bytes) { return HaveReal() ? g_real.malloc(bytes) : EarlyBytes(bytes); }
+// Early blocks never come back, so they are not counted.
+void* Counted(void* block) {
+  if (block) g_live.fetch_add(1, std::memory_order_relaxed);
+  return block;
+}
+
+void* RealMalloc(size_t bytes) { return HaveReal() ? Counted(g_real.malloc(bytes)) : EarlyBytes(bytes); }
 
 // Every C++ allocation counts, whoever asks: std containers are instantiated anywhere.
 void* NewBytes(size_t bytes, size_t alignment) {
-  if (g_counting.load(std::memory_order_relaxed) && Refuse()) return nullptr;
+  if (g_counting.load(std::memory_order_relaxed) && Refuse("new")) return nullptr;
   if (bytes == 0) bytes = 1;
   if (alignment <= alignof(std::max_align_t)) return RealMalloc(bytes);
   HaveReal();
-  return g_real.aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  return Counted(g_real.aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
 }
 void* NewOrThrow(size_t bytes, size_t alignment) {
   if (void* block = NewBytes(bytes, alignment)) return block;
@@ -128,6 +142,7 @@ void FailAllocation(int64_t nth, bool for_good) {
   g_for_good = for_good;
   g_counted = 0;
   g_refused = 0;
+  g_refused_to_ebur128 = false;
   g_counting = true;
 }
 
@@ -136,6 +151,10 @@ int64_t StopFailing(int64_t* refused) {
   if (refused) *refused = g_refused;
   return g_counted;
 }
+
+bool RefusedToEbur128() { return g_refused_to_ebur128; }
+
+int64_t LiveBlocks() { return g_live.load(std::memory_order_relaxed); }
 
 }  // namespace grym::testing
 
@@ -147,11 +166,17 @@ GRYM_REPLACES void* malloc(size_t bytes) {
 }
 GRYM_REPLACES void* calloc(size_t count, size_t bytes) {
   if (RefuseFor(__builtin_return_address(0))) return errno = ENOMEM, nullptr;
-  return HaveReal() ? g_real.calloc(count, bytes) : EarlyBytes(count * bytes);
+  return HaveReal() ? Counted(g_real.calloc(count, bytes)) : EarlyBytes(count * bytes);
 }
 GRYM_REPLACES void* realloc(void* block, size_t bytes) {
   if (RefuseFor(__builtin_return_address(0))) return errno = ENOMEM, nullptr;
-  if (!IsEarly(block)) return HaveReal() ? g_real.realloc(block, bytes) : nullptr;
+  if (!block) return RealMalloc(bytes);
+  if (!IsEarly(block)) {
+    if (!HaveReal()) return nullptr;
+    void* moved = g_real.realloc(block, bytes);
+    if (!moved && bytes == 0) g_live.fetch_sub(1, std::memory_order_relaxed);
+    return moved;
+  }
   void* moved = RealMalloc(bytes);
   const auto at = static_cast<size_t>(static_cast<char*>(block) - g_early);
   if (moved) std::memcpy(moved, block, std::min(bytes, sizeof(g_early) - at));
@@ -160,15 +185,20 @@ GRYM_REPLACES void* realloc(void* block, size_t bytes) {
 GRYM_REPLACES void* aligned_alloc(size_t alignment, size_t bytes) {
   if (RefuseFor(__builtin_return_address(0))) return errno = ENOMEM, nullptr;
   HaveReal();
-  return g_real.aligned_alloc(alignment, bytes);
+  return Counted(g_real.aligned_alloc(alignment, bytes));
 }
+GRYM_REPLACES void* memalign(size_t alignment, size_t bytes) { return aligned_alloc(alignment, bytes); }
 GRYM_REPLACES int posix_memalign(void** out, size_t alignment, size_t bytes) {
   if (RefuseFor(__builtin_return_address(0))) return ENOMEM;
   HaveReal();
-  return g_real.posix_memalign(out, alignment, bytes);
+  const int failed = g_real.posix_memalign(out, alignment, bytes);
+  if (!failed) Counted(*out);
+  return failed;
 }
 GRYM_REPLACES void free(void* block) {
-  if (block && !IsEarly(block) && HaveReal()) g_real.free(block);
+  if (!block || IsEarly(block) || !HaveReal()) return;
+  g_live.fetch_sub(1, std::memory_order_relaxed);
+  g_real.free(block);
 }
 
 #define GRYM_NEW __attribute__((visibility("default")))
@@ -198,5 +228,7 @@ int64_t StopFailing(int64_t* refused) {
   if (refused) *refused = 0;
   return 0;
 }
+bool RefusedToEbur128() { return false; }
+int64_t LiveBlocks() { return 0; }
 }  // namespace grym::testing
 #endif

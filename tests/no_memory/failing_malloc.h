@@ -15,4 +15,10 @@ void FailAllocation(int64_t nth, bool for_good);
 // Ends it; returns the number of allocations counted, and tells how many were refused.
 int64_t StopFailing(int64_t* refused);
 
+// Whether libebur128 was refused memory since FailAllocation.
+bool RefusedToEbur128();
+
+// Blocks that are allocated and not yet freed, in the whole process, whoever asked for them.
+int64_t LiveBlocks();
+
 }  // namespace grym::testing
