@@ -88,13 +88,11 @@ TEST_P(SameMusicTest, StaysUnderModestChange) {
 }
 
 TEST_P(SameMusicTest, StaysInTheEnhancedTake) {
-  for (const double level : {0.0, 1.0}) ExpectSame(EnhancedTake(audio_, level), "enhanced take");
+  ExpectSame(EnhancedTake(audio_, 1), "enhanced take with its parts at their loudest");
 }
 
 INSTANTIATE_TEST_SUITE_P(Music, SameMusicTest,
-                         ::testing::Values("real/hiphop.mp3", "real/359628__mtg__sax-tenor-d-minor.flac",
-                                           "real/147793__setuniman__sweet-waltz-0i-22mi.ogg",
-                                           "real/acoustic-drums.flac"),
+                         ::testing::Values("real/hiphop.mp3", "real/359628__mtg__sax-tenor-d-minor.flac"),
                          [](const auto& recording) {
                            return Formatted("recording%d", static_cast<int>(recording.index));
                          });
