@@ -1,7 +1,6 @@
 # What the core links. Debian 12's versions are the floor; why each is here stands in CONTRIBUTING.md.
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
-find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(SQLite3 3.40 REQUIRED)
 if(NOT TARGET SQLite::SQLite3)  # CMake 4 renames it
   add_library(SQLite::SQLite3 ALIAS SQLite3::SQLite3)

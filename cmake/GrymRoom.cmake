@@ -50,7 +50,6 @@ function(grym_core_library)
   get_property(rooms GLOBAL PROPERTY GRYM_ROOMS)
   get_property(libs GLOBAL PROPERTY GRYM_ROOM_LIBS)
   list(REMOVE_DUPLICATES libs)
-  list(FILTER libs EXCLUDE REGEX "Eigen3::Eigen")  # headers only, private
   add_library(grymsynth)
   add_library(grymsynth::core ALIAS grymsynth)
   foreach(room IN LISTS rooms)

@@ -75,7 +75,8 @@ class GRYM_EXPORT AudioProcessor {
   virtual absl::StatusOr<AudioFeatures> Analyze(const AudioInput& input, const RunOptions& run = {}) = 0;
   virtual absl::StatusOr<AudioPatterns> DetectPatterns(const AudioInput& input, const RunOptions& run = {}) = 0;
   virtual absl::StatusOr<StyleClassification> ClassifyStyle(const AudioInput& input, const RunOptions& run = {}) = 0;
-  // The result is held whole, so the input's decoded size counts against the load limit.
+  // The result holds all samples: a path is read in blocks straight into what becomes the result, up to 4 GiB (three
+  // hours of stereo at 44.1 kHz), ResourceExhausted beyond; about as much again is needed while it works.
   virtual absl::StatusOr<EnhancedAudio> Enhance(const AudioInput& input, const EnhanceParams& params = {},
                                                 const RunOptions& run = {}) = 0;
   virtual absl::StatusOr<ProcessedAudio> Process(const AudioInput& input, const ProcessOptions& options = {},

@@ -9,9 +9,9 @@ namespace grym {
 namespace {
 
 constexpr int kStepsPerSecond = 10;
-constexpr int64_t kMomentarySteps = 4, kShortTermSteps = 30, kRangeEvery = 10;
+constexpr int64_t kMomentarySteps = 4, kShortTermSteps = 30;
 constexpr double kOffset_lu = -0.691;  // makes a 997 Hz sine at full scale -3.01 LUFS
-constexpr double kSurroundWeight = 1.41;
+constexpr double kSurroundWeight = 1.41;  // of what comes from the sides, at 60 to 120 degrees
 
 double EnergyOfLufs(double lufs) { return std::pow(10, (lufs - kOffset_lu) / 10); }
 double LufsOfEnergy(double energy) {
@@ -35,14 +35,16 @@ BiquadCoefficients RlbHighPass(double rate_hz) {
 }
 
 double WeightOf(int channel, int channels) {
-  const int first_surround = channels == 4 ? 2 : channels == 5 ? 3 : 4;
-  if (channel < std::min(3, first_surround)) return 1;
-  return channel >= first_surround && channel < first_surround + 2 ? kSurroundWeight : 0;
+  if (channels == 4 || channels == 5) return channel >= channels - 2 ? kSurroundWeight : 1;  // no LFE
+  if (channels >= 6 && channel == 3) return 0;                                               // LFE
+  const int side = channels == 7 ? 5 : channels >= 8 ? 6 : 4;  // 6.1 and 7.1 have the backs before the sides
+  return channels >= 6 && channel >= side && channel < side + 2 ? kSurroundWeight : 1;
 }
 
-// A decaying tail must not run on denormal numbers, which cost a hundred times as much.
+// A decaying tail must not run on denormal numbers, which cost a hundred times as much; and what is no number must not
+// stay for ever.
 void Flush(double& state) {
-  if (std::abs(state) < 1e-30) state = 0;
+  if (!(std::abs(state) >= 1e-30 && std::abs(state) < 1e300)) state = 0;
 }
 
 // Mean energy of the steps (last - count, last].
@@ -54,11 +56,11 @@ double MeanEnergy(const KWeightedSums& sums, int64_t last, int64_t count) {
   return to > from ? sum / static_cast<double>(to - from) : 0;
 }
 
-// Energies of all windows of `count` steps, one every `every` steps, that pass the gate at -70 LUFS.
-std::vector<double> AudibleWindows(const KWeightedSums& sums, int64_t count, int64_t every) {
+// Energies of all windows of `count` steps that pass the gate at -70 LUFS.
+std::vector<double> AudibleWindows(const KWeightedSums& sums, int64_t count) {
   std::vector<double> energies;
   const double gate = EnergyOfLufs(-70);
-  for (int64_t last = count - 1; last < std::ssize(sums.steps()); last += every) {
+  for (int64_t last = count - 1; last < std::ssize(sums.steps()); ++last) {
     const double energy = MeanEnergy(sums, last, count);
     if (energy >= gate) energies.push_back(energy);
   }
@@ -81,9 +83,9 @@ KWeightedSums::KWeightedSums(int channels, int rate_hz)
 }
 
 // Both filters in transposed direct form II.
-double KWeightedSums::Advance(Lane& lane, const float* samples, int64_t frames) const {
+void KWeightedSums::Advance(Lane& lane, const float* samples, int64_t frames) const {
   const BiquadCoefficients s = shelf_, h = high_pass_;
-  double s1 = lane.shelf_1, s2 = lane.shelf_2, h1 = lane.high_pass_1, h2 = lane.high_pass_2, sum = 0;
+  double s1 = lane.shelf_1, s2 = lane.shelf_2, h1 = lane.high_pass_1, h2 = lane.high_pass_2, sum = lane.sum;
   for (int64_t n = 0; n < frames; ++n) {
     const double x = samples[n], y = s.b0 * x + s1;
     s1 = s.b1 * x - s.a1 * y + s2;
@@ -98,15 +100,14 @@ double KWeightedSums::Advance(Lane& lane, const float* samples, int64_t frames) 
   lane.shelf_2 = s2;
   lane.high_pass_1 = h1;
   lane.high_pass_2 = h2;
-  return sum;
+  lane.sum = sum;
 }
 
 // Two channels side by side: a recursion waits for itself, so the second costs next to nothing.
-void KWeightedSums::AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const float* samples_b, int64_t frames,
-                               double* sums) const {
+void KWeightedSums::AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const float* samples_b, int64_t frames) const {
   const BiquadCoefficients s = shelf_, h = high_pass_;
   double s1[2] = {a.shelf_1, b.shelf_1}, s2[2] = {a.shelf_2, b.shelf_2};
-  double h1[2] = {a.high_pass_1, b.high_pass_1}, h2[2] = {a.high_pass_2, b.high_pass_2}, sum[2] = {0, 0};
+  double h1[2] = {a.high_pass_1, b.high_pass_1}, h2[2] = {a.high_pass_2, b.high_pass_2}, sum[2] = {a.sum, b.sum};
   for (int64_t n = 0; n < frames; ++n) {
     const double x[2] = {samples_a[n], samples_b[n]};
     for (int i = 0; i < 2; ++i) {
@@ -126,7 +127,7 @@ void KWeightedSums::AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const f
     lanes[i]->shelf_2 = s2[i];
     lanes[i]->high_pass_1 = h1[i];
     lanes[i]->high_pass_2 = h2[i];
-    sums[i] = sum[i];
+    lanes[i]->sum = sum[i];
   }
 }
 
@@ -137,21 +138,25 @@ void KWeightedSums::Push(std::span<const float* const> channels, int64_t frames)
     for (size_t c = 0; c < lanes_.size(); ++c) {
       if (lanes_[c].weight == 0) continue;
       if (c + 1 < lanes_.size() && lanes_[c + 1].weight > 0) {
-        double sums[2];
-        AdvanceTwo(lanes_[c], lanes_[c + 1], channels[c] + at, channels[c + 1] + at, count, sums);
-        sum_ += lanes_[c].weight * sums[0] + lanes_[c + 1].weight * sums[1];
+        AdvanceTwo(lanes_[c], lanes_[c + 1], channels[c] + at, channels[c + 1] + at, count);
         ++c;
       } else {
-        sum_ += lanes_[c].weight * Advance(lanes_[c], channels[c] + at, count);
+        Advance(lanes_[c], channels[c] + at, count);
       }
     }
     frames_ += count;
     at += count;
-    if (frames_ == next) {
-      steps_.push_back(sum_);
-      sum_ = 0;
-    }
+    if (frames_ == next) CloseStep();
   }
+}
+
+void KWeightedSums::CloseStep() {
+  double sum = 0;
+  for (Lane& lane : lanes_) {
+    if (std::isfinite(lane.sum)) sum += lane.weight * lane.sum;
+    lane.sum = 0;
+  }
+  steps_.push_back(sum);
 }
 
 double LufsOfSteps(const KWeightedSums& sums, int64_t last, int64_t count) {
@@ -160,7 +165,7 @@ double LufsOfSteps(const KWeightedSums& sums, int64_t last, int64_t count) {
 }
 
 double IntegratedLufsOf(const KWeightedSums& sums) {
-  std::vector<double> energies = AudibleWindows(sums, kMomentarySteps, 1);
+  std::vector<double> energies = AudibleWindows(sums, kMomentarySteps);
   Gate(energies, 0.1);
   double sum = 0;
   for (const double energy : energies) sum += energy;
@@ -168,7 +173,7 @@ double IntegratedLufsOf(const KWeightedSums& sums) {
 }
 
 double LoudnessRangeOf(const KWeightedSums& sums) {
-  std::vector<double> energies = AudibleWindows(sums, kShortTermSteps, kRangeEvery);
+  std::vector<double> energies = AudibleWindows(sums, kShortTermSteps);
   Gate(energies, 0.01);
   if (energies.empty()) return 0;
   std::sort(energies.begin(), energies.end());

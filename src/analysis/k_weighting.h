@@ -8,11 +8,13 @@
 
 namespace grym {
 
-// Sums of squares of K-weighted channels, one for every tenth of a second. Threads: one at a time.
+// Sums of squares of K-weighted channels, one for every tenth of a second. A step that met a sample which is no number
+// counts as silent. Threads: one at a time.
 class KWeightedSums {
  public:
-  // Channels in the order of WAV: left, right, centre, LFE (left out), surrounds (by +1.5 dB); four are quadraphonic,
-  // five have no LFE. Further ones count nothing.
+  // Channels in the order of WAV: left, right, centre, LFE (left out), backs, sides. What comes from the sides counts
+  // by +1.5 dB: in 5.1 the surrounds, in 6.1 and 7.1 the last two. Four channels are quadraphonic, five have no LFE.
+  // From nine on all but the LFE and channels 7 and 8 count as they are.
   KWeightedSums(int channels, int rate_hz);
   // `channels` of `frames` samples each.
   void Push(std::span<const float* const> channels, int64_t frames);
@@ -24,22 +26,24 @@ class KWeightedSums {
   struct Lane {
     double weight = 0;
     double shelf_1 = 0, shelf_2 = 0, high_pass_1 = 0, high_pass_2 = 0;  // state of the two filters
+    double sum = 0;                                                     // of squares, since the last step
   };
-  double Advance(Lane& lane, const float* samples, int64_t frames) const;
-  void AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const float* samples_b, int64_t frames, double* sums) const;
+  void Advance(Lane& lane, const float* samples, int64_t frames) const;
+  void AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const float* samples_b, int64_t frames) const;
+  void CloseStep();
   int rate_hz_;
   BiquadCoefficients shelf_, high_pass_;
   std::vector<Lane> lanes_;
   std::vector<double> steps_;
   int64_t frames_ = 0;
-  double sum_ = 0;
 };
 
 // LUFS of the last `count` steps up to and with step `last`; -infinity where there are fewer, or silence.
 double LufsOfSteps(const KWeightedSums& sums, int64_t last, int64_t count);
 // Gated at -70 LUFS and at 10 LU below the mean of the rest; -infinity for less than 400 ms or where all is gated.
 double IntegratedLufsOf(const KWeightedSums& sums);
-// EBU Tech 3342: the 10th to the 95th percentile of short-term loudness; 0 for less than 3 s.
+// EBU Tech 3342 (2016): the 10th to the 95th percentile of short-term loudness, read ten times a second, above -70 LUFS
+// and above 20 LU below the mean; 0 for less than 3 s. libebur128 1.2 reads once a second, as the first edition did.
 double LoudnessRangeOf(const KWeightedSums& sums);
 
 }  // namespace grym

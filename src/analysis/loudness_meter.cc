@@ -1,13 +1,13 @@
 #include "analysis/loudness_meter.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "dsp/decibels.h"
 
 namespace grym {
 namespace {
 
+constexpr int64_t kPieceFrames = 1024;
 constexpr int64_t kMomentary = 4, kShortTerm = 30;  // steps of a tenth of a second
 
 float AsReading(double lufs) { return static_cast<float>(lufs > -200 ? lufs : kMinusInfinityDb); }
@@ -32,13 +32,17 @@ LoudnessMeter::LoudnessMeter(int channels, int rate_hz)
       channels_(static_cast<size_t>(channels)) {}
 
 void LoudnessMeter::Push(const AudioBuffer& block) {
-  for (int c = 0; c < block.channels(); ++c) channels_[static_cast<size_t>(c)] = block.channel(c).data();
-  peak_.Push(channels_, block.frames());
-  if (rate_.changes()) {
-    rate_.Push(channels_, block.frames());
-    sums_.Push(rate_.out(), rate_.out_frames());
-  } else {
-    sums_.Push(channels_, block.frames());
+  // In short pieces, since a low rate is multiplied on the way.
+  for (int64_t at = 0; at < block.frames(); at += kPieceFrames) {
+    const int64_t frames = std::min(kPieceFrames, block.frames() - at);
+    for (int c = 0; c < block.channels(); ++c) channels_[static_cast<size_t>(c)] = block.channel(c).data() + at;
+    peak_.Push(channels_, frames);
+    if (rate_.changes()) {
+      rate_.Push(channels_, frames);
+      sums_.Push(rate_.out(), rate_.out_frames());
+    } else {
+      sums_.Push(channels_, frames);
+    }
   }
 }
 

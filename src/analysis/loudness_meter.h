@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "analysis/k_weighting.h"
 #include "analysis/loudness_rate.h"
 #include "analysis/true_peak.h"

@@ -20,10 +20,10 @@ constexpr int kLead = PitchTracker::kWindow / 2 + kPitchRateHz / 200 / 2;
 
 // b = conj(a) b of spectra [bins][re, im][8]: their correlation.
 GRYM_HOT void MultiplyByConjugate(const float* a, float* b, int bins) {
-  const Lanes* x = reinterpret_cast<const Lanes*>(a);
-  Lanes* y = reinterpret_cast<Lanes*>(b);
+  const EightLanes* x = reinterpret_cast<const EightLanes*>(a);
+  EightLanes* y = reinterpret_cast<EightLanes*>(b);
   for (int k = 0; k < bins; ++k) {
-    const Lanes re = x[2 * k] * y[2 * k] + x[2 * k + 1] * y[2 * k + 1];
+    const EightLanes re = x[2 * k] * y[2 * k] + x[2 * k + 1] * y[2 * k + 1];
     y[2 * k + 1] = x[2 * k] * y[2 * k + 1] - x[2 * k + 1] * y[2 * k];
     y[2 * k] = re;
   }

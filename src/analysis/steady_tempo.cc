@@ -53,7 +53,7 @@ struct Grid {
 };
 
 Grid BestGrid(const Pulses& pulses, double near_hz) {
-  // Sixteen steps to the width of the highest line's peak, then a parabola through the best three.
+  // Eight steps to the width of the highest line's peak, then a parabola through the best three.
   const double length_s = static_cast<double>(pulses.strength.size()) / pulses.rate_hz;
   const double step = 1 / (16 * length_s);
   const int reach = static_cast<int>(std::ceil(kSearch * near_hz / step));

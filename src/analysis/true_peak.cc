@@ -70,7 +70,7 @@ TruePeakInterpolator::TruePeakInterpolator(int rate_hz) : factor_(rate_hz < 9600
       taps[static_cast<size_t>(i)] = static_cast<float>(std::sin(x) / x * hann);
       sum += std::abs(static_cast<double>(taps[static_cast<size_t>(i)]));
     }
-    gain_bound_ = std::max(gain_bound_, static_cast<float>(sum));
+    gain_bound_ = std::max(gain_bound_, static_cast<float>(sum * (1 + 1e-6)));  // never rounded down
     phases_.push_back(std::move(taps));
   }
 }

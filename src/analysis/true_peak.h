@@ -44,7 +44,7 @@ class TruePeakMeter {
  private:
   void Take(size_t channel, std::span<const float> samples);
   TruePeakInterpolator interpolator_;
-  std::vector<std::vector<float>> recent_;  // per channel: the last 2 * reach - 1 samples, and room for a run of new ones
+  std::vector<std::vector<float>> recent_;  // per channel: the last 2 * reach - 1 samples, then room for new ones
   std::vector<float> between_;
   float peak_ = 0;
 };

@@ -10,13 +10,13 @@ namespace grym {
 namespace {
 
 // Four points of a radix-4 step, each re, im. Turned by their twiddles unless this is the last step.
-GRYM_INLINE void Cross(Lanes* a, Lanes* b, Lanes* c, Lanes* d, const float* w) {
-  const Lanes ac_re = a[0] + c[0], ac_im = a[1] + c[1], a_c_re = a[0] - c[0], a_c_im = a[1] - c[1];
-  const Lanes bd_re = b[0] + d[0], bd_im = b[1] + d[1], b_d_re = b[0] - d[0], b_d_im = b[1] - d[1];
+GRYM_INLINE void Cross(EightLanes* a, EightLanes* b, EightLanes* c, EightLanes* d, const float* w) {
+  const EightLanes ac_re = a[0] + c[0], ac_im = a[1] + c[1], a_c_re = a[0] - c[0], a_c_im = a[1] - c[1];
+  const EightLanes bd_re = b[0] + d[0], bd_im = b[1] + d[1], b_d_re = b[0] - d[0], b_d_im = b[1] - d[1];
   a[0] = ac_re + bd_re;
   a[1] = ac_im + bd_im;
-  const Lanes u_re = a_c_re + b_d_im, u_im = a_c_im - b_d_re, v_re = ac_re - bd_re, v_im = ac_im - bd_im;
-  const Lanes t_re = a_c_re - b_d_im, t_im = a_c_im + b_d_re;
+  const EightLanes u_re = a_c_re + b_d_im, u_im = a_c_im - b_d_re, v_re = ac_re - bd_re, v_im = ac_im - bd_im;
+  const EightLanes t_re = a_c_re - b_d_im, t_im = a_c_im + b_d_re;
   b[0] = w[0] * u_re - w[1] * u_im;
   b[1] = w[0] * u_im + w[1] * u_re;
   c[0] = w[2] * v_re - w[3] * v_im;
@@ -25,9 +25,9 @@ GRYM_INLINE void Cross(Lanes* a, Lanes* b, Lanes* c, Lanes* d, const float* w) {
   d[1] = w[4] * t_im + w[5] * t_re;
 }
 
-GRYM_INLINE void CrossUnturned(Lanes* a, Lanes* b, Lanes* c, Lanes* d) {
-  const Lanes ac_re = a[0] + c[0], ac_im = a[1] + c[1], a_c_re = a[0] - c[0], a_c_im = a[1] - c[1];
-  const Lanes bd_re = b[0] + d[0], bd_im = b[1] + d[1], b_d_re = b[0] - d[0], b_d_im = b[1] - d[1];
+GRYM_INLINE void CrossUnturned(EightLanes* a, EightLanes* b, EightLanes* c, EightLanes* d) {
+  const EightLanes ac_re = a[0] + c[0], ac_im = a[1] + c[1], a_c_re = a[0] - c[0], a_c_im = a[1] - c[1];
+  const EightLanes bd_re = b[0] + d[0], bd_im = b[1] + d[1], b_d_re = b[0] - d[0], b_d_im = b[1] - d[1];
   a[0] = ac_re + bd_re;
   a[1] = ac_im + bd_im;
   b[0] = a_c_re + b_d_im;
@@ -40,16 +40,16 @@ GRYM_INLINE void CrossUnturned(Lanes* a, Lanes* b, Lanes* c, Lanes* d) {
 
 GRYM_HOT void CrossAll(float* packed, int n, const float* w) {
   const std::ptrdiff_t quarter = n / 4;
-  Lanes* z = reinterpret_cast<Lanes*>(packed);
+  EightLanes* z = reinterpret_cast<EightLanes*>(packed);
   for (std::ptrdiff_t p = 0; p < quarter; ++p) {
-    Lanes* a = z + 2 * p;
+    EightLanes* a = z + 2 * p;
     Cross(a, a + 2 * quarter, a + 4 * quarter, a + 6 * quarter, w + 6 * p);
   }
 }
 
 // Blocks of sixteen points in two steps of radix 4.
 GRYM_HOT void FinishSixteens(float* packed, int blocks, const float* w) {
-  Lanes* z = reinterpret_cast<Lanes*>(packed);
+  EightLanes* z = reinterpret_cast<EightLanes*>(packed);
   for (int block = 0; block < blocks; ++block, z += 32) {
     for (int p = 0; p < 4; ++p) Cross(z + 2 * p, z + 2 * p + 8, z + 2 * p + 16, z + 2 * p + 24, w + 6 * p);
     for (int s = 0; s < 32; s += 8) CrossUnturned(z + s, z + s + 2, z + s + 4, z + s + 6);
@@ -58,12 +58,12 @@ GRYM_HOT void FinishSixteens(float* packed, int blocks, const float* w) {
 
 // Blocks of eight points, the second step of radix 2.
 GRYM_HOT void FinishEights(float* packed, int blocks, const float* w) {
-  Lanes* z = reinterpret_cast<Lanes*>(packed);
+  EightLanes* z = reinterpret_cast<EightLanes*>(packed);
   for (int block = 0; block < blocks; ++block, z += 16) {
     for (int p = 0; p < 2; ++p) Cross(z + 2 * p, z + 2 * p + 4, z + 2 * p + 8, z + 2 * p + 12, w + 6 * p);
     for (int s = 0; s < 16; s += 4) {
       for (int part = s; part < s + 2; ++part) {
-        const Lanes sum = z[part] + z[part + 2], difference = z[part] - z[part + 2];
+        const EightLanes sum = z[part] + z[part + 2], difference = z[part] - z[part + 2];
         z[part] = sum;
         z[part + 2] = difference;
       }
@@ -75,26 +75,30 @@ GRYM_HOT void FinishEights(float* packed, int blocks, const float* w) {
 // Eight samples of each of eight frames become four packed points: a transposition in three rounds of shuffles.
 GRYM_HOT void LoadWindowed(const float* in, std::ptrdiff_t hop, const float* window, int size, float* packed) {
   for (int n = 0; n < size; n += 8) {
-    const Lanes w = *reinterpret_cast<const Lanes*>(window + n);
-    const auto row = [&](int f) __attribute__((always_inline)) {
-      return reinterpret_cast<const Lanes*>(in + f * hop + n);
-    };
-    const Lanes a = *row(0) * w, b = *row(1) * w, c = *row(2) * w, d = *row(3) * w;
-    const Lanes e = *row(4) * w, f = *row(5) * w, g = *row(6) * w, h = *row(7) * w;
+    const EightLanes w = *reinterpret_cast<const EightLanes*>(window + n);
+    const float* first = in + n;  // a frame may begin anywhere: every load is of the type that needs no alignment
+    const EightLanes a = *reinterpret_cast<const EightLanes*>(first) * w;
+    const EightLanes b = *reinterpret_cast<const EightLanes*>(first + hop) * w;
+    const EightLanes c = *reinterpret_cast<const EightLanes*>(first + 2 * hop) * w;
+    const EightLanes d = *reinterpret_cast<const EightLanes*>(first + 3 * hop) * w;
+    const EightLanes e = *reinterpret_cast<const EightLanes*>(first + 4 * hop) * w;
+    const EightLanes f = *reinterpret_cast<const EightLanes*>(first + 5 * hop) * w;
+    const EightLanes g = *reinterpret_cast<const EightLanes*>(first + 6 * hop) * w;
+    const EightLanes h = *reinterpret_cast<const EightLanes*>(first + 7 * hop) * w;
 #define GRYM_PAIRS_LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 4, 12, 5, 13)
 #define GRYM_PAIRS_HIGH(x, y) __builtin_shufflevector(x, y, 2, 10, 3, 11, 6, 14, 7, 15)
 #define GRYM_FOURS_LOW(x, y) __builtin_shufflevector(x, y, 0, 1, 8, 9, 4, 5, 12, 13)
 #define GRYM_FOURS_HIGH(x, y) __builtin_shufflevector(x, y, 2, 3, 10, 11, 6, 7, 14, 15)
 #define GRYM_HALVES_LOW(x, y) __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11)
 #define GRYM_HALVES_HIGH(x, y) __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15)
-    const Lanes ab_low = GRYM_PAIRS_LOW(a, b), ab_high = GRYM_PAIRS_HIGH(a, b), cd_low = GRYM_PAIRS_LOW(c, d),
+    const EightLanes ab_low = GRYM_PAIRS_LOW(a, b), ab_high = GRYM_PAIRS_HIGH(a, b), cd_low = GRYM_PAIRS_LOW(c, d),
                 cd_high = GRYM_PAIRS_HIGH(c, d), ef_low = GRYM_PAIRS_LOW(e, f), ef_high = GRYM_PAIRS_HIGH(e, f),
                 gh_low = GRYM_PAIRS_LOW(g, h), gh_high = GRYM_PAIRS_HIGH(g, h);
-    const Lanes ad_0 = GRYM_FOURS_LOW(ab_low, cd_low), ad_1 = GRYM_FOURS_HIGH(ab_low, cd_low),
+    const EightLanes ad_0 = GRYM_FOURS_LOW(ab_low, cd_low), ad_1 = GRYM_FOURS_HIGH(ab_low, cd_low),
                 ad_2 = GRYM_FOURS_LOW(ab_high, cd_high), ad_3 = GRYM_FOURS_HIGH(ab_high, cd_high),
                 eh_0 = GRYM_FOURS_LOW(ef_low, gh_low), eh_1 = GRYM_FOURS_HIGH(ef_low, gh_low),
                 eh_2 = GRYM_FOURS_LOW(ef_high, gh_high), eh_3 = GRYM_FOURS_HIGH(ef_high, gh_high);
-    Lanes* out = reinterpret_cast<Lanes*>(packed + static_cast<std::ptrdiff_t>(n) * kLanes);
+    EightLanes* out = reinterpret_cast<EightLanes*>(packed + static_cast<std::ptrdiff_t>(n) * kLanes);
     out[0] = GRYM_HALVES_LOW(ad_0, eh_0);
     out[1] = GRYM_HALVES_LOW(ad_1, eh_1);
     out[2] = GRYM_HALVES_LOW(ad_2, eh_2);
@@ -122,13 +126,13 @@ void LoadWindowed(const float* in, std::ptrdiff_t hop, const float* window, int 
 // X[k] = E[k] + w^k O[k] with E, O the spectra of the even and odd samples, read off Z[k] and Z[half - k]; and the
 // conjugate of X[half - k] = E[k] - w^k O[k].
 struct BinPair {
-  Lanes re, im, mirror_re, mirror_im;
+  EightLanes re, im, mirror_re, mirror_im;
 };
 
-GRYM_INLINE void Unpack(const Lanes* a, const Lanes* b, const float* w, BinPair* pair) {
-  const Lanes even_re = 0.5f * (a[0] + b[0]), even_im = 0.5f * (a[1] - b[1]);
-  const Lanes odd_re = 0.5f * (a[1] + b[1]), odd_im = 0.5f * (b[0] - a[0]);
-  const Lanes turned_re = w[0] * odd_re - w[1] * odd_im, turned_im = w[0] * odd_im + w[1] * odd_re;
+GRYM_INLINE void Unpack(const EightLanes* a, const EightLanes* b, const float* w, BinPair* pair) {
+  const EightLanes even_re = 0.5f * (a[0] + b[0]), even_im = 0.5f * (a[1] - b[1]);
+  const EightLanes odd_re = 0.5f * (a[1] + b[1]), odd_im = 0.5f * (b[0] - a[0]);
+  const EightLanes turned_re = w[0] * odd_re - w[1] * odd_im, turned_im = w[0] * odd_im + w[1] * odd_re;
   pair->re = even_re + turned_re;
   pair->im = even_im + turned_im;
   pair->mirror_re = even_re - turned_re;
@@ -136,9 +140,9 @@ GRYM_INLINE void Unpack(const Lanes* a, const Lanes* b, const float* w, BinPair*
 }
 
 GRYM_HOT void PowerOfPacked(const float* packed, const int* place, const float* pack, int half, float* power) {
-  const Lanes* z = reinterpret_cast<const Lanes*>(packed);
-  Lanes* out = reinterpret_cast<Lanes*>(power);
-  const Lanes first = z[0] + z[1], last = z[0] - z[1];
+  const EightLanes* z = reinterpret_cast<const EightLanes*>(packed);
+  EightLanes* out = reinterpret_cast<EightLanes*>(power);
+  const EightLanes first = z[0] + z[1], last = z[0] - z[1];
   out[0] = first * first;
   out[half] = last * last;
   for (int k = 1; k <= half / 2; ++k) {
@@ -150,9 +154,9 @@ GRYM_HOT void PowerOfPacked(const float* packed, const int* place, const float* 
 }
 
 GRYM_HOT void SpectraOfPacked(const float* packed, const int* place, const float* pack, int half, float* spectra) {
-  const Lanes* z = reinterpret_cast<const Lanes*>(packed);
-  Lanes* out = reinterpret_cast<Lanes*>(spectra);
-  const Lanes none = {};
+  const EightLanes* z = reinterpret_cast<const EightLanes*>(packed);
+  EightLanes* out = reinterpret_cast<EightLanes*>(spectra);
+  const EightLanes none = {};
   out[0] = z[0] + z[1];
   out[1] = none;
   out[2 * half] = z[0] - z[1];
@@ -170,17 +174,17 @@ GRYM_HOT void SpectraOfPacked(const float* packed, const int* place, const float
 // The packed spectrum again, with real and imaginary parts swapped: a forward transform of the swapped is the swapped
 // inverse.
 GRYM_HOT void PackSwapped(const float* spectra, const float* pack, int half, float* packed) {
-  const Lanes* in = reinterpret_cast<const Lanes*>(spectra);
-  Lanes* z = reinterpret_cast<Lanes*>(packed);
+  const EightLanes* in = reinterpret_cast<const EightLanes*>(spectra);
+  EightLanes* z = reinterpret_cast<EightLanes*>(packed);
   z[1] = 0.5f * (in[0] + in[2 * half]);
   z[0] = 0.5f * (in[0] - in[2 * half]);
   for (int k = 1; k <= half / 2; ++k) {
-    const Lanes* a = in + 2 * k;
-    const Lanes* b = in + 2 * (half - k);
-    const Lanes even_re = 0.5f * (a[0] + b[0]), even_im = 0.5f * (a[1] - b[1]);
-    const Lanes turned_re = 0.5f * (a[0] - b[0]), turned_im = 0.5f * (a[1] + b[1]);
+    const EightLanes* a = in + 2 * k;
+    const EightLanes* b = in + 2 * (half - k);
+    const EightLanes even_re = 0.5f * (a[0] + b[0]), even_im = 0.5f * (a[1] - b[1]);
+    const EightLanes turned_re = 0.5f * (a[0] - b[0]), turned_im = 0.5f * (a[1] + b[1]);
     const float w_re = pack[2 * k], w_im = pack[2 * k + 1];
-    const Lanes odd_re = w_re * turned_re + w_im * turned_im, odd_im = w_re * turned_im - w_im * turned_re;
+    const EightLanes odd_re = w_re * turned_re + w_im * turned_im, odd_im = w_re * turned_im - w_im * turned_re;
     z[2 * k] = even_im + odd_re;
     z[2 * k + 1] = even_re - odd_im;
     z[2 * (half - k)] = odd_re - even_im;
@@ -189,11 +193,11 @@ GRYM_HOT void PackSwapped(const float* spectra, const float* pack, int half, flo
 }
 
 GRYM_HOT void UnswapInto(const float* packed, const int* place, int half, float* out) {
-  const Lanes* z = reinterpret_cast<const Lanes*>(packed);
-  Lanes* samples = reinterpret_cast<Lanes*>(out);
+  const EightLanes* z = reinterpret_cast<const EightLanes*>(packed);
+  EightLanes* samples = reinterpret_cast<EightLanes*>(out);
   const float scale = 1.0f / static_cast<float>(half);
   for (int i = 0; i < half; ++i) {
-    const Lanes* pair = z + 2 * place[i];
+    const EightLanes* pair = z + 2 * place[i];
     samples[2 * i] = scale * pair[1];
     samples[2 * i + 1] = scale * pair[0];
   }

@@ -8,21 +8,22 @@ namespace grym {
 inline constexpr int kLanes = 8;
 
 #if defined(__GNUC__) && !defined(GRYM_PORTABLE_LANES)
-// Loads and stores need no alignment, and may look into any array of floats.
-typedef float Lanes __attribute__((vector_size(32), may_alias, aligned(4)));
+// Loads and stores need no alignment, and may look into any array of floats. Never let a pointer to it pass through a
+// deduced type (auto, a lambda's result): GCC 12 drops the alignment there and loads as if there were one.
+typedef float EightLanes __attribute__((vector_size(32), may_alias, aligned(4)));
 #define GRYM_INLINE inline __attribute__((always_inline))
 #else
-struct Lanes {
+struct EightLanes {
   float v[kLanes];
 };
 #define GRYM_LANES_OPERATOR(op)                                     \
-  inline Lanes operator op(const Lanes& a, const Lanes& b) {        \
-    Lanes result;                                                   \
+  inline EightLanes operator op(const EightLanes& a, const EightLanes& b) {        \
+    EightLanes result;                                                   \
     for (int i = 0; i < kLanes; ++i) result.v[i] = a.v[i] op b.v[i]; \
     return result;                                                  \
   }                                                                 \
-  inline Lanes operator op(float a, const Lanes& b) {               \
-    Lanes result;                                                   \
+  inline EightLanes operator op(float a, const EightLanes& b) {               \
+    EightLanes result;                                                   \
     for (int i = 0; i < kLanes; ++i) result.v[i] = a op b.v[i];     \
     return result;                                                  \
   }

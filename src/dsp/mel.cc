@@ -13,15 +13,15 @@ constexpr double kMelHzPerStep = 200.0 / 3, kMelBreakHz = 1000, kMelBreak = kMel
 const double kMelLogStep = std::log(6.4) / 27;
 
 GRYM_HOT void WeightedSumOfLanes(const float* values, const float* weights, int count, float* out) {
-  const Lanes* in = reinterpret_cast<const Lanes*>(values);
-  Lanes even = {}, odd = {};
+  const EightLanes* in = reinterpret_cast<const EightLanes*>(values);
+  EightLanes even = {}, odd = {};
   int i = 0;
   for (; i + 2 <= count; i += 2) {
     even = even + weights[i] * in[i];
     odd = odd + weights[i + 1] * in[i + 1];
   }
   if (i < count) even = even + weights[i] * in[i];
-  *reinterpret_cast<Lanes*>(out) = even + odd;
+  *reinterpret_cast<EightLanes*>(out) = even + odd;
 }
 
 }  // namespace

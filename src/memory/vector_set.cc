@@ -300,7 +300,7 @@ void VectorSet::Rank(const std::vector<Sketched>& sketched, const Wanted& wanted
 
 std::vector<Neighbour> VectorSet::SearchSketches(std::span<const float, kVectorDims> query, size_t limit,
                                                  double minimum) const {
-  if (blocks_.empty()) return {};
+  if (blocks_.empty() || limit == 0) return {};
   const Wanted wanted{query, limit, minimum, EncodeQuery(query), SketchQuery(query)};
   const std::vector<uint16_t> best = BestFirstScores(wanted.sketch);
   // First some with the highest scores, the highest first, which show how near the nearest are.

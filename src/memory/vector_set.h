@@ -53,7 +53,7 @@ class VectorSet {
   // bound reaches the limit-th best lower bound are compared in full.
   std::vector<Neighbour> Search(std::span<const float, kVectorDims> query, size_t limit, double minimum) const;
 
-  // The same, but for those whose sketch scores too low for their similarity (SketchQuery::CutoffFor): exactly the
+  // The same, but for those whose sketch scores too low for their similarity (see SketchQuery): exactly the
   // nearest of the others. So the answer depends on the vectors alone, not on the order in which they came and went.
   // Reads a sixteenth of what Search reads, and more of those that score high enough.
   std::vector<Neighbour> SearchSketches(std::span<const float, kVectorDims> query, size_t limit, double minimum) const;

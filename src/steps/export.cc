@@ -1,7 +1,7 @@
 // The operation that writes a take where people find it: audio, stems, MIDI, and a sidecar to render it again.
 #include <cmath>
 
-#include "analysis/enhance/true_peak.h"
+#include "analysis/true_peak.h"
 #include "base/format.h"
 #include "base/fs.h"
 #include "base/hash.h"

@@ -1,6 +1,7 @@
 // A cancel is noticed soon, at whatever moment of whatever phase it comes. Moments and delays are processor time of
 // this process, by its own timer, so a busy machine changes neither; and they are compared with the whole call, so a
-// slow one does not either. What waits for a disk is not seen here.
+// slow one does not either; what another process takes from the caches can only lengthen a delay, so the shortest of
+// three counts. What waits for a disk is not seen here.
 #ifndef _WIN32
 #include <gtest/gtest.h>
 #include <sys/time.h>
@@ -71,13 +72,18 @@ void CancelThroughout(const Call& call, int moments) {
   int cancelled = 0;
   double longest_s = 0;
   for (int i = 0; i < moments; ++i) {
-    RunOptions run;
     const double moment_s = whole_s * (i + 0.5) / (moments + 1);
-    const CancelAfter timer(run.cancel, moment_s);
-    const absl::Status status = call(run);
-    const double noticed_s = CpuSeconds() - g_cancelled_at;
-    if (status.ok()) continue;  // it was faster this time
-    EXPECT_EQ(status.code(), absl::StatusCode::kCancelled) << status;
+    double noticed_s = -1;
+    for (int attempt = 0; attempt < 3 && (noticed_s < 0 || noticed_s > limit_s); ++attempt) {
+      RunOptions run;
+      const CancelAfter timer(run.cancel, moment_s);
+      const absl::Status status = call(run);
+      const double took_s = CpuSeconds() - g_cancelled_at;
+      if (status.ok()) continue;  // it was faster this time
+      EXPECT_EQ(status.code(), absl::StatusCode::kCancelled) << status;
+      noticed_s = noticed_s < 0 ? took_s : std::min(noticed_s, took_s);
+    }
+    if (noticed_s < 0) continue;
     EXPECT_LE(noticed_s, limit_s) << "after " << moment_s << " of " << whole_s << " s";
     longest_s = std::max(longest_s, noticed_s);
     ++cancelled;

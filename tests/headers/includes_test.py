@@ -18,7 +18,7 @@ FOREIGN = {
     "sndfile": {"src/audio"},
     "samplerate": {"src/audio"},
     "ebur128": set(),
-    "Eigen/": {"src/dsp"},
+    "Eigen/": set(),
     "torch/": set(),
     "ATen/": set(),
     "c10/": set(),

@@ -20,56 +20,49 @@ namespace {
 
 std::atomic<bool> g_counting{false};
 std::atomic<bool> g_for_good{false};
-std::atomic<bool> g_refused_to_ebur128{false};
 std::atomic<int64_t> g_nth{0}, g_counted{0}, g_refused{0}, g_live{0};
 
 // Where the code lies whose requests count.
 struct CodeRange {
   uintptr_t begin, end;
-  const char* library;
 };
 constexpr int kMaxRanges = 32;
 CodeRange g_ranges[kMaxRanges];
 int g_range_count = 0;
 
-constexpr const char* kCountedLibraries[] = {"libgrymsynth", "libsqlite3", "libsamplerate", "libebur128"};
+constexpr const char* kCountedLibraries[] = {"libgrymsynth", "libsqlite3", "libsamplerate"};
 
 int NoteLibrary(dl_phdr_info* info, size_t, void*) {
-  const char* library = nullptr;
-  for (const char* name : kCountedLibraries) library = std::strstr(info->dlpi_name, name) ? name : library;
-  for (int i = 0; library && i < info->dlpi_phnum && g_range_count < kMaxRanges; ++i) {
+  bool counted = false;
+  for (const char* name : kCountedLibraries) counted = counted || std::strstr(info->dlpi_name, name);
+  for (int i = 0; counted && i < info->dlpi_phnum && g_range_count < kMaxRanges; ++i) {
     const auto& segment = info->dlpi_phdr[i];
     if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X)) continue;
     const uintptr_t begin = info->dlpi_addr + segment.p_vaddr;
-    g_ranges[g_range_count++] = {begin, begin + segment.p_memsz, library};
+    g_ranges[g_range_count++] = {begin, begin + segment.p_memsz};
   }
   return 0;
 }
 
-// The library that asks, nullptr when it does not count.
-const char* CountedLibrary(const void* caller) {
+bool Counts(const void* caller) {
   const auto place = reinterpret_cast<uintptr_t>(caller);
   for (int i = 0; i < g_range_count; ++i) {
-    if (place >= g_ranges[i].begin && place < g_ranges[i].end) return g_ranges[i].library;
+    if (place >= g_ranges[i].begin && place < g_ranges[i].end) return true;
   }
-  return nullptr;
+  return false;
 }
 
-// Counts a request that `library` makes; true when it must be refused.
-bool Refuse(const char* library) {
+// Counts a request; true when it must be refused.
+bool Refuse() {
   const int64_t number = g_counted.fetch_add(1, std::memory_order_relaxed) + 1;
   const int64_t nth = g_nth.load(std::memory_order_relaxed);
   const bool refuse = nth > 0 && (number == nth || (number > nth && g_for_good.load(std::memory_order_relaxed)));
-  if (refuse) {
-    g_refused.fetch_add(1, std::memory_order_relaxed);
-    if (std::strcmp(library, "libebur128") == 0) g_refused_to_ebur128 = true;
-  }
+  if (refuse) g_refused.fetch_add(1, std::memory_order_relaxed);
   return refuse;
 }
 bool RefuseFor(const void* caller) {
   if (!g_counting.load(std::memory_order_relaxed)) return false;
-  const char* library = CountedLibrary(caller);
-  return library && Refuse(library);
+  return Counts(caller) && Refuse();
 }
 
 // The next in line: glibc's, or a sanitizer's. dlsym itself allocates a little before it is there.
@@ -121,7 +114,7 @@ void* RealMalloc(size_t bytes) { return HaveReal() ? Counted(g_real.malloc(bytes
 
 // Every C++ allocation counts, whoever asks: std containers are instantiated anywhere.
 void* NewBytes(size_t bytes, size_t alignment) {
-  if (g_counting.load(std::memory_order_relaxed) && Refuse("new")) return nullptr;
+  if (g_counting.load(std::memory_order_relaxed) && Refuse()) return nullptr;
   if (bytes == 0) bytes = 1;
   if (alignment <= alignof(std::max_align_t)) return RealMalloc(bytes);
   HaveReal();
@@ -142,7 +135,6 @@ void FailAllocation(int64_t nth, bool for_good) {
   g_for_good = for_good;
   g_counted = 0;
   g_refused = 0;
-  g_refused_to_ebur128 = false;
   g_counting = true;
 }
 
@@ -152,7 +144,6 @@ int64_t StopFailing(int64_t* refused) {
   return g_counted;
 }
 
-bool RefusedToEbur128() { return g_refused_to_ebur128; }
 
 int64_t LiveBlocks() { return g_live.load(std::memory_order_relaxed); }
 
@@ -228,7 +219,6 @@ int64_t StopFailing(int64_t* refused) {
   if (refused) *refused = 0;
   return 0;
 }
-bool RefusedToEbur128() { return false; }
 int64_t LiveBlocks() { return 0; }
 }  // namespace grym::testing
 #endif

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "analysis/enhance/limiter.h"
-#include "analysis/enhance/true_peak.h"
+#include "analysis/true_peak.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "generation/composer.h"

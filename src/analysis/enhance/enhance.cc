@@ -85,11 +85,10 @@ absl::Status Finish(EnhancedAudio& enhanced, const EnhanceParams& params, double
 
 }  // namespace
 
-absl::StatusOr<EnhancedAudio> EnhanceAudio(const AudioBuffer& audio, const EnhanceParams& params,
-                                           const RunOptions& run) {
+absl::StatusOr<EnhancedAudio> EnhanceAudio(AudioBuffer audio, const EnhanceParams& params, const RunOptions& run) {
   GRYM_RETURN_IF_ERROR(ValidateEnhance(audio, params));
   EnhancedAudio enhanced;
-  enhanced.audio = audio;
+  enhanced.audio = std::move(audio);
   if (params.level == 0) {
     for (const char* name : kEnhanceStages) enhanced.stages.push_back(NotApplied(name, "level 0"));
     return enhanced;

@@ -13,8 +13,9 @@ namespace grym {
 // missed with a warning where the peak limit stands against it;
 // without one the input's loudness is kept, less what would take more than 3 dB of limiting (rebuilt peaks need room).
 // Level 0 returns the input, bit for bit, with every stage listed as not applied. NaN and infinity become 0 above level
-// 0. InvalidArgument: no frames, or a parameter out of its range. Holds one copy of the audio beside the input.
-absl::StatusOr<EnhancedAudio> EnhanceAudio(const AudioBuffer& audio, const EnhanceParams& params = {},
+// 0. InvalidArgument: no frames, or a parameter out of its range. Works in `audio` itself, beside which
+// it holds one copy.
+absl::StatusOr<EnhancedAudio> EnhanceAudio(AudioBuffer audio, const EnhanceParams& params = {},
                                            const RunOptions& run = {});
 
 }  // namespace grym

@@ -8,7 +8,8 @@ namespace grym::synth {
 
 // Svf written as a matrix on its two states and taken four steps ahead: all four frames follow from the states before
 // them and the inputs, so a block waits eight times for its states and not thirty-two times. A cymbal that rings for
-// seconds costs a third. The same filter but for rounding, below -120 dB.
+// seconds costs a third. The same filter but for rounding: below -120 dB for
+// corners from 500 Hz, some -100 dB at 30 Hz, -87 dB at 10 Hz with a resonance of 10.
 // Source: Parhi and Messerschmitt 1989, "Pipeline interleaving and parallelism in recursive digital filters", part I
 // (look-ahead).
 class SteadySvf {
