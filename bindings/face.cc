@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <map>
+#include <stdexcept>
 #include <thread>
 
 #include "grymsynth/error.h"
@@ -25,6 +26,7 @@ struct Calls {
   std::map<uint64_t, CancelToken> running;
   uint64_t next_id = 1;
   int without_lock = 0;  // threads inside a NoGil
+  int inside = 0;        // InCalls
 };
 Calls& TheCalls() {
   static Calls* const calls = new Calls;
@@ -43,7 +45,8 @@ void EndCalls() {
   py::gil_scoped_release nogil;
   std::unique_lock<std::mutex> lock(calls.mutex);
   for (auto& [id, cancel] : calls.running) cancel.Interrupt();
-  calls.changed.wait_for(lock, kPatience, [&] { return calls.running.empty() && calls.without_lock == 0; });
+  calls.changed.wait_for(
+      lock, kPatience, [&] { return calls.running.empty() && calls.without_lock == 0 && calls.inside == 0; });
   g_stage = Stage::kEnded;
 }
 
@@ -82,6 +85,19 @@ NoGil::~NoGil() {
   calls.changed.notify_all();
 }
 
+InCall::InCall() {
+  Calls& calls = TheCalls();
+  std::lock_guard<std::mutex> lock(calls.mutex);
+  ++calls.inside;
+}
+
+InCall::~InCall() {
+  Calls& calls = TheCalls();
+  std::lock_guard<std::mutex> lock(calls.mutex);
+  --calls.inside;
+  calls.changed.notify_all();
+}
+
 RunningCall::RunningCall(CancelToken cancel) {
   Calls& calls = TheCalls();
   std::lock_guard<std::mutex> lock(calls.mutex);
@@ -110,6 +126,8 @@ py::object ErrorObject(const absl::Status& status) {
 }
 
 void Throw(const absl::Status& status) {
+  const InCall in_call;
+  if (CurrentStage() == Stage::kEnded) throw std::runtime_error("grymsynth: the interpreter is ending");
   const py::object error = ErrorObject(status);
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
   throw py::error_already_set();

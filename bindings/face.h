@@ -55,6 +55,17 @@ class NoGil {
   PyThreadState* state_ = nullptr;
 };
 
+// Our frames on a thread's stack, with the lock or without. A thread that runs Python code beneath them (an exception
+// is being made, a callback) may have to give up the lock there, and once the interpreter is gone it is ended on the
+// spot, which would unwind them without the lock: the end waits until they are left.
+class InCall {
+ public:
+  InCall();
+  ~InCall();
+  InCall(const InCall&) = delete;
+  InCall& operator=(const InCall&) = delete;
+};
+
 // A call that is under way, so that the interpreter's end can ask it to stop and wait for it.
 class RunningCall {
  public:
@@ -110,6 +121,7 @@ class Listener {
 template <class Work>
 auto Blocking(const py::object& progress, Work work) {
   Enter();
+  const InCall in_call;
   RunOptions run;
   const std::shared_ptr<Listener> listener = Listener::For(progress, run.cancel);
   run.progress = [&listener](const Progress& now) { listener->Tell(now); };
