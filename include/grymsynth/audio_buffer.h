@@ -56,7 +56,7 @@ class GRYM_EXPORT AudioBuffer {
   absl::Status Append(const AudioBuffer& more);
   // Mean of the channels, as a mono buffer.
   AudioBuffer ToMono() const;
-  // Replaces NaN and infinities by 0 and returns how many there were.
+  // Replaces NaN, infinities and what lies beyond +-1e9 (no recording holds it) by 0; returns how many there were.
   int64_t ReplaceNonFinite();
 
  private:

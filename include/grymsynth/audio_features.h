@@ -87,7 +87,7 @@ struct Condition {
   double leading_silence_s = 0, trailing_silence_s = 0;
   double hum_hz = 0;                // 50 or 60 when mains hum was found, else 0
   double hum_db = 0;                // its level above the local floor
-  int64_t replaced_samples = 0;     // NaN or infinite in the input
+  int64_t replaced_samples = 0;     // NaN, infinite or beyond +-1e9 in the input
   double stereo_width = 0;          // side / mid energy ratio in [0, 1]; 0 for mono
   double stereo_correlation = 1;    // [-1, 1]
 };

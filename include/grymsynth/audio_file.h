@@ -75,7 +75,7 @@ class GRYM_EXPORT AudioReader {
   absl::StatusOr<AudioBuffer> Read(int64_t max_frames);
   // Back to the first frame.
   absl::Status Rewind();
-  // Samples that were NaN or infinite and became 0, so far.
+  // Samples that were NaN, infinite or beyond +-1e9 and became 0, so far.
   int64_t replaced_samples() const;
 
  private:

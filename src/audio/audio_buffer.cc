@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "audio/sample.h"
 #include "base/format.h"
 #include "base/status.h"
 
@@ -179,12 +180,12 @@ AudioBuffer AudioBuffer::ToMono() const {
 }
 
 int64_t AudioBuffer::ReplaceNonFinite() {
-  if (owner_ && std::all_of(borrowed_.begin(), borrowed_.end(), [](float sample) { return std::isfinite(sample); })) {
+  if (owner_ && std::all_of(borrowed_.begin(), borrowed_.end(), &IsSample)) {
     return 0;
   }
   int64_t replaced = 0;
   for (float& sample : mutable_planar()) {
-    if (std::isfinite(sample)) continue;
+    if (IsSample(sample)) continue;
     sample = 0;
     ++replaced;
   }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "audio/sample.h"
 #include "audio/sound_decoder.h"
 #include "audio/source_file.h"
 #include "audio/stream_header.h"
@@ -107,7 +108,7 @@ absl::StatusOr<int64_t> AudioReader::Impl::Step(int64_t max_frames) {
   }
   for (int64_t i = 0; i < got * channels; ++i) {
     float& sample = interleaved[static_cast<size_t>(i)];
-    if (std::isfinite(sample)) continue;
+    if (IsSample(sample)) continue;
     sample = 0;
     ++replaced;
   }

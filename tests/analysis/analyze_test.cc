@@ -102,9 +102,10 @@ TEST(AnalyzeTest, BadSamplesAreReplacedAndCounted) {
   std::vector<float> samples = Tone(440, 1);
   samples[100] = std::numeric_limits<float>::quiet_NaN();
   samples[200] = std::numeric_limits<float>::infinity();
+  samples[300] = -1e18f;
   const auto heard = Analyzed(Mono(samples));
   ASSERT_TRUE(heard.ok());
-  EXPECT_EQ(heard->condition.replaced_samples, 2);
+  EXPECT_EQ(heard->condition.replaced_samples, 3);
   ExpectSound(*heard);
 }
 
