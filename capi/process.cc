@@ -26,8 +26,8 @@ grym_status PartInto(const grym_processed* processed, Part ProcessedBox::*part, 
 
 absl::StatusOr<ProcessedBox> grym::capi::ProcessedBox::From(absl::StatusOr<ProcessedAudio> made) {
   if (!made.ok()) return made.status();
-  return ProcessedBox{EnhancedAudio{std::move(made->audio), std::move(made->stages), std::move(made->warnings)}, std::move(made->features),
-                      std::move(made->patterns), std::move(made->style)};
+  return ProcessedBox{EnhancedAudio{std::move(made->audio), std::move(made->stages), std::move(made->warnings)},
+                      std::move(made->features), std::move(made->patterns), std::move(made->style)};
 }
 
 absl::StatusOr<grym::ProcessOptions> grym::capi::ProcessOptionsFromC(const grym_process_options* options) {

@@ -9,7 +9,6 @@ namespace grym {
 namespace {
 
 constexpr int kStepsPerSecond = 10;
-constexpr int64_t kMomentarySteps = 4, kShortTermSteps = 30;
 constexpr double kOffset_lu = -0.691;  // makes a 997 Hz sine at full scale -3.01 LUFS
 constexpr double kSurroundWeight = 1.41;  // of what comes from the sides, at 60 to 120 degrees
 

@@ -8,6 +8,9 @@
 
 namespace grym {
 
+// Lengths of the windows of EBU Tech 3341, in steps of a tenth of a second.
+inline constexpr int64_t kMomentarySteps = 4, kShortTermSteps = 30;
+
 // Sums of squares of K-weighted channels, one for every tenth of a second. A step that met a sample which is no number
 // counts as silent. Threads: one at a time.
 class KWeightedSums {

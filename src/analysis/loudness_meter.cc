@@ -8,7 +8,6 @@ namespace grym {
 namespace {
 
 constexpr int64_t kPieceFrames = 1024;
-constexpr int64_t kMomentary = 4, kShortTerm = 30;  // steps of a tenth of a second
 
 float AsReading(double lufs) { return static_cast<float>(lufs > -200 ? lufs : kMinusInfinityDb); }
 
@@ -54,8 +53,8 @@ Loudness LoudnessMeter::Finish() {
   Loudness loudness;
   loudness.integrated_lufs = AsReading(IntegratedLufsOf(sums_));
   loudness.range_lu = LoudnessRangeOf(sums_);
-  Fill(sums_, kMomentary, loudness.momentary, loudness.max_momentary_lufs);
-  Fill(sums_, kShortTerm, loudness.short_term, loudness.max_short_term_lufs);
+  Fill(sums_, kMomentarySteps, loudness.momentary, loudness.max_momentary_lufs);
+  Fill(sums_, kShortTermSteps, loudness.short_term, loudness.max_short_term_lufs);
   loudness.true_peak_dbtp = DbOfGain(peak_.Finish());
   return loudness;
 }

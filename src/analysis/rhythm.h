@@ -1,6 +1,7 @@
 // Onsets, tempo, beats, bars: from onset strength and chroma.
 #pragma once
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "analysis/spectral_stream.h"
@@ -17,6 +18,9 @@ struct Activation {
   std::vector<float> values;
 };
 Activation BeatActivation(const OnsetSeries& onsets);
+
+// The beat, its halves and its quarters, and how much each speaks for it in a spectrum of onsets.
+inline constexpr std::pair<int, double> kBeatLevels[] = {{1, 1.0}, {2, 1.0}, {4, 0.5}};
 
 struct TempoEstimate {
   double bpm = 0;  // most likely beat; 0 when there is nothing to hear

@@ -12,7 +12,6 @@ namespace {
 constexpr double kWindow_s = 60;       // a clock that strays by 0.1 % is heard as one within this time
 constexpr double kSearch = 0.015;      // the coarse tempo's grid is 0.5 % wide
 constexpr double kAgreement = 0.004;   // windows of one steady tempo differ by less
-constexpr std::pair<int, double> kPulses[] = {{1, 1.0}, {2, 1.0}, {4, 0.5}};  // the beat, its halves, its quarters
 
 // Onset strength of one window, whose sum `total` and effective count of pulses stay the same for every frequency.
 struct Pulses {
@@ -44,7 +43,7 @@ double Resultant(const Pulses& pulses, double hz) {
 
 double OnGrid(const Pulses& pulses, double beat_hz) {
   double sum = 0;
-  for (const auto& [factor, share] : kPulses) sum += share * Resultant(pulses, factor * beat_hz);
+  for (const auto& [factor, share] : kBeatLevels) sum += share * Resultant(pulses, factor * beat_hz);
   return sum;
 }
 

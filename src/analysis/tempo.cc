@@ -13,8 +13,6 @@ namespace {
 
 constexpr double kSlowest_bpm = 40, kFastest_bpm = 240;
 constexpr double kPreferred_bpm = 115, kPreferredSpread = 0.4;  // octaves
-// The beat, its halves and its quarters all speak for it in the spectrum of onsets.
-constexpr std::pair<int, double> kLevels[] = {{1, 1.0}, {2, 1.0}, {4, 0.5}};
 constexpr int kTempoWindow = 1024;  // frames, 12 s: a few bars of anything
 constexpr double kGrid = 1.005;     // half a per cent
 
@@ -124,7 +122,7 @@ TempoEstimate EstimateTempo(const Activation& activation) {
       return std::sqrt(At(periodicity.power, factor * bpm / 60 / activation.rate_hz * periodicity.size));
     };
     const double marked = std::min(1.0, 0.6 + 2 * line(1) / (line(2) + 1e-9));
-    for (const auto& [level, share] : kLevels) spectrum += share * line(level);
+    for (const auto& [level, share] : kBeatLevels) spectrum += share * line(level);
     const double octaves = std::log2(bpm / kPreferred_bpm) / kPreferredSpread;
     const double score = comb * (0.35 + 0.65 * confirmed) * marked * spectrum * std::exp(-0.5 * octaves * octaves);
     if (score > best) {

@@ -45,27 +45,6 @@ std::vector<float> Istft(const Spectrogram& spectrogram) {
   return signal;
 }
 
-Framer::Framer(int size, int hop, int lead)
-    : size_(size), hop_(hop), filled_(lead < 0 ? size / 2 : lead), frame_(size) {}
-
-size_t Framer::Fill(std::span<const float> samples) {
-  const size_t count = std::min<size_t>(samples.size(), static_cast<size_t>(size_ - filled_));
-  std::copy_n(samples.begin(), count, frame_.begin() + filled_);
-  filled_ += static_cast<int>(count);
-  return count;
-}
-
-void Framer::Advance() {
-  std::copy(frame_.begin() + hop_, frame_.end(), frame_.begin());
-  filled_ = size_ - hop_;
-  ++taken_;
-}
-
-void Framer::PadWithZeros() {
-  std::fill(frame_.begin() + filled_, frame_.end(), 0.0f);
-  filled_ = size_;
-}
-
 BatchFramer::BatchFramer(int size, int hop, int lead)
     : hop_(hop),
       filled_(static_cast<size_t>(lead < 0 ? size / 2 : lead)),

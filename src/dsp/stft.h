@@ -35,46 +35,9 @@ Spectrogram Stft(std::span<const float> signal, const StftOptions& options = {})
 // float32 rounding, and the least-squares signal of a changed one. Source: Griffin and Lim 1984, equation 6.
 std::vector<float> Istft(const Spectrogram& spectrogram);
 
-// Cuts a stream into overlapping frames: frame i covers samples [i * hop - lead, i * hop - lead + size); with the
-// default lead of size / 2 it is centred as above. Memory: one frame and one hop. Threads: one at a time.
-class Framer {
- public:
-  Framer(int size, int hop, int lead = -1);
-  // Calls `take(const float* frame)` for each frame that became complete.
-  template <class Take>
-  void Push(std::span<const float> samples, Take&& take) {
-    for (size_t at = 0; at < samples.size();) {
-      at += Fill(samples.subspan(at));
-      if (filled_ == size_) {
-        take(static_cast<const float*>(frame_.data()));
-        Advance();
-      }
-    }
-    pushed_ += static_cast<int64_t>(samples.size());
-  }
-  // The frames that still reach into the signal's end, zero padded: 1 + floor(samples / hop) in all, none for an
-  // empty signal.
-  template <class Take>
-  void Finish(Take&& take) {
-    const int64_t wanted = pushed_ > 0 ? 1 + pushed_ / hop_ : 0;
-    while (taken_ < wanted) {
-      PadWithZeros();
-      take(static_cast<const float*>(frame_.data()));
-      Advance();
-    }
-  }
-  int64_t frames() const { return taken_; }
-
- private:
-  size_t Fill(std::span<const float> samples);
-  void Advance();
-  void PadWithZeros();
-  int size_, hop_, filled_;
-  int64_t pushed_ = 0, taken_ = 0;
-  std::vector<float> frame_;
-};
-
-// The same frames, as many at a time as RealFftBatch takes. Memory: a batch. Threads: one at a time.
+// Cuts a stream into overlapping frames, as many at a time as RealFftBatch takes: frame i covers samples
+// [i * hop - lead, i * hop - lead + size); with the default lead of size / 2 it is centred as above. Requires
+// hop <= size. Memory: a batch. Threads: one at a time.
 class BatchFramer {
  public:
   BatchFramer(int size, int hop, int lead = -1);
@@ -91,7 +54,8 @@ class BatchFramer {
     }
     pushed_ += static_cast<int64_t>(samples.size());
   }
-  // As Framer::Finish. The last batch may hold fewer frames; what lies beyond them is readable.
+  // The frames that still reach into the signal's end, zero padded: 1 + floor(samples / hop) in all, none for an empty
+  // signal. The last batch may hold fewer frames; what lies beyond them is readable.
   template <class Take>
   void Finish(Take&& take) {
     const int64_t wanted = pushed_ > 0 ? 1 + pushed_ / hop_ : 0;

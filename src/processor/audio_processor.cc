@@ -78,7 +78,8 @@ class BuiltInProcessor final : public AudioProcessor {
       GRYM_RETURN_IF_ERROR(RequireFrames(audio, "process"));
     }
     GRYM_RETURN_IF_ERROR(progress.Check());
-    GRYM_ASSIGN_OR_RETURN(EnhancedAudio enhanced, EnhanceAudio(std::move(audio), options.enhance, PartOf(run, 0.1, 0.5)));
+    GRYM_ASSIGN_OR_RETURN(EnhancedAudio enhanced,
+                          EnhanceAudio(std::move(audio), options.enhance, PartOf(run, 0.1, 0.5)));
     result.audio = std::move(enhanced.audio);
     result.stages = std::move(enhanced.stages);
     result.warnings = std::move(enhanced.warnings);
