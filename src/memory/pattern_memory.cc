@@ -54,6 +54,7 @@ struct PatternMemory::Impl {
   absl::Status ReadNewVectors(const RunOptions& run);
   absl::Status ReadRemovals();
   absl::StatusOr<PatternMatch> Fetch(int64_t id);
+  absl::StatusOr<PatternMatch> FetchNear(const Neighbour& near);
   absl::Status CompareCounts();
   absl::Status CompareIndex();
   void Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows, int64_t generation_before);
@@ -139,13 +140,29 @@ absl::Status PatternMemory::Impl::CatchUp(const RunOptions& run) {
 }
 
 absl::StatusOr<PatternMatch> PatternMemory::Impl::Fetch(int64_t id) {
-  static const std::string sql =
-      std::string("SELECT ") + kMatchColumns + " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.id = ?1";
+  static const std::string sql = std::string("SELECT ") + kRowColumns +
+                                 ", v.value FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.id = ?1";
   GRYM_ASSIGN_OR_RETURN(Statement * read, db->Cached(sql));
   GRYM_ASSIGN_OR_RETURN(const bool found, read->BindInt(1, id).Step());
   if (!found) return NoPattern(id);
   absl::StatusOr<PatternMatch> match = ReadMatch(*read);
   read->Reset();
+  return match;
+}
+
+// The vector is in the index already, and finding it in the file again would take as long as the rest of the row.
+absl::StatusOr<PatternMatch> PatternMemory::Impl::FetchNear(const Neighbour& near) {
+  static const std::string sql = std::string("SELECT ") + kRowColumns + " FROM pattern p WHERE p.id = ?1";
+  GRYM_ASSIGN_OR_RETURN(Statement * read, db->Cached(sql));
+  GRYM_ASSIGN_OR_RETURN(const bool found, read->BindInt(1, near.id).Step());
+  if (!found) return NoPattern(near.id);  // another process removed it just now
+  absl::StatusOr<PatternMatch> match = ReadRow(*read);
+  read->Reset();
+  if (!match.ok()) return match;
+  const float* vector = index->Find(match->pattern.kind, near.id);
+  if (!vector) return DamagedPattern(near.id);  // the row's kind is not the vector's
+  std::copy_n(vector, match->pattern.embedding.size(), match->pattern.embedding.begin());
+  match->similarity = near.similarity;
   return match;
 }
 
@@ -177,10 +194,9 @@ PatternMemory::~PatternMemory() {
 absl::StatusOr<std::unique_ptr<PatternMemory>> PatternMemory::Open(const std::filesystem::path& path,
                                                                    const PatternMemoryOptions& options) {
   if (options.exact_search_limit < 0 || options.busy_timeout_ms < 0) {
-    return Error(
-        absl::StatusCode::kInvalidArgument, "bad_options",
-        Formatted("pattern memory: want exact_search_limit and busy_timeout_ms of 0 or more, got %d and %d",
-                        options.exact_search_limit, options.busy_timeout_ms));
+    return Error(absl::StatusCode::kInvalidArgument, "bad_options",
+                 Formatted("pattern memory: want exact_search_limit and busy_timeout_ms of 0 or more, got %d and %d",
+                           options.exact_search_limit, options.busy_timeout_ms));
   }
   auto impl = std::make_unique<Impl>();
   impl->options = options;
@@ -271,10 +287,9 @@ absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuer
   GRYM_ASSIGN_OR_RETURN(const Transaction reading, Transaction::BeginReading(*impl_->db));
   std::vector<PatternMatch> matches;
   for (const Neighbour& near : nearest) {
-    absl::StatusOr<PatternMatch> match = impl_->Fetch(near.id);
-    if (match.status().code() == absl::StatusCode::kNotFound) continue;  // another process removed it just now
+    absl::StatusOr<PatternMatch> match = impl_->FetchNear(near);
+    if (match.status().code() == absl::StatusCode::kNotFound) continue;
     if (!match.ok()) return match.status();
-    match->similarity = near.similarity;
     matches.push_back(std::move(*match));
   }
   return matches;
@@ -303,8 +318,8 @@ absl::Status PatternMemory::RecordOutcome(int64_t id, double score, std::string_
 absl::StatusOr<std::vector<AudioPattern>> PatternMemory::HeardWith(int64_t id, int limit) const {
   GRYM_RETURN_IF_ERROR(CheckLimit(limit));
   static const std::string sql =
-      std::string("SELECT ") + kMatchColumns +
-      " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.batch = (SELECT batch FROM pattern "
+      std::string("SELECT ") + kRowColumns +
+      ", v.value FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.batch = (SELECT batch FROM pattern "
       "WHERE id = ?1) AND p.id <> ?1 ORDER BY p.strength DESC, p.id LIMIT ?2";
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   GRYM_RETURN_IF_ERROR(impl_->Fetch(id).status());
@@ -327,8 +342,8 @@ absl::StatusOr<std::vector<PatternMatch>> PatternMemory::BestOutcomes(std::optio
                                                                       int limit) const {
   GRYM_RETURN_IF_ERROR(CheckLimit(limit));
   static const std::string sql =
-      std::string("SELECT ") + kMatchColumns +
-      " FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.outcome_count > 0 AND (?1 < 0 OR "
+      std::string("SELECT ") + kRowColumns +
+      ", v.value FROM pattern p JOIN vector v ON v.pattern_id = p.id WHERE p.outcome_count > 0 AND (?1 < 0 OR "
       "p.kind = ?1) ORDER BY p.outcome_sum / p.outcome_count DESC, p.id LIMIT ?2";
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   GRYM_ASSIGN_OR_RETURN(Statement * read, impl_->db->Cached(sql));
@@ -398,7 +413,7 @@ absl::Status PatternMemory::Impl::CompareIndex() {
   if (wrong == 0 && rows == index->size()) return absl::OkStatus();
   return Error(absl::StatusCode::kDataLoss, "store_damaged",
                Formatted("\"%s\": the index holds %d vectors, the file %d; %d differ", Printable(path.string()),
-                               index->size(), rows, wrong));
+                         index->size(), rows, wrong));
 }
 
 absl::Status PatternMemory::CheckIntegrity() const {

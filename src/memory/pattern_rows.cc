@@ -91,9 +91,9 @@ bool ReadDetail(const std::string& text, AudioPattern& pattern) {
 
 }  // namespace
 
-const char kMatchColumns[] =
+const char kRowColumns[] =
     "p.id, p.kind, p.strength, p.description, p.source, p.key, p.section_label, p.tempo_bpm, p.meter, p.chord_beats, "
-    "p.detail, p.outcome_count, p.outcome_sum, v.value";
+    "p.detail, p.outcome_count, p.outcome_sum";
 
 const Schema& PatternMemorySchema() {
   static const Schema schema{"pattern memory", 0x47724d31 /* "GrM1" */, {kTables}};
@@ -155,7 +155,12 @@ absl::StatusOr<int64_t> InsertPattern(Database& db, const PatternRow& row, int64
   return id;
 }
 
-absl::StatusOr<PatternMatch> ReadMatch(const Statement& row) {
+absl::Status DamagedPattern(int64_t id) {
+  return Error(absl::StatusCode::kDataLoss, "store_damaged",
+               Formatted("pattern memory: pattern %d does not read back", id));
+}
+
+absl::StatusOr<PatternMatch> ReadRow(const Statement& row) {
   PatternMatch match;
   AudioPattern& pattern = match.pattern;
   pattern.id = row.Int(0);
@@ -170,13 +175,16 @@ absl::StatusOr<PatternMatch> ReadMatch(const Statement& row) {
   pattern.chord_beats = row.Double(9);
   match.outcomes = row.Int(11);
   match.mean_score = match.outcomes > 0 ? row.Double(12) / static_cast<double>(match.outcomes) : 0;
+  if (row.Int(1) < 0 || row.Int(1) > 4 || !ReadDetail(row.Text(10), pattern)) return DamagedPattern(pattern.id);
+  return match;
+}
+
+absl::StatusOr<PatternMatch> ReadMatch(const Statement& row) {
+  absl::StatusOr<PatternMatch> match = ReadRow(row);
+  if (!match.ok()) return match;
   const std::span<const std::byte> vector = row.Blob(13);
-  if (vector.size() != sizeof(pattern.embedding) || row.Int(1) < 0 || row.Int(1) > 4 ||
-      !ReadDetail(row.Text(10), pattern)) {
-    return Error(absl::StatusCode::kDataLoss, "store_damaged",
-                 Formatted("pattern memory: pattern %d does not read back", pattern.id));
-  }
-  std::memcpy(pattern.embedding.data(), vector.data(), vector.size());
+  if (vector.size() != sizeof(PatternEmbedding)) return DamagedPattern(match->pattern.id);
+  std::memcpy(match->pattern.embedding.data(), vector.data(), vector.size());
   return match;
 }
 

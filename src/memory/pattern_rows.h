@@ -29,9 +29,13 @@ absl::StatusOr<PatternEmbedding> UnitEmbedding(const PatternEmbedding& embedding
 // Inserts row and vector and answers the new id. Runs inside the caller's transaction.
 absl::StatusOr<int64_t> InsertPattern(Database& db, const PatternRow& row, int64_t batch);
 
-// The columns that ReadMatch expects, for "SELECT ... FROM pattern p JOIN vector v ON v.pattern_id = p.id ...".
-extern const char kMatchColumns[];
-// From the current row of such a statement; similarity is left 0. DataLoss names the id of a damaged row.
+// The columns that ReadRow expects, for "SELECT ... FROM pattern p ..."; ReadMatch expects v.value after them, for
+// "... JOIN vector v ON v.pattern_id = p.id ...".
+extern const char kRowColumns[];
+// From the current row of such a statement; ReadRow leaves the embedding 0, both the similarity. DamagedPattern where
+// a row does not read back.
+absl::StatusOr<PatternMatch> ReadRow(const Statement& row);
 absl::StatusOr<PatternMatch> ReadMatch(const Statement& row);
+absl::Status DamagedPattern(int64_t id);  // DataLoss, code "store_damaged"
 
 }  // namespace grym

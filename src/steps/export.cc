@@ -118,7 +118,8 @@ void NoteLowering(const ExportPlan& plan, double lowered_db, Json& take) {
   if (lowered_db == 0) return;
   const char* cause = plan.container == AudioContainer::kOggVorbis ? "the coder" : "the rate";
   const std::string text =
-      Formatted("export: turned down by %.2f dB, since %s moved the peaks above what the take keeps", lowered_db, cause);
+      Formatted("export: turned down by %.2f dB, since %s moved the peaks above what the take keeps", lowered_db,
+                cause);
   Json stage = Json::Object();
   stage["name"] = "export";
   stage["applied"] = true;
