@@ -11,7 +11,7 @@
 #include "dsp/fft.h"
 #include "dsp/statistics.h"
 #include "dsp/window.h"
-#include "evaluation/flat_tops.h"
+#include "analysis/enhance/flat_tops.h"
 #include "evaluation/pictures.h"
 
 namespace grym {
@@ -51,7 +51,7 @@ void MeasureClipping(const AudioBuffer& audio, TakeMeasures& take) {
       add(run.start, run.count);
     }
     const FlatTops tops = FindFlatTops(audio.channel(c));
-    for (const FlatTops::Run& run : tops.runs) add(run.start, run.count);
+    for (const ClippedRun& run : tops.runs) add(run.start, run.count);
     clipped += std::max(exact, tops.evidence * static_cast<double>(tops.frames));
   }
   take.clipped_ratio = clipped / static_cast<double>(audio.planar().size());

@@ -9,7 +9,7 @@
 #include "analysis/enhance/enhance.h"
 #include "analysis/enhance/loudness_gain.h"
 #include "analysis/true_peak.h"
-#include "analysis/enhance_sounds.h"
+#include "support/damage.h"
 
 namespace grym {
 namespace {

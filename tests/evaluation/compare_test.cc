@@ -6,7 +6,7 @@
 
 #include "analysis/enhance/enhance.h"
 #include "base/json.h"
-#include "evaluation/damage.h"
+#include "support/damage.h"
 
 namespace grym {
 namespace {
@@ -86,7 +86,8 @@ TEST_P(RecordingTest, FallsUnderRisingDrift) {
 TEST_P(RecordingTest, ARepairedTakeBeatsTheUntouchedDamage) {
   EnhanceParams params;
   for (const AudioBuffer& damaged :
-       {WithNoise(audio_, 20), WithNoise(audio_, 10), WithHum(audio_, 50.02, 13), WithClipping(audio_, 6, true)}) {
+       {WithNoise(audio_, 20), WithNoise(audio_, 10), WithHum(audio_, 50.02, 13), WithClipping(audio_, 6, true),
+        AtRate(WithClipping(audio_, 12, true), 48000)}) {
     const TakeMeasures original = MeasureTake(damaged).value();
     const double untouched = CompareMeasured(original, original).value().quality_score;
     EXPECT_GT(Score(original, EnhanceAudio(damaged, params).value().audio), untouched + 0.02);

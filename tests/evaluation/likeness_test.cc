@@ -5,8 +5,8 @@
 #include "analysis/enhance/enhance.h"
 #include "base/format.h"
 #include "evaluation/compare.h"
-#include "evaluation/damage.h"
 #include "evaluation/pieces.h"
+#include "support/damage.h"
 #include "support/scratch.h"
 
 namespace grym {

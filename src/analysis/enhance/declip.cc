@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "analysis/enhance/clip_detect.h"
+#include "analysis/enhance/flat_tops.h"
 #include "base/format.h"
 #include "base/status.h"
 #include "dsp/decibels.h"
@@ -18,6 +19,8 @@ constexpr int64_t kArCoreFrames = 1024;        // of a window: what is kept
 constexpr int64_t kLongestRebuiltRun = 400;    // beyond that a model of this order knows nothing
 constexpr int kModelRounds = 2;
 constexpr int kHoldRounds = 2;
+constexpr float kRungOverFrom = 0.93f;         // of the ceiling
+constexpr double kEnoughEvidence = 0.5;
 constexpr double kHighestRebuiltGain = 4;      // 12 dB above the clipping level
 
 struct Unknown {
@@ -159,6 +162,29 @@ absl::Status RebuildChannel(std::span<const float> samples, const std::vector<Cl
   return absl::OkStatus();
 }
 
+// Clipped peaks that a filter rang over since: of a run only what lies around the ceiling is unknown.
+std::vector<ClippedRun> RunsOnCeiling(std::span<const float> samples, const FlatTops& tops) {
+  std::vector<ClippedRun> runs;
+  for (ClippedRun run : tops.runs) {
+    const float least = kRungOverFrom * run.level * run.level;
+    const auto below = [&](int64_t n) { return samples[static_cast<size_t>(n)] * run.level < least; };
+    while (run.count > 0 && below(run.start)) ++run.start, --run.count;
+    while (run.count > 0 && below(run.start + run.count - 1)) --run.count;
+    run.level *= kRungOverFrom;
+    if (run.count > 0) runs.push_back(run);
+  }
+  return runs;
+}
+
+// Flat to the last bit, or what a filter left of that: whichever is more.
+std::vector<ClippedRun> ClippedRunsOf(std::span<const float> samples, const CancelToken& cancel) {
+  std::vector<ClippedRun> exact = FindClippedRuns(samples, cancel);
+  const FlatTops tops = FindFlatTops(samples);
+  int64_t frames = 0;
+  for (const ClippedRun& run : exact) frames += run.count;
+  return tops.evidence >= kEnoughEvidence && tops.frames > frames ? RunsOnCeiling(samples, tops) : exact;
+}
+
 double PeakDb(const AudioBuffer& audio) {
   float peak = 0;
   for (const float sample : audio.planar()) peak = std::max(peak, std::abs(sample));
@@ -173,7 +199,7 @@ absl::StatusOr<EnhanceStage> Declip(AudioBuffer& audio, double amount, const Run
   const double before_db = PeakDb(audio);
   int64_t runs_rebuilt = 0, samples_rebuilt = 0;
   for (int c = 0; c < audio.channels(); ++c) {
-    const std::vector<ClippedRun> runs = FindClippedRuns(audio.channel(c), run.cancel);
+    const std::vector<ClippedRun> runs = ClippedRunsOf(audio.channel(c), run.cancel);
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     if (runs.empty()) continue;
     std::vector<double> rebuilt;

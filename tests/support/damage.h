@@ -1,7 +1,10 @@
-// Recordings and the damage that the score must notice.
+// Recordings and the damage that tests do to them.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "base/random.h"
 #include "grymsynth/audio_buffer.h"
@@ -32,6 +35,7 @@ inline double MeanPower(const AudioBuffer& audio) {
   return sum / static_cast<double>(audio.planar().size());
 }
 
+// White noise `snr_db` below the recording.
 inline AudioBuffer WithNoise(AudioBuffer audio, double snr_db) {
   Random random(3);
   const double gain = std::sqrt(MeanPower(audio) / std::pow(10, snr_db / 10));
@@ -39,8 +43,8 @@ inline AudioBuffer WithNoise(AudioBuffer audio, double snr_db) {
   return audio;
 }
 
-// Cut off flat `db` below the peak, at the recording's own level or brought back to its power.
-inline AudioBuffer WithClipping(AudioBuffer audio, double db, bool match_level) {
+// Cut off flat `db` below the peak, then brought back to the recording's own power.
+inline AudioBuffer WithClipping(AudioBuffer audio, double db, bool match_level = true) {
   const double power = MeanPower(audio);
   float peak = 0;
   for (const float sample : audio.planar()) peak = std::max(peak, std::abs(sample));
@@ -51,16 +55,34 @@ inline AudioBuffer WithClipping(AudioBuffer audio, double db, bool match_level) 
   return audio;
 }
 
+// Mains with eight multiples falling as 1/k, its frequency wandering by 0.03 Hz, `below_db` below the recording.
 inline AudioBuffer WithHum(AudioBuffer audio, double hz, double below_db) {
   const double gain = std::sqrt(2 * MeanPower(audio) / std::pow(10, below_db / 10) / 1.53);
+  double phase = 0;
   for (int64_t n = 0; n < audio.frames(); ++n) {
-    const double phase = 2 * M_PI * hz * static_cast<double>(n) / audio.rate_hz();
+    const double t = static_cast<double>(n) / audio.rate_hz();
+    phase += 2 * M_PI * (hz + 0.03 * std::sin(2 * M_PI * t / 20)) / audio.rate_hz();
     double sum = 0;
     for (int k = 1; k <= 8; ++k) sum += std::sin(k * phase + k) / k;
     for (int c = 0; c < audio.channels(); ++c)
       audio.mutable_channel(c)[static_cast<size_t>(n)] += static_cast<float>(gain * sum);
   }
   return audio;
+}
+
+// Scale-invariant signal-to-distortion ratio in dB (Le Roux and others 2019).
+inline double SiSdrDb(const AudioBuffer& clean, const AudioBuffer& estimate) {
+  double dot = 0, power = 0;
+  for (size_t i = 0; i < clean.planar().size(); ++i) {
+    dot += static_cast<double>(clean.planar()[i]) * estimate.planar()[i];
+    power += static_cast<double>(clean.planar()[i]) * clean.planar()[i];
+  }
+  const double scale = dot / power;
+  double error = 1e-12;
+  for (size_t i = 0; i < clean.planar().size(); ++i) {
+    error += std::pow(estimate.planar()[i] - scale * clean.planar()[i], 2);
+  }
+  return 10 * std::log10(scale * scale * power / error);
 }
 
 // Reads the recording at `time_of(t)` by cubic interpolation (Catmull-Rom), until it ends.

@@ -4,15 +4,14 @@
 #include <span>
 #include <vector>
 
+#include "analysis/enhance/clip_detect.h"
+
 namespace grym {
 
 struct FlatTops {
-  struct Run {
-    int64_t start = 0, count = 0;
-  };
-  double evidence = 0;     // [0, 1]: 0 for what was never clipped
-  std::vector<Run> runs;   // in rising order; empty without evidence
-  int64_t frames = 0;      // of the runs that lie on the ceiling
+  double evidence = 0;            // [0, 1]: 0 for what was never clipped
+  std::vector<ClippedRun> runs;   // in rising order, with the ceiling as their level; empty without evidence
+  int64_t frames = 0;             // of the runs that lie on the ceiling
 };
 
 // Two traces that clipping leaves, each sign of a channel on its own.

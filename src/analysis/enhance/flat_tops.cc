@@ -1,4 +1,4 @@
-#include "evaluation/flat_tops.h"
+#include "analysis/enhance/flat_tops.h"
 
 #include <algorithm>
 #include <array>
@@ -60,7 +60,7 @@ void FindSide(std::span<const float> x, float sign, FlatTops& found) {
   }
   const auto ceiling = static_cast<float>(CeilingOf(histogram) * peak);
   if (!(ceiling > 0)) return;
-  std::vector<FlatTops::Run> flat;
+  std::vector<ClippedRun> flat;
   int64_t above = 0, in_flat = 0, on_ceiling = 0;
   int runs = 0;
   for (size_t n = 0; n < x.size();) {
@@ -68,7 +68,7 @@ void FindSide(std::span<const float> x, float sign, FlatTops& found) {
       ++n;
       continue;
     }
-    FlatTops::Run run{static_cast<int64_t>(n), 0};
+    ClippedRun run{static_cast<int64_t>(n), 0, sign * ceiling};
     int64_t on = 0;
     for (; n < x.size() && sign * x[n] >= kRunFrom * ceiling; ++n, ++run.count) {
       if (sign * x[n] > kFlatFrom * ceiling && sign * x[n] < kFlatTo * ceiling) ++on;
@@ -97,7 +97,7 @@ FlatTops FindFlatTops(std::span<const float> channel) {
   FindSide(channel, 1, found);
   FindSide(channel, -1, found);
   std::sort(found.runs.begin(), found.runs.end(),
-            [](const FlatTops::Run& a, const FlatTops::Run& b) { return a.start < b.start; });
+            [](const ClippedRun& a, const ClippedRun& b) { return a.start < b.start; });
   return found;
 }
 
