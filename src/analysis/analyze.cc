@@ -73,7 +73,7 @@ class Ears {
     progress.Report(0.95, "form");
     GRYM_RETURN_IF_ERROR(progress.Check());
     features.chords = RecogniseChords(chroma, features.beats_s, features.duration_s);
-    features.sections = FindSections(features.spectral.mfcc, chroma, features.beats_s, features.duration_s);
+    features.sections = FindSections(features.spectral.mfcc, chroma, features.beats_s, features.downbeats_s, features.duration_s);
     return absl::OkStatus();
   }
 

@@ -59,6 +59,7 @@ std::vector<FormSection> FormOf(const AudioFeatures& features, const RecordedTim
   const int covered = form.empty() ? 0 : form.back().first_bar + form.back().bars;
   if (form.empty()) form.push_back({"A", "A", 0, time.bars, 0.7, 0});
   else form.back().bars += time.bars - covered;
+  if (form.size() == 1) form.back().energy = 0.7;  // nothing to rise to
   return form;
 }
 
