@@ -257,7 +257,8 @@ Args:
         R"(Stops what runs and lets go of the data folder; `with Engine(...) as engine:` does it at the end.
 
 Workflow runs are left "interrupted" and can be resumed. Afterwards generating, workflows and the memory raise
-FailedPreconditionError (code "engine_closed"), also in a job whose thread had not come so far. Safe to call twice.)");
+FailedPreconditionError (code "engine_closed"), also in a job whose thread had not come so far. Safe to call twice. From a
+callback of its own call it asks the call to stop and raises FailedPreconditionError (code "closed_from_callback").)");
   c.def("__enter__", [](const py::object& self) { return self; });
   c.def("__exit__", [](const Engine_& self, const py::args&) {
     ThrowUnlessOk(Unlocked([&] { return self->Close(); }));

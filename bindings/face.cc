@@ -19,7 +19,6 @@ constexpr std::chrono::milliseconds kPatience(1500);
 
 std::atomic<Stage> g_stage{Stage::kReady};
 
-// Never destroyed: threads may outlive the module.
 struct Calls {
   std::mutex mutex;
   std::condition_variable changed;
@@ -28,10 +27,10 @@ struct Calls {
   int without_lock = 0;  // threads inside a NoGil
   int inside = 0;        // InCalls
 };
-Calls& TheCalls() {
-  static Calls* const calls = new Calls;
-  return *calls;
-}
+// Never destroyed: threads may outlive the module. A forked child gets another, since a thread that is not there may
+// have held the mutex of this one.
+std::atomic<Calls*> g_calls{new Calls};
+Calls& TheCalls() { return *g_calls; }
 
 // A thread that outlived the interpreter can neither take the lock nor unwind through Python's frames.
 [[noreturn]] void Park() {
@@ -170,8 +169,11 @@ void Listener::Tell(const Progress& now) {
 }
 
 void Listener::Over() {
-  if (!bar_) return;
-  Call([&] { callback_.attr("close")(); });
+  if (CurrentStage() == Stage::kEnded) return;
+  py::gil_scoped_acquire gil;
+  if (bar_) Call([&] { callback_.attr("close")(); });
+  callback_ = py::object();  // it may be a method of what holds the job
+  bar_ = false;
 }
 
 void Listener::Rethrow() {
@@ -297,7 +299,10 @@ void BindProcess(py::module_& m) {
   py::module_::import("atexit").attr("register")(py::cpp_function(&EndCalls));
   const py::module_ os = py::module_::import("os");
   if (py::hasattr(os, "register_at_fork")) {
-    os.attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function([] { g_stage = Stage::kForked; }));
+    os.attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function([] {
+      g_stage = Stage::kForked;
+      g_calls = new Calls;
+    }));
   }
   m.def("_running_calls", [] {
     Calls& calls = TheCalls();

@@ -5,11 +5,16 @@
 namespace grym::python {
 namespace {
 
+// The job's thread is not there, and may have held its locks.
+void RefuseAfterFork() {
+  if (CurrentStage() == Stage::kForked) Enter();
+}
+
 // Waits in slices, so that Ctrl-C is heard on the main thread.
 bool Wait(const std::shared_ptr<PyJob>& job, const py::object& timeout_s) {
   const double limit = timeout_s.is_none() ? -1 : timeout_s.cast<double>();
   if (std::isnan(limit)) ThrowBad("timeout: want seconds, got nan");
-  if (CurrentStage() == Stage::kForked) Enter();
+  RefuseAfterFork();
   constexpr double kSlice = 0.05;
   for (double waited = 0;; waited += kSlice) {
     const double left = timeout_s.is_none() ? kSlice : std::min(kSlice, std::max(0.0, limit - waited));
@@ -20,6 +25,7 @@ bool Wait(const std::shared_ptr<PyJob>& job, const py::object& timeout_s) {
     }
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     if (done) return true;
+    if (CurrentStage() == Stage::kEnded) return false;  // the lock is no longer given up meanwhile
     if (!timeout_s.is_none() && waited + left >= limit) return false;
   }
 }
@@ -40,13 +46,21 @@ void BindJob(py::module_& m) {
 
 `await job` gives its result without blocking the loop; cancelling the await cancels the job.
 Dropping the last reference stops it; a workflow stopped so can be resumed, one that was cancelled cannot.)")
-      .def_property_readonly("done", [](const PyJob& job) { return job.done(); }, "Whether it has ended, well or not.")
-      .def_property_readonly("progress", [](const PyJob& job) { return job.progress(); })
-      .def("cancel", &PyJob::Cancel, "Asks it to stop; it then ends with CancelledError.")
+      .def_property_readonly("done", [](const PyJob& job) {
+        RefuseAfterFork();
+        return job.done();
+      }, "Whether it has ended, well or not.")
+      .def_property_readonly("progress", [](const PyJob& job) {
+        RefuseAfterFork();
+        return job.progress();
+      })
+      .def("cancel", &PyJob::Cancel,
+           "Asks it to stop. It ends with CancelledError, a workflow with a run whose state is \"cancelled\", unless it "
+           "was done before it heard.")
       .def("wait", &Wait, py::arg("timeout") = py::none(),
            "Waits at most `timeout` seconds (None: for ever). Returns whether it has ended.")
       .def("result", [](const std::shared_ptr<PyJob>& job) {
-        Wait(job, py::none());
+        if (!Wait(job, py::none())) Enter();  // the interpreter has ended
         return job->Result();
       }, "Waits for the end. Returns the result, or raises the job's error; the same object each time.")
       .def("__await__", [](const py::object& self) {

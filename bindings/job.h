@@ -14,42 +14,35 @@ class PyJob {
   virtual void Cancel() = 0;
   virtual void Interrupt() = 0;
   virtual bool WaitFor(double seconds) const = 0;
-  // With the lock, once done: the result, or the error thrown.
+  // With the lock, once done: the result, the same object each time, or the error thrown.
   virtual py::object Result() = 0;
 };
 
 template <class T>
 class TypedPyJob : public PyJob {
  public:
-  // `work(run, listener)` returns absl::StatusOr<T>; it holds what it needs, and nothing of Python's.
+  // `work(run, listener)` returns absl::StatusOr<T>; it holds what it needs, arrays of Python's among it.
   template <class Work>
   static std::shared_ptr<PyJob> Start(const py::object& progress, Work work) {
     Enter();
     std::unique_ptr<TypedPyJob> job(new TypedPyJob);
-    CancelToken cancel;
-    job->listener_ = Listener::For(progress, cancel);
-    job->cancel_ = cancel;
+    job->listener_ = Listener::For(progress, job->cancel_);
+    // Under way until the last of what the thread holds is let go, which takes the lock: else the interpreter could end
+    // just then.
+    struct UnderWay {
+      RunningCall running;
+      Work work;
+      std::shared_ptr<Listener> listener;
+    };
+    std::shared_ptr<UnderWay> call(new UnderWay{RunningCall(job->cancel_), std::move(work), job->listener_});
     // The thread starts without the lock, else it could wait for it while this one waits for the thread.
     NoGil nogil;
-    job->job_.emplace(Job<T>::Start([listener = job->listener_, cancel, work = std::move(work)](
-                                        const RunOptions& given) mutable -> absl::StatusOr<T> {
-      RunOptions run;
-      run.cancel = cancel;
-      run.progress = [&](const Progress& now) {
-        given.progress(now);
-        listener->Tell(now);
-      };
-      RunningCall running(cancel);
-      try {
-        absl::StatusOr<T> value = work(run, *listener);
-        listener->Over();
-        return value;
-      } catch (const std::bad_alloc&) {
-        return absl::ResourceExhaustedError("out of memory");
-      } catch (const std::exception& error) {
-        return absl::InternalError(std::string("unexpected exception: ") + error.what());
-      }
-    }));
+    job->job_.emplace(Job<T>::Start(
+        [call = std::move(call), cancel = job->cancel_](const RunOptions& given) mutable -> absl::StatusOr<T> {
+          absl::StatusOr<T> value = Run(*call, cancel, given);
+          call.reset();
+          return value;
+        }));
     return std::shared_ptr<PyJob>(job.release(), [](PyJob* done) {
       // After a fork there is no thread to join; one that outlived the interpreter must not be waited for.
       if (CurrentStage() == Stage::kForked || (CurrentStage() == Stage::kEnded && !done->done())) return;
@@ -72,16 +65,8 @@ class TypedPyJob : public PyJob {
   void Interrupt() override { cancel_.Interrupt(); }
   bool WaitFor(double seconds) const override { return job_->WaitFor(seconds); }
   py::object Result() override {
-    if (!taken_) {
-      taken_ = true;
-      // Without the lock: the thread may still need it to let go of a callback.
-      absl::StatusOr<T> value = [this] {
-        NoGil nogil;
-        return job_->Take();
-      }();
-      status_ = value.status();
-      if (value.ok()) result_ = py::cast(std::make_shared<T>(std::move(*value)));
-    }
+    Take();
+    if (value_ && !result_) result_ = py::cast(value_);
     try {
       listener_->Rethrow();
     } catch (...) {
@@ -94,12 +79,44 @@ class TypedPyJob : public PyJob {
 
  private:
   TypedPyJob() = default;
+  template <class UnderWay>
+  static absl::StatusOr<T> Run(UnderWay& call, const CancelToken& cancel, const RunOptions& given) {
+    RunOptions run;
+    run.cancel = cancel;
+    run.progress = [&](const Progress& now) {
+      given.progress(now);
+      call.listener->Tell(now);
+    };
+    absl::StatusOr<T> value = [&]() -> absl::StatusOr<T> {
+      try {
+        return call.work(run, *call.listener);
+      } catch (const std::bad_alloc&) {
+        return absl::ResourceExhaustedError("out of memory");
+      } catch (const std::exception& error) {
+        return absl::InternalError(std::string("unexpected exception: ") + error.what());
+      }
+    }();
+    call.listener->Over();
+    return value;
+  }
+  // Without the lock: the thread may still need it to let go of a callback, and others may ask meanwhile.
+  void Take() {
+    NoGil nogil;
+    std::lock_guard<std::mutex> lock(taking_);
+    if (taken_) return;
+    absl::StatusOr<T> value = job_->Take();
+    status_ = value.status();
+    if (value.ok()) value_ = std::make_shared<T>(std::move(*value));
+    taken_ = true;
+  }
   CancelToken cancel_;
   std::shared_ptr<Listener> listener_;
   std::optional<Job<T>> job_;
+  std::mutex taking_;
   bool taken_ = false;
   absl::Status status_;
-  py::object result_;
+  std::shared_ptr<T> value_;
+  py::object result_;  // of value_
 };
 
 }  // namespace grym::python

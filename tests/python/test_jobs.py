@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -254,6 +256,25 @@ def test_exit_with_a_daemon_thread_inside_a_call():
     """)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_exit_with_jobs_that_hold_arrays_while_other_threads_want_the_lock():
+    expect_good_ends("""
+    import numpy, random
+    def busy():
+        while True:
+            pass
+    for _ in range(2):
+        threading.Thread(target=busy, daemon=True).start()
+    sys.setswitchinterval(1e-4)
+    processor = gs.AudioProcessor()
+    samples = numpy.zeros((1, 44100), dtype=numpy.float32)
+    samples[0, ::4410] = 0.5
+    jobs = [processor.start_analyze(gs.Audio(samples.copy(), 44100)) for _ in range(4)]
+    time.sleep(random.Random(os.getpid()).random() * 0.05)
+    the_end_begins()
+    """, max(1, ROUNDS // 4))
+
+
 def test_exit_with_a_running_job_in_an_interpreter_of_its_own():
     child = run_child(START + """
     job = engine.start_generate(request, progress=lambda p: started.set())
@@ -298,6 +319,19 @@ def test_exceptions_in_callbacks_reach_the_caller_once_each_time():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_calls_after_a_fork_are_refused():
     child = run_child(START + f"""
+    import asyncio, numpy
+    async def awaited():
+        await job
+    # Threads in short calls: one of them may be at any place when the process forks.
+    silence = gs.Audio(numpy.zeros((1, 1000), dtype=numpy.float32), 44100)
+    def short_calls():
+        try:
+            while True:
+                gs.check_take(silence)
+        except gs.Error:
+            pass  # the end
+    for _ in range(2):
+        threading.Thread(target=short_calls, daemon=True).start()
     job = engine.start_generate(request, progress=lambda p: started.set())
     processor = gs.AudioProcessor()
     started.wait()
@@ -308,6 +342,7 @@ def test_calls_after_a_fork_are_refused():
             refused = 0
             for call in (lambda: engine.generate(request), lambda: gs.load("x.wav"), gs.Engine, gs.AudioProcessor,
                          lambda: gs.generate(request), lambda: job.wait(1), lambda: processor.analyze("x.wav"),
+                         lambda: job.done, lambda: job.progress, lambda: asyncio.run(awaited()),
                          lambda: gs.Workflow.template("audio-enhancement"), lambda: gs.compare("a.wav", "b.wav")):
                 try:
                     call()
@@ -316,12 +351,64 @@ def test_calls_after_a_fork_are_refused():
             sys.exit(40 + refused)
         begun = time.monotonic()
         _, status = os.waitpid(pid, 0)
-        wrong += os.waitstatus_to_exitcode(status) != 49 or time.monotonic() - begun > 2
+        wrong += os.waitstatus_to_exitcode(status) != 52 or time.monotonic() - begun > 2
     job.cancel()
     print(wrong)
     """, 300)
     assert child.returncode == 0 and not child.stderr, child.stderr
     assert child.stdout.split() == ["0"]
+
+
+def test_threads_may_ask_for_one_result_together():
+    engine = gs.Engine()
+    for _ in range(5):
+        job = engine.start_generate(gs.GenerateAudioRequest(prompt="rock", duration_s=1.0, seed=1))
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(job.result())) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 4 and all(result is found[0] for result in found)
+
+
+def test_a_job_whose_callback_holds_it_goes_with_its_holder():
+    class Window:
+        def start(self, engine):
+            self.job = engine.start_generate(gs.GenerateAudioRequest(prompt="rock", duration_s=1.0, seed=1),
+                                             progress=self.told)
+
+        def told(self, progress):
+            pass
+
+    window = Window()
+    window.start(gs.Engine())
+    window.job.result()
+    gone = weakref.ref(window)
+    del window
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("as_job", [False, True])
+def test_a_callback_that_closes_its_own_engine_is_told(as_job):
+    engine = gs.Engine()
+    errors = []
+
+    def close(progress):
+        try:
+            engine.close()
+        except gs.FailedPreconditionError as error:
+            errors.append(error.code)
+
+    request = gs.GenerateAudioRequest(prompt="rock", duration_s=20.0, seed=1)
+    with pytest.raises(gs.CancelledError):
+        if as_job:
+            engine.start_generate(request, progress=close).result()
+        else:
+            engine.generate(request, progress=close)
+    assert errors and set(errors) == {"closed_from_callback"}
+    engine.close()
 
 
 def test_interrupt_stops_a_call():
