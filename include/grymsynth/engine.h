@@ -66,10 +66,11 @@ struct RunSummary {
 class GRYM_EXPORT Engine {
  public:
   static absl::StatusOr<std::unique_ptr<Engine>> Create(const EngineOptions& options = {});
-  ~Engine();
+  ~Engine();  // as Close; not from such a callback
   // Stops and joins everything it started (workflow runs are left "interrupted" and can be resumed), and lets go of the
   // data folder for the next engine. Afterwards Generate, workflows and the memory answer FailedPrecondition. Safe to
-  // call twice; not from a callback of a call that it would wait for.
+  // call twice. From a callback of one of its own calls it asks all of them to stop and answers FailedPrecondition (code
+  // "closed_from_callback"): close again once the call has ended.
   absl::Status Close();
 
   AudioProcessor& processor();

@@ -9,7 +9,9 @@
 
 #include "base/fs.h"
 
-#ifndef _WIN32
+#ifdef _WIN32
+#include <process.h>
+#else
 #include <sys/stat.h>
 #include <unistd.h>
 #endif
@@ -19,6 +21,14 @@ namespace {
 
 constexpr char kTempPrefix[] = "grymsynth-";
 constexpr char kTempLock[] = ".grymsynth-owner";
+
+int ThisProcess() {
+#ifdef _WIN32
+  return _getpid();
+#else
+  return getpid();
+#endif
+}
 
 // A folder of this user's, not a link to one.
 bool IsOwnFolder(const std::filesystem::path& path) {
@@ -39,6 +49,7 @@ bool RemoveWithLock(const std::filesystem::path& folder) {
   for (auto it = std::filesystem::directory_iterator(folder, error); !error && it != end; it.increment(error)) {
     if (it->path().filename() != kTempLock) inside.push_back(it->path());
   }
+  if (error) return false;
   const std::filesystem::path lock = folder / kTempLock;
   for (const std::filesystem::path& entry : inside) {
     std::filesystem::remove_all(entry, error);
@@ -94,8 +105,10 @@ absl::StatusOr<TempFolder> TempFolder::Make(std::string_view what) {
   return status.ok() ? absl::UnavailableError("temporary folder: it is removed as soon as it is made") : status;
 }
 
+TempFolder::TempFolder(std::filesystem::path path) : path_(std::move(path)), process_(ThisProcess()) {}
+
 TempFolder::~TempFolder() {
-  if (path_.empty()) return;
+  if (path_.empty() || process_ != ThisProcess()) return;
   lock_.reset();
   try {
     RemoveWithLock(path_);

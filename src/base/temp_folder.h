@@ -15,17 +15,19 @@ namespace grym {
 class TempFolder {
  public:
   static absl::StatusOr<TempFolder> Make(std::string_view what);
-  TempFolder(TempFolder&& other) noexcept : path_(std::move(other.path_)), lock_(std::move(other.lock_)) {
+  TempFolder(TempFolder&& other) noexcept
+      : path_(std::move(other.path_)), lock_(std::move(other.lock_)), process_(other.process_) {
     other.path_.clear();
   }
   TempFolder& operator=(TempFolder&&) = delete;
-  ~TempFolder();  // removes it with all that is in it
+  ~TempFolder();  // removes it with all that is in it, but not in a forked child, whose parent goes on using it
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  explicit TempFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  explicit TempFolder(std::filesystem::path path);
   std::filesystem::path path_;
   std::optional<OwnerLock> lock_;
+  int process_ = 0;  // that made it
 };
 
 // Removes the folders of ours in `where` whose owner is gone: those of this user, with a lock file that nobody holds.

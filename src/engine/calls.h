@@ -4,6 +4,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "absl/status/status.h"
 #include "base/status.h"
@@ -29,17 +30,27 @@ class RunningCalls {
     friend class RunningCalls;
     std::shared_ptr<RunningCalls> calls_;
     std::unique_ptr<CancelToken> cancel_;
-    bool late_ = false;  // made after the engine was closed
+    std::thread::id thread_;  // that runs it
+    bool late_ = false;       // made after the engine was closed
   };
 
-  // Interrupts what runs, refuses what comes, and returns when nothing is left.
-  void CloseAndWait() {
+  // Interrupts what runs, refuses what comes, and returns when nothing is left. FailedPrecondition (code
+  // "closed_from_callback"), without waiting, when one of the calls runs on this very thread.
+  absl::Status CloseAndWait() {
     std::unique_lock<std::mutex> lock(mutex_);
     closing_ = true;
+    bool own = false;
     for (Ticket* ticket : tickets_) {
-      if (ticket->cancel_) ticket->cancel_->Interrupt();
+      if (!ticket->cancel_) continue;
+      ticket->cancel_->Interrupt();
+      own |= ticket->thread_ == std::this_thread::get_id();
+    }
+    if (own) {
+      return Error(absl::StatusCode::kFailedPrecondition, "closed_from_callback",
+                   "engine: a callback of its own call closes it; the call is asked to stop, close again once it has");
     }
     idle_.wait(lock, [&] { return tickets_.empty(); });
+    return absl::OkStatus();
   }
 
  private:
@@ -59,6 +70,7 @@ class RunningCalls {
     if (closing_)
       return Error(absl::StatusCode::kCancelled, "engine_closed", "engine: it was closed before the call began");
     ticket->cancel_ = std::make_unique<CancelToken>(cancel);
+    ticket->thread_ = std::this_thread::get_id();
     return absl::OkStatus();
   }
 

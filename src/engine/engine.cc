@@ -32,7 +32,7 @@ struct Engine::Impl {
     orchestrator.reset();
   }
   absl::Status Close() {
-    calls->CloseAndWait();
+    GRYM_RETURN_IF_ERROR(calls->CloseAndWait());
     {
       std::lock_guard<std::mutex> lock(journal_mutex);
       journal.reset();

@@ -72,6 +72,19 @@ absl::StatusOr<std::vector<std::string>> ReferenceFaults(const GenerateAudioRequ
   return report.failures;
 }
 
+// Another try starts anew: what is told stays at the highest fraction meanwhile.
+RunOptions Rising(const RunOptions& outer, double* highest) {
+  RunOptions run;
+  run.cancel = outer.cancel;
+  if (outer.progress) {
+    run.progress = [&outer, highest](Progress now) {
+      now.fraction = *highest = std::max(*highest, now.fraction);
+      outer.progress(now);
+    };
+  }
+  return run;
+}
+
 bool HasReference(const GenerateAudioRequest& request) {
   return request.reference_buffer || !request.reference_audio.empty();
 }
@@ -105,7 +118,9 @@ int64_t DeriveSeed(int64_t seed, std::string_view part) {
 }
 
 absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
-                                             const RunOptions& run) {
+                                             const RunOptions& outer) {
+  double highest = 0;
+  const RunOptions run = Rising(outer, &highest);
   GRYM_RETURN_IF_ERROR(ValidateRequest(request));
   if (request.seed < 0) {
     std::random_device device;
@@ -115,12 +130,13 @@ absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, Ge
   std::string words;
   for (int attempt = 0; attempt < 2; ++attempt) {
     GRYM_ASSIGN_OR_RETURN(GenerateAudioResult made,
-                          RunWithRecovery(orchestrator, request, PartOf(run, attempt * 0.4, attempt * 0.4 + 0.5)));
-    GRYM_ASSIGN_OR_RETURN(GateReport report, CheckTake(made.audio, WantsOf(request, made), PartOf(run, 0.9, 1.0)));
-    GRYM_RETURN_IF_ERROR(ForgiveReferenceFaults(request, report, made.warnings, run));
+                          RunWithRecovery(orchestrator, request, PartOf(run, 0, 0.85)));
+    GRYM_ASSIGN_OR_RETURN(GateReport report, CheckTake(made.audio, WantsOf(request, made), PartOf(run, 0.85, 0.95)));
+    GRYM_RETURN_IF_ERROR(ForgiveReferenceFaults(request, report, made.warnings, PartOf(run, 0.95, 1.0)));
     attempts.push_back({made.provenance.seed, report.passed, report.failures});
     if (report.passed) {
       made.attempts = std::move(attempts);
+      ProgressReporter(run).Report(1, "done");
       return made;
     }
     words +=

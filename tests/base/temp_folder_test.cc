@@ -72,6 +72,37 @@ TEST(TempFolderTest, AKilledOwnersFolderIsStaleAndALivingOnesIsNot) {
   EXPECT_EQ(RemoveStaleTempFolders(scratch.path()), 1);
   EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
 }
+
+TEST(TempFolderTest, AForkedChildLeavesItsParentsFolder) {
+  const TempFolder folder = TempFolder::Make("test").value();
+  ASSERT_TRUE(WriteFile(folder.path() / "work", "half").ok());
+  const testing::ChildEnd end = testing::InChild([&] {
+    folder.~TempFolder();  // as when the child destroys what it inherited
+    return 0;
+  });
+  EXPECT_EQ(end.code, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "work"));
+  EXPECT_FALSE(OwnerLock::TakeExisting(folder.path() / ".grymsynth-owner").has_value());
+}
+
+TEST(TempFolderTest, AFolderThatCannotBeReadKeepsItsLock) {
+  Scratch scratch;
+  ASSERT_TRUE(WriteFile(scratch / "grymsynth-dead/.grymsynth-owner", "x").ok());
+  ASSERT_TRUE(WriteFile(scratch / "grymsynth-dead/work", "x").ok());
+  const testing::ChildEnd end = testing::InChild([&] {
+    // Descriptors for the lock, none for reading the folder.
+    struct rlimit limit {};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    const int lowest_free = dup(0);
+    close(lowest_free);
+    limit.rlim_cur = static_cast<rlim_t>(lowest_free) + 1;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return RemoveStaleTempFolders(scratch.path());
+  });
+  EXPECT_EQ(end.code, 0);
+  EXPECT_TRUE(std::filesystem::exists(scratch / "grymsynth-dead/.grymsynth-owner"));
+  EXPECT_EQ(RemoveStaleTempFolders(scratch.path()), 1);
+}
 #endif
 
 }  // namespace

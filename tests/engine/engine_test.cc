@@ -110,6 +110,20 @@ TEST(EngineTest, DestroyingItStopsItsJobs) {
   EXPECT_EQ(job.Take().status().code(), absl::StatusCode::kCancelled);
 }
 
+TEST(EngineTest, ACallbackCannotWaitForItsOwnCall) {
+  const auto engine = Engine::Create().value();
+  GenerateAudioRequest request;
+  request.prompt = "rock";
+  request.duration_s = 20;
+  request.seed = 1;
+  RunOptions run;
+  std::string code;
+  run.progress = [&](const Progress&) { code = ErrorCode(engine->Close()); };
+  EXPECT_TRUE(absl::IsCancelled(engine->Generate(request, run).status()));
+  EXPECT_EQ(code, "closed_from_callback");
+  EXPECT_TRUE(engine->Close().ok());
+}
+
 TEST(EngineTest, ParametersMustBeJsonAndComplete) {
   auto engine = Engine::Create();
   ASSERT_TRUE(engine.ok());

@@ -32,7 +32,10 @@ class FlakyModel : public Model {
 class FlakyGenerator : public Generator {
  public:
   explicit FlakyGenerator(const FlakyModel* model) : model_(model) {}
-  absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions&) override {
+  absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run) override {
+    for (const double fraction : {0.0, 0.5, 1.0}) {
+      if (run.progress) run.progress({fraction, -1, "make"});
+    }
     model_->seeds.push_back(request.seed);
     GenerateAudioResult made;
     made.provenance.model = "flaky";
@@ -73,6 +76,18 @@ TEST(MakeTakeTest, ABadTakeIsMadeAgainOnAnotherSeedAndBothAreRecorded) {
   EXPECT_TRUE(made->attempts[1].passed);
   EXPECT_EQ(made->attempts[0].seed, 5);
   EXPECT_EQ(made->attempts[1].seed, NextSeed(5));
+}
+
+TEST(MakeTakeTest, ProgressRisesOverTwoTakesToItsEnd) {
+  const auto orchestrator = ModelOrchestrator::Create();
+  ASSERT_TRUE(orchestrator->Register(std::make_shared<FlakyModel>(1)).ok());
+  RunOptions run;
+  std::vector<double> told;
+  run.progress = [&](const Progress& now) { told.push_back(now.fraction); };
+  ASSERT_TRUE(MakeTake(*orchestrator, FourSeconds(), run).ok());
+  ASSERT_FALSE(told.empty());
+  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+  EXPECT_EQ(told.back(), 1);
 }
 
 TEST(MakeTakeTest, TwoBadTakesAreAnErrorWithWords) {
