@@ -62,18 +62,20 @@ class Ears {
     features.condition.hum_hz = hum.hz;
     features.condition.hum_db = hum.db;
     features.tuning_hz = EstimateTuning(tones);
-    const ChromaFrames chroma = ComputeChroma(tones, features.tuning_hz);
+    const ChromaFrames chroma = ComputeChroma(tones, features.tuning_hz, progress.cancel());
+    GRYM_RETURN_IF_ERROR(progress.Check());
     StoreChroma(chroma, features.spectral);
     const KeyEstimate key = EstimateKey(chroma);
     features.key = key.key;
     features.key_confidence = key.confidence;
     progress.Report(0.9, "rhythm");
     GRYM_RETURN_IF_ERROR(progress.Check());
-    StoreRhythm(chroma, features);
+    StoreRhythm(chroma, features, progress.cancel());
     progress.Report(0.95, "form");
     GRYM_RETURN_IF_ERROR(progress.Check());
     features.chords = RecogniseChords(chroma, features.beats_s, features.duration_s);
-    features.sections = FindSections(features.spectral.mfcc, chroma, features.beats_s, features.downbeats_s, features.duration_s);
+    features.sections =
+        FindSections(features.spectral.mfcc, chroma, features.beats_s, features.downbeats_s, features.duration_s);
     return absl::OkStatus();
   }
 
@@ -107,11 +109,11 @@ class Ears {
     for (double& mean : spectral.mean_chroma) mean /= static_cast<double>(std::max<int64_t>(1, sounding));
   }
 
-  void StoreRhythm(const ChromaFrames& chroma, AudioFeatures& features) {
+  void StoreRhythm(const ChromaFrames& chroma, AudioFeatures& features, const CancelToken& cancel) {
     OnsetSeries& onsets = spectral_.onsets();
     features.onsets_s = PickOnsets(onsets);
     while (!features.onsets_s.empty() && features.onsets_s.back() >= features.duration_s) features.onsets_s.pop_back();
-    Rhythm rhythm = FindRhythm(onsets, features.onsets_s, chroma, features.duration_s);
+    Rhythm rhythm = FindRhythm(onsets, features.onsets_s, chroma, features.duration_s, cancel);
     features.tempo_bpm = rhythm.tempo_bpm;
     features.tempo_confidence = rhythm.tempo_confidence;
     features.beats_s = std::move(rhythm.beats_s);

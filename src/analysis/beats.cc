@@ -9,7 +9,7 @@ namespace grym {
 namespace {
 
 constexpr double kChangeSharpness = 100;  // lambda of Krebs, Böck and Widmer 2015
-constexpr double kWander = 0.2;             // octaves; every beat pays for its distance from the estimate, so that
+constexpr double kWander = 0.2;           // octaves; every beat pays for its distance from the estimate, so that
                                           // a pattern of three over four does not take the tempo along
 constexpr int kObservation = 16;          // the first sixteenth of a beat is "on the beat"
 
@@ -119,13 +119,17 @@ double NearestOnset(std::span<const double> onsets_s, double time_s, double reac
 
 }  // namespace
 
-std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s,
-                               double range) {
+std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s, double range,
+                               const CancelToken& cancel) {
   std::vector<double> times;
   if (bpm <= 0 || activation.values.empty()) return times;
   const double period = 60 * activation.rate_hz / bpm;
   BeatPath path(std::max(4, static_cast<int>(period / range)), static_cast<int>(std::ceil(period * range)), period);
-  for (const float value : activation.values) path.Step(value);
+  constexpr size_t kPollFrames = 256;  // each tries every period
+  for (size_t n = 0; n < activation.values.size(); ++n) {
+    if (n % kPollFrames == 0 && cancel.cancelled()) return {};
+    path.Step(activation.values[n]);
+  }
   for (int64_t frame : path.Beats()) {
     if (frame < 0) {
       const int64_t near = std::min<int64_t>(std::lround(period / kObservation) + 1, std::ssize(activation.values));

@@ -61,12 +61,13 @@ double EstimateTuning(const TonalFrames& frames) {
   return 440 * std::exp2(std::atan2(y, x) / (2 * std::numbers::pi) / 12);
 }
 
-ChromaFrames ComputeChroma(const TonalFrames& frames, double tuning_hz) {
+ChromaFrames ComputeChroma(const TonalFrames& frames, double tuning_hz, const CancelToken& cancel) {
   ChromaFrames result;
   result.rate_hz = frames.rate_hz;
   const double shift = 12 * std::log2(tuning_hz / 440);
   std::vector<Note> notes;
   for (int64_t i = 0; i < frames.frames(); ++i) {
+    if (i % 1024 == 0 && cancel.cancelled()) break;
     notes.clear();
     for (const TonalPeak& peak : frames.of(i)) {
       // Square root of the amplitude: between loudness and level, so that the loudest voice does not speak alone.

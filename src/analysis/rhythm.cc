@@ -100,15 +100,15 @@ double BeatLikeness(const Activation& activation, const std::vector<double>& bea
 }  // namespace
 
 Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma,
-                  double duration_s) {
+                  double duration_s, const CancelToken& cancel) {
   Rhythm rhythm;
   const Activation activation = BeatActivation(onsets);
   const TempoEstimate tempo = EstimateTempo(activation);
   if (tempo.bpm <= 0) return rhythm;
   const SteadyTempo steady = MeasureSteadyTempo(activation, tempo.bpm);
   const bool is_steady = steady.agreed && steady.significance >= kSteady;
-  std::vector<double> beats = is_steady ? TrackBeats(activation, steady.bpm, onsets_s, kSteadyRange)
-                                        : TrackBeats(activation, tempo.bpm, onsets_s);
+  std::vector<double> beats = is_steady ? TrackBeats(activation, steady.bpm, onsets_s, kSteadyRange, cancel)
+                                        : TrackBeats(activation, tempo.bpm, onsets_s, kChangingRange, cancel);
   while (!beats.empty() && beats.back() >= duration_s) beats.pop_back();
   if (beats.size() < 4) return rhythm;
   // The tracker finds beats in anything and pulls them onto onsets, so random onsets already reach a likeness of about

@@ -37,10 +37,11 @@ struct SteadyTempo {
 };
 SteadyTempo MeasureSteadyTempo(const Activation& activation, double bpm);
 
+inline constexpr double kChangingRange = 1.35;
 // Times of the beats at about `bpm`, following changes within a factor of `range`. A beat that falls on an onset takes
 // its time.
 std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s,
-                               double range = 1.35);
+                               double range = kChangingRange, const CancelToken& cancel = {});
 
 struct Rhythm {
   double tempo_bpm = 0;
@@ -51,8 +52,9 @@ struct Rhythm {
   double meter_confidence = 0;
 };
 // All of it; empty beats and tempo 0 where no steady beat is heard.
+// Cancelled: soon, with what it has; the caller looks at the token.
 Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma,
-                  double duration_s);
+                  double duration_s, const CancelToken& cancel = {});
 
 // Bars over beats: fills downbeats, meter and its confidence.
 void FindBars(const OnsetSeries& onsets, const ChromaFrames& chroma, Rhythm& rhythm);

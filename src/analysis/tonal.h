@@ -8,6 +8,7 @@
 
 #include "analysis/tonal_stream.h"
 #include "grymsynth/audio_features.h"
+#include "grymsynth/job.h"
 
 namespace grym {
 
@@ -23,7 +24,8 @@ struct ChromaFrames {
   std::vector<Chroma> bass;    // below C4
   std::vector<float> level;    // energy of the peaks
 };
-ChromaFrames ComputeChroma(const TonalFrames& frames, double tuning_hz);
+// Cancelled: soon, with what it has; the caller looks at the token.
+ChromaFrames ComputeChroma(const TonalFrames& frames, double tuning_hz, const CancelToken& cancel = {});
 
 struct KeyEstimate {
   std::optional<std::string> key;

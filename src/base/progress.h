@@ -27,6 +27,8 @@ class ProgressReporter {
     told_.eta_s = told_.fraction > 0.01 ? elapsed * (1 - told_.fraction) / told_.fraction : -1;
     run_->progress(told_);
   }
+  // Never set when silent.
+  CancelToken cancel() const { return run_ ? run_->cancel : CancelToken(); }
   absl::Status Check() const { return run_ ? run_->cancel.Check() : absl::OkStatus(); }
 
  private:

@@ -113,7 +113,7 @@ class TakeMaker {
     result_.timings_s["render"] = TakeSeconds(started);
     result_.audio = mix;
     if (request_.enhancement_level > 0 || request_.target_lufs) {
-      const RunOptions master_run = PartOf(run_, 0.85, 1.0);
+      const RunOptions master_run = PartOf(run_, 0.9, 1.0);
       const double most_db = focus_.areas.contains("loudness") ? kMostLimitingDb : kUsualLimitingDb;
       constexpr double kCeilingDbtp = -1;
       const double target = request_.target_lufs.value_or(kTakeLufs);
@@ -189,7 +189,7 @@ class TakeMaker {
 
   // Each octave moves towards where usual mixes have it, as far as leaves the original's balance within its tolerance.
   absl::Status BalanceWithin(EnhancedAudio* cleaned) {
-    GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum now, MeasureLongTermSpectrum(cleaned->audio));
+    GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum now, MeasureLongTermSpectrum(cleaned->audio, Quiet()));
     const std::array<double, 10> away = AwayFromUsualDb(now);
     const bool repaired = WorstBandDb(before_, now) > kBalanceShareDb;  // noise that is gone is no balance to keep
     for (const double share_db : {kBalanceShareDb, 0.6 * kBalanceShareDb, 0.3 * kBalanceShareDb}) {
@@ -199,8 +199,8 @@ class TakeMaker {
         gain_db.push_back(std::clamp(-0.5 * away[band], -share_db, share_db));
       }
       AudioBuffer balanced = cleaned->audio;
-      GRYM_RETURN_IF_ERROR(FilterLinearPhase(balanced, centre_hz, gain_db));
-      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(balanced));
+      GRYM_RETURN_IF_ERROR(FilterLinearPhase(balanced, centre_hz, gain_db, Quiet()));
+      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(balanced, Quiet()));
       if (WorstBandDb(repaired ? now : before_, after) > kBalanceShareDb + 0.2) continue;
       cleaned->audio = std::move(balanced);
       cleaned->stages.push_back(
@@ -225,7 +225,7 @@ class TakeMaker {
     result_.warnings.insert(result_.warnings.end(), made.warnings.begin(), made.warnings.end());
     if (made.score.parts.empty()) return absl::OkStatus();
     made.score.duration_s = mix->duration_s();
-    const RunOptions render_run = PartOf(run_, 0.6, 0.85);
+    const RunOptions render_run = PartOf(run_, 0.6, 0.75);
     const auto render = request_.quality == QualityTier::kBest ? &RenderOversampled : &RenderScore;
     GRYM_ASSIGN_OR_RETURN(Rendered parts, render(made.score, render_run, true));
     result_.midi = ScoreToMidi(made.score);
@@ -233,11 +233,14 @@ class TakeMaker {
     return LevelParts(&parts, mix);
   }
 
+  // For what is too short to tell of.
+  RunOptions Quiet() const { return {run_.cancel, {}}; }
+
   // Sets the parts against each other by loudness, whatever their patches and registers give, and sums them.
-  static absl::Status MixParts(Rendered* parts) {
+  absl::Status MixParts(Rendered* parts) const {
     for (float& sample : parts->mix.mutable_planar()) sample = 0;
     for (Stem& stem : parts->stems) {
-      GRYM_ASSIGN_OR_RETURN(const double lufs, IntegratedLufs(stem.audio));
+      GRYM_ASSIGN_OR_RETURN(const double lufs, IntegratedLufs(stem.audio, Quiet()));
       const double wanted = stem.name == "percussion" ? kPercussionLu : stem.name == "pad" ? 0 : kFiguresLu;
       const auto gain =
           static_cast<float>(std::isfinite(lufs) ? std::pow(10, (kWorkingLufs + wanted - lufs) / 20) : 0.0);
@@ -255,28 +258,31 @@ class TakeMaker {
     const std::vector<float> follow = FollowGain(features_, mix->frames(), kTakeRateHz);
     for (Stem& stem : parts->stems) ScaleBy(follow, &stem.audio);
     GRYM_RETURN_IF_ERROR(MixParts(parts));
-    GRYM_ASSIGN_OR_RETURN(const double parts_lufs, IntegratedLufs(parts->mix));
+    GRYM_ASSIGN_OR_RETURN(const double parts_lufs, IntegratedLufs(parts->mix, Quiet()));
     if (!std::isfinite(parts_lufs)) return absl::OkStatus();
-    GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum cleaned, MeasureLongTermSpectrum(*mix));
+    GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum cleaned, MeasureLongTermSpectrum(*mix, Quiet()));
     PartFit fit;
     fit.gain_db = features_.loudness.integrated_lufs - std::lerp(kPartsFarLu, kPartsNearLu, level) + focus_.parts_db() -
                   parts_lufs;
     if (preserve) {
-      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum spectrum, MeasureLongTermSpectrum(parts->mix));
+      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum spectrum, MeasureLongTermSpectrum(parts->mix, Quiet()));
       fit = FitUnder(cleaned, MeanSquareDb(*mix), spectrum, MeanSquareDb(parts->mix), fit.gain_db,
                      std::lerp(kUnderFarDb, kUnderNearDb, level));
-      for (Stem& stem : parts->stems) GRYM_RETURN_IF_ERROR(CutBands(fit, &stem.audio));
+      for (Stem& stem : parts->stems) GRYM_RETURN_IF_ERROR(CutBands(fit, &stem.audio, Quiet()));
     }
     // A repair may itself have changed a band by more; then the parts must not add to that.
     const double kept_db = std::max(kKeptBandDb, WorstBandDb(before_, cleaned) + 0.5);
     AudioBuffer sum;
     float gain = 0;
+    ProgressReporter progress(run_);
     for (int tries = 0; tries < 6; ++tries) {
+      progress.Report(0.8 + 0.1 * tries / 6, "balance parts");
+      GRYM_RETURN_IF_ERROR(progress.Check());
       gain = static_cast<float>(std::pow(10, (fit.gain_db - 2 * tries) / 20));
       sum = *mix;
       for (const Stem& stem : parts->stems) AddTimes(stem.audio, gain, &sum);
       if (!preserve) break;
-      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(sum));
+      GRYM_ASSIGN_OR_RETURN(const LongTermSpectrum after, MeasureLongTermSpectrum(sum, Quiet()));
       if (WorstBandDb(before_, after) <= kept_db) break;
     }
     if (preserve && kept_db > kKeptBandDb) {

@@ -60,14 +60,14 @@ PartFit FitUnder(const LongTermSpectrum& recording, double recording_db, const L
   return fit;
 }
 
-absl::Status CutBands(const PartFit& fit, AudioBuffer* audio) {
+absl::Status CutBands(const PartFit& fit, AudioBuffer* audio, const RunOptions& run) {
   if (*std::min_element(fit.cut_db.begin(), fit.cut_db.end()) > -0.1) return absl::OkStatus();
   std::vector<double> centre_hz, gain_db;
   for (size_t b = 0; b < 10; ++b) {
     centre_hz.push_back(31.25 * std::exp2(static_cast<double>(b)));
     gain_db.push_back(fit.cut_db[b]);
   }
-  return FilterLinearPhase(*audio, centre_hz, gain_db);
+  return FilterLinearPhase(*audio, centre_hz, gain_db, run);
 }
 
 std::vector<float> FollowGain(const AudioFeatures& features, int64_t frames, int rate_hz) {

@@ -6,6 +6,7 @@
 #include "analysis/enhance/balance.h"
 #include "grymsynth/audio_buffer.h"
 #include "grymsynth/audio_features.h"
+#include "grymsynth/job.h"
 
 namespace grym {
 
@@ -32,7 +33,7 @@ PartFit FitUnder(const LongTermSpectrum& recording, double recording_db, const L
                  double wanted_db, double under_db);
 
 // Cuts by linear-phase filter; the gain is left to the caller.
-absl::Status CutBands(const PartFit& fit, AudioBuffer* audio);
+absl::Status CutBands(const PartFit& fit, AudioBuffer* audio, const RunOptions& run = {});
 
 // Gain per frame that lets parts follow the recording: 1 where it is at most 3 LU softer than on the whole, less where
 // it is softer, so that its pauses stay pauses. From the momentary loudness, smoothed over a second.

@@ -179,7 +179,7 @@ std::vector<ClippedRun> RunsOnCeiling(std::span<const float> samples, const Flat
 // Flat to the last bit, or what a filter left of that: whichever is more.
 std::vector<ClippedRun> ClippedRunsOf(std::span<const float> samples, const CancelToken& cancel) {
   std::vector<ClippedRun> exact = FindClippedRuns(samples, cancel);
-  const FlatTops tops = FindFlatTops(samples);
+  const FlatTops tops = FindFlatTops(samples, cancel);
   int64_t frames = 0;
   for (const ClippedRun& run : exact) frames += run.count;
   return tops.evidence >= kEnoughEvidence && tops.frames > frames ? RunsOnCeiling(samples, tops) : exact;

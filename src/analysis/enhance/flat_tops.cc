@@ -7,16 +7,17 @@
 namespace grym {
 namespace {
 
-constexpr int kSteps = 200;                      // of the histogram, up to the peak
-constexpr double kLowestCeiling = 0.4;           // of the peak: filters ring over a hard ceiling by so much at most
-constexpr double kPileReach = 0.045;             // of the level, to either side
+constexpr size_t kPollFrames = size_t{1} << 16;
+constexpr int kSteps = 200;             // of the histogram, up to the peak
+constexpr double kLowestCeiling = 0.4;  // of the peak: filters ring over a hard ceiling by so much at most
+constexpr double kPileReach = 0.045;    // of the level, to either side
 constexpr double kBelowFrom = 0.75, kBelowTo = 0.9;
-constexpr double kLeastInPile = 30;              // samples
+constexpr double kLeastInPile = 30;  // samples
 constexpr float kRunFrom = 0.8f, kFlatFrom = 0.93f, kFlatTo = 1.1f, kFlatShare = 0.75f;
-constexpr int64_t kLeastRun = 5;                 // shorter ones have no shape
+constexpr int64_t kLeastRun = 5;  // shorter ones have no shape
 constexpr int kRunsNeeded = 12;
 constexpr double kNoEvidence = 0.3, kFullEvidence = 0.42;
-constexpr double kSquareBetween = 0.05;          // samples on their way, for each one at its level
+constexpr double kSquareBetween = 0.05;  // samples on their way, for each one at its level
 
 using Histogram = std::array<double, kSteps>;
 
@@ -43,27 +44,37 @@ bool IsSquareWave(std::span<const float> x, float ceiling) {
   int64_t at = 0, between = 0;
   for (const float sample : x) {
     const float size = std::abs(sample);
-    if (size >= kRunFrom * ceiling) ++at;
-    else if (size > 0.1f * ceiling) ++between;
+    if (size >= kRunFrom * ceiling)
+      ++at;
+    else if (size > 0.1f * ceiling)
+      ++between;
   }
   return static_cast<double>(between) < kSquareBetween * static_cast<double>(at);
 }
 
-void FindSide(std::span<const float> x, float sign, FlatTops& found) {
+Histogram HistogramOf(std::span<const float> x, float sign, float peak, const CancelToken& cancel) {
+  Histogram histogram{};
+  for (size_t start = 0; start < x.size() && !cancel.cancelled(); start += kPollFrames) {
+    for (const float sample : x.subspan(start, std::min(kPollFrames, x.size() - start))) {
+      const float place = sign * sample / peak * kSteps;
+      if (place >= 0) ++histogram[static_cast<size_t>(std::min(place, kSteps - 1.0f))];
+    }
+  }
+  return histogram;
+}
+
+void FindSide(std::span<const float> x, float sign, const CancelToken& cancel, FlatTops& found) {
   float peak = 0;
   for (const float sample : x) peak = std::max(peak, sign * sample);
-  if (peak < 1e-3f) return;
-  Histogram histogram{};
-  for (const float sample : x) {
-    const float place = sign * sample / peak * kSteps;
-    if (place >= 0) ++histogram[static_cast<size_t>(std::min(place, kSteps - 1.0f))];
-  }
+  if (peak < 1e-3f || cancel.cancelled()) return;
+  const Histogram histogram = HistogramOf(x, sign, peak, cancel);
   const auto ceiling = static_cast<float>(CeilingOf(histogram) * peak);
   if (!(ceiling > 0)) return;
   std::vector<ClippedRun> flat;
   int64_t above = 0, in_flat = 0, on_ceiling = 0;
   int runs = 0;
   for (size_t n = 0; n < x.size();) {
+    if (n % kPollFrames == 0 && cancel.cancelled()) return;
     if (sign * x[n] < kRunFrom * ceiling) {
       ++n;
       continue;
@@ -92,10 +103,11 @@ void FindSide(std::span<const float> x, float sign, FlatTops& found) {
 
 }  // namespace
 
-FlatTops FindFlatTops(std::span<const float> channel) {
+FlatTops FindFlatTops(std::span<const float> channel, const CancelToken& cancel) {
   FlatTops found;
-  FindSide(channel, 1, found);
-  FindSide(channel, -1, found);
+  FindSide(channel, 1, cancel, found);
+  FindSide(channel, -1, cancel, found);
+  if (cancel.cancelled()) return {};
   std::sort(found.runs.begin(), found.runs.end(),
             [](const ClippedRun& a, const ClippedRun& b) { return a.start < b.start; });
   return found;

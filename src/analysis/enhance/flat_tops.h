@@ -24,6 +24,7 @@ struct FlatTops {
 // bass against a limiter; clipped by 6 dB and resampled 0.42 (median), by 12 dB at least 0.6. So light clipping is
 // missed rather than a false alarm raised. A wave that knows nothing but its two levels is a square wave, not a
 // clipped one.
-FlatTops FindFlatTops(std::span<const float> channel);
+// Cancelled: soon, with nothing; the caller looks at the token.
+FlatTops FindFlatTops(std::span<const float> channel, const CancelToken& cancel = {});
 
 }  // namespace grym
