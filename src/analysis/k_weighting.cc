@@ -12,11 +12,6 @@ constexpr int kStepsPerSecond = 10;
 constexpr double kOffset_lu = -0.691;  // makes a 997 Hz sine at full scale -3.01 LUFS
 constexpr double kSurroundWeight = 1.41;  // of what comes from the sides, at 60 to 120 degrees
 
-double EnergyOfLufs(double lufs) { return std::pow(10, (lufs - kOffset_lu) / 10); }
-double LufsOfEnergy(double energy) {
-  return energy > 0 ? 10 * std::log10(energy) + kOffset_lu : -std::numeric_limits<double>::infinity();
-}
-
 // The analogue filters behind the coefficients that BS.1770 gives for 48 kHz, moved to any rate by the bilinear
 // transform. Source: Neumann 2011 (libebur128), after Mansbridge, Finn and Reiss 2012.
 BiquadCoefficients HeadShelf(double rate_hz) {
@@ -46,13 +41,16 @@ void Flush(double& state) {
   if (!(std::abs(state) >= 1e-30 && std::abs(state) < 1e300)) state = 0;
 }
 
-// Mean energy of the steps (last - count, last].
+// Of `sum` over the steps (last - count, last].
+double MeanOfSteps(double sum, int64_t last, int64_t count, int rate_hz) {
+  const int64_t from = (last - count + 1) * rate_hz / kStepsPerSecond, to = (last + 1) * rate_hz / kStepsPerSecond;
+  return to > from ? sum / static_cast<double>(to - from) : 0;
+}
+
 double MeanEnergy(const KWeightedSums& sums, int64_t last, int64_t count) {
   double sum = 0;
   for (int64_t i = last - count + 1; i <= last; ++i) sum += sums.steps()[static_cast<size_t>(i)];
-  const int64_t from = (last - count + 1) * sums.rate_hz() / kStepsPerSecond,
-                to = (last + 1) * sums.rate_hz() / kStepsPerSecond;
-  return to > from ? sum / static_cast<double>(to - from) : 0;
+  return MeanOfSteps(sum, last, count, sums.rate_hz());
 }
 
 // Energies of all windows of `count` steps that pass the gate at -70 LUFS.
@@ -76,6 +74,11 @@ void Gate(std::vector<double>& energies, double relative) {
 
 }  // namespace
 
+double EnergyOfLufs(double lufs) { return std::pow(10, (lufs - kOffset_lu) / 10); }
+double LufsOfEnergy(double energy) {
+  return energy > 0 ? 10 * std::log10(energy) + kOffset_lu : -std::numeric_limits<double>::infinity();
+}
+
 KWeightedSums::KWeightedSums(int channels, int rate_hz)
     : rate_hz_(rate_hz), shelf_(HeadShelf(rate_hz)), high_pass_(RlbHighPass(rate_hz)), lanes_(channels) {
   for (int c = 0; c < channels; ++c) lanes_[static_cast<size_t>(c)].weight = WeightOf(c, channels);
@@ -94,7 +97,6 @@ void KWeightedSums::Advance(Lane& lane, const float* samples, int64_t frames) co
     h2 = y - h.a2 * z;
     sum += z * z;
   }
-  for (double* state : {&s1, &s2, &h1, &h2}) Flush(*state);
   lane.shelf_1 = s1;
   lane.shelf_2 = s2;
   lane.high_pass_1 = h1;
@@ -121,7 +123,6 @@ void KWeightedSums::AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const f
   }
   Lane* lanes[2] = {&a, &b};
   for (int i = 0; i < 2; ++i) {
-    for (double* state : {&s1[i], &s2[i], &h1[i], &h2[i]}) Flush(*state);
     lanes[i]->shelf_1 = s1[i];
     lanes[i]->shelf_2 = s2[i];
     lanes[i]->high_pass_1 = h1[i];
@@ -132,7 +133,7 @@ void KWeightedSums::AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const f
 
 void KWeightedSums::Push(std::span<const float* const> channels, int64_t frames) {
   for (int64_t at = 0; at < frames;) {
-    const int64_t next = (std::ssize(steps_) + 1) * rate_hz_ / kStepsPerSecond;
+    const int64_t next = (closed_ + 1) * rate_hz_ / kStepsPerSecond;
     const int64_t count = std::min(frames - at, next - frames_);
     for (size_t c = 0; c < lanes_.size(); ++c) {
       if (lanes_[c].weight == 0) continue;
@@ -154,8 +155,23 @@ void KWeightedSums::CloseStep() {
   for (Lane& lane : lanes_) {
     if (std::isfinite(lane.sum)) sum += lane.weight * lane.sum;
     lane.sum = 0;
+    // Here alone, so that the size of blocks changes no bit.
+    for (double* state : {&lane.shelf_1, &lane.shelf_2, &lane.high_pass_1, &lane.high_pass_2}) Flush(*state);
   }
-  steps_.push_back(sum);
+  if (closed_ < most_steps_) steps_.push_back(sum);
+  recent_[static_cast<size_t>(closed_ % kRecent)] = sum;
+  ++closed_;
+}
+
+void KWeightedSums::Reserve(int64_t most_steps) {
+  most_steps_ = most_steps;
+  steps_.reserve(static_cast<size_t>(most_steps));
+}
+
+double KWeightedSums::RecentEnergy(int64_t last, int64_t count) const {
+  double sum = 0;
+  for (int64_t i = last - count + 1; i <= last; ++i) sum += recent_[static_cast<size_t>(i % kRecent)];
+  return MeanOfSteps(sum, last, count, rate_hz_);
 }
 
 double LufsOfSteps(const KWeightedSums& sums, int64_t last, int64_t count) {

@@ -1,5 +1,6 @@
 // Loudness after ITU-R BS.1770-5: K weighting, and what follows from its sums.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -21,8 +22,14 @@ class KWeightedSums {
   KWeightedSums(int channels, int rate_hz);
   // `channels` of `frames` samples each.
   void Push(std::span<const float* const> channels, int64_t frames);
+  // Allocates nothing from now on, and keeps the first `most_steps` alone.
+  void Reserve(int64_t most_steps);
   // Step i holds the frames [i, i + 1) * rate / 10; an unfinished one is left out.
   std::span<const double> steps() const { return steps_; }
+  int64_t closed() const { return closed_; }  // steps so far, kept or not
+  // Mean energy of the `count` steps up to and with step `last`, which is one of the last kRecent - count.
+  static constexpr int64_t kRecent = 64;
+  double RecentEnergy(int64_t last, int64_t count) const;
   int rate_hz() const { return rate_hz_; }
 
  private:
@@ -38,8 +45,12 @@ class KWeightedSums {
   BiquadCoefficients shelf_, high_pass_;
   std::vector<Lane> lanes_;
   std::vector<double> steps_;
-  int64_t frames_ = 0;
+  std::array<double, kRecent> recent_{};  // step i at i % kRecent
+  int64_t frames_ = 0, closed_ = 0, most_steps_ = INT64_MAX;
 };
+
+double LufsOfEnergy(double energy);  // mean energy of a window; -infinity for silence
+double EnergyOfLufs(double lufs);
 
 // LUFS of the last `count` steps up to and with step `last`; -infinity where there are fewer, or silence.
 double LufsOfSteps(const KWeightedSums& sums, int64_t last, int64_t count);

@@ -7,8 +7,6 @@
 namespace grym {
 namespace {
 
-constexpr int64_t kPieceFrames = 1024;
-
 float AsReading(double lufs) { return static_cast<float>(lufs > -200 ? lufs : kMinusInfinityDb); }
 
 // A reading closes its window: frame i is centred half a window before it.
@@ -32,17 +30,25 @@ LoudnessMeter::LoudnessMeter(int channels, int rate_hz)
 
 void LoudnessMeter::Push(const AudioBuffer& block) {
   // In short pieces, since a low rate is multiplied on the way.
-  for (int64_t at = 0; at < block.frames(); at += kPieceFrames) {
-    const int64_t frames = std::min(kPieceFrames, block.frames() - at);
+  for (int64_t at = 0; at < block.frames(); at += kMostFrames) {
     for (int c = 0; c < block.channels(); ++c) channels_[static_cast<size_t>(c)] = block.channel(c).data() + at;
-    peak_.Push(channels_, frames);
-    if (rate_.changes()) {
-      rate_.Push(channels_, frames);
-      sums_.Push(rate_.out(), rate_.out_frames());
-    } else {
-      sums_.Push(channels_, frames);
-    }
+    Push(channels_, std::min(kMostFrames, block.frames() - at));
   }
+}
+
+void LoudnessMeter::Push(std::span<const float* const> channels, int64_t frames) {
+  peak_.Push(channels, frames);
+  if (rate_.changes()) {
+    rate_.Push(channels, frames);
+    sums_.Push(rate_.out(), rate_.out_frames());
+  } else {
+    sums_.Push(channels, frames);
+  }
+}
+
+void LoudnessMeter::Reserve(int64_t most_steps) {
+  rate_.Reserve(kMostFrames);
+  sums_.Reserve(most_steps);
 }
 
 Loudness LoudnessMeter::Finish() {

@@ -13,6 +13,13 @@ LoudnessRate::LoudnessRate(int channels, int rate_hz) : rate_hz_(rate_hz) {
   out_.resize(lanes_.size());
 }
 
+void LoudnessRate::Reserve(size_t most_frames) {
+  for (size_t c = 0; c < lanes_.size(); ++c) {
+    lanes_[c].Reserve(most_frames);
+    made_[c].reserve(lanes_[c].MostOut(most_frames));
+  }
+}
+
 void LoudnessRate::Push(std::span<const float* const> channels, int64_t frames) {
   for (size_t c = 0; c < lanes_.size(); ++c) {
     made_[c].clear();

@@ -20,6 +20,8 @@ class LoudnessRate {
   // One pointer per channel, to `frames` samples. What follows from them is in out() until the next call; requires
   // changes().
   void Push(std::span<const float* const> channels, int64_t frames);
+  // Push allocates nothing from now on for up to `most_frames` at a time.
+  void Reserve(size_t most_frames);
   // The rest, once, after the last frame.
   void Finish();
   std::span<const float* const> out() const { return out_; }

@@ -31,8 +31,8 @@ GRYM_HOT void MultiplyByConjugate(const float* a, float* b, int bins) {
 
 }  // namespace
 
-PitchTracker::PitchTracker()
-    : framer_(2 * kWindow, kHop, kLead),
+PitchTracker::PitchTracker(int at_once)
+    : framer_(2 * kWindow, kHop, kLead, at_once),
       fft_(2 * kWindow),
       head_(2 * kWindow),
       whole_(2 * kWindow, 1.0f),
@@ -52,6 +52,14 @@ PitchTracker::PitchTracker()
   for (int i = kThresholds - 1; i >= 0; --i) {
     threshold_weight_[i] = threshold_weight_[i + 1] + static_cast<float>(density[i] / total);
   }
+  minima_.reserve(kLongestLag);
+  found_.reserve(kLongestLag);
+}
+
+void PitchTracker::Reserve(int64_t samples) {
+  most_frames_ = samples > 0 ? 1 + samples / kHop : 0;
+  frames_.reserve(static_cast<size_t>(most_frames_));
+  candidates_.reserve(static_cast<size_t>(most_frames_) * kMostCandidates);
 }
 
 void PitchTracker::Push(std::span<const float> mono) {
@@ -65,12 +73,14 @@ void PitchTracker::Take(const float* first, int frames) {
   fft_.Inverse(spectra_.data(), correlation_.data());
   for (int f = 0; f < frames; ++f) {
     const float* frame = first + static_cast<std::ptrdiff_t>(f) * kHop;
-    frames_.push_back({static_cast<int64_t>(candidates_.size()), 0});
+    found_.clear();
     double energy = 0;
     for (int n = 0; n < kWindow; ++n) energy += static_cast<double>(frame[n]) * frame[n];
-    if (energy / kWindow < kVoicelessEnergy) continue;
-    Difference(frame, f);
-    Collect();
+    if (energy / kWindow >= kVoicelessEnergy) {
+      Difference(frame, f);
+      Collect();
+    }
+    Advance();
   }
 }
 
@@ -92,92 +102,94 @@ void PitchTracker::Difference(const float* frame, int lane) {
 // pYIN, equation 4: every threshold votes for the first minimum below it; thresholds below all minima vote for the
 // smallest with weight 0.01.
 void PitchTracker::Collect() {
-  struct Minimum {
-    int lag;
-    float value;
-  };
-  std::vector<Minimum> minima;
+  minima_.clear();
   float lowest = 1;
   for (int lag = kShortestLag; lag <= kLongestLag; ++lag) {
     const float value = normalised_[lag];
     if (value < normalised_[lag - 1] && value <= normalised_[lag + 1] && value < lowest) {
-      minima.push_back({lag, value});  // only a new low can be the first below some threshold
+      minima_.push_back(lag);  // only a new low can be the first below some threshold
       lowest = value;
     }
   }
-  std::vector<Candidate> found;
   float ceiling = 1;
-  for (size_t i = 0; i < minima.size(); ++i) {
+  for (const int lag : minima_) {
     const auto weight_above = [&](float level) {  // of thresholds above `level`
       return threshold_weight_[std::clamp(static_cast<int>(std::ceil(level * kThresholds - 0.5f)), 0, kThresholds)];
     };
-    float probability = weight_above(minima[i].value) - weight_above(ceiling);
-    if (i + 1 == minima.size()) probability += 0.01f * (1 - weight_above(minima[i].value));
-    ceiling = minima[i].value;
-    const float a = normalised_[minima[i].lag - 1], b = normalised_[minima[i].lag], c = normalised_[minima[i].lag + 1];
+    const float a = normalised_[lag - 1], b = normalised_[lag], c = normalised_[lag + 1];
+    float probability = weight_above(b) - weight_above(ceiling);
+    if (lag == minima_.back()) probability += 0.01f * (1 - weight_above(b));
+    ceiling = b;
     const float curve = a - 2 * b + c, shift = curve > 1e-9f ? 0.5f * (a - c) / curve : 0;
-    found.push_back({static_cast<float>(kPitchRateHz) / (static_cast<float>(minima[i].lag) + shift), probability});
+    found_.push_back({static_cast<float>(kPitchRateHz) / (static_cast<float>(lag) + shift), probability});
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.probability > b.probability; });
-  if (found.size() > kMostCandidates) found.resize(kMostCandidates);
-  frames_.back().count = static_cast<int>(found.size());
-  candidates_.insert(candidates_.end(), found.begin(), found.end());
+  std::sort(found_.begin(), found_.end(), [](const Candidate& a, const Candidate& b) {
+    return a.probability != b.probability ? a.probability > b.probability : a.hz > b.hz;
+  });
+  if (found_.size() > kMostCandidates) found_.resize(kMostCandidates);
+}
+
+// One step of the Viterbi path over the frame's candidates.
+void PitchTracker::Advance() {
+  Frame frame{static_cast<int64_t>(candidates_.size()), static_cast<int>(found_.size()), {}};
+  std::array<double, kStates> next{}, semitones{};
+  double voiced = 0;
+  for (int k = 0; k < frame.count; ++k) {
+    voiced += found_[k].probability;
+    semitones[k] = 12 * std::log2(found_[k].hz);
+  }
+  for (int k = 0; k < kStates; ++k) {
+    const bool unvoiced = k == kMostCandidates;
+    if (!unvoiced && k >= frame.count) {
+      next[k] = -1e300;
+      continue;
+    }
+    const double seen = unvoiced ? std::max(1e-3, (1 - voiced)) : std::max(1e-6f, found_[k].probability);
+    double best = -1e301;
+    int best_from = kMostCandidates;
+    for (int j = 0; now_.frames > 0 && j < kStates; ++j) {
+      if (j != kMostCandidates && j >= states_before_) continue;
+      double cost = 0;
+      if ((j == kMostCandidates) != unvoiced) cost = kSwitchCost;
+      else if (!unvoiced) cost = std::min(kLargestJumpCost, kJumpCost * std::abs(semitones[k] - semitones_[j]));
+      if (path_[j] - cost > best) {
+        best = path_[j] - cost;
+        best_from = j;
+      }
+    }
+    frame.from[k] = static_cast<signed char>(best_from);
+    next[k] = (now_.frames > 0 ? best : 0) + std::log(seen);
+  }
+  const auto likeliest = std::max_element(next.begin(), next.end()) - next.begin();
+  now_ = {now_.frames + 1, likeliest == kMostCandidates ? 0 : found_[static_cast<size_t>(likeliest)].hz,
+          std::min(1.0f, static_cast<float>(voiced))};
+  states_before_ = frame.count;
+  semitones_ = semitones;
+  if (std::ssize(frames_) >= most_frames_) {
+    path_ = next;
+    return;
+  }
+  kept_path_ = path_ = next;
+  frames_.push_back(frame);
+  candidates_.insert(candidates_.end(), found_.begin(), found_.end());
 }
 
 Pitch PitchTracker::Finish() {
   framer_.Finish([this](const float* first, int frames) { Take(first, frames); });
-  constexpr int kStates = kMostCandidates + 1;  // the last is unvoiced
-  std::vector<std::array<signed char, kStates>> from(frames_.size());
-  std::array<double, kStates> path{};
-  path.fill(0);
-  const auto hz_of = [&](size_t i, int k) { return candidates_[frames_[i].first + k].hz; };
-  std::array<double, kStates> log_hz{}, log_hz_before{};
-  for (size_t i = 0; i < frames_.size(); ++i) {
-    std::array<double, kStates> next{};
-    double voiced = 0;
-    for (int k = 0; k < frames_[i].count; ++k) {
-      voiced += candidates_[frames_[i].first + k].probability;
-      log_hz[k] = 12 * std::log2(hz_of(i, k));
-    }
-    for (int k = 0; k < kStates; ++k) {
-      const bool unvoiced = k == kMostCandidates;
-      if (!unvoiced && k >= frames_[i].count) {
-        next[k] = -1e300;
-        continue;
-      }
-      const double seen =
-          unvoiced ? std::max(1e-3, (1 - voiced)) : std::max(1e-6f, candidates_[frames_[i].first + k].probability);
-      double best = -1e301;
-      int best_from = kMostCandidates;
-      for (int j = 0; i > 0 && j < kStates; ++j) {
-        if (j != kMostCandidates && j >= frames_[i - 1].count) continue;
-        double cost = 0;
-        if ((j == kMostCandidates) != unvoiced) cost = kSwitchCost;
-        else if (!unvoiced) cost = std::min(kLargestJumpCost, kJumpCost * std::abs(log_hz[k] - log_hz_before[j]));
-        if (path[j] - cost > best) {
-          best = path[j] - cost;
-          best_from = j;
-        }
-      }
-      from[i][k] = static_cast<signed char>(best_from);
-      next[k] = (i > 0 ? best : 0) + std::log(seen);
-    }
-    path = next;
-    log_hz_before = log_hz;
-  }
   Pitch pitch;
   pitch.times_s.resize(frames_.size());
   pitch.f0_hz.resize(frames_.size());
   pitch.confidence.resize(frames_.size());
-  int state = static_cast<int>(std::max_element(path.begin(), path.end()) - path.begin());
+  int state = static_cast<int>(std::max_element(kept_path_.begin(), kept_path_.end()) - kept_path_.begin());
   for (size_t i = frames_.size(); i-- > 0;) {
+    const Frame& frame = frames_[i];
+    const auto candidate = [&](int k) { return candidates_[static_cast<size_t>(frame.first + k)]; };
     pitch.times_s[i] = static_cast<double>(i) * kHop / kPitchRateHz;
     float voiced = 0;
-    for (int k = 0; k < frames_[i].count; ++k) voiced += candidates_[frames_[i].first + k].probability;
+    for (int k = 0; k < frame.count; ++k) voiced += candidate(k).probability;
     pitch.confidence[i] = std::min(1.0f, voiced);
-    if (state != kMostCandidates) pitch.f0_hz[i] = hz_of(i, state);
-    state = from[i][state];
+    if (state != kMostCandidates) pitch.f0_hz[i] = candidate(state).hz;
+    state = frame.from[state];
   }
   return pitch;
 }

@@ -11,7 +11,6 @@ namespace {
 
 constexpr int kMelBands = 128, kMfcc = 20, kContrastBands = 7;
 constexpr int kOnsetLag = 2;             // frames; half a Hann window's main part at this hop (Böck and Widmer 2013)
-constexpr int kAttackHop = 64;
 constexpr float kOnsetGain = 20.0f;      // log10(1 + 20 |X|): compresses above -80 dBFS
 constexpr double kSilentPower = 1e-6;    // -60 dBFS
 constexpr double kBinHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kSize;
@@ -23,8 +22,9 @@ GRYM_HOT void RootInto(const float* GRYM_RESTRICT a, float* GRYM_RESTRICT out, s
 
 }  // namespace
 
-SpectralStream::SpectralStream()
-    : framer_(kSize, kHop),
+SpectralStream::SpectralStream(int at_once, OnsetListener* listener)
+    : listener_(listener),
+      framer_(kSize, kHop, -1, at_once),
       fft_(kSize),
       window_(MakeWindow(WindowKind::kHann, kSize)),
       power_(kSize / 2 + 1),
@@ -61,6 +61,22 @@ SpectralStream::SpectralStream()
   }
   prepare(spectral_.contrast_db, kContrastBands);
   prepare(spectral_.mfcc, kMfcc);
+  sorted_.reserve(power_.size());
+}
+
+void SpectralStream::Reserve(int64_t samples) {
+  most_frames_ = samples > 0 ? 1 + samples / kHop : 0;
+  most_attacks_ = samples / kAttackHop;
+  onsets_.whole.reserve(static_cast<size_t>(most_frames_));
+  for (std::vector<float>& series : onsets_.registers) series.reserve(static_cast<size_t>(most_frames_));
+  onsets_.attack_rms.reserve(static_cast<size_t>(most_attacks_));
+  onsets_.level_rms.reserve(static_cast<size_t>(most_attacks_));
+  const int64_t statistics = (most_frames_ + kStatisticsEvery - 1) / kStatisticsEvery;
+  loud_.reserve(static_cast<size_t>(statistics));
+  for (FrameSeries* one : {&spectral_.centroid_hz, &spectral_.bandwidth_hz, &spectral_.rolloff_hz,
+                           &spectral_.flatness, &spectral_.contrast_db, &spectral_.mfcc}) {
+    one->values.reserve(static_cast<size_t>(statistics * one->dim));
+  }
 }
 
 void SpectralStream::Push(std::span<const float> mono) {
@@ -70,8 +86,13 @@ void SpectralStream::Push(std::span<const float> mono) {
     attack_sum_ += slope * slope;
     level_sum_ += static_cast<double>(sample) * sample;
     if (++attack_count_ == kAttackHop) {
-      onsets_.attack_rms.push_back(static_cast<float>(std::sqrt(attack_sum_ / kAttackHop)));
-      onsets_.level_rms.push_back(static_cast<float>(std::sqrt(level_sum_ / kAttackHop)));
+      const auto attack = static_cast<float>(std::sqrt(attack_sum_ / kAttackHop)),
+                 level = static_cast<float>(std::sqrt(level_sum_ / kAttackHop));
+      if (attacks_++ < most_attacks_) {
+        onsets_.attack_rms.push_back(attack);
+        onsets_.level_rms.push_back(level);
+      }
+      if (listener_) listener_->HearAttack(attack, level);
       attack_sum_ = level_sum_ = 0;
       attack_count_ = 0;
     }
@@ -85,7 +106,7 @@ void SpectralStream::Take(const float* first, int frames) {
   onset_bank_.ApplyToLanes(magnitude_lanes_.data(), band_lanes_.data());
   for (int f = 0; f < frames; ++f, ++index_) {
     TakeOnset(f);
-    if (index_ % kStatisticsEvery != 0) continue;
+    if (index_ % kStatisticsEvery != 0 || index_ >= most_frames_) continue;
     TakeLane(power_lanes_.data(), kSize / 2 + 1, f, power_.data());
     TakeLane(magnitude_lanes_.data(), kSize / 2 + 1, f, magnitude_.data());
     const float* frame = first + static_cast<std::ptrdiff_t>(f) * kHop;
@@ -109,7 +130,8 @@ void SpectralStream::TakeOnset(int lane) {
   const std::vector<float>& before = bands_[(index_ + 1) % (kOnsetLag + 1)];
   TakeLane(band_lanes_.data(), bands, lane, now.data());
   for (int b = 0; b < bands; ++b) now[b] = std::log10(1 + kOnsetGain * now[b]);
-  float total = 0;
+  const bool kept = index_ < most_frames_;
+  float total = 0, bass = 0;
   int b = 0;
   for (int r = 0; r < OnsetSeries::kRegisters; ++r) {
     float sum = 0;
@@ -120,10 +142,12 @@ void SpectralStream::TakeOnset(int lane) {
       sum += std::max(0.0f, now[b] - largest);
     }
     // A file that begins with sound has its first onset there; the window's rise over the padding is none of its own.
-    onsets_.registers[r].push_back(sum);
+    if (kept) onsets_.registers[r].push_back(sum);
+    if (r == 0) bass = sum;
     total += sum;
   }
-  onsets_.whole.push_back(total);
+  if (kept) onsets_.whole.push_back(total);
+  if (listener_) listener_->HearFlux(total, bass);
 }
 
 void SpectralStream::TakeStatistics(bool silent) {

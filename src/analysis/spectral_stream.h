@@ -26,10 +26,21 @@ struct OnsetSeries {
   double attack_rate_hz = 0;
 };
 
+// Hears what onsets and beats are read from as soon as it is known. Frame and attack numbers count from 0.
+class OnsetListener {
+ public:
+  virtual ~OnsetListener() = default;
+  virtual void HearAttack(float attack_rms, float level_rms) = 0;
+  virtual void HearFlux(float whole, float bass) = 0;  // bass is the lowest register
+};
+
 class SpectralStream {
  public:
-  static constexpr int kSize = 2048, kHop = 256, kStatisticsEvery = 4;
-  SpectralStream();
+  static constexpr int kSize = 2048, kHop = 256, kStatisticsEvery = 4, kAttackHop = 64;
+  // Takes `at_once` frames at a time, see BatchFramer: the values do not depend on it.
+  explicit SpectralStream(int at_once = RealFftBatch::kFrames, OnsetListener* listener = nullptr);
+  // Allocates nothing from now on, but for Finish, and keeps what comes of the first `samples` alone.
+  void Reserve(int64_t samples);
   void Push(std::span<const float> mono);
   // Fills `spectral` but for chroma, and `noise_floor_dbfs`.
   void Finish(SpectralFeatures& spectral, double& noise_floor_dbfs);
@@ -42,13 +53,14 @@ class SpectralStream {
   void TakeContrast();
   void TakeMfcc();
   void TakeNoiseFloor();
+  OnsetListener* listener_;
   BatchFramer framer_;
   RealFftBatch fft_;
   std::vector<float> window_, power_, magnitude_;      // of one frame
   std::vector<float> power_lanes_, magnitude_lanes_;   // [bins][8]
   FilterBank onset_bank_, mel_bank_, third_octave_bank_;
   CosineTransform dct_;
-  int64_t index_ = 0;
+  int64_t index_ = 0, most_frames_ = INT64_MAX, attacks_ = 0, most_attacks_ = INT64_MAX;
   std::vector<float> band_lanes_;          // [bands][8]
   std::vector<std::vector<float>> bands_;  // ring of the last compressed band spectra, max-filtered where read
   std::vector<float> mel_, thirds_, sorted_;

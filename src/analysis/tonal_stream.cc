@@ -17,8 +17,9 @@ constexpr int kHumBins = 372;            // 1 kHz
 double TonalPeak::hz() const { return kLowestHz * std::exp2(cents / 1200.0); }
 double TonalPeak::gain() const { return GainOfDb(centibels / 100.0 - 200); }
 
-TonalStream::TonalStream()
-    : framer_(kSize, kHop),
+TonalStream::TonalStream(int at_once, TonalListener* listener)
+    : listener_(listener),
+      framer_(kSize, kHop, -1, at_once),
       fft_(kSize),
       window_(MakeWindow(WindowKind::kBlackmanHarris, kSize)),
       power_(kSize / 2 + 1),
@@ -29,6 +30,15 @@ TonalStream::TonalStream()
   for (float& w : window_) w *= static_cast<float>(2 / sum);
   frames_.rate_hz = static_cast<double>(kTonalRateHz) / kHop;
   frames_.mean_power.resize(kHumBins);
+  candidates_.reserve(power_.size());
+  found_.reserve(kMostPeaks);
+}
+
+void TonalStream::Reserve(int64_t samples) {
+  most_frames_ = samples > 0 ? 1 + samples / kHop : 0;
+  frames_.first.reserve(static_cast<size_t>(most_frames_ + 1));
+  frames_.level.reserve(static_cast<size_t>(most_frames_));
+  frames_.peaks.reserve(static_cast<size_t>(most_frames_ * kMostPeaks));
 }
 
 void TonalStream::Push(std::span<const float> mono) {
@@ -45,7 +55,8 @@ void TonalStream::Take(const float* first, int frames) {
 
 // Local maxima, placed by a parabola through the logarithms of three bins. Source: Smith and Serra 1987 (PARSHL).
 void TonalStream::TakePeaks() {
-  for (int k = 0; k < kHumBins; ++k) frames_.mean_power[k] += power_[k];
+  const bool kept = frames_.frames() < most_frames_;
+  for (int k = 0; kept && k < kHumBins; ++k) frames_.mean_power[k] += power_[k];
   const int first = static_cast<int>(kLowestPeakHz / kTonalBinHz),
             last = static_cast<int>(kHighestPeakHz / kTonalBinHz);
   const float largest = *std::max_element(power_.begin() + first, power_.begin() + last);
@@ -69,14 +80,18 @@ void TonalStream::TakePeaks() {
               [](const Candidate& x, const Candidate& y) { return x.hz < y.hz; });
   }
   double level = 0;
+  found_.clear();
   for (const Candidate& candidate : candidates_) {
     TonalPeak peak;
     peak.cents = static_cast<uint16_t>(
         std::clamp(std::lround(1200 * std::log2(candidate.hz / TonalPeak::kLowestHz)), 0L, 65535L));
     peak.centibels = static_cast<uint16_t>(std::clamp(std::lround((candidate.level_db + 200) * 100), 0L, 65535L));
     level += PowerOfDb(candidate.level_db);
-    frames_.peaks.push_back(peak);
+    found_.push_back(peak);
   }
+  if (listener_) listener_->HearPeaks(found_);
+  if (!kept) return;
+  frames_.peaks.insert(frames_.peaks.end(), found_.begin(), found_.end());
   frames_.first.push_back(static_cast<int64_t>(frames_.peaks.size()));
   frames_.level.push_back(static_cast<float>(level));
 }

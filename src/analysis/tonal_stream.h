@@ -34,16 +34,27 @@ struct TonalFrames {
   std::vector<double> mean_power;
 };
 
+// Hears the peaks of each frame as soon as they are known.
+class TonalListener {
+ public:
+  virtual ~TonalListener() = default;
+  virtual void HearPeaks(std::span<const TonalPeak> peaks) = 0;
+};
+
 class TonalStream {
  public:
   static constexpr int kSize = 4096, kHop = 1024, kMostPeaks = 40;
-  TonalStream();
+  // Takes `at_once` frames at a time, see BatchFramer: the values do not depend on it.
+  explicit TonalStream(int at_once = RealFftBatch::kFrames, TonalListener* listener = nullptr);
+  // Allocates nothing from now on, but for Finish, and keeps what comes of the first `samples` alone.
+  void Reserve(int64_t samples);
   void Push(std::span<const float> mono);
   TonalFrames Finish();
 
  private:
   void Take(const float* first, int frames);
   void TakePeaks();
+  TonalListener* listener_;
   BatchFramer framer_;
   RealFftBatch fft_;
   std::vector<float> window_, power_;  // of one frame
@@ -54,6 +65,8 @@ class TonalStream {
     double hz;
   };
   std::vector<Candidate> candidates_;
+  std::vector<TonalPeak> found_;  // of one frame
+  int64_t most_frames_ = INT64_MAX;
 };
 
 }  // namespace grym

@@ -40,6 +40,7 @@ class TruePeakMeter {
   void Push(std::span<const float* const> channels, int64_t frames);
   // Linear; 0 for silence or no frames. The signal is taken to go on as silence.
   double Finish();
+  double so_far() const { return peak_; }
 
  private:
   void Take(size_t channel, std::span<const float> samples);

@@ -57,6 +57,15 @@ PolyphaseResampler::PolyphaseResampler(int in_rate_hz, int out_rate_hz) {
   buffer_.assign(taps_ / 2 - 1, 0.0f);
 }
 
+void PolyphaseResampler::Reserve(size_t most_in) {
+  // What is kept is at most what the next output sample reads, and it may begin `down / up` samples further on.
+  if (!identity_) buffer_.reserve(most_in + static_cast<size_t>(2 * taps_ + down_ / up_ + 1));
+}
+
+size_t PolyphaseResampler::MostOut(size_t in) const {
+  return identity_ ? in : in * static_cast<size_t>(up_) / static_cast<size_t>(down_) + 2;
+}
+
 void PolyphaseResampler::Push(std::span<const float> in, std::vector<float>& out) {
   if (identity_) {
     out.insert(out.end(), in.begin(), in.end());

@@ -13,6 +13,11 @@ namespace grym {
 class PolyphaseResampler {
  public:
   PolyphaseResampler(int in_rate_hz, int out_rate_hz);
+  // From now on Push allocates nothing for up to `most_in` samples at a time, if `out` has room for MostOut(most_in).
+  void Reserve(size_t most_in);
+  size_t MostOut(size_t in) const;
+  // How many samples after its own place in the input an output sample waits for.
+  int lookahead() const { return identity_ ? 0 : taps_ / 2; }
   // Appends to `out`.
   void Push(std::span<const float> in, std::vector<float>& out);
   // What is still inside; ceil(frames in * out / in) samples in all.

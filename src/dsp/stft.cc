@@ -45,28 +45,30 @@ std::vector<float> Istft(const Spectrogram& spectrogram) {
   return signal;
 }
 
-BatchFramer::BatchFramer(int size, int hop, int lead)
+BatchFramer::BatchFramer(int size, int hop, int lead, int at_once)
     : hop_(hop),
+      at_once_(at_once),
+      complete_(static_cast<size_t>(size + (at_once - 1) * hop)),
       filled_(static_cast<size_t>(lead < 0 ? size / 2 : lead)),
       batch_(static_cast<size_t>(size + (RealFftBatch::kFrames - 1) * hop)) {}
 
 size_t BatchFramer::Fill(std::span<const float> samples) {
-  const size_t count = std::min(samples.size(), batch_.size() - filled_);
+  const size_t count = std::min(samples.size(), complete_ - filled_);
   std::copy_n(samples.begin(), count, batch_.begin() + static_cast<std::ptrdiff_t>(filled_));
   filled_ += count;
   return count;
 }
 
 void BatchFramer::Advance() {
-  const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(RealFftBatch::kFrames) * hop_;
-  std::copy(batch_.begin() + step, batch_.end(), batch_.begin());
-  filled_ = batch_.size() - static_cast<size_t>(step);
-  taken_ += RealFftBatch::kFrames;
+  const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(at_once_) * hop_;
+  std::copy(batch_.begin() + step, batch_.begin() + static_cast<std::ptrdiff_t>(complete_), batch_.begin());
+  filled_ = complete_ - static_cast<size_t>(step);
+  taken_ += at_once_;
 }
 
 void BatchFramer::PadWithZeros() {
   std::fill(batch_.begin() + static_cast<std::ptrdiff_t>(filled_), batch_.end(), 0.0f);
-  filled_ = batch_.size();
+  filled_ = complete_;
 }
 
 }  // namespace grym

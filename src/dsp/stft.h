@@ -36,33 +36,34 @@ Spectrogram Stft(std::span<const float> signal, const StftOptions& options = {})
 std::vector<float> Istft(const Spectrogram& spectrogram);
 
 // Cuts a stream into overlapping frames, as many at a time as RealFftBatch takes: frame i covers samples
-// [i * hop - lead, i * hop - lead + size); with the default lead of size / 2 it is centred as above. Requires
-// hop <= size. Memory: a batch. Threads: one at a time.
+// [i * hop - lead, i * hop - lead + size); with the default lead of size / 2 it is centred as above. Fewer at a time,
+// `at_once`, are told sooner and cost as much as a whole batch; what the transform makes of a frame stays the same,
+// since no lane looks at another. Requires hop <= size. Memory: a batch, allocated once. Threads: one at a time.
 class BatchFramer {
  public:
-  BatchFramer(int size, int hop, int lead = -1);
+  BatchFramer(int size, int hop, int lead = -1, int at_once = RealFftBatch::kFrames);
   // Calls `take(const float* first, int frames)` for each batch that became complete: `frames` of them, of which frame
-  // f begins at first + f * hop.
+  // f begins at first + f * hop. What a whole batch would hold beyond them is readable.
   template <class Take>
   void Push(std::span<const float> samples, Take&& take) {
     for (size_t at = 0; at < samples.size();) {
       at += Fill(samples.subspan(at));
-      if (filled_ == batch_.size()) {
-        take(static_cast<const float*>(batch_.data()), RealFftBatch::kFrames);
+      if (filled_ == complete_) {
+        take(static_cast<const float*>(batch_.data()), at_once_);
         Advance();
       }
     }
     pushed_ += static_cast<int64_t>(samples.size());
   }
   // The frames that still reach into the signal's end, zero padded: 1 + floor(samples / hop) in all, none for an empty
-  // signal. The last batch may hold fewer frames; what lies beyond them is readable.
+  // signal. The last batch may hold fewer frames.
   template <class Take>
   void Finish(Take&& take) {
     const int64_t wanted = pushed_ > 0 ? 1 + pushed_ / hop_ : 0;
     while (taken_ < wanted) {
       PadWithZeros();
       take(static_cast<const float*>(batch_.data()),
-           static_cast<int>(std::min<int64_t>(RealFftBatch::kFrames, wanted - taken_)));
+           static_cast<int>(std::min<int64_t>(at_once_, wanted - taken_)));
       Advance();
     }
   }
@@ -71,7 +72,8 @@ class BatchFramer {
   size_t Fill(std::span<const float> samples);
   void Advance();
   void PadWithZeros();
-  int hop_;
+  int hop_, at_once_;
+  size_t complete_;  // samples that `at_once_` frames span
   size_t filled_;
   int64_t pushed_ = 0, taken_ = 0;
   std::vector<float> batch_;

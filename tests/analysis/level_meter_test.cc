@@ -52,17 +52,27 @@ TEST(LevelMeterTest, OffsetAndSilence) {
 }
 
 TEST(LevelMeterTest, BlocksDoNotMatter) {
-  const AudioBuffer audio = Mono(WhiteNoise(1, 1.0));
-  LevelMeter whole(1, 44100), parts(1, 44100);
+  std::vector<float> planar = Samples(1, 44100, [](double t) {
+    return std::clamp(1.4 * std::sin(2 * std::numbers::pi * 3 * t), -1.0, 1.0);
+  });
+  const std::vector<float> noise = WhiteNoise(1, 1.0);
+  planar.insert(planar.end(), noise.begin(), noise.end());
+  const AudioBuffer audio = AudioBuffer::FromPlanar(std::move(planar), 2, 44100).value();
+  LevelMeter whole(2, 44100), parts(2, 44100);
   whole.Push(audio);
   for (int64_t at = 0; at < audio.frames(); at += 777) parts.Push(audio.Slice(at, 777));
   Level a, b;
   Condition c, d;
   whole.Finish(a, c);
   parts.Finish(b, d);
-  EXPECT_DOUBLE_EQ(a.peak_dbfs, b.peak_dbfs);
-  EXPECT_NEAR(a.rms_dbfs, b.rms_dbfs, 1e-9);
+  EXPECT_EQ(a.peak_dbfs, b.peak_dbfs);
+  EXPECT_EQ(a.rms_dbfs, b.rms_dbfs);
   EXPECT_EQ(c.clipped_ratio, d.clipped_ratio);
+  EXPECT_EQ(c.dc_offset, d.dc_offset);
+  EXPECT_EQ(c.stereo_correlation, d.stereo_correlation);
+  ASSERT_EQ(c.clipping.size(), d.clipping.size());
+  EXPECT_EQ(c.clipping.size(), 6u);  // three whole turns, cut off at the top and at the bottom
+  for (size_t i = 0; i < c.clipping.size(); ++i) EXPECT_EQ(c.clipping[i].start_s, d.clipping[i].start_s);
 }
 
 }  // namespace

@@ -47,6 +47,28 @@ TEST(PolyphaseResamplerTest, BlocksDoNotMatter) {
   EXPECT_EQ(Convert(x, 48000, 44100, 1), Convert(x, 48000, 44100, 9000));
 }
 
+TEST(PolyphaseResamplerTest, WhatIsReservedIsEnough) {
+  for (const auto& [from, to] : {std::pair{48000, 44100}, {8000, 44100}, {768000, 44100}, {44100, 44100}}) {
+    const std::vector<float> x = Sine(440, from, 20000);
+    PolyphaseResampler resampler(from, to);
+    resampler.Reserve(512);
+    std::vector<float> out;
+    out.reserve(resampler.MostOut(512));
+    const float* before = out.data();
+    int64_t made = 0;
+    for (size_t at = 0; at + 512 <= x.size(); at += 512) {
+      out.clear();
+      resampler.Push(std::span(x).subspan(at, 512), out);
+      made += std::ssize(out);
+      // An output sample comes as soon as its place and the lookahead behind it are there.
+      const int64_t pushed = static_cast<int64_t>(at) + 512 - resampler.lookahead();
+      EXPECT_NEAR(static_cast<double>(made), static_cast<double>(pushed) * to / from, 1 + static_cast<double>(to) / from)
+          << from;
+    }
+    EXPECT_EQ(out.data(), before) << from;
+  }
+}
+
 TEST(PolyphaseResamplerTest, OneSampleAndNone) {
   EXPECT_EQ(Convert({1.0f}, 44100, 11025, 1).size(), 1u);
   EXPECT_TRUE(Convert({}, 44100, 11025, 1).empty());

@@ -46,17 +46,17 @@ TEST(BatchFramerTest, FramesAreCentredHoweverTheSamplesArrive) {
   const std::vector<float> x = RandomSignal(10000);
   for (const size_t length : {size_t{1}, size_t{300}, size_t{1279}, size_t{1280}, size_t{10000}}) {
     const std::span<const float> signal = std::span(x).first(length);
-    for (const size_t block : {size_t{1}, size_t{77}, size_t{10000}}) {
+    for (const auto& [block, at_once] : {std::pair<size_t, int>{1, 8}, {77, 8}, {10000, 8}, {77, 1}, {10000, 3}}) {
       std::vector<float> got;
       const auto take = [&](const float* first, int frames) {
         for (int f = 0; f < frames; ++f) got.insert(got.end(), first + f * 128, first + f * 128 + 512);
       };
-      BatchFramer batches(512, 128);
+      BatchFramer batches(512, 128, -1, at_once);
       for (size_t at = 0; at < length; at += block) {
         batches.Push(signal.subspan(at, std::min(block, length - at)), take);
       }
       batches.Finish(take);
-      EXPECT_EQ(got, CentredFrames(signal, 512, 128)) << length << " samples in blocks of " << block;
+      EXPECT_EQ(got, CentredFrames(signal, 512, 128)) << length << " samples in blocks of " << block << ", " << at_once;
     }
   }
 }

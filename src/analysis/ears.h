@@ -1,0 +1,55 @@
+// Everything that listens while audio passes by, and what it makes of it at the end.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "analysis/level_meter.h"
+#include "analysis/loudness_meter.h"
+#include "analysis/pitch_tracker.h"
+#include "analysis/spectral_stream.h"
+#include "analysis/tonal.h"
+#include "analysis/tonal_stream.h"
+#include "base/progress.h"
+#include "dsp/polyphase.h"
+#include "grymsynth/audio_features.h"
+
+namespace grym {
+
+// What it hears does not depend on how the audio is cut into blocks, to the last bit. Threads: one at a time.
+class Ears {
+ public:
+  static constexpr int64_t kMostFrames = LoudnessMeter::kMostFrames;  // that Push takes at a time
+  Ears(int channels, int rate_hz) : Ears(channels, rate_hz, RealFftBatch::kFrames, nullptr, nullptr) {}
+  // Takes `at_once` spectra at a time: fewer are heard sooner and cost more. The listeners may be null.
+  Ears(int channels, int rate_hz, int at_once, OnsetListener* onsets, TonalListener* tones);
+  // Allocates nothing from now on, but for Finish, which will tell of the first `frames` alone; what follows is heard
+  // by the listeners and meters only.
+  void Reserve(int64_t frames);
+  // One pointer per channel, to `frames` finite samples, at most kMostFrames.
+  void Push(std::span<const float* const> channels, int64_t frames);
+  // All but the facts of the source: rate, channels, frames, duration, replaced samples must be there already.
+  absl::Status Finish(AudioFeatures& features, ProgressReporter& progress);
+
+  const LoudnessMeter& loudness() const { return loudness_; }
+  const PitchTracker& pitch() const { return pitch_; }
+  double resampling_delay_s() const;  // how long a sample waits before it reaches the spectra
+
+ private:
+  void PushLoudness(std::span<const float* const> channels, int64_t kept, int64_t frames);
+  void Listen(bool last);
+  void StoreRhythm(const ChromaFrames& chroma, AudioFeatures& features, const CancelToken& cancel);
+  int channels_, rate_hz_;
+  LevelMeter level_;
+  LoudnessMeter loudness_;
+  PolyphaseResampler to_analysis_, to_pitch_, to_tonal_;
+  SpectralStream spectral_;
+  PitchTracker pitch_;
+  TonalStream tonal_;
+  std::vector<float> mono_, at_analysis_, at_pitch_, at_tonal_;
+  int64_t heard_ = 0, most_frames_ = INT64_MAX;
+  double kept_true_peak_ = 0;  // of the first most_frames_
+};
+
+}  // namespace grym
