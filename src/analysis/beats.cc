@@ -1,91 +1,44 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <limits>
 
+#include "analysis/beat_states.h"
 #include "analysis/rhythm.h"
 
 namespace grym {
 namespace {
 
-constexpr double kChangeSharpness = 100;  // lambda of Krebs, Böck and Widmer 2015
-constexpr double kWander = 0.2;           // octaves; every beat pays for its distance from the estimate, so that
-                                          // a pattern of three over four does not take the tempo along
-constexpr int kObservation = 16;          // the first sixteenth of a beat is "on the beat"
+constexpr int kObservation = BeatStates::kObservation;
 
-// States are (interval, position) as in the bar pointer model of Krebs, Böck and Widmer 2015; intervals change at beats
-// only. One ring per interval holds the log probabilities of its positions, so moving on costs nothing.
+// The best path through the states, with what leads back along it.
 class BeatPath {
  public:
-  BeatPath(int shortest, int longest, double likely) : shortest_(shortest), count_(longest - shortest + 1) {
-    for (int i = 0; i < count_; ++i) {
-      const double prior = std::log2((shortest + i) / likely);
-      rings_.emplace_back(shortest + i, -0.5 * prior * prior / (0.1 * 0.1) - std::log(shortest + i));
-      for (int j = 0; j < count_; ++j) {  // from j to i
-        change_.push_back(-kChangeSharpness * std::abs(static_cast<double>(shortest + i) / (shortest + j) - 1) -
-                          0.5 * prior * prior / (kWander * kWander));
-      }
-    }
-    heads_.assign(count_, 0);
-    last_.resize(count_);
-  }
+  BeatPath(int shortest, int longest, double likely) : states_(shortest, longest) { states_.Begin(likely); }
 
   void Step(float activation) {
-    const double beat = std::log(std::max(1e-3, 0.02 + 0.96 * activation));
-    const double rest = std::log((0.98 - 0.96 * activation) / (kObservation - 1) + 1e-3);
-    for (int i = 0; i < count_; ++i) last_[i] = At(i, shortest_ + i - 1);
-    std::vector<unsigned short> from(count_);
-    for (int i = 0; i < count_; ++i) {
-      int best = 0;
-      double best_value = -std::numeric_limits<double>::infinity();
-      for (int j = 0; j < count_; ++j) {
-        const double value = last_[j] + change_[static_cast<size_t>(i) * count_ + j];
-        if (value > best_value) {
-          best_value = value;
-          best = j;
-        }
-      }
-      from[i] = static_cast<unsigned short>(best);
-      heads_[i] = (heads_[i] + shortest_ + i - 1) % (shortest_ + i);  // what was position p is now p + 1
-      At(i, 0) = best_value;
-      // Everything gains `rest`; the common part is left out, so only the beat's states are touched.
-      for (int p = 0; p * kObservation < shortest_ + i; ++p) At(i, p) += beat - rest;
-    }
+    std::vector<unsigned short> from(states_.intervals());
+    states_.Step(activation, from);
     from_.push_back(std::move(from));
   }
 
   // Frames of the beats on the best path. The first may lie just before frame 0: a path may start anywhere in a beat,
   // and one that starts at a beat's first sixteenth has it where the recording begins.
-  std::vector<int64_t> Beats() {
-    int interval = 0, position = 0;
-    double best = -std::numeric_limits<double>::infinity();
-    for (int i = 0; i < count_; ++i) {
-      for (int p = 0; p < shortest_ + i; ++p) {
-        if (At(i, p) > best) {
-          best = At(i, p);
-          interval = i;
-          position = p;
-        }
-      }
-    }
+  std::vector<int64_t> Beats() const {
+    auto [interval, position] = states_.Best();
     std::vector<int64_t> beats;
     int64_t frame = static_cast<int64_t>(from_.size()) - 1 - position;
     while (frame >= 0) {
       beats.push_back(frame);
       interval = from_[frame][interval];
-      frame -= shortest_ + interval;
+      frame -= states_.frames(interval);
     }
-    if (-frame * kObservation < shortest_ + interval) beats.push_back(frame);
+    if (-frame * kObservation < states_.frames(interval)) beats.push_back(frame);
     std::reverse(beats.begin(), beats.end());
     return beats;
   }
 
  private:
-  double& At(int i, int position) { return rings_[i][(heads_[i] + position) % (shortest_ + i)]; }
-  int shortest_, count_;
-  std::vector<std::vector<double>> rings_;
-  std::vector<int> heads_;
-  std::vector<double> change_, last_;
+  BeatStates states_;
   std::vector<std::vector<unsigned short>> from_;
 };
 
