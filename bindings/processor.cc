@@ -143,11 +143,14 @@ void BindParams(py::module_& m) {
 void BindProcessor(py::module_& m) {
   BindResults(m);
   BindParams(m);
-  py::class_<AudioProcessor, Processor> c(m, "AudioProcessor", "Hears and cleans; holds no state between calls.");
-  c.def(py::init([] {
+  py::class_<AudioProcessor, Processor> c(m, "AudioProcessor", R"(Hears and cleans; holds no state between calls.
+
+Args:
+  threads: that one call may use to hear, its own included; more than two bring nothing. Results are equal.)");
+  c.def(py::init([](int threads) {
     Enter();
-    return Held(AudioProcessor::Create());
-  }));
+    return Held(AudioProcessor::Create({threads}));
+  }), py::kw_only(), py::arg("threads") = AudioProcessorOptions().threads);
   DefineCall<AudioFeatures>(c, "analyze",
                             [](AudioProcessor& processor, const AudioInput& input, const RunOptions& run) {
     return processor.Analyze(input, run);

@@ -64,11 +64,15 @@ struct ProcessedAudio {
   std::vector<std::string> warnings;  // of the repairs
 };
 
+struct AudioProcessorOptions {
+  int threads = 1;  // that one call may use to hear, its own included; more than two bring nothing. Results are equal
+};
+
 // Threads: every method may be called from several threads at once; the object holds no state between calls.
 // Each method blocks; the Start forms run the same call as a job. An AudioInput that is a buffer must outlive its job.
 class GRYM_EXPORT AudioProcessor {
  public:
-  static std::unique_ptr<AudioProcessor> Create();  // built-in analysers
+  static std::unique_ptr<AudioProcessor> Create(const AudioProcessorOptions& options = {});  // built-in analysers
   virtual ~AudioProcessor() = default;
 
   // Errors: those of the file; InvalidArgument below 1 kHz or for an empty input ("no frames").

@@ -10,6 +10,7 @@ namespace grym {
 // Reads `source` from where it stands to its end in blocks; memory beyond one block is the frame-wise series alone
 // (about 20 KB a second of audio). InvalidArgument (code "no_frames") for an empty source, and below 1 kHz; Cancelled
 // once asked; errors of the source as they are.
-absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOptions& run);
+// With two threads or more one hears the spectra and one the rest, with the same result to the last bit.
+absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOptions& run, int threads = 1);
 
 }  // namespace grym

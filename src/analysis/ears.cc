@@ -67,10 +67,10 @@ void Ears::Reserve(int64_t frames) {
 double Ears::resampling_delay_s() const { return static_cast<double>(to_analysis_.lookahead()) / rate_hz_; }
 
 void Ears::Push(std::span<const float* const> channels, int64_t frames) {
-  const int64_t kept = std::clamp<int64_t>(most_frames_ - heard_, 0, frames);
-  level_.Push(channels, kept);
-  PushLoudness(channels, kept, frames);
-  heard_ += frames;
+  HearRest(channels, frames, HearSpectra(channels, frames));
+}
+
+std::span<const float> Ears::HearSpectra(std::span<const float* const> channels, int64_t frames) {
   mono_.assign(static_cast<size_t>(frames), 0.0f);
   const float share = 1.0f / static_cast<float>(channels_);
   for (const float* samples : channels) {
@@ -78,7 +78,16 @@ void Ears::Push(std::span<const float* const> channels, int64_t frames) {
   }
   at_analysis_.clear();
   to_analysis_.Push(mono_, at_analysis_);
-  Listen(false);
+  spectral_.Push(at_analysis_);
+  return at_analysis_;
+}
+
+void Ears::HearRest(std::span<const float* const> channels, int64_t frames, std::span<const float> at_analysis) {
+  const int64_t kept = std::clamp<int64_t>(most_frames_ - heard_, 0, frames);
+  level_.Push(channels, kept);
+  PushLoudness(channels, kept, frames);
+  heard_ += frames;
+  ListenLow(at_analysis, false);
 }
 
 // The true peak of what is kept is read where it ends.
@@ -93,10 +102,9 @@ void Ears::PushLoudness(std::span<const float* const> channels, int64_t kept, in
   loudness_.Push({rest.data(), channels.size()}, frames - kept);
 }
 
-void Ears::Listen(bool last) {
-  spectral_.Push(at_analysis_);
+void Ears::ListenLow(std::span<const float> at_analysis, bool last) {
   at_pitch_.clear();
-  to_pitch_.Push(at_analysis_, at_pitch_);
+  to_pitch_.Push(at_analysis, at_pitch_);
   if (last) to_pitch_.Finish(at_pitch_);
   pitch_.Push(at_pitch_);
   at_tonal_.clear();
@@ -108,7 +116,8 @@ void Ears::Listen(bool last) {
 absl::Status Ears::Finish(AudioFeatures& features, ProgressReporter& progress) {
   at_analysis_.clear();
   to_analysis_.Finish(at_analysis_);
-  Listen(true);
+  spectral_.Push(at_analysis_);
+  ListenLow(at_analysis_, true);
   level_.Finish(features.level, features.condition);
   features.loudness = loudness_.Finish();
   if (heard_ > most_frames_) features.loudness.true_peak_dbtp = DbOfGain(kept_true_peak_);

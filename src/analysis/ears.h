@@ -17,7 +17,8 @@
 
 namespace grym {
 
-// What it hears does not depend on how the audio is cut into blocks, to the last bit. Threads: one at a time.
+// What it hears does not depend on how the audio is cut into blocks, to the last bit. Threads: one at a time, but
+// HearSpectra and HearRest may run beside each other.
 class Ears {
  public:
   static constexpr int64_t kMostFrames = LoudnessMeter::kMostFrames;  // that Push takes at a time
@@ -29,6 +30,10 @@ class Ears {
   void Reserve(int64_t frames);
   // One pointer per channel, to `frames` finite samples, at most kMostFrames.
   void Push(std::span<const float* const> channels, int64_t frames);
+  // Push in two halves, each in order: the first answers the signal at kAnalysisRateHz, valid until it is called again,
+  // which the second wants beside the frames that it was made from.
+  std::span<const float> HearSpectra(std::span<const float* const> channels, int64_t frames);
+  void HearRest(std::span<const float* const> channels, int64_t frames, std::span<const float> at_analysis);
   // All but the facts of the source: rate, channels, frames, duration, replaced samples must be there already.
   absl::Status Finish(AudioFeatures& features, ProgressReporter& progress);
 
@@ -38,7 +43,7 @@ class Ears {
 
  private:
   void PushLoudness(std::span<const float* const> channels, int64_t kept, int64_t frames);
-  void Listen(bool last);
+  void ListenLow(std::span<const float> at_analysis, bool last);
   void StoreRhythm(const ChromaFrames& chroma, AudioFeatures& features, const CancelToken& cancel);
   int channels_, rate_hz_;
   LevelMeter level_;

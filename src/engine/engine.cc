@@ -3,6 +3,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <thread>
 
 #include "base/format.h"
 #include "base/fs.h"
@@ -125,7 +126,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
           "engine/data_dir: want a folder that can be made, got \"" + Printable(options.data_dir.string()) + "\"");
     }
   }
-  impl->processor = AudioProcessor::Create();
+  const int cores = options.cores > 0 ? options.cores : static_cast<int>(std::thread::hardware_concurrency());
+  impl->processor = AudioProcessor::Create({cores});
   GRYM_ASSIGN_OR_RETURN(impl->memory, PatternMemory::Open(impl->data_dir / "patterns.db", options.memory));
   GRYM_ASSIGN_OR_RETURN(impl->recognizer, PatternRecognizer::Create(impl->memory.get(), options.recognizer));
   impl->orchestrator = ModelOrchestrator::Create({options.budget_bytes, options.cores});

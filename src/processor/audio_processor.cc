@@ -15,9 +15,9 @@
 namespace grym {
 namespace {
 
-absl::StatusOr<AudioFeatures> AnalyzeInput(const AudioInput& input, const RunOptions& run) {
+absl::StatusOr<AudioFeatures> AnalyzeInput(const AudioInput& input, const RunOptions& run, int threads) {
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(input));
-  return AnalyzeSource(*source, run);
+  return AnalyzeSource(*source, run, threads);
 }
 
 // The samples that the result is made of. The caller asked for them all, so more is let in than a load does of itself:
@@ -39,13 +39,14 @@ absl::Status RequireFrames(const AudioBuffer& audio, std::string_view what) {
 
 class BuiltInProcessor final : public AudioProcessor {
  public:
+  explicit BuiltInProcessor(int threads) : threads_(threads) {}
   absl::StatusOr<AudioFeatures> Analyze(const AudioInput& input, const RunOptions& run) override {
-    return AnalyzeInput(input, run);
+    return AnalyzeInput(input, run, threads_);
   }
 
   absl::StatusOr<AudioPatterns> DetectPatterns(const AudioInput& input, const RunOptions& run) override {
     ProgressReporter progress(run);
-    GRYM_ASSIGN_OR_RETURN(const AudioFeatures features, AnalyzeInput(input, PartOf(run, 0, 0.95)));
+    GRYM_ASSIGN_OR_RETURN(const AudioFeatures features, AnalyzeInput(input, PartOf(run, 0, 0.95), threads_));
     GRYM_RETURN_IF_ERROR(progress.Check());
     progress.Report(0.95, "patterns");
     AudioPatterns patterns = DetectPatternsIn(features);
@@ -54,7 +55,7 @@ class BuiltInProcessor final : public AudioProcessor {
   }
 
   absl::StatusOr<StyleClassification> ClassifyStyle(const AudioInput& input, const RunOptions& run) override {
-    GRYM_ASSIGN_OR_RETURN(const AudioFeatures features, AnalyzeInput(input, run));
+    GRYM_ASSIGN_OR_RETURN(const AudioFeatures features, AnalyzeInput(input, run, threads_));
     return ClassifyStyleOf(features);
   }
 
@@ -83,7 +84,7 @@ class BuiltInProcessor final : public AudioProcessor {
     result.audio = std::move(enhanced.audio);
     result.stages = std::move(enhanced.stages);
     result.warnings = std::move(enhanced.warnings);
-    GRYM_ASSIGN_OR_RETURN(result.features, AnalyzeInput(AudioInput(result.audio), PartOf(run, 0.5, 0.95)));
+    GRYM_ASSIGN_OR_RETURN(result.features, AnalyzeInput(AudioInput(result.audio), PartOf(run, 0.5, 0.95), threads_));
     GRYM_RETURN_IF_ERROR(progress.Check());
     progress.Report(0.95, "patterns");
     result.patterns = DetectPatternsIn(result.features);
@@ -91,10 +92,15 @@ class BuiltInProcessor final : public AudioProcessor {
     progress.Report(1, "done");
     return result;
   }
+
+ private:
+  int threads_;
 };
 
 }  // namespace
 
-std::unique_ptr<AudioProcessor> AudioProcessor::Create() { return std::make_unique<BuiltInProcessor>(); }
+std::unique_ptr<AudioProcessor> AudioProcessor::Create(const AudioProcessorOptions& options) {
+  return std::make_unique<BuiltInProcessor>(options.threads);
+}
 
 }  // namespace grym

@@ -7,6 +7,7 @@
 #include "analysis/scoring.h"
 #include "analysis/signals.h"
 #include "grymsynth/error.h"
+#include "support/test_music.h"
 
 namespace grym {
 namespace {
@@ -165,6 +166,18 @@ TEST(AnalyzeTest, SameAudioSameFeatures) {
   EXPECT_EQ(FeaturesToJson(*Analyzed(audio), true), FeaturesToJson(*Analyzed(audio), true));
 }
 
+TEST(AnalyzeTest, ASecondThreadChangesNothing) {
+  testing::TestMusicOptions options;
+  options.seconds = 8;
+  const AudioBuffer music = testing::MakeTestMusic(options);
+  const auto heard = [&](int threads) {
+    const auto source = OpenInput(AudioInput(music)).value();
+    return FeaturesToJson(AnalyzeSource(*source, {}, threads).value(), true);
+  };
+  const std::string alone = heard(1);
+  for (const int threads : {2, 8}) EXPECT_EQ(heard(threads), alone) << threads;
+}
+
 TEST(AnalyzeTest, ProgressRisesToOne) {
   RunOptions run;
   std::vector<double> fractions;
@@ -183,11 +196,14 @@ TEST(AnalyzeTest, StopsAtEveryStageWhenAsked) {
   ASSERT_TRUE(Analyzed(audio, watch).ok());
   for (const std::string& stage : stages) {
     if (stage == "done") continue;
-    RunOptions run;
-    run.progress = [&](const Progress& progress) {
-      if (progress.stage == stage) run.cancel.Cancel();
-    };
-    EXPECT_EQ(Analyzed(audio, run).status().code(), absl::StatusCode::kCancelled) << stage;
+    for (const int threads : {1, 2}) {
+      RunOptions run;
+      run.progress = [&](const Progress& progress) {
+        if (progress.stage == stage) run.cancel.Cancel();
+      };
+      const auto source = OpenInput(AudioInput(audio)).value();
+      EXPECT_TRUE(absl::IsCancelled(AnalyzeSource(*source, run, threads).status())) << stage << ", threads " << threads;
+    }
   }
 }
 

@@ -172,3 +172,7 @@ def test_foreign_file_is_refused_untouched(tmp_path):
         gs.PatternMemory(path)
     assert "notes.txt" in str(caught.value)
     assert path.read_bytes() == b"this is no store" * 100
+
+
+def test_a_second_thread_changes_nothing(piece):
+    assert gs.AudioProcessor(threads=2).analyze(piece).to_json() == gs.AudioProcessor().analyze(piece).to_json()
