@@ -136,7 +136,7 @@ absl::Status WriteWhole(const Path& path, const std::function<absl::Status(const
     return Error(absl::StatusCode::kInvalidArgument, "not_a_file", Quoted(path) + ": want a file name, got a folder");
   }
   // Without the file's own name, which may be as long as names may be.
-  const Path temporary = folder / (".grym-tmp-" + UniqueSuffix());
+  const Path temporary = folder / UniqueName(kTemporaryPrefix);
   // Also when `write` throws, for want of memory.
   const std::unique_ptr<const Path, void (*)(const Path*)> leftover(&temporary, [](const Path* left) {
     std::error_code ignored;
@@ -149,8 +149,11 @@ absl::Status WriteWhole(const Path& path, const std::function<absl::Status(const
     if (error) status = FileWriteError(path, "rename failed", error.value());
   }
   GRYM_RETURN_IF_ERROR(status);
-  if (!SyncPath(folder, true)) return FileWriteError(path, "sync of its folder failed", errno);
-  return absl::OkStatus();
+  return SyncFolder(folder);
+}
+
+absl::Status SyncFolder(const Path& folder) {
+  return SyncPath(folder, true) ? absl::OkStatus() : FileWriteError(folder, "sync of the folder failed", errno);
 }
 
 absl::Status WriteFile(const Path& path, std::string_view bytes) {
@@ -173,8 +176,7 @@ absl::Status MoveWhole(const Path& from, const Path& path) {
   if (error) return FileWriteError(path, "its folder cannot be made", error.value());
   std::filesystem::rename(from, path, error);
   if (error) return FileWriteError(path, "rename failed", error.value());
-  if (!SyncPath(path.parent_path(), true)) return FileWriteError(path, "sync of its folder failed", errno);
-  return absl::OkStatus();
+  return SyncFolder(path.parent_path());
 }
 
 absl::Status CheckWritable(const Path& folder) {

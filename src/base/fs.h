@@ -32,9 +32,15 @@ absl::Status FileWriteError(const std::filesystem::path& path, std::string_view 
 // made. Both must be on one file system.
 absl::Status MoveWhole(const std::filesystem::path& from, const std::filesystem::path& path);
 
+// Puts a folder's list of names on the disk. Errors as of WriteWhole.
+absl::Status SyncFolder(const std::filesystem::path& folder);
+
 // Whether files could be written into `folder`, which need not exist: tried in its nearest parent that does, which is
 // left as it was. Errors as of WriteWhole.
 absl::Status CheckWritable(const std::filesystem::path& folder);
+
+// What a file that is not whole yet is called, before UniqueName's own part.
+inline constexpr char kTemporaryPrefix[] = ".grym-tmp-";
 
 // A name that no other file beside it has: "<prefix><process>-<random>".
 std::string UniqueName(std::string_view prefix);

@@ -17,6 +17,7 @@
 #else
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -78,6 +79,35 @@ absl::StatusOr<OwnerLock> OwnerLock::Take(const std::filesystem::path& file, int
   return Error(absl::StatusCode::kUnavailable, "store_locked",
                "\"" + Printable(file.parent_path().string()) + "\": in use by " +
                    (owner.ok() ? Printable(owner->substr(0, owner->find('\n'))) : "another process"));
+}
+
+bool OwnerLock::IsStill([[maybe_unused]] const std::filesystem::path& file) const {
+#ifdef _WIN32
+  return true;  // a file that is open cannot be removed
+#else
+  struct stat held {}, there {};
+  return fstat(handle_, &held) == 0 && stat(file.c_str(), &there) == 0 && held.st_dev == there.st_dev &&
+         held.st_ino == there.st_ino;
+#endif
+}
+
+absl::StatusOr<OwnerLock> OwnerLock::TakeRemovable(const std::filesystem::path& file, int wait_ms) {
+  while (true) {
+    absl::StatusOr<OwnerLock> lock = Take(file, wait_ms);
+    if (!lock.ok() || lock->IsStill(file)) return lock;
+  }
+}
+
+void OwnerLock::RemoveAndRelease(const std::filesystem::path& file) {
+  std::error_code ignored;
+#ifdef _WIN32
+  _close(handle_);
+  std::filesystem::remove(file, ignored);
+#else
+  std::filesystem::remove(file, ignored);
+  close(handle_);
+#endif
+  handle_ = -1;
 }
 
 std::optional<OwnerLock> OwnerLock::TakeExisting(const std::filesystem::path& file) {

@@ -1,7 +1,9 @@
 // The operation that writes a take where people find it: audio, stems, MIDI, and a sidecar to render it again.
+#include <algorithm>
 #include <cmath>
 
 #include "analysis/true_peak.h"
+#include "base/file_set.h"
 #include "base/format.h"
 #include "base/fs.h"
 #include "base/hash.h"
@@ -18,6 +20,12 @@ namespace {
 struct ExportPlan {
   std::filesystem::path folder;
   std::string name;  // stem of the files
+  std::string file() const { return name + extension; }
+  std::string sidecar() const { return name + ".json"; }
+  std::string midi() const { return name + ".mid"; }
+  std::filesystem::path stem(const std::string& part) const {
+    return std::filesystem::path(name + "-stems") / (part + ".wav");
+  }
   AudioContainer container = AudioContainer::kWav;
   std::string extension = ".wav";
   SaveOptions save;
@@ -86,13 +94,16 @@ double PeakDbtp(double linear) { return 20 * std::log10(std::max(linear, 1e-10))
 // Writes the take. Another rate and a lossy coder move the peaks between the samples, so what was written is measured
 // and turned down until it keeps what a take promises: -1 dBTP, or its own peak where that is higher. Answers by how
 // many dB.
-absl::StatusOr<double> WriteTake(const ExportPlan& plan, const OperationCall& call, const Json& take,
-                                 const std::filesystem::path& path, const RunOptions& run) {
+absl::StatusOr<double> WriteTake(const ExportPlan& plan, const OperationCall& call, const Json& take, FileSet& files,
+                                 const RunOptions& run) {
   constexpr double kPromisedDbtp = -1, kRoundingDb = 0.005;  // a 16-bit step at full scale is 0.0003 dB
   constexpr int kMostPasses = 6;
   const RunOptions quiet{run.cancel, {}};
+  const auto save = [&](const AudioBuffer& audio) {
+    return files.Write(plan.file(), [&](const auto& path) { return SaveAudio(path, audio, plan.save, quiet); });
+  };
   GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, ExportedAudio(plan, call, take.at("audio"), run));
-  GRYM_RETURN_IF_ERROR(SaveAudio(path, audio, plan.save, quiet));
+  GRYM_RETURN_IF_ERROR(save(audio));
   const bool resampled = plan.rate_hz != 0 && plan.rate_hz != take.at("audio").at("rateHz").integer(0);
   if (!resampled && plan.container != AudioContainer::kOggVorbis) return 0.0;
   GRYM_ASSIGN_OR_RETURN(const AudioBuffer made, GetAudio(*call.files, take.at("audio"), run.cancel));
@@ -100,7 +111,7 @@ absl::StatusOr<double> WriteTake(const ExportPlan& plan, const OperationCall& ca
   const double ceiling_dbtp = std::max(kPromisedDbtp, PeakDbtp(own_peak));
   double lowered_db = 0;
   for (int pass = 0; pass < kMostPasses; ++pass) {
-    GRYM_ASSIGN_OR_RETURN(const AudioBuffer written, LoadAudio(path, {}, quiet));
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer written, LoadAudio(files.staged(plan.file()), {}, quiet));
     GRYM_ASSIGN_OR_RETURN(const double peak, MeasureTruePeak(written, quiet));
     const double over_db = PeakDbtp(peak) - ceiling_dbtp;
     if (over_db <= kRoundingDb) break;
@@ -108,7 +119,7 @@ absl::StatusOr<double> WriteTake(const ExportPlan& plan, const OperationCall& ca
     AudioBuffer lowered = audio;
     const auto gain = static_cast<float>(std::pow(10.0, -lowered_db / 20));
     for (float& sample : lowered.mutable_planar()) sample *= gain;
-    GRYM_RETURN_IF_ERROR(SaveAudio(path, lowered, plan.save, quiet));
+    GRYM_RETURN_IF_ERROR(save(lowered));
   }
   return lowered_db;
 }
@@ -132,40 +143,63 @@ void NoteLowering(const ExportPlan& plan, double lowered_db, Json& take) {
 }
 
 // Stems are not mastered and may pass full scale, so they are written as float whatever the take's format is.
-absl::Status WriteStems(const ExportPlan& plan, const OperationCall& call, const Json& take, const RunOptions& run,
-                        Json& files, Json& stems) {
+absl::StatusOr<Json> WriteStems(const ExportPlan& plan, const OperationCall& call, const Json& take, FileSet& files,
+                                const RunOptions& run) {
   SaveOptions save;
   save.container = AudioContainer::kWav;
   save.format = SampleFormat::kFloat32;
+  Json stems = Json::Array();
   for (const Json& stem : take.at("stems").items()) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     GRYM_ASSIGN_OR_RETURN(const AudioBuffer audio, ExportedAudio(plan, call, stem.at("audio"), run));
-    const std::filesystem::path path = plan.folder / (plan.name + "-stems") / (stem.at("name").text() + ".wav");
-    GRYM_RETURN_IF_ERROR(SaveAudio(path, audio, save, RunOptions{run.cancel, {}}));
-    files.push_back(path.string());
+    const std::filesystem::path name = plan.stem(stem.at("name").text());
+    GRYM_RETURN_IF_ERROR(files.Write(
+        name, [&](const auto& path) { return SaveAudio(path, audio, save, RunOptions{run.cancel, {}}); }));
     Json item = Json::Object();
     item["name"] = stem.at("name");
-    item["path"] = path.string();
+    item["path"] = (plan.folder / name).string();
     stems.push_back(std::move(item));
   }
-  return absl::OkStatus();
+  return stems;
 }
 
-// Enough to render the take again: the resolved request, the software, and what the original was.
-Json SidecarOf(const Json& take, const std::string& file, const std::string& sha256) {
+// Enough to render the take again: the resolved request, the software, and what the original was; and, below the
+// sidecar's folder, what was written beside the take.
+Json SidecarOf(const Json& take, const ExportPlan& plan, const std::string& sha256, const FileSet& files) {
   Json sidecar = Json::Object();
   sidecar["schema"] = "grymsynth.sidecar/1";
   sidecar["software"] = SoftwareName();
-  sidecar["file"] = file;
+  sidecar["file"] = plan.file();
   sidecar["sha256"] = sha256;
+  Json beside = Json::Array();
+  for (const std::filesystem::path& name : files.names()) {
+    if (name != plan.file()) beside.push_back(name.generic_string());
+  }
+  sidecar["files"] = std::move(beside);
   for (const char* member : {"request", "provenance", "facts", "warnings", "attempts"}) {
     if (take.contains(member)) sidecar[member] = take.at(member);
   }
   return sidecar;
 }
 
+// What an earlier export of this name wrote beside its take and this one does not: its sidecar says so, and is believed
+// for the names that an export gives alone.
+std::vector<std::filesystem::path> ObsoleteFiles(const ExportPlan& plan, const FileSet& files) {
+  std::vector<std::filesystem::path> obsolete;
+  const auto text = ReadFile(plan.folder / plan.sidecar(), static_cast<int64_t>(ResultLimits().bytes));
+  const auto before = text.ok() ? Json::Parse(*text, ResultLimits()) : text.status();
+  if (!before.ok() || before->at("schema").text() != "grymsynth.sidecar/1") return obsolete;
+  for (const Json& item : before->at("files").items()) {
+    const std::filesystem::path name = item.text();
+    if (name != plan.midi() && name != plan.stem(name.stem().string())) continue;
+    if (std::find(files.names().begin(), files.names().end(), name) == files.names().end()) obsolete.push_back(name);
+  }
+  return obsolete;
+}
+
 }  // namespace
 
+// All files appear together at the end, the sidecar last: until then, and after any failure, what stood there stands.
 absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall& call, const RunOptions& run) {
   const Json* take = call.input("take");
   if (!take || !take->at("audio").is_object()) {
@@ -174,33 +208,35 @@ absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall
   }
   GRYM_ASSIGN_OR_RETURN(ExportPlan plan, PlanExport(services, call, *take));
   plan.save.metadata = MetadataOf(plan, *take);
-  const std::filesystem::path path = plan.folder / (plan.name + plan.extension);
-  GRYM_ASSIGN_OR_RETURN(const double lowered_db, WriteTake(plan, call, *take, path, run));
+  GRYM_ASSIGN_OR_RETURN(FileSet files, FileSet::Begin(plan.folder));
+  GRYM_ASSIGN_OR_RETURN(const double lowered_db, WriteTake(plan, call, *take, files, run));
   Json written = *take;
   NoteLowering(plan, lowered_db, written);
-  GRYM_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(path, run.cancel));
+  const std::filesystem::path audio = files.staged(plan.file());
+  GRYM_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(audio, run.cancel));
 
-  Json result = Json::Object(), files = Json::Array(), stems = Json::Array();
-  files.push_back(path.string());
-  GRYM_RETURN_IF_ERROR(WriteStems(plan, call, *take, run, files, stems));
+  Json result = Json::Object();
+  GRYM_ASSIGN_OR_RETURN(result["stems"], WriteStems(plan, call, *take, files, run));
   if (take->at("midi").is_object()) {
     GRYM_ASSIGN_OR_RETURN(const std::string midi, call.files->Read(take->at("midi"), int64_t{16} << 20));
-    const std::filesystem::path midi_path = plan.folder / (plan.name + ".mid");
-    GRYM_RETURN_IF_ERROR(WriteFile(midi_path, midi));
-    files.push_back(midi_path.string());
-    result["midi"] = midi_path.string();
+    GRYM_RETURN_IF_ERROR(files.Write(plan.midi(), [&](const auto& path) { return WriteFile(path, midi); }));
+    result["midi"] = (plan.folder / plan.midi()).string();
   }
-  const std::filesystem::path sidecar_path = plan.folder / (plan.name + ".json");
-  GRYM_RETURN_IF_ERROR(WriteFile(sidecar_path, SidecarOf(written, path.filename().string(), sha256).Dump(2) + "\n"));
-  files.push_back(sidecar_path.string());
-
   const RunOptions hearing = PartOf(run, 0.5, 1);
-  GRYM_ASSIGN_OR_RETURN(result["features"], HearThrough(*services.orchestrator, Capability::kAnalyze, {path}, hearing));
-  result["path"] = path.string();
+  GRYM_ASSIGN_OR_RETURN(result["features"],
+                        HearThrough(*services.orchestrator, Capability::kAnalyze, {audio}, hearing));
+  const std::string sidecar = SidecarOf(written, plan, sha256, files).Dump(2) + "\n";
+  GRYM_RETURN_IF_ERROR(files.Write(plan.sidecar(), [&](const auto& path) { return WriteFile(path, sidecar); }));
+  GRYM_RETURN_IF_ERROR(run.cancel.Check());
+  GRYM_RETURN_IF_ERROR(files.Lock());
+  GRYM_RETURN_IF_ERROR(files.Commit(ObsoleteFiles(plan, files)));
+
+  Json paths = Json::Array();
+  for (const std::filesystem::path& name : files.names()) paths.push_back((plan.folder / name).string());
+  result["path"] = (plan.folder / plan.file()).string();
   result["sha256"] = sha256;
-  result["files"] = std::move(files);
-  result["stems"] = std::move(stems);
-  result["sidecar"] = sidecar_path.string();
+  result["files"] = std::move(paths);
+  result["sidecar"] = (plan.folder / plan.sidecar()).string();
   result["audio"] = take->at("audio");
   result["take"] = std::move(written);
   return result;

@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
+#include <map>
+#include <set>
+#include <thread>
 
 #include "analysis/enhance/limiter.h"
 #include "analysis/true_peak.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "generation/composer.h"
@@ -37,7 +42,8 @@ class StepRunnerTest : public ::testing::Test {
     ASSERT_TRUE(SaveAudio(recording_, testing::MakeTestMusic(music)).ok());
   }
   absl::StatusOr<Json> Run(const std::string& operation, std::vector<CallInput> inputs,
-                           Json parameters = Json::Object(), Json previous = Json(), int visit = 1) {
+                           Json parameters = Json::Object(), Json previous = Json(), int visit = 1,
+                           const RunOptions& run = {}) {
     StepServices services{processor_.get(),    memory_.get(),    recognizer_.get(),
                           orchestrator_.get(), scratch_ / "out", ""};
     StepRunner runner(services);
@@ -51,7 +57,7 @@ class StepRunnerTest : public ::testing::Test {
     call.previous_result = std::move(previous);
     call.seed = 11;
     call.files = files_.get();
-    return runner.Run(call, {});
+    return runner.Run(call, run);
   }
   absl::StatusOr<Json> Take() {
     GRYM_ASSIGN_OR_RETURN(const Json patterns, Run("patterns", {{"audio", "audioFile", recording_}}));
@@ -59,6 +65,39 @@ class StepRunnerTest : public ::testing::Test {
     Json parameters = Json::Object();
     parameters["enhancementLevel"] = 0.5;
     return Run("generate", {{"patterns", "", patterns}, {"features", "", features}}, parameters);
+  }
+
+  // Half a second of noise: enough for what an export does with files.
+  Json SmallTake(uint64_t seed, bool with_stem_and_midi) {
+    AudioBuffer audio = AudioBuffer::Create(1, 22050, 44100).value();
+    Random random(seed);
+    for (float& sample : audio.mutable_planar()) sample = static_cast<float>(0.1 * random.Normal());
+    Json take = Json::Object();
+    take["audio"] = PutAudio(*files_, audio).value();
+    take["facts"] = static_cast<int64_t>(seed);
+    if (!with_stem_and_midi) return take;
+    Json stem = Json::Object();
+    stem["name"] = "lead";
+    stem["audio"] = take["audio"];
+    take["stems"] = Json::Array();
+    take["stems"].push_back(stem);
+    take["midi"] = files_->PutBytes("MThd").value();
+    return take;
+  }
+  // Names below the output folder, with what the files hold.
+  std::map<std::string, std::string> Exported() {
+    std::map<std::string, std::string> found;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch_ / "out")) {
+      const std::string name = std::filesystem::relative(entry.path(), scratch_ / "out").string();
+      found[name] = entry.is_directory() ? "a folder" : ReadFile(entry.path(), 1 << 24).value();
+    }
+    return found;
+  }
+  static Json Named(const std::string& name, const std::string& format = "wav") {
+    Json parameters = Json::Object();
+    parameters["name"] = name;
+    parameters["format"] = format;
+    return parameters;
   }
 
   testing::Scratch scratch_;
@@ -178,6 +217,84 @@ TEST_F(StepRunnerTest, WhatIsExportedKeepsThePeakOfTheTake) {
   ASSERT_TRUE(untouched.ok()) << untouched.status();
   EXPECT_FALSE(untouched->at("take").contains("warnings"));
   EXPECT_NEAR(peak_db(*untouched), -1, 0.01);
+}
+
+TEST_F(StepRunnerTest, AnExportThatEndsEarlyLeavesWhatStoodThere) {
+  ASSERT_TRUE(Run("export", {{"take", "", SmallTake(1, true)}}, Named("x")).ok());
+  const auto before = Exported();
+  EXPECT_EQ(before.size(), 5u);  // the take, its sidecar, MIDI, the stems' folder, a stem
+  const Json other = SmallTake(2, true);
+  for (const char* name : {"x", "y"}) {
+    // Stopped as late as can be: while what was written is heard.
+    RunOptions run;
+    int reports = 0;
+    run.progress = [&](const Progress&) {
+      ++reports;
+      run.cancel.Cancel();
+    };
+    const auto stopped = Run("export", {{"take", "", other}}, Named(name), Json(), 1, run);
+    EXPECT_EQ(stopped.status().code(), absl::StatusCode::kCancelled) << stopped.status();
+    EXPECT_GT(reports, 0);
+    EXPECT_TRUE(Exported() == before) << name;
+    Json broken = other;
+    broken["midi"]["$file"] = std::string(64, '0');
+    EXPECT_FALSE(Run("export", {{"take", "", broken}}, Named(name)).ok());
+    EXPECT_TRUE(Exported() == before) << name;
+  }
+  std::filesystem::create_directories(scratch_ / "out/z.json");
+  const auto in_the_way = Run("export", {{"take", "", other}}, Named("z"));
+  EXPECT_EQ(ErrorCode(in_the_way.status()), "not_a_file") << in_the_way.status();
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out/z.wav"));
+}
+
+TEST_F(StepRunnerTest, ATrialOfALevelIsNeverSeen) {
+  // A coder's peaks ask for several passes; what anybody finds under the name is the last.
+  AudioBuffer noise = AudioBuffer::Create(2, 44100, 44100).value();
+  Random random(3);
+  for (float& sample : noise.mutable_planar()) sample = static_cast<float>(0.9 * random.Normal());
+  ASSERT_TRUE(LimitTruePeak(noise, -1).ok());
+  Json take = Json::Object();
+  take["audio"] = PutAudio(*files_, noise).value();
+  const std::filesystem::path path = scratch_ / "out/x.ogg";
+  std::atomic<bool> done{false};
+  std::set<std::string> seen;
+  const auto look = [&] {
+    if (auto bytes = ReadFile(path, 1 << 24); bytes.ok()) seen.insert(*std::move(bytes));
+  };
+  std::thread watcher([&] {
+    while (!done) look();
+  });
+  const auto exported = Run("export", {{"take", "", take}}, Named("x", "ogg"));
+  done = true;
+  watcher.join();
+  look();
+  ASSERT_TRUE(exported.ok()) << exported.status();
+  EXPECT_EQ(exported->at("take").at("stages").size(), 1u);  // it was turned down, so there was more than one pass
+  EXPECT_EQ(seen.size(), 1u);
+}
+
+TEST_F(StepRunnerTest, ExportsOfOneNameAreNeverMixed) {
+  const Json takes[] = {SmallTake(1, true), SmallTake(2, false)};
+  for (int round = 0; round < 8; ++round) {
+    std::vector<std::thread> exports;
+    for (const int which : {round % 2, 1 - round % 2}) {
+      const Json& take = takes[which];
+      exports.emplace_back([this, &take] {
+        const auto exported = Run("export", {{"take", "", take}}, Named("x"));
+        EXPECT_TRUE(exported.ok()) << exported.status();
+      });
+    }
+    for (std::thread& thread : exports) thread.join();
+    const auto files = Exported();
+    const Json sidecar = Json::Parse(files.at("x.json"), ResultLimits()).value();
+    EXPECT_EQ(sidecar.at("sha256").text(), Sha256Hex(files.at("x.wav")));
+    const bool first = sidecar.at("facts") == Json(1);
+    EXPECT_EQ(files.size(), first ? 5u : 2u) << round;  // what only the other had is gone
+  }
+  for (const size_t expected : {5u, 2u}) {
+    ASSERT_TRUE(Run("export", {{"take", "", takes[expected == 2]}}, Named("x")).ok());
+    EXPECT_EQ(Exported().size(), expected);
+  }
 }
 
 TEST_F(StepRunnerTest, GenerateWithoutInputsFollowsThePrompt) {
