@@ -13,6 +13,7 @@ namespace {
 constexpr double kBandS = 1.0, kShortBandShare = 0.25, kBandShare = 0.12;
 constexpr float kSideStep = 0.15f;        // price of leaving the diagonal for one frame
 constexpr float kEndSkip = 0.25f;         // of leaving out one at the start: half of what unlike frames are apart
+constexpr int64_t kMostAlignedFrames = 6000;  // within the whole band: two minutes at the full rate
 constexpr double kOffsetSmoothS = 0.25;
 constexpr int kNeighbours = 3;            // bands on either side: half an octave
 constexpr double kWindowS = 2;
@@ -73,55 +74,128 @@ struct Pair {
   int64_t a = 0, b = 0;
 };
 
-absl::StatusOr<std::vector<Pair>> Align(const Centred& a, const Centred& b, int64_t reach, const RunOptions& run) {
-  constexpr int64_t kBands = BandPicture::kBands;
-  const auto rows = static_cast<int64_t>(a.length.size()), columns = static_cast<int64_t>(b.length.size());
-  const int64_t width = 2 * reach + 1;
-  const float far = std::numeric_limits<float>::max() / 4;
-  std::vector<float> before(static_cast<size_t>(width) + 2, far), now(before);
-  std::vector<uint8_t> steps(static_cast<size_t>(rows * width), 0);
-  const float floor = std::sqrt(a.floor * b.floor);
-  int64_t last_row = std::min(rows, columns + reach) - 1;
-  for (int64_t i = 0; i <= last_row; ++i) {
-    if (i % 64 == 0) GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    std::fill(now.begin(), now.end(), far);
-    for (int64_t w = 0; w < width; ++w) {  // column j = i - reach + w; slot w + 1
-      const int64_t j = i - reach + w;
-      if (j < 0 || j >= columns) continue;
-      const float* x = a.values.data() + i * kBands;
-      const float* y = b.values.data() + j * kBands;
-      float dot = 0;
-      for (int64_t k = 0; k < kBands; ++k) dot += x[k] * y[k];
-      const float distance =
-          1 - (dot + floor) / (a.length[static_cast<size_t>(i)] * b.length[static_cast<size_t>(j)] + floor);
-      const auto slot = static_cast<size_t>(w + 1);
-      // From (i-1, j-1): same slot of the row before; from (i-1, j): slot + 1; from (i, j-1): slot - 1.
-      float best = i == 0   ? kEndSkip * static_cast<float>(j)
-                   : j == 0 ? kEndSkip * static_cast<float>(i)
-                            : before[slot];
-      uint8_t step = i == 0 || j == 0 ? 3 : 0;
-      if (i > 0 && before[slot + 1] + kSideStep < best) best = before[slot + 1] + kSideStep, step = 1;
-      if (now[slot - 1] + kSideStep < best) best = now[slot - 1] + kSideStep, step = 2;
-      now[slot] = best + distance;
-      steps[static_cast<size_t>(i * width + w)] = step;
-    }
-    std::swap(before, now);
+// The columns [from, until) of each row that a path may use.
+struct PathBand {
+  std::vector<int64_t> from, until;
+};
+
+PathBand AboutTheDiagonal(int64_t rows, int64_t columns, int64_t reach) {
+  PathBand band;
+  for (int64_t i = 0; i < rows; ++i) {
+    band.from.push_back(std::max<int64_t>(0, i - reach));
+    band.until.push_back(std::max(band.from.back(), std::min(columns, i + reach + 1)));
   }
-  int64_t i = last_row, w = std::clamp<int64_t>(columns - 1 - i + reach, 0, width - 1);
-  for (int64_t other = 0; other < width; ++other) {
-    if (before[static_cast<size_t>(other + 1)] < before[static_cast<size_t>(w + 1)]) w = other;
+  return band;
+}
+
+// What lies within one pooled frame of a path through pooled pictures, at the full rate.
+// Source: Salvador and Chan 2007, "FastDTW", with one coarse level and a radius of 1.
+PathBand AboutThePath(const std::vector<Pair>& path, int64_t pooled, int64_t rows, int64_t columns) {
+  PathBand band{std::vector<int64_t>(static_cast<size_t>(rows), columns),
+                std::vector<int64_t>(static_cast<size_t>(rows), 0)};
+  for (const Pair& pair : path) {
+    const int64_t from = std::max<int64_t>(0, (pair.b - 1) * pooled), until = std::min(columns, (pair.b + 2) * pooled);
+    const int64_t last = std::min(rows, (pair.a + 2) * pooled);
+    for (int64_t i = std::max<int64_t>(0, (pair.a - 1) * pooled); i < last; ++i) {
+      const auto row = static_cast<size_t>(i);
+      band.from[row] = std::min(band.from[row], from);
+      band.until[row] = std::max(band.until[row], until);
+    }
+  }
+  // A path that begins later is reached along the first column.
+  for (int64_t i = (path.front().a - 1) * pooled - 1; i >= 0; --i) {
+    band.from[static_cast<size_t>(i)] = 0;
+    band.until[static_cast<size_t>(i)] = 1;
+  }
+  return band;
+}
+
+// One row of the alignment: what reaching each of its columns costs at least, and by which step.
+struct PathRow {
+  int64_t from = 0;
+  std::vector<float> costs;
+  std::vector<uint8_t> steps;
+  bool has(int64_t j) const { return j >= from && j < from + static_cast<int64_t>(costs.size()); }
+  float cost(int64_t j) const {
+    return has(j) ? costs[static_cast<size_t>(j - from)] : std::numeric_limits<float>::max() / 4;
+  }
+};
+
+enum PathStep : uint8_t { kBoth, kRowOnly, kColumnOnly, kStart };
+
+void FillRow(const Centred& a, const Centred& b, int64_t i, const PathRow& before, PathRow& row) {
+  constexpr int64_t kBands = BandPicture::kBands;
+  const float floor = std::sqrt(a.floor * b.floor);
+  const float* x = a.values.data() + i * kBands;
+  for (size_t w = 0; w < row.costs.size(); ++w) {
+    const int64_t j = row.from + static_cast<int64_t>(w);
+    const float* y = b.values.data() + j * kBands;
+    float dot = 0;
+    for (int64_t k = 0; k < kBands; ++k) dot += x[k] * y[k];
+    const float distance =
+        1 - (dot + floor) / (a.length[static_cast<size_t>(i)] * b.length[static_cast<size_t>(j)] + floor);
+    float best = i == 0   ? kEndSkip * static_cast<float>(j)
+                 : j == 0 ? kEndSkip * static_cast<float>(i)
+                          : before.cost(j - 1);
+    PathStep step = i == 0 || j == 0 ? kStart : kBoth;
+    if (i > 0 && before.cost(j) + kSideStep < best) best = before.cost(j) + kSideStep, step = kRowOnly;
+    if (w > 0 && row.costs[w - 1] + kSideStep < best) best = row.costs[w - 1] + kSideStep, step = kColumnOnly;
+    row.costs[w] = best + distance;
+    row.steps[w] = step;
+  }
+}
+
+absl::StatusOr<std::vector<Pair>> Align(const Centred& a, const Centred& b, const PathBand& band,
+                                        const RunOptions& run) {
+  std::vector<PathRow> rows;
+  PathRow before;
+  for (size_t i = 0; i < band.from.size() && band.from[i] < band.until[i]; ++i) {
+    if (i % 64 == 0) GRYM_RETURN_IF_ERROR(run.cancel.Check());
+    const auto width = static_cast<size_t>(band.until[i] - band.from[i]);
+    rows.push_back({band.from[i], std::vector<float>(width), std::vector<uint8_t>(width)});
+    FillRow(a, b, static_cast<int64_t>(i), before, rows[i]);
+    std::swap(before.costs, rows[i].costs);  // the steps are enough to come back
+    before.from = rows[i].from;
+  }
+  int64_t i = static_cast<int64_t>(rows.size()) - 1;
+  size_t cheapest = before.costs.size() - 1;
+  for (size_t w = 0; w < before.costs.size(); ++w) {
+    if (before.costs[w] < before.costs[cheapest]) cheapest = w;
   }
   std::vector<Pair> path;
-  for (;;) {
-    path.push_back({i, i - reach + w});
-    const uint8_t step = steps[static_cast<size_t>(i * width + w)];
-    if (step == 3) break;
-    if (step == 0) --i;
-    if (step == 1) --i, ++w;
-    if (step == 2) --w;
+  for (int64_t j = before.from + static_cast<int64_t>(cheapest);;) {
+    path.push_back({i, j});
+    const PathRow& row = rows[static_cast<size_t>(i)];
+    const uint8_t step = row.steps[static_cast<size_t>(j - row.from)];
+    if (step == kStart) break;
+    if (step != kColumnOnly) --i;
+    if (step != kRowOnly) --j;
   }
   std::reverse(path.begin(), path.end());
   return path;
+}
+
+// Means of `count` frames each.
+BandPicture Pooled(const BandPicture& picture, int64_t count) {
+  constexpr int64_t kBands = BandPicture::kBands;
+  BandPicture pooled;
+  pooled.rate_hz = picture.rate_hz / static_cast<double>(count);
+  for (int64_t first = 0; first < picture.frames(); first += count) {
+    const int64_t until = std::min(picture.frames(), first + count);
+    for (int64_t b = 0; b < kBands; ++b) {
+      double sum = 0;
+      for (int64_t t = first; t < until; ++t) sum += picture.frame(t)[b];
+      pooled.values.push_back(static_cast<float>(sum / static_cast<double>(until - first)));
+    }
+  }
+  return pooled;
+}
+
+absl::StatusOr<std::vector<Pair>> AlignNearDiagonal(const BandPicture& a, const BandPicture& b, const RunOptions& run) {
+  const auto rows = static_cast<double>(a.frames());
+  const double one_second = std::min(kBandS * a.rate_hz, kShortBandShare * rows);
+  const auto reach = static_cast<int64_t>(std::ceil(std::max(one_second, kBandShare * rows)));
+  return Align(Centre(a), Centre(b), AboutTheDiagonal(a.frames(), b.frames(), reach), run);
 }
 
 // What a band of the original and of the result move, and move together.
@@ -334,13 +408,17 @@ absl::StatusOr<Likeness> MeasureLikeness(const TakeMeasures& original, const Tak
   MeasurePitch(original.fine, result.fine, likeness);
   const bool moved = likeness.pitch_evidence > kSamePitchEvidence && std::abs(likeness.cents) < kMostLoweredCents;
   const BandPicture bands = Lowered(result.bands, moved ? likeness.cents : 0);
-  const auto rows = static_cast<double>(original.bands.frames());
-  const double one_second = std::min(kBandS * original.bands.rate_hz, kShortBandShare * rows);
-  const auto reach = static_cast<int64_t>(std::ceil(std::max(one_second, kBandShare * rows)));
+  const int64_t rows = original.bands.frames(), columns = bands.frames();
+  // Long recordings are aligned by fewer frames at first, and then within what that left open.
+  const int64_t pooled = (std::max(rows, columns) + kMostAlignedFrames - 1) / kMostAlignedFrames;
+  GRYM_ASSIGN_OR_RETURN(std::vector<Pair> path,
+                        AlignNearDiagonal(Pooled(original.bands, pooled), Pooled(bands, pooled), run));
   const Centred a = Centre(original.bands), b = Centre(bands);
-  GRYM_ASSIGN_OR_RETURN(const std::vector<Pair> path, Align(a, b, reach, run));
+  if (pooled > 1) {
+    GRYM_ASSIGN_OR_RETURN(path, Align(a, b, AboutThePath(path, pooled, rows, columns), run));
+  }
   const auto aligned = static_cast<double>(path.back().a - path.front().a + 1);
-  const double found = std::min(1.0, aligned / std::min(rows, static_cast<double>(bands.frames())));
+  const double found = std::min(1.0, aligned / static_cast<double>(std::min(rows, columns)));
   const std::vector<BandMoves> moves =
       MovesOfBands(original.bands, original.bands.values, bands.values, path, 0, path.size());
   likeness.similarity = found * Correlation(moves);

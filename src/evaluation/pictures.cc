@@ -58,10 +58,7 @@ absl::Status ForEachSpectrum(const AudioBuffer& audio, int size, int64_t hop, co
 absl::StatusOr<BandPicture> MakeBandPicture(const AudioBuffer& audio, const RunOptions& run) {
   BandPicture picture;
   const int size = NextPowerOfTwo(static_cast<int>(0.07 * audio.rate_hz()));
-  const double wanted = static_cast<double>(audio.frames()) / audio.rate_hz() * kPictureRateHz;
-  // Slower by whole factors for long recordings, so that two pictures of like length have like rates.
-  const double slower = std::max(1.0, std::ceil(wanted / static_cast<double>(kMostPictureFrames)));
-  const int64_t hop = std::max<int64_t>(1, std::llround(audio.rate_hz() / kPictureRateHz * slower));
+  const int64_t hop = std::max<int64_t>(1, std::llround(audio.rate_hz() / kPictureRateHz));
   picture.rate_hz = static_cast<double>(audio.rate_hz()) / static_cast<double>(hop);
   const double bin_hz = static_cast<double>(audio.rate_hz()) / size;
   std::vector<int> edges;

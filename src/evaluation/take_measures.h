@@ -14,7 +14,7 @@
 
 namespace grym {
 
-// Compressed energies in sixths of an octave from 60 Hz to 7 kHz, 50 frames a second (fewer for long recordings).
+// Compressed energies in sixths of an octave from 60 Hz to 7 kHz, 50 frames a second.
 // log10(1 + 1e4 * power / loud power): about 40 dB of range, so what lies below counts little.
 struct BandPicture {
   static constexpr int kBands = 41;
@@ -41,9 +41,6 @@ struct TakeMeasures {
 };
 
 inline constexpr double kFineStepCents = 5;
-
-// One band picture of at most this many frames, so that comparing stays bounded for long recordings.
-inline constexpr int64_t kMostPictureFrames = 6000;
 
 absl::StatusOr<TakeMeasures> MeasureTake(const AudioBuffer& audio, const RunOptions& run = {});
 

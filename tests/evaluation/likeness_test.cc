@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "analysis/enhance/enhance.h"
 #include "base/format.h"
+#include "base/random.h"
 #include "evaluation/compare.h"
+#include "evaluation/pictures.h"
 #include "evaluation/pieces.h"
 #include "support/damage.h"
 #include "support/scratch.h"
@@ -56,6 +60,72 @@ TEST(LikenessTest, OtherRecordingsAreOtherSongs) {
   }
   for (const char* name : names) songs.push_back({name, MeasureTake(Recording(name)).value()});
   ExpectOtherSongs(songs);
+}
+
+// Three voices of random notes, which never return: long music that is cheap to make.
+AudioBuffer LongMusic(double seconds, uint64_t seed) {
+  constexpr int kRateHz = 8000;
+  AudioBuffer audio = AudioBuffer::Create(1, static_cast<int64_t>(seconds * kRateHz), kRateHz).value();
+  const std::span<float> samples = audio.mutable_channel(0);
+  Random random(seed);
+  for (const size_t note_frames : {1600, 2700, 5900}) {
+    for (size_t start = 0; start < samples.size(); start += note_frames) {
+      const double step = 2 * M_PI * 110 * std::exp2(std::floor(random.Uniform() * 36) / 12) / kRateHz;
+      // A damped oscillator: y[n] = 2 r cos(step) y[n-1] - r^2 y[n-2].
+      const double r = 0.9995;
+      double before = 0, now = 0.3 * std::sin(step);
+      for (size_t n = start; n < std::min(samples.size(), start + note_frames); ++n) {
+        samples[n] += static_cast<float>(now);
+        const double next = 2 * r * std::cos(step) * now - r * r * before;
+        before = now;
+        now = next;
+      }
+    }
+  }
+  return audio;
+}
+
+TakeMeasures PicturesOf(const AudioBuffer& audio) {
+  TakeMeasures measures;
+  measures.silent = false;
+  measures.duration_s = audio.duration_s();
+  measures.channels = 1;
+  measures.bands = MakeBandPicture(audio).value();
+  measures.fine = MakeFineSpectrum(audio).value();
+  return measures;
+}
+
+TEST(LikenessTest, LongMusicIsFoundHoweverLong) {
+  const AudioBuffer music = LongMusic(400, 1);
+  const int rate = music.rate_hz();
+  const auto seconds = [&](double from, double length) {
+    return PicturesOf(music.Slice(static_cast<int64_t>(from * rate), static_cast<int64_t>(length * rate)));
+  };
+  const auto expect_same = [](const TakeMeasures& a, const TakeMeasures& b, const char* what) {
+    const Likeness likeness = MeasureLikeness(a, b).value();
+    EXPECT_GT(likeness.similarity, 0.9) << what;
+    EXPECT_GT(likeness.quartile, 0.9) << what;
+    EXPECT_GT(likeness.detail, 0.9) << what;
+    EXPECT_GT(likeness.held, 0.99) << what;
+    EXPECT_LT(likeness.drift_s, 0.01) << what;
+    EXPECT_LT(likeness.bent, 0.05) << what;
+  };
+  const TakeMeasures below = seconds(0, 119.98), above = seconds(0, 120.04), whole = seconds(0, 399);
+  expect_same(below, above, "on either side of two minutes");
+  expect_same(above, below, "on either side of two minutes, turned round");
+  expect_same(whole, seconds(0.03, 399), "30 ms later");
+  expect_same(whole, seconds(0.1, 399), "100 ms later");
+  const Likeness other = MeasureLikeness(whole, PicturesOf(LongMusic(399, 2))).value();
+  EXPECT_LT(other.quartile, 0.7);
+  EXPECT_LT(other.detail, 0.7);
+  // Twelve seconds left out: all but those and what is about the cut is found.
+  AudioBuffer cut = AudioBuffer::Create(1, music.frames() - 12 * rate, rate).value();
+  const std::span<const float> from = music.channel(0);
+  std::copy(from.begin(), from.begin() + 200 * rate, cut.mutable_channel(0).begin());
+  std::copy(from.begin() + 212 * rate, from.end(), cut.mutable_channel(0).begin() + 200 * rate);
+  const Likeness shorter = MeasureLikeness(PicturesOf(music), PicturesOf(cut)).value();
+  EXPECT_GT(shorter.held, 0.95);
+  EXPECT_LT(shorter.held, 0.98);
 }
 
 class SameMusicTest : public ::testing::TestWithParam<const char*> {
