@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string>
 
 #include "base/format.h"
+#include "base/plain_name.h"
 #include "base/status.h"
 
 namespace grym {
@@ -40,7 +43,14 @@ absl::Status CheckMadeAudio(const ChainLink& link, const GenerateAudioResult& ma
       std::fabs(audio.duration_s() - *wanted_duration_s) > std::max(0.05, 0.01 * *wanted_duration_s)) {
     return Broken(link, Formatted("want %.3f s, got %.3f s", *wanted_duration_s, audio.duration_s()));
   }
+  std::set<std::string> names;
   for (const Stem& stem : made.stems) {
+    if (!IsPlainName(stem.name)) {
+      return Broken(link, "stem: want a plain name, got \"" + Printable(stem.name, 64) + "\"");
+    }
+    if (!names.insert(stem.name).second) {
+      return Broken(link, "stem \"" + Printable(stem.name, 64) + "\": want each name once, got it twice");
+    }
     const AudioBuffer& part = stem.audio;
     if (part.rate_hz() != audio.rate_hz() || part.channels() != audio.channels() || part.frames() != audio.frames()) {
       return Broken(link,

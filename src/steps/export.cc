@@ -1,12 +1,15 @@
 // The operation that writes a take where people find it: audio, stems, MIDI, and a sidecar to render it again.
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string_view>
 
 #include "analysis/true_peak.h"
 #include "base/file_set.h"
 #include "base/format.h"
 #include "base/fs.h"
 #include "base/hash.h"
+#include "base/plain_name.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "grymsynth/midi.h"
@@ -32,6 +35,44 @@ struct ExportPlan {
   int rate_hz = 0;  // 0 keeps the take's
 };
 
+// What a name may have, so that the longest name made from it is one.
+constexpr size_t kMostBaseBytes = kMostNameBytes - std::string_view("-stems").size();
+
+// For whom gave none: the workflow's, or the recording's, made fit to be a file name.
+std::string OwnName(const StepServices& services, const Json& take) {
+  const std::filesystem::path recording = take.at("audioFile").text();
+  const std::string ending = recording.empty() ? "" : "-enhanced";
+  std::string base = !services.output_name.empty() ? services.output_name : recording.stem().string();
+  for (char& c : base) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\') c = '_';
+  }
+  if (base.size() > kMostBaseBytes - ending.size()) {
+    base.resize(kMostBaseBytes - ending.size() + 1);  // the byte too much tells where a character begins
+    while ((static_cast<unsigned char>(base.back()) & 0xc0) == 0x80 && base.size() > 1) base.pop_back();
+    base.pop_back();
+  }
+  return base.empty() ? "take" : base + ending;
+}
+
+// Before anything is written: something to write, and stems that are told apart and stay in their folder.
+absl::Status CheckExported(const OperationCall& call, const Json& take) {
+  const auto bad_input = [&](const std::string& what) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_input", call.step + ": " + what);
+  };
+  GRYM_ASSIGN_OR_RETURN(const std::filesystem::path audio, call.files->Find(take.at("audio")));
+  GRYM_ASSIGN_OR_RETURN(const AudioFileInfo info, ProbeAudioFile(audio));
+  if (info.frames == 0) return bad_input("want a take with audio, got 0 frames");
+  std::set<std::string> names;
+  for (const Json& stem : take.at("stems").items()) {
+    const std::string& name = stem.at("name").text();
+    if (!IsPlainName(name) || name.size() + std::string_view(".wav").size() > kMostNameBytes) {
+      return bad_input("stem: want a plain name, got \"" + Printable(name, 64) + "\"");
+    }
+    if (!names.insert(name).second) return bad_input("stem \"" + Printable(name, 64) + "\": want it once, got it twice");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ExportPlan> PlanExport(const StepServices& services, const OperationCall& call, const Json& take) {
   ExportPlan plan;
   plan.folder = services.output_dir;
@@ -49,18 +90,12 @@ absl::StatusOr<ExportPlan> PlanExport(const StepServices& services, const Operat
   plan.save.container = plan.container;
   plan.save.format = bits == 16 ? SampleFormat::kPcm16 : bits == 24 ? SampleFormat::kPcm24 : SampleFormat::kFloat32;
 
-  const bool enhanced = !take.at("audioFile").text().empty();
   plan.name = call.parameters.at("name").text();
-  if (plan.name.empty()) {
-    const std::string base = !services.output_name.empty()
-                                 ? services.output_name
-                                 : std::filesystem::path(take.at("audioFile").text()).stem().string();
-    plan.name = base.empty() ? "take" : enhanced ? base + "-enhanced" : base;
-  }
-  if (plan.name.find('/') != std::string::npos || plan.name.find('\\') != std::string::npos || plan.name == "." ||
-      plan.name == "..") {
+  if (plan.name.empty()) plan.name = OwnName(services, take);
+  if (!IsPlainName(plan.name) || plan.name.size() > kMostBaseBytes) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_parameter",
-                 call.step + ": name: want a plain file name, got \"" + Printable(plan.name) + "\"");
+                 Formatted("%s: name: want a plain file name of at most %d bytes, got %d: \"%s\"", call.step,
+                           kMostBaseBytes, plan.name.size(), Printable(plan.name)));
   }
   return plan;
 }
@@ -208,6 +243,7 @@ absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall
   }
   GRYM_ASSIGN_OR_RETURN(ExportPlan plan, PlanExport(services, call, *take));
   plan.save.metadata = MetadataOf(plan, *take);
+  GRYM_RETURN_IF_ERROR(CheckExported(call, *take));
   GRYM_ASSIGN_OR_RETURN(FileSet files, FileSet::Begin(plan.folder));
   GRYM_ASSIGN_OR_RETURN(const double lowered_db, WriteTake(plan, call, *take, files, run));
   Json written = *take;

@@ -297,6 +297,36 @@ TEST_F(StepRunnerTest, ExportsOfOneNameAreNeverMixed) {
   }
 }
 
+TEST_F(StepRunnerTest, AnExportWritesInItsFolderAloneAndChecksNamesFirst) {
+  for (const char* name : {"../../evil", "..", "", "a\\b", "lead"}) {  // the last is there already
+    Json take = SmallTake(1, true);
+    Json stem = take.at("stems").at(size_t{0});
+    stem["name"] = name;
+    take["stems"].push_back(stem);
+    EXPECT_EQ(ErrorCode(Run("export", {{"take", "", take}}, Named("x")).status()), "bad_input") << name;
+  }
+  const Json take = SmallTake(1, true);
+  for (const size_t bytes : {250u, 300u}) {  // "-stems" is longer than ".json"
+    EXPECT_EQ(ErrorCode(Run("export", {{"take", "", take}}, Named(std::string(bytes, 'n'))).status()), "bad_parameter");
+  }
+  Json empty = Json::Object();
+  empty["audio"] = PutAudio(*files_, AudioBuffer::Create(1, 0, 44100).value()).value();
+  EXPECT_EQ(ErrorCode(Run("export", {{"take", "", empty}}, Named("x")).status()), "bad_input");
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out"));
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "evil.wav"));
+  const std::string longest(249, 'n');
+  const auto fits = Run("export", {{"take", "", take}}, Named(longest));
+  EXPECT_TRUE(fits.ok()) << fits.status();
+  // A name that nobody chose is made to fit.
+  Json of_recording = take;
+  of_recording["audioFile"] = "/music/" + std::string(120, 'n') + "\x1b" + std::string(60, 'n') + "\xc3\xa9" +
+                              std::string(60, 'm') + ".wav";
+  const auto cut = Run("export", {{"take", "", of_recording}});
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_EQ(std::filesystem::path(cut->at("path").text()).filename().string(),
+            std::string(120, 'n') + "_" + std::string(60, 'n') + "\xc3\xa9" + std::string(57, 'm') + "-enhanced.wav");
+}
+
 TEST_F(StepRunnerTest, GenerateWithoutInputsFollowsThePrompt) {
   Json parameters = Json::Object();
   parameters["prompt"] = "slow ambient in A minor";
