@@ -16,7 +16,8 @@ constexpr Choice<SampleFormat> kFormats[] = {
 constexpr Choice<AudioContainer> kContainers[] = {
     {"wav", AudioContainer::kWav}, {"flac", AudioContainer::kFlac}, {"ogg", AudioContainer::kOggVorbis}};
 constexpr Choice<ResampleQuality> kQualities[] = {
-    {"best", ResampleQuality::kBest}, {"medium", ResampleQuality::kMedium}, {"fast", ResampleQuality::kFast}};
+    {"best", ResampleQuality::kBest}, {"medium", ResampleQuality::kMedium}, {"fast", ResampleQuality::kFast},
+    {"libsamplerate", ResampleQuality::kLibsamplerate}};
 
 template <class T, size_t N>
 T Chosen(const Choice<T> (&choices)[N], const std::string& name, const char* what) {
@@ -114,7 +115,7 @@ Args:
         const auto buffer = audio.Buffer();
         const ResampleQuality chosen = Chosen(kQualities, quality, "quality");
         return Owned(Unlocked([&] { return Resample(*buffer, rate_hz, chosen); }));
-      }, py::arg("rate_hz"), py::arg("quality") = "best", "A copy at another rate: \"best\", \"medium\" or \"fast\".")
+      }, py::arg("rate_hz"), py::arg("quality") = "best", "A copy at another rate: \"best\", \"medium\", \"fast\" (soxr's), or \"libsamplerate\" (its best, slower).")
       .def("mix_channels", [](const PyAudio& audio, int channels) {
         const auto buffer = audio.Buffer();
         return Owned(Unlocked([&] { return MixChannels(*buffer, channels); }));

@@ -87,9 +87,9 @@ grym_status grym_audio_resample(const grym_audio* audio, int32_t rate_hz, int32_
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(audio, "audio"));
-    GRYM_C_RETURN_IF_ERROR(CheckChoice(quality, GRYM_RESAMPLE_FAST, "quality"));
+    GRYM_C_RETURN_IF_ERROR(CheckChoice(quality, GRYM_RESAMPLE_LIBSAMPLERATE, "quality"));
     constexpr grym::ResampleQuality kQualities[] = {grym::ResampleQuality::kBest, grym::ResampleQuality::kMedium,
-                                                    grym::ResampleQuality::kFast};
+                                                    grym::ResampleQuality::kFast, grym::ResampleQuality::kLibsamplerate};
     GRYM_C_ASSIGN_OR_RETURN(grym::AudioBuffer made, grym::Resample(*found, rate_hz, kQualities[quality]));
     *out = NewHandleOf<grym_audio>(std::move(made));
     return absl::OkStatus();

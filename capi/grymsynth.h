@@ -163,7 +163,7 @@ GRYM_C_API grym_status grym_audio_save_options_init(grym_audio_save_options* opt
 /* Writes the file whole or not at all. Since 0.1. */
 GRYM_C_API grym_status grym_audio_save(const grym_audio* audio, const char* path_utf8,
                                        const grym_audio_save_options* options);
-enum { GRYM_RESAMPLE_BEST = 0, GRYM_RESAMPLE_MEDIUM = 1, GRYM_RESAMPLE_FAST = 2 };
+enum { GRYM_RESAMPLE_BEST = 0, GRYM_RESAMPLE_MEDIUM = 1, GRYM_RESAMPLE_FAST = 2, GRYM_RESAMPLE_LIBSAMPLERATE = 3 };
 /* frames out = round(frames * rate_hz / rate). Since 0.1. */
 GRYM_C_API grym_status grym_audio_resample(const grym_audio* audio, int32_t rate_hz, int32_t quality, grym_audio** out);
 /* Mono to stereo copies, stereo to mono is the mean. Since 0.1. */

@@ -23,7 +23,7 @@ install(FILES "${PROJECT_BINARY_DIR}/grymsynthConfig.cmake" "${PROJECT_BINARY_DI
 if(BUILD_SHARED_LIBS)
   set(GRYM_PC_CORE "Libs: -L\${libdir} -lgrymsynth\nRequires: absl_status absl_statusor absl_strings absl_str_format")
 else()
-  set(GRYM_PC_CORE "Libs: -L\${libdir} -lgrymsynth -pthread\nRequires: absl_status absl_statusor absl_strings absl_str_format absl_cord sqlite3 sndfile samplerate")
+  set(GRYM_PC_CORE "Libs: -L\${libdir} -lgrymsynth -pthread\nRequires: absl_status absl_statusor absl_strings absl_str_format absl_cord sqlite3 sndfile samplerate soxr")
 endif()
 # The prefix is found from where the file lies, so that an installed tree may be moved.
 file(RELATIVE_PATH GRYM_PC_UP "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")

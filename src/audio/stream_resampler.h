@@ -1,4 +1,4 @@
-// Sample rate conversion of a stream, block by block, by libsamplerate's sinc converters.
+// Sample rate conversion of a stream, block by block, by soxr or libsamplerate.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -11,6 +11,8 @@
 
 namespace grym {
 
+class RateConverter;
+
 // round(frames * to / from), halves up, without rounding in between.
 int64_t ResampledFrames(int64_t frames, int from_rate_hz, int to_rate_hz);
 
@@ -19,7 +21,7 @@ int64_t ResampledFrames(int64_t frames, int from_rate_hz, int to_rate_hz);
 // Threads: one at a time.
 class StreamResampler {
  public:
-  // Rates in AudioBuffer's range, not more than 256 times apart (libsamplerate's limit).
+  // Rates in AudioBuffer's range, not more than 256 times apart.
   static absl::StatusOr<StreamResampler> Create(int channels, int from_rate_hz, int to_rate_hz,
                                                 ResampleQuality quality);
   StreamResampler(StreamResampler&&) noexcept;
@@ -35,14 +37,17 @@ class StreamResampler {
   void Reset();
 
  private:
-  struct State;  // libsamplerate's
-  StreamResampler(int channels, int from_rate_hz, int to_rate_hz, std::unique_ptr<State> state);
-  absl::Status Convert(std::span<const float> interleaved, bool last, std::vector<float>& out);
+  StreamResampler(int channels, int from_rate_hz, int to_rate_hz, std::unique_ptr<RateConverter> converter);
+  // All that can be said by now, at most `most_frames`; just as many if `last`.
+  absl::StatusOr<AudioBuffer> Convert(const AudioBuffer& block, bool last, int64_t most_frames);
+  // What the input so far is worth, less what was answered.
+  int64_t Owed() const { return ResampledFrames(frames_in_, from_rate_hz_, to_rate_hz_) - frames_out_; }
 
   int channels_, from_rate_hz_, to_rate_hz_;
   int64_t frames_in_ = 0, frames_out_ = 0;
   bool finished_ = false;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<RateConverter> converter_;
+  std::vector<std::vector<float>> made_;  // per channel, kept between blocks
 };
 
 }  // namespace grym

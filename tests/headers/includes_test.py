@@ -17,6 +17,7 @@ FOREIGN = {
     "sqlite3": {"src/store"},
     "sndfile": {"src/audio"},
     "samplerate": {"src/audio"},
+    "soxr": {"src/audio"},
     "ebur128": set(),
     "Eigen/": set(),
     "torch/": set(),

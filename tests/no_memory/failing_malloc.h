@@ -9,8 +9,8 @@ bool MallocCanFail();
 
 // From now on allocations are counted, over all threads, and number `nth` (1 is the next) fails, and all after it if
 // `for_good`. 0: none fails. Everything that C++ allocates counts, and what SQLite and libsamplerate ask
-// malloc for. What glibc, libsndfile and its codecs ask for does not: libsndfile 1.2, libvorbis and libogg follow a
-// null pointer, and the promise is about our own code.
+// malloc for. What glibc, soxr, libsndfile and its codecs ask for does not: soxr 0.1.3, libsndfile 1.2, libvorbis and
+// libogg follow a null pointer, and the promise is about our own code.
 void FailAllocation(int64_t nth, bool for_good);
 // Ends it; returns the number of allocations counted, and tells how many were refused.
 int64_t StopFailing(int64_t* refused);

@@ -30,9 +30,11 @@ void AddAudioWalks(Bench& bench, std::vector<Walk>& walks) {
   walks.push_back({"audio_create", [&] { return grym_audio_create(nullptr, 2, 5000, 44100, &made); }, describe});
   walks.push_back({"audio_load wav", [&] { return grym_audio_load(bench.wav.c_str(), &made); }, describe});
   walks.push_back({"audio_load flac", [&] { return grym_audio_load(bench.flac.c_str(), &made); }, describe});
-  walks.push_back({"audio_resample",
-                   [&] { return grym_audio_resample(bench.audio, 48000, GRYM_RESAMPLE_MEDIUM, &made); },
-                   describe});
+  for (const int32_t quality : {GRYM_RESAMPLE_MEDIUM, GRYM_RESAMPLE_LIBSAMPLERATE}) {
+    walks.push_back({"audio_resample " + std::to_string(quality),
+                     [&bench, quality] { return grym_audio_resample(bench.audio, 48000, quality, &made); },
+                     describe});
+  }
   walks.push_back({"audio_mix_channels", [&] { return grym_audio_mix_channels(bench.audio, 2, &made); }, describe});
   for (const char* extension : {".wav", ".flac", ".ogg"}) {
     const std::string path = bench.folder / ("out" + std::string(extension));
