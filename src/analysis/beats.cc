@@ -91,7 +91,9 @@ std::vector<double> TrackBeats(const Activation& activation, double bpm, std::sp
     }
     // A quarter of a frame, since a frame is the mean of two of half its length.
     const double time = std::max(0.0, (Refine(activation, frame, period) + 0.25) / activation.rate_hz);
-    times.push_back(NearestOnset(onsets_s, time, 0.03));
+    const double beat = NearestOnset(onsets_s, time, 0.03);
+    // What lies before the recording and its first beat may both be drawn to the beginning.
+    if (times.empty() || beat - times.back() > 0.25 * period / activation.rate_hz) times.push_back(beat);
   }
   return times;
 }

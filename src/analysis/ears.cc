@@ -64,7 +64,11 @@ void Ears::Reserve(int64_t frames) {
   to_tonal_.Reserve(at_pitch_.capacity());
 }
 
-double Ears::resampling_delay_s() const { return static_cast<double>(to_analysis_.lookahead()) / rate_hz_; }
+double Ears::to_spectra_s() const { return static_cast<double>(to_analysis_.lookahead() + 1) / rate_hz_; }
+double Ears::to_pitch_s() const {
+  return to_spectra_s() + static_cast<double>(to_pitch_.lookahead() + 1) / kAnalysisRateHz;
+}
+double Ears::to_tones_s() const { return to_pitch_s() + static_cast<double>(to_tonal_.lookahead() + 1) / kPitchRateHz; }
 
 void Ears::Push(std::span<const float* const> channels, int64_t frames) {
   HearRest(channels, frames, HearSpectra(channels, frames));

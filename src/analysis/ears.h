@@ -39,7 +39,10 @@ class Ears {
 
   const LoudnessMeter& loudness() const { return loudness_; }
   const PitchTracker& pitch() const { return pitch_; }
-  double resampling_delay_s() const;  // how long a sample waits before it reaches the spectra
+  // How long a sample waits before it reaches the spectra, the pitch tracker and the tonal stream.
+  double to_spectra_s() const;
+  double to_pitch_s() const;
+  double to_tones_s() const;
 
  private:
   void PushLoudness(std::span<const float* const> channels, int64_t kept, int64_t frames);

@@ -11,6 +11,7 @@ namespace grym {
 namespace {
 
 constexpr double kBeatFrameHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kHop / 2;
+constexpr double kSameAsOnset_s = 0.03;
 constexpr int kFastest = 20, kSlowest = 108;                       // intervals in frames: 258 to 48 beats a minute
 constexpr int kMeanFrames = 69, kLargestFrames = 345;              // 0.8 s and 4 s
 constexpr int64_t kTempoEvery = 43, kTempoWindows = 3;             // half a second; 12 s each, half overlapping
@@ -29,6 +30,11 @@ LiveBeats::LiveBeats()
       tempo_(kBeatFrameHz),
       states_(kFastest, kSlowest) {
   states_.Begin(60 * kBeatFrameHz / kStart_bpm, kStartSpread);
+}
+
+double LiveBeats::LatestDecision_s() {
+  const int refined = kSlowest / BeatStates::kObservation;
+  return (kLag + kSlack + refined + 1) / kBeatFrameHz + kSameAsOnset_s;
 }
 
 void LiveBeats::HearOnset(double time_s) { onsets_s_[static_cast<size_t>(onsets_++ % kMostOnsets)] = time_s; }
@@ -110,7 +116,7 @@ double LiveBeats::Refine(int64_t frame, int interval) const {
   }
   // A quarter of a frame, since a frame is the mean of two of half its length.
   const double time = std::max(0.0, (place + 0.25) / kBeatFrameHz);
-  double nearest = time, distance = 0.03;
+  double nearest = time, distance = kSameAsOnset_s;
   for (int64_t i = std::max<int64_t>(0, onsets_ - kMostOnsets); i < onsets_; ++i) {
     const double onset = onsets_s_[static_cast<size_t>(i % kMostOnsets)];
     if (std::abs(onset - time) >= distance) continue;

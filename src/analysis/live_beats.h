@@ -19,6 +19,8 @@ namespace grym {
 class LiveBeats {
  public:
   static constexpr int kLag = 5, kSlack = 2;  // frames of the activation, 11.6 ms each
+  // From a beat to the centre of the flux's frame that tells it, at most: the beat may lie before the state's frame.
+  static double LatestDecision_s();
   LiveBeats();
   void HearOnset(double time_s);  // a beat that falls on an onset takes its time
   // One frame of the flux. The time of a beat, if this frame tells one.

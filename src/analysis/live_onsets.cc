@@ -24,6 +24,8 @@ LiveOnsets::LiveOnsets()
       loud_(static_cast<int64_t>(kRemembered * kAttackHz)),
       sorted_(kRestlessFrames) {}
 
+double LiveOnsets::LatestDecision_s() { return (kLookahead + 0.5) / kFluxHz + 0.025; }
+
 void LiveOnsets::HearAttack(float attack_rms, float level_rms) {
   attack_.Push(attack_rms);
   level_.Push(level_rms);

@@ -16,6 +16,8 @@ namespace grym {
 class LiveOnsets {
  public:
   static constexpr int kLookahead = 5;  // frames of the flux, 29 ms: an onset is the largest within as much
+  // From an onset to the centre of the frame that decides it, at most: the attack may lie before the flux's peak.
+  static double LatestDecision_s();
   LiveOnsets();
   // At most a second ahead of the flux.
   void HearAttack(float attack_rms, float level_rms);

@@ -15,8 +15,6 @@ constexpr double kSwitchCost = 4.6;            // -log(0.01): voiced to unvoiced
 constexpr double kJumpCost = 1.2;              // per semitone and frame, up to an octave
 constexpr double kLargestJumpCost = 8;
 constexpr float kVoicelessEnergy = 1e-7f;      // mean square, -70 dBFS: below it nothing is pitched
-// The samples that decide a lag t span window + t; their middle is what a frame is centred on, for t of 200 Hz.
-constexpr int kLead = PitchTracker::kWindow / 2 + kPitchRateHz / 200 / 2;
 
 // b = conj(a) b of spectra [bins][re, im][8]: their correlation.
 GRYM_HOT void MultiplyByConjugate(const float* a, float* b, int bins) {

@@ -19,6 +19,8 @@ inline constexpr int kPitchRateHz = 22050;
 class PitchTracker {
  public:
   static constexpr int kWindow = 1024, kHop = 256, kMostCandidates = 5;
+  // The samples that decide a lag t span window + t; their middle is what a frame is centred on, for t of 200 Hz.
+  static constexpr int kLead = kWindow / 2 + kPitchRateHz / 200 / 2;
   static constexpr double kLowestHz = 50, kHighestHz = 2000;
   // Takes `at_once` frames at a time, see BatchFramer: the result does not depend on it.
   explicit PitchTracker(int at_once = RealFftBatch::kFrames);

@@ -161,6 +161,17 @@ TEST(AnalyzeTest, StereoFacts) {
   EXPECT_EQ(Analyzed(Mono(left))->condition.stereo_width, 0);
 }
 
+// Its first beat was told twice: once for the one that the path has before the beginning.
+TEST(AnalyzeTest, BeatsAtTheBeginningAreToldOnce) {
+  TestMusicOptions options;
+  options.seconds = 20;
+  const auto heard = Analyzed(MakeTestMusic(options));
+  ASSERT_TRUE(heard.ok());
+  ASSERT_GT(heard->beats_s.size(), 30u);
+  ExpectSound(*heard);
+  EXPECT_GT(heard->beats_s[1] - heard->beats_s[0], 0.1);
+}
+
 TEST(AnalyzeTest, SameAudioSameFeatures) {
   const AudioBuffer audio = Mono(Clicks(SteadyBeats(120, 0.3, 8), 8));
   EXPECT_EQ(FeaturesToJson(*Analyzed(audio), true), FeaturesToJson(*Analyzed(audio), true));
