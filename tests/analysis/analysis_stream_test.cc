@@ -133,14 +133,15 @@ TEST(AnalysisStreamTest, EventsComeWithinTheStatedLatency) {
 }
 
 TEST(AnalysisStreamTest, BeatsAndTempoOfASteadyPiece) {
-  const AudioBuffer audio = Piece(20);
+  std::vector<double> want = SteadyBeats(104, 0.3, 20);
+  const AudioBuffer audio = Mono(Clicks(want, 20));
   const auto stream = StreamFor(audio);
   const Told told = Feed(*stream, audio, [] { return 256; });
-  std::vector<double> beats = told.Times(AnalysisEvent::Kind::kBeat), want;
-  for (double t = 5; t < 19.5; t += 0.5) want.push_back(t);
-  std::erase_if(beats, [](double t) { return t < 4.9 || t > 19.4; });
+  std::vector<double> beats = told.Times(AnalysisEvent::Kind::kBeat);
+  std::erase_if(want, [](double t) { return t < 4.9; });
+  std::erase_if(beats, [](double t) { return t < 4.9; });
   EXPECT_GT(MatchEvents(want, beats, 0.03).f, 0.97);
-  EXPECT_NEAR(stream->live().tempo_bpm, 120, 1);
+  EXPECT_NEAR(stream->live().tempo_bpm, 104, 1);
   EXPECT_GT(stream->live().tempo_confidence, 0.5);
 }
 
