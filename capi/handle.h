@@ -31,6 +31,7 @@ class JobBox;
 struct MemoryBox;
 struct ProcessedBox;
 struct RunBox;
+struct StreamBox;
 
 enum class HandleKind : uint8_t {
   kNone,
@@ -49,7 +50,8 @@ enum class HandleKind : uint8_t {
   kModels,
   kWorkflow,
   kRun,
-  kJob
+  kJob,
+  kAnalysisStream
 };
 
 // Throws std::bad_alloc when there is no room.
@@ -84,6 +86,7 @@ GRYM_C_BEHIND(grym_models, const std::vector<ModelInfo>, kModels);
 GRYM_C_BEHIND(grym_workflow, const Workflow, kWorkflow);
 GRYM_C_BEHIND(grym_run, const RunBox, kRun);
 GRYM_C_BEHIND(grym_job, JobBox, kJob);
+GRYM_C_BEHIND(grym_analysis_stream, StreamBox, kAnalysisStream);
 #undef GRYM_C_BEHIND
 
 template <class Handle>

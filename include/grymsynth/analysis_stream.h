@@ -72,10 +72,15 @@ class GRYM_EXPORT AnalysisStream {
   AnalysisStream(const AnalysisStream&) = delete;
   AnalysisStream& operator=(const AnalysisStream&) = delete;
 
+  int rate_hz() const;
+  int channels() const;
+
   // One pointer per channel, to `frames` samples (0 and many are fine), read and left as they are. Allocates nothing,
   // takes no lock, and its work is bounded per frame. False, and nothing is heard, for another number of channels, a
   // negative number of frames, and after Finish.
   bool Push(std::span<const float* const> channels, int64_t frames) noexcept;
+  // Frame after frame [frames, channels]; false too where the size is no multiple of the channels.
+  bool PushInterleaved(std::span<const float> samples) noexcept;
   LiveAnalysis live() noexcept;
   // The oldest events that wait, in the order in which they were told; returns how many.
   size_t TakeEvents(std::span<AnalysisEvent> events) noexcept;

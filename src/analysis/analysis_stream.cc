@@ -88,11 +88,14 @@ struct AnalysisStream::Impl : OnsetListener, TonalListener {
     if (!events.Give({kind, time_s, std::max(0.0, told_s - time_s)})) ++now.dropped_events;
   }
 
-  void Copy(std::span<const float* const> channels, int64_t at, int64_t frames) {
-    for (size_t c = 0; c < channels.size(); ++c) {
+  // `channel_at(c)` is where channel c begins; its samples lie `stride` apart.
+  template <class ChannelAt>
+  void Copy(ChannelAt channel_at, int64_t stride, int64_t at, int64_t frames) {
+    for (size_t c = 0; c < planes.size(); ++c) {
       float* to = samples.data() + static_cast<int64_t>(c) * piece_frames;
+      const float* from = channel_at(c) + at * stride;
       for (int64_t n = 0; n < frames; ++n) {
-        const float sample = channels[c][at + n];
+        const float sample = from[n * stride];
         const bool sound = std::abs(sample) <= kLargestSample;  // false for NaN
         to[n] = sound ? sample : 0.0f;
         now.replaced_samples += !sound;
@@ -101,10 +104,11 @@ struct AnalysisStream::Impl : OnsetListener, TonalListener {
     }
   }
 
-  void Hear(std::span<const float* const> channels, int64_t frames) {
+  template <class ChannelAt>
+  void Hear(ChannelAt channel_at, int64_t stride, int64_t frames) {
     for (int64_t at = 0; at < frames; at += piece_frames) {
       const int64_t count = std::min(piece_frames, frames - at);
-      Copy(channels, at, count);
+      Copy(channel_at, stride, at, count);
       ears.Push(planes, count);
       loudness.Follow(ears.loudness().sums());
       heard += count;
@@ -162,9 +166,19 @@ absl::StatusOr<std::unique_ptr<AnalysisStream>> AnalysisStream::Create(const Ana
   return std::unique_ptr<AnalysisStream>(new AnalysisStream(std::make_unique<Impl>(options)));
 }
 
+int AnalysisStream::rate_hz() const { return impl_->options.rate_hz; }
+int AnalysisStream::channels() const { return impl_->options.channels; }
+
 bool AnalysisStream::Push(std::span<const float* const> channels, int64_t frames) noexcept {
   if (impl_->finished || frames < 0 || std::ssize(channels) != impl_->options.channels) return false;
-  impl_->Hear(channels, frames);
+  impl_->Hear([&](size_t c) { return channels[c]; }, 1, frames);
+  return true;
+}
+
+bool AnalysisStream::PushInterleaved(std::span<const float> samples) noexcept {
+  const int64_t channels = impl_->options.channels;
+  if (impl_->finished || std::ssize(samples) % channels != 0) return false;
+  impl_->Hear([&](size_t c) { return samples.data() + c; }, channels, std::ssize(samples) / channels);
   return true;
 }
 

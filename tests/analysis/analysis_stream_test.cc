@@ -102,6 +102,20 @@ TEST(AnalysisStreamTest, BlocksChangeNothingAndTheReportIsAnalyze) {
   }
 }
 
+TEST(AnalysisStreamTest, InterleavedIsTheSame) {
+  const AudioBuffer audio = Piece(3);
+  std::vector<float> samples;
+  for (size_t n = 0; n < static_cast<size_t>(audio.frames()); ++n) {
+    for (int c = 0; c < 2; ++c) samples.push_back(audio.channel(c)[n]);
+  }
+  const auto stream = StreamFor(audio);
+  EXPECT_FALSE(stream->PushInterleaved(std::span(samples).first(3)));
+  EXPECT_TRUE(stream->PushInterleaved({}));
+  for (size_t at = 0; at < samples.size(); at += 2000)
+    ASSERT_TRUE(stream->PushInterleaved(std::span(samples).subspan(at, std::min<size_t>(2000, samples.size() - at))));
+  EXPECT_EQ(FeaturesToJson(stream->Finish().value().features, true), FeaturesToJson(*Analyzed(audio), true));
+}
+
 TEST(AnalysisStreamTest, EventsComeWithinTheStatedLatency) {
   for (const int rate_hz : {44100, 48000, 8000}) {
     const AudioBuffer audio = Piece(12, rate_hz);

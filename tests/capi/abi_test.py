@@ -20,7 +20,7 @@ import declarations
 # Conventions 6 of the header: option structs begin with struct_size and grow at their end.
 SUPPRESSIONS = """[suppress_type]
   type_kind = struct
-  name_regexp = ^grym_.*_options$
+  name_regexp = ^grym_.*_(options|live)$
   has_data_member_inserted_at = end
 """
 

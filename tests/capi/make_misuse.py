@@ -19,7 +19,7 @@ HARMLESS = {
 # Every kind of handle. The program has one of each alive, in this order.
 HANDLES = [
     "engine", "audio", "features", "patterns", "style", "enhanced", "processed", "result", "comparison", "memory", "matches",
-    "models", "workflow", "run", "job", "text",
+    "models", "workflow", "run", "job", "text", "analysis_stream",
 ]
 WRONG = {
     "dead": "a destroyed handle",
@@ -95,6 +95,7 @@ static void make_all(void) {
   CHECK_OK(grym_engine_run_workflow(engine, workflow, NULL, NULL, NULL, &run)); /* which failed, and can be asked why */
   CHECK_OK(grym_engine_start_analyze(engine, audio, NULL, NULL, NULL, &job));
   CHECK_OK(grym_features_to_json(features, 0, &text));
+  CHECK_OK(grym_analysis_stream_create(NULL, &analysis_stream));
   CHECK_OK(grym_audio_create(NULL, 1, 1, 44100, &gone));
   CHECK_OK(grym_audio_destroy(gone));
   dead = gone;

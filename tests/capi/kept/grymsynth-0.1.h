@@ -1,5 +1,8 @@
 /* grymsynth in C: hear a recording, find and remember its patterns, make an enhanced take, judge it, run workflows.
  *
+ * One header, however long: it is the whole ABI, which other languages read, and one file per version is kept and
+ * compiled against later libraries.
+ *
  * Conventions
  *  1. A function that can fail returns a grym_status; GRYM_STATUS_OK is 0. What went wrong, in words, is in
  *     grym_last_error() of the same thread. Getters that return their value directly answer 0, NULL, "" or NAN for a
@@ -99,6 +102,7 @@ typedef struct grym_models grym_models;         /* what was registered when it w
 typedef struct grym_workflow grym_workflow;     /* a valid workflow document                                    */
 typedef struct grym_run grym_run;               /* a workflow's execution                                       */
 typedef struct grym_job grym_job;               /* a call that runs on a thread of its own                      */
+typedef struct grym_analysis_stream grym_analysis_stream; /* hears while audio runs                             */
 typedef struct grym_text grym_text;             /* text that a function made                                    */
 
 /* The text, ended by NUL, and its length without it. Since 0.1. */
@@ -204,6 +208,66 @@ GRYM_C_API grym_status grym_features_span(const grym_features* features, int32_t
 /* Schema "grymsynth.features/1"; the series only if with_series is not 0. Since 0.1. */
 GRYM_C_API grym_status grym_features_to_json(const grym_features* features, int32_t with_series, grym_text** out);
 GRYM_C_API grym_status grym_features_destroy(grym_features* features); /* Since 0.1. */
+
+/* ---------------------------------------------------------------------------------- hearing while the audio runs */
+
+typedef struct grym_analysis_stream_options {
+  uint32_t struct_size;
+  int32_t rate_hz;     /* [1000, 768000], default 44100                                                          */
+  int32_t channels;    /* [1, 32], default 1                                                                     */
+  int32_t most_events; /* told and not yet taken, [16, 1048576], default 1024; what finds no room is dropped     */
+  double longest_s;    /* what the report can cover, [0, 86400], default 600; 20 KB a second; 0: live values only */
+} grym_analysis_stream_options;
+GRYM_C_API grym_status grym_analysis_stream_options_init(grym_analysis_stream_options* options,
+                                                         uint32_t size); /* Since 0.1. */
+/* Nothing depends on how the audio is cut into blocks. Neither push nor live nor events allocates, locks or waits: they
+ * may be called from an audio callback, apart from a thread's very first call of this library, which makes room for its
+ * last error, and from a push beyond the 256th stream that is alive. Push from one thread, live and events from one
+ * other at the same time: a third is answered FAILED_PRECONDITION ("busy"). Since 0.1. */
+GRYM_C_API grym_status grym_analysis_stream_create(const grym_analysis_stream_options* options,
+                                                   grym_analysis_stream** out);
+/* One pointer per channel, to `frames` samples; 0 and many are fine. What is no number, or beyond +-1e9, is heard as 0
+ * and counted. Since 0.1. */
+GRYM_C_API grym_status grym_analysis_stream_push(grym_analysis_stream* stream, const float* const* channels,
+                                                 int64_t frames);
+/* The same with frame after frame. Since 0.1. */
+GRYM_C_API grym_status grym_analysis_stream_push_interleaved(grym_analysis_stream* stream, const float* samples,
+                                                             int64_t frames);
+/* What is known now; times in seconds from the first frame, levels -INFINITY before the first window is full. */
+typedef struct grym_analysis_live {
+  uint32_t struct_size;       /* set by the caller: sizeof(grym_analysis_live); no more is written                 */
+  int32_t reserved;           /* 0                                                                                 */
+  double time_s;              /* of audio pushed                                                                   */
+  double momentary_lufs;      /* last 400 ms                                                                       */
+  double short_term_lufs;     /* last 3 s                                                                          */
+  double integrated_lufs;     /* so far                                                                            */
+  double true_peak_dbtp;      /* so far                                                                            */
+  double pitch_time_s;        /* what the next two speak of                                                        */
+  double f0_hz;               /* 0 where unvoiced                                                                  */
+  double voicing;             /* [0, 1]                                                                            */
+  double tempo_bpm;           /* 0 while unsure                                                                    */
+  double tempo_confidence;    /* [0, 1]                                                                            */
+  double chroma_time_s;       /* what the chroma speaks of                                                         */
+  float chroma[12];           /* C first, the largest is 1; zeros where nothing is pitched                         */
+  int64_t replaced_samples;
+  int64_t dropped_events;
+} grym_analysis_live;
+GRYM_C_API grym_status grym_analysis_stream_live(grym_analysis_stream* stream, grym_analysis_live* live); /* Since 0.1. */
+enum { GRYM_EVENT_ONSET = 0, GRYM_EVENT_BEAT = 1 };
+/* The oldest events that wait, `most` at most: of each its kind, where it lies, and how much audio after it was needed to
+ * tell it. Any array may be NULL; *count says how many were taken. Since 0.1. */
+GRYM_C_API grym_status grym_analysis_stream_events(grym_analysis_stream* stream, size_t most, int32_t* kinds,
+                                                   double* times_s, double* late_s, size_t* count);
+/* At most: of onsets and beats their late_s, of pitch and chroma time_s - pitch_time_s and time_s - chroma_time_s. Any
+ * out parameter may be NULL. Since 0.1. */
+GRYM_C_API grym_status grym_analysis_stream_latencies(grym_analysis_stream* stream, double* onset_s, double* beat_s,
+                                                      double* pitch_s, double* chroma_s);
+/* Hears the end, tells the last events, and reports; once. *gaps_json (or NULL) receives where the report is not what
+ * grym_engine_analyze says of the same audio, [{"field", "reason"}, ...]: "[]" when all is equal, to the last bit.
+ * Blocks. Since 0.1. */
+GRYM_C_API grym_status grym_analysis_stream_finish(grym_analysis_stream* stream, grym_progress_fn progress,
+                                                   void* user_data, grym_features** out, grym_text** gaps_json);
+GRYM_C_API grym_status grym_analysis_stream_destroy(grym_analysis_stream* stream); /* Since 0.1. */
 
 /* Genres, moods and textures with scores, and what decided. Since 0.1. */
 GRYM_C_API grym_status grym_engine_classify_style(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
