@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "base/fs.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "grymsynth/version.h"
 
 namespace grym {
@@ -36,28 +37,6 @@ absl::StatusOr<AudioContainer> ContainerOf(const std::filesystem::path& path, co
   }
   return BadSave("unwritable_container", Formatted("container: want wav, flac or ogg, got %s",
                                                          AudioContainerName(*options.container).data()));
-}
-
-bool IsUtf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<uint8_t>(text[i]);
-    const size_t length = lead < 0x80                   ? 1
-                          : lead >= 0xc2 && lead < 0xe0 ? 2
-                          : lead >= 0xe0 && lead < 0xf0 ? 3
-                          : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                        : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    uint32_t point = length == 1 ? lead : lead & (0xff >> (length + 1));
-    for (size_t k = 1; k < length; ++k) {
-      const auto byte = static_cast<uint8_t>(text[i + k]);
-      if ((byte & 0xc0) != 0x80) return false;
-      point = point << 6 | (byte & 0x3f);
-    }
-    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-    if (overlong || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
-    i += length;
-  }
-  return true;
 }
 
 // Text that every one of our containers can carry: NUL ends a RIFF tag, and XML has no other control characters.

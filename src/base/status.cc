@@ -4,6 +4,7 @@
 
 #include "absl/strings/cord.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace grym {
 namespace {
@@ -12,19 +13,6 @@ constexpr char kCodeUrl[] = "grymsynth/code";
 constexpr char kProblemsUrl[] = "grymsynth/problems";
 constexpr size_t kMaxMessage = 3900;
 constexpr size_t kMaxProblems = 100;
-
-// Length of the valid UTF-8 sequence at `text[i]`, 0 when there is none.
-size_t Utf8Length(std::string_view text, size_t i) {
-  const unsigned char lead = static_cast<unsigned char>(text[i]);
-  const size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead <= 0xDF ? 2 : lead >= 0xE0 && lead <= 0xEF ? 3
-                        : lead >= 0xF0 && lead <= 0xF4                 ? 4
-                                                                       : 0;
-  if (length == 0 || i + length > text.size()) return 0;
-  for (size_t k = 1; k < length; ++k) {
-    if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return 0;
-  }
-  return length;
-}
 
 }  // namespace
 

@@ -28,7 +28,6 @@ std::vector<std::string> QualityNames();
 bool IsKeyName(std::string_view key);
 // [a-z0-9][a-z0-9._-]{0,63}
 bool IsModelId(std::string_view id);
-bool IsUtf8(std::string_view text);
 
 // Everything out of range, with JSON pointers.
 std::vector<Problem> CheckRequest(const GenerateAudioRequest& request);

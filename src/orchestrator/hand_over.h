@@ -13,7 +13,8 @@ namespace grym {
 std::optional<double> WantedDuration(const GenerateAudioRequest& request);
 
 // Rate and channels as the link declares, frames, every sample finite, the wanted duration within 50 ms or 1 %, and
-// stems of the same shape with plain names, each once. A break is the maker's bug: Internal (code "bad_hand_over", naming the model).
+// stems of the same shape with plain names, each once. A break is the maker's bug: Internal (code "bad_hand_over",
+// naming the model).
 absl::Status CheckMadeAudio(const ChainLink& link, const GenerateAudioResult& made,
                             std::optional<double> wanted_duration_s);
 

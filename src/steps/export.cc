@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "analysis/true_peak.h"
+#include "audio/stream_header.h"
 #include "base/file_set.h"
 #include "base/format.h"
 #include "base/fs.h"
@@ -12,6 +13,7 @@
 #include "base/plain_name.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "grymsynth/midi.h"
 #include "grymsynth/version.h"
 #include "steps/operations.h"
@@ -45,6 +47,11 @@ std::string OwnName(const StepServices& services, const Json& take) {
   std::string base = !services.output_name.empty() ? services.output_name : recording.stem().string();
   for (char& c : base) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\') c = '_';
+  }
+  for (size_t at = 0; at < base.size();) {  // results are JSON, and so UTF-8
+    const size_t length = Utf8Length(base, at);
+    if (length == 0) base[at] = '_';
+    at += std::max<size_t>(length, 1);
   }
   if (base.size() > kMostBaseBytes - ending.size()) {
     base.resize(kMostBaseBytes - ending.size() + 1);  // the byte too much tells where a character begins
@@ -100,20 +107,37 @@ absl::StatusOr<ExportPlan> PlanExport(const StepServices& services, const Operat
   return plan;
 }
 
+// Text as the tags of every container can carry it: no control characters, whole UTF-8, no more than fits.
+std::string TagText(std::string_view text) {
+  constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+  std::string tag;
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = Utf8Length(text, at);
+    const auto lead = static_cast<unsigned char>(text[at]);
+    const bool control = (lead < 0x20 && lead != '\t' && lead != '\n' && lead != '\r') || lead == 0x7f;
+    const std::string_view next = length == 0 ? kReplacement : control ? " " : text.substr(at, length);
+    if (tag.size() + next.size() > static_cast<size_t>(kMaxTagBytes)) break;
+    tag += next;
+    at += std::max<size_t>(length, 1);
+  }
+  return tag;
+}
+
 AudioMetadata MetadataOf(const ExportPlan& plan, const Json& take) {
   AudioMetadata metadata;
-  metadata.title = plan.name;
-  metadata.prompt = take.at("request").at("prompt").text();
+  metadata.title = TagText(plan.name);
+  metadata.prompt = TagText(take.at("request").at("prompt").text());
   metadata.seed = std::to_string(take.at("request").at("seed").integer());
-  metadata.model = take.at("provenance").at("model").text();
-  // The whole request goes into the sidecar; a tag holds what fits its 64 KiB.
+  metadata.model = TagText(take.at("provenance").at("model").text());
+  // The whole request goes into the sidecar. A part of its JSON would be of no use, so what does not fit is left out.
   Json parameters = take.at("request");
   parameters.erase("patterns");
   // Where the original lay on this machine is nobody's business who is sent the file; the sidecar keeps it.
   if (const std::string reference = parameters.at("referenceAudio").text(); !reference.empty()) {
     parameters["referenceAudio"] = std::filesystem::path(reference).filename().string();
   }
-  metadata.parameters = parameters.Dump();
+  const std::string text = parameters.Dump();
+  if (text.size() <= static_cast<size_t>(kMaxTagBytes)) metadata.parameters = TagText(text);
   return metadata;
 }
 

@@ -101,14 +101,6 @@ TEST(RequestRulesTest, KeysAndIds) {
   EXPECT_FALSE(IsModelId(".hidden"));
 }
 
-TEST(RequestRulesTest, Utf8IsStrict) {
-  for (const char* text : {"", "a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x8E\xB5"}) EXPECT_TRUE(IsUtf8(text)) << text;
-  for (const char* text :
-       {"\x80", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
-    EXPECT_FALSE(IsUtf8(text));
-  }
-}
-
 TEST(RequestRulesTest, ManyProblemsAreAllListed) {
   GenerateAudioRequest request;
   request.duration_s = -1;

@@ -327,6 +327,34 @@ TEST_F(StepRunnerTest, AnExportWritesInItsFolderAloneAndChecksNamesFirst) {
             std::string(120, 'n') + "_" + std::string(60, 'n') + "\xc3\xa9" + std::string(57, 'm') + "-enhanced.wav");
 }
 
+TEST_F(StepRunnerTest, TextThatNoTagCanHoldIsNoReasonToFail) {
+  struct Case {
+    const char* file;
+    std::string prompt, negative;
+    const char* tag;  // what the prompt's tag then says
+  };
+  const std::string most(65535, 'p');
+  const Case cases[] = {{"vt", "warm\x0b pad\nslow", "", "warm  pad\nslow"},
+                        {"caf\xe9", "caf\xe9 music", "", "caf\xef\xbf\xbd music"},
+                        {"long", most + "\xc3\xa9", "", most.c_str()},
+                        {"both", "two", std::string(66000, 'n'), "two"}};
+  for (const Case& one : cases) {
+    Json take = SmallTake(1, false), request = Json::Object();
+    request["prompt"] = one.prompt;
+    request["negativePrompt"] = one.negative;
+    take["request"] = request;
+    take["audioFile"] = std::string("/music/") + one.file + ".wav";
+    const auto exported = Run("export", {{"take", "", take}});
+    ASSERT_TRUE(exported.ok()) << one.file << ": " << exported.status();
+    const auto info = ProbeAudioFile(exported->at("path").text());
+    ASSERT_TRUE(info.ok()) << info.status();
+    EXPECT_EQ(info->metadata.prompt, one.tag) << one.file;
+    // A part of a request renders nothing: it is there whole or not at all.
+    EXPECT_EQ(info->metadata.parameters.empty(), one.prompt.size() + one.negative.size() > 60000) << one.file;
+    EXPECT_TRUE(std::filesystem::exists(exported->at("sidecar").text()));
+  }
+}
+
 TEST_F(StepRunnerTest, GenerateWithoutInputsFollowsThePrompt) {
   Json parameters = Json::Object();
   parameters["prompt"] = "slow ambient in A minor";
