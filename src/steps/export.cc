@@ -150,50 +150,73 @@ absl::StatusOr<AudioBuffer> ExportedAudio(const ExportPlan& plan, const Operatio
 
 double PeakDbtp(double linear) { return 20 * std::log10(std::max(linear, 1e-10)); }
 
-// Writes the take. Another rate and a lossy coder move the peaks between the samples, so what was written is measured
-// and turned down until it keeps what a take promises: -1 dBTP, or its own peak where that is higher. Answers by how
-// many dB.
-absl::StatusOr<double> WriteTake(const ExportPlan& plan, const OperationCall& call, const Json& take, FileSet& files,
-                                 const RunOptions& run) {
+void ScaleBy(double db, AudioBuffer& audio) {
+  const auto gain = static_cast<float>(std::pow(10.0, db / 20));
+  for (float& sample : audio.mutable_planar()) sample *= gain;
+}
+
+// What the export did to the take's level.
+struct Lowering {
+  double by_db = 0;
+  double still_over_db = 0;  // above what the take keeps, in spite of it
+  const char* cause = "";
+};
+
+// Writes the take. Integers end at full scale, so what passes it is turned down to fit. Another rate and a lossy coder
+// move the peaks between the samples, so what was written is measured and turned down until it keeps what a take
+// promises: -1 dBTP, or its own peak where that is higher.
+absl::StatusOr<Lowering> WriteTake(const ExportPlan& plan, const OperationCall& call, const Json& take, FileSet& files,
+                                   const RunOptions& run) {
   constexpr double kPromisedDbtp = -1, kRoundingDb = 0.005;  // a 16-bit step at full scale is 0.0003 dB
   constexpr int kMostPasses = 6;
   const RunOptions quiet{run.cancel, {}};
   const auto save = [&](const AudioBuffer& audio) {
     return files.Write(plan.file(), [&](const auto& path) { return SaveAudio(path, audio, plan.save, quiet); });
   };
+  Lowering lowering;
   GRYM_ASSIGN_OR_RETURN(AudioBuffer audio, ExportedAudio(plan, call, take.at("audio"), run));
+  const bool coded = plan.container == AudioContainer::kOggVorbis;
+  if (!coded && plan.save.format != SampleFormat::kFloat32) {
+    float peak = 0;
+    for (const float sample : audio.planar()) peak = std::max(peak, std::abs(sample));
+    if (peak > 1) lowering = {PeakDbtp(peak), 0, "it passes full scale, where integers end"};
+  }
+  ScaleBy(-lowering.by_db, audio);
   GRYM_RETURN_IF_ERROR(save(audio));
   const bool resampled = plan.rate_hz != 0 && plan.rate_hz != take.at("audio").at("rateHz").integer(0);
-  if (!resampled && plan.container != AudioContainer::kOggVorbis) return 0.0;
-  GRYM_ASSIGN_OR_RETURN(const AudioBuffer made, GetAudio(*call.files, take.at("audio"), run.cancel));
-  GRYM_ASSIGN_OR_RETURN(const double own_peak, MeasureTruePeak(made, quiet));
+  if (!resampled && !coded) return lowering;
+  double own_peak = 0;
+  {
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer made, GetAudio(*call.files, take.at("audio"), run.cancel));
+    GRYM_ASSIGN_OR_RETURN(own_peak, MeasureTruePeak(made, quiet));
+  }
   const double ceiling_dbtp = std::max(kPromisedDbtp, PeakDbtp(own_peak));
-  double lowered_db = 0;
-  for (int pass = 0; pass < kMostPasses; ++pass) {
+  const double fits_db = lowering.by_db;
+  for (int pass = 0;; ++pass) {
     GRYM_ASSIGN_OR_RETURN(const AudioBuffer written, LoadAudio(files.staged(plan.file()), {}, quiet));
     GRYM_ASSIGN_OR_RETURN(const double peak, MeasureTruePeak(written, quiet));
-    const double over_db = PeakDbtp(peak) - ceiling_dbtp;
-    if (over_db <= kRoundingDb) break;
-    lowered_db += over_db + kRoundingDb * pass;  // a coder does not answer in proportion: ask for more each time
+    lowering.still_over_db = std::max(0.0, PeakDbtp(peak) - ceiling_dbtp);
+    if (lowering.still_over_db <= kRoundingDb) lowering.still_over_db = 0;
+    if (lowering.still_over_db == 0 || pass == kMostPasses) return lowering;
+    lowering.cause = coded ? "the coder moved the peaks above what the take keeps"
+                           : "the rate moved the peaks above what the take keeps";
+    // A coder does not answer in proportion: ask for more each time.
+    lowering.by_db += lowering.still_over_db + kRoundingDb * pass;
     AudioBuffer lowered = audio;
-    const auto gain = static_cast<float>(std::pow(10.0, -lowered_db / 20));
-    for (float& sample : lowered.mutable_planar()) sample *= gain;
+    ScaleBy(fits_db - lowering.by_db, lowered);
     GRYM_RETURN_IF_ERROR(save(lowered));
   }
-  return lowered_db;
 }
 
 // Tells what the export did to the take, where people look for it: its stages and warnings.
-void NoteLowering(const ExportPlan& plan, double lowered_db, Json& take) {
-  if (lowered_db == 0) return;
-  const char* cause = plan.container == AudioContainer::kOggVorbis ? "the coder" : "the rate";
-  const std::string text =
-      Formatted("export: turned down by %.2f dB, since %s moved the peaks above what the take keeps", lowered_db,
-                cause);
+void NoteLowering(const Lowering& lowering, Json& take) {
+  if (lowering.by_db == 0) return;
+  std::string text = Formatted("export: turned down by %.2f dB, since %s", lowering.by_db, lowering.cause);
+  if (lowering.still_over_db > 0) text += Formatted("; they still are by %.2f dB", lowering.still_over_db);
   Json stage = Json::Object();
   stage["name"] = "export";
   stage["applied"] = true;
-  stage["changeDb"] = -lowered_db;
+  stage["changeDb"] = -lowering.by_db;
   stage["text"] = text;
   if (!take.at("stages").is_array()) take["stages"] = Json::Array();
   take["stages"].push_back(std::move(stage));
@@ -269,9 +292,9 @@ absl::StatusOr<Json> RunExport(const StepServices& services, const OperationCall
   plan.save.metadata = MetadataOf(plan, *take);
   GRYM_RETURN_IF_ERROR(CheckExported(call, *take));
   GRYM_ASSIGN_OR_RETURN(FileSet files, FileSet::Begin(plan.folder));
-  GRYM_ASSIGN_OR_RETURN(const double lowered_db, WriteTake(plan, call, *take, files, run));
+  GRYM_ASSIGN_OR_RETURN(const Lowering lowering, WriteTake(plan, call, *take, files, run));
   Json written = *take;
-  NoteLowering(plan, lowered_db, written);
+  NoteLowering(lowering, written);
   const std::filesystem::path audio = files.staged(plan.file());
   GRYM_ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(audio, run.cancel));
 

@@ -355,6 +355,39 @@ TEST_F(StepRunnerTest, TextThatNoTagCanHoldIsNoReasonToFail) {
   }
 }
 
+TEST_F(StepRunnerTest, WhatPassesFullScaleIsTurnedDownForIntegersAlone) {
+  AudioBuffer tone = AudioBuffer::Create(1, 22050, 44100).value();
+  for (int64_t n = 0; n < tone.frames(); ++n)
+    tone.mutable_channel(0)[static_cast<size_t>(n)] = static_cast<float>(1.6 * std::sin(0.05 * static_cast<double>(n)));
+  Json take = Json::Object();
+  take["audio"] = PutAudio(*files_, tone).value();
+  struct Way {
+    const char* format;
+    int bits, rate_hz;
+  };
+  for (const Way& way : {Way{"wav", 16, 0}, Way{"flac", 24, 0}, Way{"wav", 16, 48000}, Way{"wav", 32, 0}}) {
+    Json parameters = Named("x", way.format);
+    parameters["bitDepth"] = way.bits;
+    if (way.rate_hz > 0) parameters["sampleRate"] = way.rate_hz;
+    const auto exported = Run("export", {{"take", "", take}}, parameters);
+    ASSERT_TRUE(exported.ok()) << exported.status();
+    const AudioBuffer written = LoadAudio(exported->at("path").text()).value();
+    double peak = 0, squares = 0;
+    for (const float sample : written.planar()) {
+      peak = std::max(peak, static_cast<double>(std::abs(sample)));
+      squares += static_cast<double>(sample) * sample;
+    }
+    // Still a sine: cut off at full scale its peak would be 1.2 times its RMS.
+    EXPECT_NEAR(peak / std::sqrt(squares / static_cast<double>(written.frames())), std::sqrt(2), 0.02) << way.bits;
+    EXPECT_NEAR(peak, way.bits == 32 ? 1.6 : 1.0, 0.01);
+    const Json& warnings = exported->at("take").at("warnings");
+    ASSERT_EQ(warnings.size(), way.bits == 32 ? 0u : 1u);
+    if (way.bits != 32) {
+      EXPECT_NE(warnings.at(size_t{0}).text().find("full scale"), std::string::npos) << warnings.Dump();
+    }
+  }
+}
+
 TEST_F(StepRunnerTest, GenerateWithoutInputsFollowsThePrompt) {
   Json parameters = Json::Object();
   parameters["prompt"] = "slow ambient in A minor";
