@@ -3,6 +3,7 @@
 
 #include "analysis/analyze.h"
 #include "analysis/enhance/clip_detect.h"
+#include "analysis/enhance/flat_tops.h"
 #include "audio/block_source.h"
 #include "base/format.h"
 #include "base/status.h"
@@ -18,6 +19,7 @@ constexpr double kJudgedSeconds = 24;  // of music, for tempo and key: enough fo
 constexpr double kGateSilenceDbfs = -60;
 constexpr double kGateOffset = 0.01;
 constexpr double kGateClippedRatio = 1e-4;
+constexpr double kSureOfFlatTops = 0.5;  // a held square bass against a limiter comes near 0
 constexpr size_t kGateClicks = 3;
 constexpr double kSureOfTempo = 0.5, kSureOfKey = 0.6;
 constexpr size_t kBeatsToJudge = 8;
@@ -55,20 +57,28 @@ void CheckSamples(const AudioBuffer& audio, Findings& findings) {
   }
 }
 
+// Frames of a channel that are cut off flat, to the last bit or what a resampler left of it, or beyond full scale.
+int64_t CutOffFrames(std::span<const float> channel) {
+  int64_t exact = 0, over = 0;
+  for (const ClippedRun& flat : FindClippedRuns(channel)) exact += flat.count;
+  for (const float sample : channel) over += std::abs(sample) > 1.0f;
+  const FlatTops tops = FindFlatTops(channel);
+  return std::max({exact, over, tops.evidence >= kSureOfFlatTops ? tops.frames : 0});
+}
+
 absl::Status CheckWaveform(const AudioBuffer& audio, const RunOptions& run, Findings& findings) {
-  int64_t clipped = 0, over = 0;
+  int64_t clipped = 0;
   size_t clicks = 0;
   double first_click_s = 0;
   for (int c = 0; c < audio.channels(); ++c) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    for (const ClippedRun& flat : FindClippedRuns(audio.channel(c))) clipped += flat.count;
-    for (const float sample : audio.channel(c)) over += std::abs(sample) > 1.0f;
+    clipped += CutOffFrames(audio.channel(c));
     const std::vector<int64_t> found = FindClicks(audio.channel(c), audio.rate_hz());
     if (found.size() <= clicks) continue;
     clicks = found.size();
     first_click_s = static_cast<double>(found.front()) / audio.rate_hz();
   }
-  const double ratio = static_cast<double>(clipped + over) / static_cast<double>(audio.planar().size());
+  const double ratio = static_cast<double>(clipped) / static_cast<double>(audio.planar().size());
   if (ratio > kGateClippedRatio) {
     findings.Fail("clipping", Formatted("samples cut off or beyond full scale: want at most %.2f %%, got %.3f %%",
                                               100 * kGateClippedRatio, 100 * ratio));

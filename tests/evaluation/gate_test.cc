@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -6,10 +7,15 @@
 #include "base/random.h"
 #include "grymsynth/audio_file.h"
 #include "grymsynth/evaluation.h"
-#include "support/shared_audio.h"
+#include "support/damage.h"
 
 namespace grym {
 namespace {
+
+using testing::AtRate;
+using testing::Recording;
+using testing::WithClipping;
+using testing::WithGain;
 
 AudioBuffer SoftTone(double seconds) {
   auto audio = AudioBuffer::Create(2, static_cast<int64_t>(seconds * 44100), 44100).value();
@@ -77,6 +83,30 @@ TEST(CheckTakeTest, RealRecordingsDoNotTick) {
     for (const std::string& failure : Failures(LoadAudio(testing::SharedAudio(name)).value())) {
       EXPECT_NE(failure, "ticking") << name;
     }
+  }
+}
+
+TEST(CheckTakeTest, ClippingIsFoundHoweverHard) {
+  GRYM_NEED_SHARED_AUDIO();
+  const AudioBuffer waltz = Recording("real/147793__setuniman__sweet-waltz-0i-22mi.ogg", 5);
+  for (const double db : {12, 24, 36, 48, 60, 70}) {
+    const AudioBuffer clipped = WithGain(WithClipping(waltz, db, true), -6);
+    EXPECT_THAT(Failures(clipped), ::testing::Contains("clipping")) << db;
+    EXPECT_THAT(Failures(WithGain(AtRate(clipped, 48000), -6)), ::testing::Contains("clipping")) << db << ", resampled";
+  }
+}
+
+// What an oscillator makes is meant: at one pitch or as a melody, even or as narrow pulses.
+TEST(CheckTakeTest, SquareWavesAreNotClipped) {
+  for (const double width : {0.5, 0.2}) {
+    AudioBuffer audio = AudioBuffer::Create(1, 3 * 44100, 44100).value();
+    double phase = 0;
+    for (int64_t n = 0; n < audio.frames(); ++n) {
+      phase += 110 * std::exp2(static_cast<double>(n / 11025 * 7 % 12) / 12) / 44100;
+      phase -= std::floor(phase);
+      audio.mutable_channel(0)[static_cast<size_t>(n)] = phase < width ? 0.5f : -0.5f;
+    }
+    for (const std::string& failure : Failures(audio)) EXPECT_NE(failure, "clipping") << width;
   }
 }
 

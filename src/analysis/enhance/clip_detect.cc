@@ -10,7 +10,10 @@ constexpr double kFlatTolerance = 5e-4;       // of the extreme
 constexpr double kSixteenBitDither = 6e-5;    // two steps of a 16-bit file
 constexpr int64_t kCornerRunFrames = 3;
 constexpr int kRunsOfEvidence = 3;
-constexpr double kSquareWaveShare = 0.4;
+constexpr float kAtLevel = 0.8f;
+constexpr double kSquareBetween = 0.05;  // samples on their way, for each one at its level
+constexpr size_t kSteadyHalfWaves = 8;
+constexpr double kSteadyShare = 0.9;
 constexpr size_t kClipPollFrames = 1 << 16;
 
 // The step of the file's quantisation: the smallest difference between neighbours.
@@ -54,7 +57,6 @@ void FindRunsOfSign(std::span<const float> x, float sign, double step, const Can
   const auto level = static_cast<float>(extreme * (1 - kFlatTolerance) - std::min(kSixteenBitDither, 1e-3 * extreme));
   std::vector<ClippedRun> runs;
   int evidence = 0;
-  int64_t inside = 0;
   for (size_t n = 0; n < x.size();) {
     if (n % kClipPollFrames == 0 && cancel.cancelled()) return;
     if (sign * x[n] < level) {
@@ -63,16 +65,48 @@ void FindRunsOfSign(std::span<const float> x, float sign, double step, const Can
     }
     ClippedRun run{static_cast<int64_t>(n), 0, sign * extreme};
     while (n < x.size() && sign * x[n] >= level) ++n, ++run.count;
-    inside += run.count;
     if (run.count >= kCornerRunFrames && HasCorners(x, run, sign, step)) ++evidence;
     runs.push_back(run);
   }
-  if (evidence < kRunsOfEvidence || static_cast<double>(inside) > kSquareWaveShare * static_cast<double>(x.size()))
-    return;
+  if (evidence < kRunsOfEvidence || IsSquareWave(x, extreme)) return;
   found.insert(found.end(), runs.begin(), runs.end());
 }
 
+// Share of the time in stretches of half-waves that keep their lengths, above and below each their own.
+double SteadyShare(const std::vector<int64_t>& lengths) {
+  double steady = 0, whole = 0;
+  for (size_t from = 0; from < lengths.size();) {
+    size_t until = from;
+    double stretch = 0;
+    const auto keeps = [&](size_t n) { return std::abs(lengths[n] - lengths[from + (n - from) % 2]) <= 1; };
+    while (until < lengths.size() && keeps(until)) stretch += static_cast<double>(lengths[until++]);
+    whole += stretch;
+    if (until - from >= kSteadyHalfWaves) steady += stretch;
+    from = until;
+  }
+  return whole > 0 ? steady / whole : 0;
+}
+
 }  // namespace
+
+bool IsSquareWave(std::span<const float> channel, float level) {
+  int64_t at = 0, between = 0;
+  std::vector<int64_t> lengths;  // of the half-waves
+  int side = 0;
+  for (const float sample : channel) {
+    const float size = std::abs(sample);
+    between += size < kAtLevel * level && size > 0.1f * level;
+    if (size >= kAtLevel * level) {
+      ++at;
+      const int now = sample > 0 ? 1 : -1;
+      if (now != side) lengths.push_back(0);
+      side = now;
+    }
+    if (side != 0) ++lengths.back();
+  }
+  return static_cast<double>(between) < kSquareBetween * static_cast<double>(at) &&
+         SteadyShare(lengths) >= kSteadyShare;
+}
 
 std::vector<ClippedRun> FindClippedRuns(std::span<const float> channel, const CancelToken& cancel) {
   std::vector<ClippedRun> runs;

@@ -17,7 +17,6 @@ constexpr float kRunFrom = 0.8f, kFlatFrom = 0.93f, kFlatTo = 1.1f, kFlatShare =
 constexpr int64_t kLeastRun = 5;  // shorter ones have no shape
 constexpr int kRunsNeeded = 12;
 constexpr double kNoEvidence = 0.3, kFullEvidence = 0.42;
-constexpr double kSquareBetween = 0.05;  // samples on their way, for each one at its level
 
 using Histogram = std::array<double, kSteps>;
 
@@ -38,18 +37,6 @@ double CeilingOf(const Histogram& histogram) {
     if (stands > best) best = stands, ceiling = static_cast<double>(level) / kSteps;
   }
   return ceiling;
-}
-
-bool IsSquareWave(std::span<const float> x, float ceiling) {
-  int64_t at = 0, between = 0;
-  for (const float sample : x) {
-    const float size = std::abs(sample);
-    if (size >= kRunFrom * ceiling)
-      ++at;
-    else if (size > 0.1f * ceiling)
-      ++between;
-  }
-  return static_cast<double>(between) < kSquareBetween * static_cast<double>(at);
 }
 
 Histogram HistogramOf(std::span<const float> x, float sign, float peak, const CancelToken& cancel) {

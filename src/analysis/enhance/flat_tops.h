@@ -22,8 +22,7 @@ struct FlatTops {
 // how much lies in runs that stay within 0.93 to 1.1 of it for three quarters of their length. Measured on 70
 // recordings and composed pieces: never clipped, limited to -8 LUFS or not, at most 0.19, and 0.30 for a held square
 // bass against a limiter; clipped by 6 dB and resampled 0.42 (median), by 12 dB at least 0.6. So light clipping is
-// missed rather than a false alarm raised. A wave that knows nothing but its two levels is a square wave, not a
-// clipped one.
+// missed rather than a false alarm raised. A steady wave of two levels is none (IsSquareWave).
 // Cancelled: soon, with nothing; the caller looks at the token.
 FlatTops FindFlatTops(std::span<const float> channel, const CancelToken& cancel = {});
 
