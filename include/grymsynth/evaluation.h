@@ -45,6 +45,7 @@ struct Comparison {
 GRYM_EXPORT absl::StatusOr<Comparison> Compare(const AudioInput& original, const AudioInput& result,
                                                const RunOptions& run = {});
 
+// Numbers above 0, or InvalidArgument (code "bad_wants").
 struct GateWants {
   std::optional<double> duration_s;   // within 50 ms or 1 %
   // Tempo and key fail only where another one is heard with confidence: short or free takes pass.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "analysis/analyze.h"
 #include "analysis/enhance/clip_detect.h"
@@ -133,11 +134,22 @@ absl::Status CheckMusic(const AudioBuffer& audio, const GateWants& wants, const 
   return absl::OkStatus();
 }
 
+absl::Status CheckWants(const GateWants& wants) {
+  const std::pair<const char*, std::optional<double>> numbers[] = {{"duration_s", wants.duration_s},
+                                                                    {"tempo_bpm", wants.tempo_bpm}};
+  for (const auto& [name, wanted] : numbers) {
+    if (!wanted || (std::isfinite(*wanted) && *wanted > 0)) continue;
+    return Error(absl::StatusCode::kInvalidArgument, "bad_wants",
+                 Formatted("gate: %s: want a number above 0, got %g", name, *wanted));
+  }
+  return wants.key ? ParseKey(*wants.key).status() : absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<GateReport> CheckTake(const AudioBuffer& audio, const GateWants& wants, const RunOptions& run) {
   Findings findings;
-  if (wants.key) GRYM_RETURN_IF_ERROR(ParseKey(*wants.key).status());
+  GRYM_RETURN_IF_ERROR(CheckWants(wants));
   GRYM_RETURN_IF_ERROR(run.cancel.Check());
   if (wants.duration_s && std::abs(audio.duration_s() - *wants.duration_s) > std::max(0.05, 0.01 * *wants.duration_s)) {
     findings.Fail("duration", Formatted("duration: want %.3f s, got %.3f s", *wants.duration_s, audio.duration_s()));

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "grymsynth/audio_file.h"
+#include "grymsynth/error.h"
 #include "grymsynth/evaluation.h"
 #include "support/damage.h"
 
@@ -133,6 +134,16 @@ TEST(CheckTakeTest, RejectsAnUnknownKey) {
   GateWants wants;
   wants.key = "H flat";
   EXPECT_EQ(CheckTake(SoftTone(1), wants).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(CheckTakeTest, RejectsWantsThatNothingMeets) {
+  for (const double value : {0.0, -5.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    GateWants tempo, duration;
+    tempo.tempo_bpm = value;
+    duration.duration_s = value;
+    EXPECT_EQ(ErrorCode(CheckTake(SoftTone(1), tempo).status()), "bad_wants") << value;
+    EXPECT_EQ(ErrorCode(CheckTake(SoftTone(1), duration).status()), "bad_wants") << value;
+  }
 }
 
 TEST(CheckTakeTest, StopsWhenCancelled) {
