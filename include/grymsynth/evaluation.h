@@ -60,7 +60,7 @@ struct GateReport {
   std::vector<std::string> texts;     // the numbers behind each failure
 };
 
-// Whether a take may count at all.
+// Whether a take may count at all. "silence": below -60 dBFS RMS in all, or for more than half of its time.
 GRYM_EXPORT absl::StatusOr<GateReport> CheckTake(const AudioBuffer& audio, const GateWants& wants = {},
                                                  const RunOptions& run = {});
 

@@ -18,6 +18,7 @@ namespace {
 constexpr double kShortS = 10;  // below it a tempo is heard less exactly
 constexpr double kJudgedSeconds = 24;  // of music, for tempo and key: enough for both, and half the price of a song
 constexpr double kGateSilenceDbfs = -60;
+constexpr double kSilentBlockS = 0.4, kMostSilent = 0.5;
 constexpr double kGateOffset = 0.01;
 constexpr double kGateClippedRatio = 1e-4;
 constexpr double kSureOfFlatTops = 0.5;  // a held square bass against a limiter comes near 0
@@ -40,6 +41,24 @@ class Findings {
   GateReport report_;
 };
 
+// Share of the blocks of 400 ms in which no channel is above the level of silence.
+double SilentShare(const AudioBuffer& audio) {
+  const int64_t block = std::max<int64_t>(1, static_cast<int64_t>(kSilentBlockS * audio.rate_hz()));
+  int64_t blocks = 0, silent = 0;
+  for (int64_t start = 0; start < audio.frames(); start += block, ++blocks) {
+    const auto length = static_cast<size_t>(std::min(block, audio.frames() - start));
+    double most = 0;
+    for (int c = 0; c < audio.channels(); ++c) {
+      double squares = 0;
+      for (const float sample : audio.channel(c).subspan(static_cast<size_t>(start), length))
+        squares += static_cast<double>(sample) * sample;
+      most = std::max(most, squares / static_cast<double>(length));
+    }
+    silent += !(DbOfPower(most) > kGateSilenceDbfs);
+  }
+  return blocks > 0 ? static_cast<double>(silent) / static_cast<double>(blocks) : 1;
+}
+
 void CheckSamples(const AudioBuffer& audio, Findings& findings) {
   double squares = 0, worst = 0;
   for (int c = 0; c < audio.channels(); ++c) {
@@ -52,6 +71,9 @@ void CheckSamples(const AudioBuffer& audio, Findings& findings) {
       audio.empty() ? kMinusInfinityDb : DbOfPower(squares / static_cast<double>(audio.planar().size()));
   if (!(rms_dbfs > kGateSilenceDbfs)) {
     findings.Fail("silence", Formatted("level: want above %.0f dBFS RMS, got %.1f", kGateSilenceDbfs, rms_dbfs));
+  } else if (const double silent = SilentShare(audio); silent > kMostSilent) {
+    findings.Fail("silence", Formatted("level: want at most %.0f %% of the time below %.0f dBFS RMS, got %.0f %%",
+                                       100 * kMostSilent, kGateSilenceDbfs, 100 * silent));
   }
   if (std::abs(worst) > kGateOffset) {
     findings.Fail("dc", Formatted("constant offset: want at most %.3f, got %+.4f", kGateOffset, worst));

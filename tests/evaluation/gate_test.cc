@@ -74,6 +74,20 @@ TEST(CheckTakeTest, FindsEachFault) {
   EXPECT_EQ(Failures(SoftTone(2), wants), Names{});
 }
 
+TEST(CheckTakeTest, ATakeThatIsMostlySilenceIsSilence) {
+  const auto tone_of = [](double seconds) {
+    AudioBuffer audio = SoftTone(10);
+    for (int c = 0; c < 2; ++c) {
+      const auto samples = audio.mutable_channel(c);
+      std::fill(samples.begin() + static_cast<std::ptrdiff_t>(seconds * 44100), samples.end(), 0.0f);
+    }
+    return audio;
+  };
+  EXPECT_EQ(Failures(tone_of(1)), Names{"silence"});
+  EXPECT_EQ(Failures(tone_of(4)), Names{"silence"});
+  EXPECT_EQ(Failures(tone_of(6)), Names{});
+}
+
 TEST(CheckTakeTest, RealRecordingsDoNotTick) {
   GRYM_NEED_SHARED_AUDIO();
   for (const char* name :
