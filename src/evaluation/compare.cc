@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "audio/sample.h"
 #include "base/format.h"
 #include "base/json.h"
 #include "base/progress.h"
@@ -22,7 +23,7 @@ absl::StatusOr<TakeMeasures> MeasureInput(const AudioInput& input, const char* r
   if (!audio) {
     GRYM_ASSIGN_OR_RETURN(loaded, LoadAudio(*input.path(), {}, RunOptions{run.cancel, {}}));
     audio = &loaded;
-  } else if (std::any_of(audio->planar().begin(), audio->planar().end(), [](float x) { return !std::isfinite(x); })) {
+  } else if (std::any_of(audio->planar().begin(), audio->planar().end(), [](float x) { return !IsSample(x); })) {
     loaded = *audio;
     loaded.ReplaceNonFinite();
     audio = &loaded;

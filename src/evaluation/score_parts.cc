@@ -211,7 +211,7 @@ double CombineParts(const std::vector<JudgedPart>& parts) {
     const bool decides = judged.part.name == "identity";
     score *= std::pow(decides ? judged.part.score : std::max(0.02, judged.part.score), judged.part.weight);
   }
-  return std::clamp(score, 0.0, 1.0);
+  return std::isfinite(score) ? std::clamp(score, 0.0, 1.0) : 0;
 }
 
 }  // namespace grym

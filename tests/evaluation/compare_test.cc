@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "analysis/enhance/enhance.h"
 #include "base/json.h"
+#include "evaluation/score_parts.h"
 #include "support/damage.h"
 
 namespace grym {
@@ -190,6 +192,19 @@ TEST(CompareTest, ShortStrangeAndSilentAudioScore) {
     EXPECT_GE(score, 0);
     EXPECT_LE(score, 1);
   }
+}
+
+// From a file and from a buffer: what no recording holds is nothing, and what is left is judged.
+TEST(CompareTest, SamplesBeyondAllRecordingsCountAsNone) {
+  AudioBuffer audio = AudioBuffer::Create(1, 44100, 44100).value();
+  Random random(1);
+  for (float& sample : audio.mutable_planar()) sample = static_cast<float>(0.1 * random.Normal());
+  AudioBuffer strange = audio;
+  for (const float value : {1e10f, 1e18f, 3e38f}) {
+    for (size_t n = 1000; n < 1100; ++n) strange.mutable_channel(0)[n] = value, audio.mutable_channel(0)[n] = 0;
+    EXPECT_EQ(ComparisonToJson(Compare(strange, strange).value()), ComparisonToJson(Compare(audio, audio).value()));
+  }
+  EXPECT_EQ(CombineParts({{{"identity", std::nan(""), 1, ""}, {}}}), 0);
 }
 
 TEST(CompareTest, StopsWhenCancelled) {
