@@ -41,7 +41,8 @@ struct Comparison {
 // How good `result` is as a take of `original`: the condition of the result itself (noise, hum, clipping, balance,
 // loudness, dynamics, stereo) and whether it is still the same music (tempo, key, structure, content). Distance to the
 // original alone is not quality: a cleaned take scores above the damaged original compared with itself.
-// 0 for silence; below 0.3 for another song. Errors: those of the files; InvalidArgument for empty inputs.
+// 0 for silence; below 0.3 for another song. A path is decoded whole, up to 4 GiB (three hours of stereo), one of the
+// two at a time. Errors: those of the files; InvalidArgument for empty inputs.
 GRYM_EXPORT absl::StatusOr<Comparison> Compare(const AudioInput& original, const AudioInput& result,
                                                const RunOptions& run = {});
 

@@ -16,12 +16,15 @@ namespace {
 
 constexpr double kWorthImproving = 0.9;
 constexpr size_t kMostAreaSpans = 100;
+constexpr int64_t kMostComparedBytes = int64_t{4} << 30;  // three hours of stereo, as much as is repaired
 
 absl::StatusOr<TakeMeasures> MeasureInput(const AudioInput& input, const char* role, const RunOptions& run) {
   AudioBuffer loaded;
   const AudioBuffer* audio = input.audio();
   if (!audio) {
-    GRYM_ASSIGN_OR_RETURN(loaded, LoadAudio(*input.path(), {}, RunOptions{run.cancel, {}}));
+    AudioLimits limits;
+    limits.decoded_bytes = kMostComparedBytes;
+    GRYM_ASSIGN_OR_RETURN(loaded, LoadAudio(*input.path(), limits, RunOptions{run.cancel, {}}));
     audio = &loaded;
   } else if (std::any_of(audio->planar().begin(), audio->planar().end(), [](float x) { return !IsSample(x); })) {
     loaded = *audio;

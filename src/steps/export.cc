@@ -67,7 +67,7 @@ absl::Status CheckExported(const OperationCall& call, const Json& take) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_input", call.step + ": " + what);
   };
   GRYM_ASSIGN_OR_RETURN(const std::filesystem::path audio, call.files->Find(take.at("audio")));
-  GRYM_ASSIGN_OR_RETURN(const AudioFileInfo info, ProbeAudioFile(audio));
+  GRYM_ASSIGN_OR_RETURN(const AudioFileInfo info, ProbeAudioFile(audio, TakeLimits()));
   if (info.frames == 0) return bad_input("want a take with audio, got 0 frames");
   std::set<std::string> names;
   for (const Json& stem : take.at("stems").items()) {
@@ -75,7 +75,8 @@ absl::Status CheckExported(const OperationCall& call, const Json& take) {
     if (!IsPlainName(name) || name.size() + std::string_view(".wav").size() > kMostNameBytes) {
       return bad_input("stem: want a plain name, got \"" + Printable(name, 64) + "\"");
     }
-    if (!names.insert(name).second) return bad_input("stem \"" + Printable(name, 64) + "\": want it once, got it twice");
+    if (!names.insert(name).second)
+      return bad_input("stem \"" + Printable(name, 64) + "\": want it once, got it twice");
   }
   return absl::OkStatus();
 }
@@ -193,7 +194,7 @@ absl::StatusOr<Lowering> WriteTake(const ExportPlan& plan, const OperationCall& 
   const double ceiling_dbtp = std::max(kPromisedDbtp, PeakDbtp(own_peak));
   const double fits_db = lowering.by_db;
   for (int pass = 0;; ++pass) {
-    GRYM_ASSIGN_OR_RETURN(const AudioBuffer written, LoadAudio(files.staged(plan.file()), {}, quiet));
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer written, LoadAudio(files.staged(plan.file()), TakeLimits(), quiet));
     GRYM_ASSIGN_OR_RETURN(const double peak, MeasureTruePeak(written, quiet));
     lowering.still_over_db = std::max(0.0, PeakDbtp(peak) - ceiling_dbtp);
     if (lowering.still_over_db <= kRoundingDb) lowering.still_over_db = 0;

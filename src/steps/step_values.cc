@@ -12,6 +12,12 @@ JsonLimits ResultLimits() {
   return limits;
 }
 
+AudioLimits TakeLimits() {
+  AudioLimits limits;
+  limits.file_bytes = limits.decoded_bytes = int64_t{4} << 30;
+  return limits;
+}
+
 absl::StatusOr<std::filesystem::path> RecordingOf(const OperationCall& call, std::string_view input) {
   const Json* value = call.input(input);
   if (value && value->is_string() && !value->text().empty()) return std::filesystem::path(value->text());
@@ -42,7 +48,7 @@ absl::StatusOr<Json> PutAudio(ContentStore& files, const AudioBuffer& audio, con
 
 absl::StatusOr<AudioBuffer> GetAudio(const ContentStore& files, const Json& reference, const CancelToken& cancel) {
   GRYM_ASSIGN_OR_RETURN(const std::filesystem::path path, files.Find(reference));
-  return LoadAudio(path, {}, RunOptions{cancel, {}});
+  return LoadAudio(path, TakeLimits(), RunOptions{cancel, {}});
 }
 
 absl::StatusOr<Json> HearThrough(ModelOrchestrator& orchestrator, Capability capability, std::vector<AudioInput> inputs,

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "base/json.h"
 #include "grymsynth/audio_buffer.h"
+#include "grymsynth/audio_file.h"
 #include "grymsynth/model.h"
 #include "grymsynth/model_orchestrator.h"
 #include "workflow/content_store.h"
@@ -22,6 +23,9 @@ absl::StatusOr<std::filesystem::path> RecordingOf(const OperationCall& call, std
 
 // The original's path, carried through results as `audioFile`; "" when the input is absent or carries none.
 std::string AudioFileOf(const OperationCall& call, std::string_view input);
+
+// A take is made whole, so one is read back whole too: three hours of stereo at 44.1 kHz.
+AudioLimits TakeLimits();
 
 // Stores a buffer as 32-bit float WAV: {"$file", "bytes", "rateHz", "channels", "seconds"}.
 absl::StatusOr<Json> PutAudio(ContentStore& files, const AudioBuffer& audio, const CancelToken& cancel = {});

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "evaluation/score_parts.h"
 #include "support/damage.h"
+#include "support/scratch.h"
 
 namespace grym {
 namespace {
@@ -179,6 +180,26 @@ TEST(CompareTest, FailsForWhatIsNoAudio) {
   const AudioBuffer empty;
   EXPECT_EQ(Compare(empty, empty).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Compare("/nowhere/at/all.wav", empty).status().code(), absl::StatusCode::kNotFound);
+}
+
+// A header and a hole, so that neither disk nor memory holds what the file claims.
+TEST(CompareTest, TakesAsMuchAsIsRepaired) {
+  Scratch scratch;
+  const uint32_t bytes = 1'100'000'000;  // frames of 8-bit mono, 4.4 GB as float
+  std::string header = "RIFF....WAVEfmt ";
+  const auto put = [&](uint32_t value, int count) {
+    for (int k = 0; k < count; ++k) header += static_cast<char>(value >> (8 * k));
+  };
+  for (const auto& [value, count] : {std::pair{16u, 4}, {1u, 2}, {1u, 2}, {44100u, 4}, {44100u, 4}, {1u, 2}, {8u, 2}})
+    put(value, count);
+  header += "data";
+  put(bytes, 4);
+  for (int k = 0; k < 4; ++k) header[static_cast<size_t>(4 + k)] = static_cast<char>((bytes + 36) >> (8 * k));
+  ASSERT_TRUE(WriteFile(scratch / "long.wav", header).ok());
+  std::filesystem::resize_file(scratch / "long.wav", header.size() + bytes);
+  const absl::Status status = Compare(scratch / "long.wav", scratch / "long.wav").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(status.message().find("at most 4294967296 bytes"), std::string::npos) << status;
 }
 
 TEST(CompareTest, ShortStrangeAndSilentAudioScore) {
