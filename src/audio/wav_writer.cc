@@ -20,7 +20,8 @@ namespace {
 
 int BytesOf(SampleFormat format) { return format == SampleFormat::kPcm16 ? 2 : format == SampleFormat::kPcm24 ? 3 : 4; }
 
-// WAVE_FORMAT_EXTENSIBLE for more than two channels or 16 bits of integers, as Microsoft asks; else the plain form.
+// WAVE_FORMAT_EXTENSIBLE for more than two channels, else the plain form: Microsoft asks for the long one above 16 bits
+// too, but readers of plain 24-bit files are everywhere.
 std::string FormatChunk(SampleFormat format, int channels, int rate_hz) {
   const int bytes = BytesOf(format);
   const bool floating = format == SampleFormat::kFloat32;
