@@ -31,7 +31,7 @@ def say(text):
 
 def gather(shared, short):
     from hearing_bench import truth
-    pieces, second = truth.composed(genres=2, seeds=1, duration_s=8) if short else truth.composed(16, 3, 20)
+    pieces, second = truth.composed(2, 1, 8, say) if short else truth.composed(16, 3, 20, say)
     composed = len(pieces)
     if (shared / "manifest.json").exists():
         pieces = truth.recordings(shared, every=8 if short else 1) + pieces

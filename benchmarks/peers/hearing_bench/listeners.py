@@ -37,6 +37,7 @@ class Ours:
         self.module = grymsynth
         self.version = grymsynth.__version__
         self.processor = grymsynth.AudioProcessor()
+        self.on_two = grymsynth.AudioProcessor(threads=2)
         self._heard = (None, None)
 
     def features(self, mono):
@@ -88,6 +89,9 @@ class Ours:
 
     def everything(self, mono):
         self.processor.analyze(self.module.Audio(mono[np.newaxis, :], RATE_HZ))
+
+    def everything_on_two(self, mono):
+        self.on_two.analyze(self.module.Audio(mono[np.newaxis, :], RATE_HZ))
 
 
 class Librosa:

@@ -11,7 +11,9 @@ RATE_HZ = 44100
 
 
 def best_ms(call, repeats):
-    call()
+    """The first call, which compiles and fills caches in some, does not count unless it is the only one."""
+    if repeats > 1:
+        call()
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -48,10 +50,14 @@ def _ours(parts, name):
 
 
 def tasks(by_name, mono, parts, short):
-    """[(work, [(who, call or known ms)])]: the calls of each library for the same work."""
+    """[(work, [(who, call or known ms, the same on two threads if it can)])]: each library's calls for the same work."""
     get = by_name.get
     librosa, essentia, aubio, sonara, ebur, ours = (get(n) for n in ("librosa", "Essentia", "aubio", "sonara", "pyebur128",
                                                                      "grymsynth"))
+    try:
+        import soxr
+    except ImportError:  # told as missing by peer_environment
+        soxr = None
     low = librosa.low(mono) if librosa else None
     stereo_less = mono[np.newaxis, :]
 
@@ -61,7 +67,6 @@ def tasks(by_name, mono, parts, short):
     lib = librosa.module if librosa else None
     son = sonara.module if sonara else None
     es = essentia.es if essentia else None
-    sections = next((name for name in parts if name.startswith("BM_Analysis_Sections_FromAudio/s:60")), "")
     work = [
         ("mel, 128 bands", [_ours(parts, "BM_Dsp_Mel128_FromAudio"),
             *peer(sonara, "sonara", lambda: son.melspectrogram(y=mono, sr=RATE_HZ, n_mels=128)),
@@ -98,47 +103,35 @@ def tasks(by_name, mono, parts, short):
         ("loudness, range, true peak", [_ours(parts, "BM_Analysis_Loudness_FromAudio"),
             *peer(ebur, "libebur128", lambda: ebur.measured(stereo_less, RATE_HZ, len(mono))),
             *peer(essentia, "Essentia, stereo, no true peak", lambda: essentia.loudness(stereo_less, RATE_HZ))]),
-        ("sections", [("grymsynth", parts.get(sections)),
+        ("sections", [_ours(parts, "BM_Analysis_Sections_FromAudio/s:60"),
             *peer(librosa, "librosa, told the number (22.05 kHz)", lambda: librosa.sections(mono, 8))]),
         ("resample to 16 kHz", [("grymsynth, best", parts.get("BM_Audio_Resample_FromAudio/quality:0")),
-            ("grymsynth, libsamplerate best", parts.get("BM_Audio_Resample_FromAudio/quality:3"))]),
-        ("analyse, everything", [("grymsynth", lambda: ours.everything(mono)),
+            ("grymsynth, libsamplerate best", parts.get("BM_Audio_Resample_FromAudio/quality:3")),
+            *peer(soxr, "soxr VHQ", lambda: soxr.resample(mono, RATE_HZ, 16000, quality="VHQ"))]),
+        ("analyse, everything", [("grymsynth", lambda: ours.everything(mono), lambda: ours.everything_on_two(mono)),
             *[(f"{p.name} (less in it)", (lambda p=p: p.everything(mono))) for p in (sonara, librosa, essentia, aubio) if p]]),
     ]
     if not short and librosa:
         dict(work)["pitch, pYIN"].append(("librosa (22.05 kHz)", lambda: lib.pyin(low, fmin=65, fmax=2000, sr=22050)))
-    return work + _long_sections(parts) + _soxr(mono, work)
-
-
-def _long_sections(parts):
-    long = parts.get("BM_Analysis_Sections_FromAudio/s:600")
-    return [("sections of 600 s", [("grymsynth", long)])] if long else []
-
-
-def _soxr(mono, work):
-    """Added to the resampling row; its absence is told by peer_environment."""
-    try:
-        import soxr
-    except ImportError:
-        return []
-    dict(work)["resample to 16 kHz"].append(("soxr VHQ in Python", lambda: soxr.resample(mono, RATE_HZ, 16000, quality="VHQ")))
-    return []
+    if "BM_Analysis_Sections_FromAudio/s:600" in parts:
+        work.append(("sections of 600 s", [_ours(parts, "BM_Analysis_Sections_FromAudio/s:600")]))
+    return work
 
 
 def measure(by_name, mono, parts, short, say):
     """Rows, and a note of every call that failed."""
     rows, failures = [], []
     for work, entries in tasks(by_name, mono, parts, short):
-        for who, call in entries:
+        for who, call, *on_two in entries:
             say(f"{work}: {who}")
             try:
                 ms = best_ms(call, 1 if short else 3) if callable(call) else call
+                two = best_ms(on_two[0], 1 if short else 3) if on_two else None
             except Exception as error:
                 failures.append(f"{who}, {work}: {type(error).__name__}: {error}")
                 continue
             if ms is None:
                 failures.append(f"{who}, {work}: not measured")
                 continue
-            # Analysis runs on the caller's thread alone today: there is no second number to give.
-            rows.append({"work": work, "who": who, "ms": ms, "ms_two_threads": None})
+            rows.append({"work": work, "who": who, "ms": ms, "ms_two_threads": two})
     return rows, failures

@@ -69,7 +69,7 @@ def recordings(shared, every=1):
     return pieces
 
 
-def composed(genres, seeds, duration_s):
+def composed(genres, seeds, duration_s, say):
     """Rendered by our own composer, at a tempo, key and meter that it is given. Its gate hears a take with this library
     and may ask for a second one: how often it did is told, since such pieces favour our own ear."""
     pieces, second = [], 0
@@ -82,6 +82,7 @@ def composed(genres, seeds, duration_s):
             sharps = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
             step = (names.index(tonic) if tonic in names else sharps.index(tonic)) + 5 * (seed - 1)
             asked = f"{names[step % 12]} {mode}"
+            say(f"composing {prompt} {seed}")
             result = grymsynth.generate(grymsynth.GenerateAudioRequest(
                 prompt=prompt, duration_s=duration_s, seed=seed, tempo_bpm=tempo, key=asked, meter=meter))
             second += len(result.attempts) > 1
