@@ -243,7 +243,8 @@ void BM_Analysis_Sections_FromAudio(benchmark::State& state) {
     Heard heard(audio.channel(0));
     const ChromaFrames chroma = ChromaOf(audio.channel(0));
     const Rhythm rhythm = FindRhythm(heard.stream.onsets(), heard.onsets_s, chroma, audio.duration_s());
-    benchmark::DoNotOptimize(FindSections(heard.features.mfcc, chroma, rhythm.beats_s, audio.duration_s()));
+    benchmark::DoNotOptimize(FindSections(heard.features.mfcc, chroma, rhythm.beats_s, rhythm.downbeats_s,
+                                          audio.duration_s()));
   }
 }
 BENCHMARK(BM_Analysis_Sections_FromAudio)->ArgName("s")->Apply([](auto* sections) {
