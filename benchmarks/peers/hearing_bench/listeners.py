@@ -29,6 +29,18 @@ def changes(labels, hop_s, length_s):
     return [tuple(span) for span in spans]
 
 
+class Once:
+    """Remembers what the last piece gave, since several tasks ask for the same."""
+
+    def __init__(self, hear):
+        self.hear, self.mono, self.heard = hear, None, None
+
+    def __call__(self, mono):
+        if self.mono is not mono:
+            self.mono, self.heard = mono, self.hear(mono)
+        return self.heard
+
+
 class Ours:
     name = "grymsynth"
 
@@ -38,12 +50,7 @@ class Ours:
         self.version = grymsynth.__version__
         self.processor = grymsynth.AudioProcessor()
         self.on_two = grymsynth.AudioProcessor(threads=2)
-        self._heard = (None, None)
-
-    def features(self, mono):
-        if self._heard[0] is not mono:
-            self._heard = (mono, self.processor.analyze(self.module.Audio(mono[np.newaxis, :], RATE_HZ)))
-        return self._heard[1]
+        self.features = Once(lambda mono: self.processor.analyze(grymsynth.Audio(mono[np.newaxis, :], RATE_HZ)))
 
     def tempo(self, mono):
         return {"grymsynth": self.features(mono).tempo_bpm}
@@ -102,18 +109,14 @@ class Librosa:
         import librosa
         self.module = librosa
         self.version = librosa.__version__
-        self._low = (None, None)
-
-    def low(self, mono):
-        if self._low[0] is not mono:
-            self._low = (mono, self.module.resample(mono, orig_sr=RATE_HZ, target_sr=22050))
-        return self._low[1]
+        self.low = Once(lambda mono: librosa.resample(mono, orig_sr=RATE_HZ, target_sr=22050))
+        self.rhythm = Once(lambda mono: librosa.beat.beat_track(y=self.low(mono), sr=22050, units="time"))
 
     def tempo(self, mono):
-        return {"librosa": float(np.atleast_1d(self.module.beat.beat_track(y=self.low(mono), sr=22050)[0])[0])}
+        return {"librosa": float(np.atleast_1d(self.rhythm(mono)[0])[0])}
 
     def beats(self, mono):
-        return {"librosa": self.module.beat.beat_track(y=self.low(mono), sr=22050, units="time")[1]}
+        return {"librosa": self.rhythm(mono)[1]}
 
     def onsets(self, mono):
         return {"librosa": self.module.onset.onset_detect(y=self.low(mono), sr=22050, units="time")}
@@ -166,13 +169,13 @@ class Essentia:
         essentia.log.warningActive = essentia.log.infoActive = False
         self.es = es
         self.version = essentia.__version__
+        self.rhythm = Once(lambda mono: es.RhythmExtractor2013(method="multifeature")(mono))
 
     def tempo(self, mono):
-        return {"Essentia Percival": self.es.PercivalBpmEstimator()(mono),
-                "Essentia multifeature": self.es.RhythmExtractor2013(method="multifeature")(mono)[0]}
+        return {"Essentia Percival": self.es.PercivalBpmEstimator()(mono), "Essentia multifeature": self.rhythm(mono)[0]}
 
     def beats(self, mono):
-        return {"Essentia multifeature": np.array(self.es.RhythmExtractor2013(method="multifeature")(mono)[1])}
+        return {"Essentia multifeature": np.array(self.rhythm(mono)[1])}
 
     def onsets(self, mono):
         return {"Essentia": np.array(self.es.OnsetRate()(mono)[0])}
@@ -225,21 +228,22 @@ class Aubio:
         import aubio
         self.module = aubio
         self.version = aubio.version
+        self.rhythm = Once(self.find_rhythm)
 
     def blocks(self, mono, hop=512):
         for at in range(0, len(mono) - hop + 1, hop):
             yield np.ascontiguousarray(mono[at:at + hop])
 
-    def _tempo(self, mono):
+    def find_rhythm(self, mono):
         tempo = self.module.tempo("default", 1024, 512, RATE_HZ)
         beats = [tempo.get_last_s() for block in self.blocks(mono) if tempo(block)]
         return float(tempo.get_bpm()), np.array(beats)
 
     def tempo(self, mono):
-        return {"aubio": self._tempo(mono)[0]}
+        return {"aubio": self.rhythm(mono)[0]}
 
     def beats(self, mono):
-        return {"aubio": self._tempo(mono)[1]}
+        return {"aubio": self.rhythm(mono)[1]}
 
     def onsets(self, mono):
         onset = self.module.onset("default", 1024, 512, RATE_HZ)
@@ -255,7 +259,7 @@ class Aubio:
         return {"aubio yinfft": ((np.arange(len(hz)) + 1) * 512 / RATE_HZ - 1024 / RATE_HZ, hz)}
 
     def everything(self, mono):
-        self._tempo(mono)
+        self.find_rhythm(mono)
         self.onsets(mono)
         self.yinfft(mono)
 
@@ -269,12 +273,7 @@ class Sonara:
         import sonara
         self.module = sonara
         self.version = version("sonara")
-        self._heard = (None, None)
-
-    def heard(self, mono):
-        if self._heard[0] is not mono:
-            self._heard = (mono, self.module.analyze_signal(mono, sr=RATE_HZ, mode="full"))
-        return self._heard[1]
+        self.heard = Once(lambda mono: sonara.analyze_signal(mono, sr=RATE_HZ, mode="full"))
 
     def tempo(self, mono):
         return {"sonara": self.heard(mono)["bpm"]}

@@ -87,7 +87,7 @@ def tasks(by_name, mono, parts, short):
             *peer(essentia, "Essentia multifeature", lambda: es.RhythmExtractor2013(method="multifeature")(mono)),
             *peer(essentia, "Essentia Percival, tempo alone", lambda: es.PercivalBpmEstimator()(mono)),
             *peer(sonara, "sonara", lambda: son.beat_track(y=mono, sr=RATE_HZ)),
-            *peer(aubio, "aubio", lambda: aubio.tempo(mono)),
+            *peer(aubio, "aubio", lambda: aubio.find_rhythm(mono)),
             *peer(librosa, "librosa (22.05 kHz)", lambda: lib.beat.beat_track(y=low, sr=22050))]),
         ("key and chroma", [_ours(parts, "BM_Analysis_KeyChroma_FromAudio"),
             *peer(essentia, "Essentia", lambda: es.KeyExtractor(profileType="temperley")(mono)),
