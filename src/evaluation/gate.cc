@@ -81,11 +81,11 @@ void CheckSamples(const AudioBuffer& audio, Findings& findings) {
 }
 
 // Frames of a channel that are cut off flat, to the last bit or what a resampler left of it, or beyond full scale.
-int64_t CutOffFrames(std::span<const float> channel) {
+int64_t CutOffFrames(std::span<const float> channel, const CancelToken& cancel) {
   int64_t exact = 0, over = 0;
-  for (const ClippedRun& flat : FindClippedRuns(channel)) exact += flat.count;
+  for (const ClippedRun& flat : FindClippedRuns(channel, cancel)) exact += flat.count;
   for (const float sample : channel) over += std::abs(sample) > 1.0f;
-  const FlatTops tops = FindFlatTops(channel);
+  const FlatTops tops = FindFlatTops(channel, cancel);
   return std::max({exact, over, tops.evidence >= kSureOfFlatTops ? tops.frames : 0});
 }
 
@@ -95,7 +95,8 @@ absl::Status CheckWaveform(const AudioBuffer& audio, const RunOptions& run, Find
   double first_click_s = 0;
   for (int c = 0; c < audio.channels(); ++c) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
-    clipped += CutOffFrames(audio.channel(c));
+    clipped += CutOffFrames(audio.channel(c), run.cancel);
+    GRYM_RETURN_IF_ERROR(run.cancel.Check());
     const std::vector<int64_t> found = FindClicks(audio.channel(c), audio.rate_hz());
     if (found.size() <= clicks) continue;
     clicks = found.size();

@@ -37,7 +37,7 @@ void MeasureLevels(const AudioBuffer& audio, TakeMeasures& take) {
 }
 
 // Flat to the last bit, or what a resampler or a codec left of it: whichever is more.
-void MeasureClipping(const AudioBuffer& audio, TakeMeasures& take) {
+void MeasureClipping(const AudioBuffer& audio, const CancelToken& cancel, TakeMeasures& take) {
   std::vector<TimeSpan> spans;
   const double rate = audio.rate_hz();
   const auto add = [&](int64_t start, int64_t count) {
@@ -46,11 +46,11 @@ void MeasureClipping(const AudioBuffer& audio, TakeMeasures& take) {
   double clipped = 0;
   for (int c = 0; c < audio.channels(); ++c) {
     double exact = 0;
-    for (const ClippedRun& run : FindClippedRuns(audio.channel(c))) {
+    for (const ClippedRun& run : FindClippedRuns(audio.channel(c), cancel)) {
       exact += static_cast<double>(run.count);
       add(run.start, run.count);
     }
-    const FlatTops tops = FindFlatTops(audio.channel(c));
+    const FlatTops tops = FindFlatTops(audio.channel(c), cancel);
     for (const ClippedRun& run : tops.runs) add(run.start, run.count);
     clipped += std::max(exact, tops.evidence * static_cast<double>(tops.frames));
   }
@@ -75,7 +75,8 @@ absl::StatusOr<TakeMeasures> MeasureTake(const AudioBuffer& audio, const RunOpti
   take.silent = !(take.peak_dbfs > -70);
   if (take.silent) return take;
   GRYM_RETURN_IF_ERROR(run.cancel.Check());
-  MeasureClipping(audio, take);
+  MeasureClipping(audio, run.cancel, take);
+  GRYM_RETURN_IF_ERROR(run.cancel.Check());
   RunOptions inner;
   inner.cancel = run.cancel;
   GRYM_ASSIGN_OR_RETURN(take.lufs, IntegratedLufs(audio, inner));
