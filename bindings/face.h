@@ -191,6 +191,7 @@ void BindMidi(py::module_& m);
 void BindModel(py::module_& m);
 void BindPatterns(py::module_& m);
 void BindProcessor(py::module_& m);
+void BindStream(py::module_& m);
 void BindWorkflow(py::module_& m);
 
 }  // namespace grym::python

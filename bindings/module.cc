@@ -18,6 +18,7 @@ PYBIND11_MODULE(_grymsynth, m) {
   BindFeatures(m);
   BindPatterns(m);
   BindProcessor(m);
+  BindStream(m);
   BindMemory(m);
   BindGeneration(m);
   BindEvaluation(m);

@@ -252,10 +252,11 @@ typedef struct grym_analysis_live {
   int64_t replaced_samples;
   int64_t dropped_events;
 } grym_analysis_live;
-GRYM_C_API grym_status grym_analysis_stream_live(grym_analysis_stream* stream, grym_analysis_live* live); /* Since 0.1. */
+GRYM_C_API grym_status grym_analysis_stream_live(grym_analysis_stream* stream,
+                                                 grym_analysis_live* live); /* Since 0.1. */
 enum { GRYM_EVENT_ONSET = 0, GRYM_EVENT_BEAT = 1 };
-/* The oldest events that wait, `most` at most: of each its kind, where it lies, and how much audio after it was needed to
- * tell it. Any array may be NULL; *count says how many were taken. Since 0.1. */
+/* The oldest events that wait, `most` at most: of each its kind, where it lies, and how much audio after it was needed
+ * to tell it. Any array may be NULL; *count says how many were taken. Since 0.1. */
 GRYM_C_API grym_status grym_analysis_stream_events(grym_analysis_stream* stream, size_t most, int32_t* kinds,
                                                    double* times_s, double* late_s, size_t* count);
 /* At most: of onsets and beats their late_s, of pitch and chroma time_s - pitch_time_s and time_s - chroma_time_s. Any

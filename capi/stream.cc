@@ -139,7 +139,9 @@ struct KeptFeatures {
 std::string GapsJson(const std::vector<ReportGap>& gaps) {
   JsonText json;
   json.Begin('[');
-  for (const ReportGap& gap : gaps) json.Begin('{').Key("field").Text(gap.field).Key("reason").Text(gap.reason).End('}');
+  for (const ReportGap& gap : gaps) {
+    json.Begin('{').Key("field").Text(gap.field).Key("reason").Text(gap.reason).End('}');
+  }
   return json.End(']').Take();
 }
 

@@ -17,8 +17,8 @@ double RefineByAttack(const Envelope& envelope, double time_s);
 // The abrupt end of a sound splashes over the spectrum as a beginning does, but leaves less than it found, brings
 // nothing bright and is no louder than what was there just before.
 bool IsAnEnd(const Envelope& envelope, double time_s);
-// What begins there is less than 40 dB below what is `loud` in the recording. A file's own beginning is a beginning only
-// of what can be heard well: most begin with noise.
+// What begins there is less than 40 dB below what is `loud` in the recording. A file's own beginning is a beginning
+// only of what can be heard well: most begin with noise.
 bool IsHeard(const Envelope& envelope, double time_s, double loud);
 // The flux's own peak between frames, from three values.
 double PeakShift(double before, double peak, double after);

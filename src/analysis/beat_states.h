@@ -5,9 +5,9 @@
 
 namespace grym {
 
-// States are (interval, position) as in the bar pointer model of Krebs, Böck and Widmer 2015; intervals change at beats
-// only. One ring per interval holds the log probabilities of its positions, so moving on costs nothing. Intervals are
-// numbered from 0, the shortest. Allocates when made, never after. Threads: one at a time.
+// States are (interval, position) as in the bar pointer model of Krebs, Böck and Widmer 2015; intervals change at
+// beats only. One ring per interval holds the log probabilities of its positions, so moving on costs nothing. Intervals
+// are numbered from 0, the shortest. Allocates when made, never after. Threads: one at a time.
 class BeatStates {
  public:
   static constexpr int kObservation = 16;  // the first sixteenth of a beat is "on the beat"

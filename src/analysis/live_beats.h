@@ -11,10 +11,10 @@
 
 namespace grym {
 
-// The forward half of the bar pointer model (Krebs, Böck and Widmer 2015; its online use: Böck, Krebs and Widmer 2014):
-// at each frame the likeliest state says where the last beat was, and its interval is held near the tempo that the last
-// 24 s speak for. Differs: max-product, as TrackBeats. A beat is told kLag frames after it; where the likeliest state
-// leaps to another phase, none comes within half an interval of the last. Allocates when made, never after.
+// The forward half of the bar pointer model (Krebs, Böck and Widmer 2015; its online use: Böck, Krebs and Widmer
+// 2014): at each frame the likeliest state says where the last beat was, and its interval is held near the tempo that
+// the last 24 s speak for. Differs: max-product, as TrackBeats. A beat is told kLag frames after it; where the likeliest
+// state leaps to another phase, none comes within half an interval of the last. Allocates when made, never after.
 // Threads: one at a time.
 class LiveBeats {
  public:

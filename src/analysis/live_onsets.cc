@@ -12,6 +12,7 @@ namespace {
 constexpr double kFluxHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kHop;
 constexpr double kAttackHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kAttackHop;
 constexpr int kFluxMeanFrames = 30, kRestlessFrames = 172, kRestlessEvery = 11;  // 0.17 s, 1 s, 64 ms
+constexpr int kLeastRestless = 43;  // 0.25 s
 constexpr int64_t kRemembered = 120;  // seconds that thresholds are taken from
 
 }  // namespace
@@ -33,7 +34,8 @@ void LiveOnsets::HearAttack(float attack_rms, float level_rms) {
 
 bool LiveOnsets::Stands(int64_t frame) {
   const int64_t end = flux_.end();
-  if (end % kRestlessEvery == 1) {
+  // The median of the first few frames would be the first onset itself.
+  if (end % kRestlessEvery == 1 && end >= kLeastRestless) {
     const std::span<const float> past = flux_.Between(end - kRestlessFrames, end);
     std::copy(past.begin(), past.end(), sorted_.begin());
     const auto middle = sorted_.begin() + std::ssize(past) / 2;
@@ -49,8 +51,8 @@ std::optional<double> LiveOnsets::HearFlux(float whole) {
   flux_.Push(whole);
   strong_.Add(whole);
   // As much of the envelope as there is when this frame's last sample is there, however many came with it.
-  const int64_t heard = std::min(
-      attack_.end(), ((flux_.end() - 1) * SpectralStream::kHop + SpectralStream::kSize / 2) / SpectralStream::kAttackHop);
+  const int64_t samples = (flux_.end() - 1) * SpectralStream::kHop + SpectralStream::kSize / 2;
+  const int64_t heard = std::min(attack_.end(), samples / SpectralStream::kAttackHop);
   for (; heard_ < heard; ++heard_) loud_.Add(level_[heard_]);
   const int64_t frame = flux_.end() - 1 - kLookahead;
   if (!Stands(frame)) return std::nullopt;

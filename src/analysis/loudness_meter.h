@@ -20,7 +20,8 @@ class LoudnessMeter {
   // One pointer per channel, to `frames` samples, at most kMostFrames.
   static constexpr int64_t kMostFrames = 1024;
   void Push(std::span<const float* const> channels, int64_t frames);
-  // Allocates nothing from now on, but for Finish, which tells the loudness of the first `most_steps` tenths of a second.
+  // Allocates nothing from now on, but for Finish, which tells the loudness of the first `most_steps` tenths of a
+  // second.
   void Reserve(int64_t most_steps);
   const KWeightedSums& sums() const { return sums_; }
   double true_peak() const { return peak_.so_far(); }  // linear

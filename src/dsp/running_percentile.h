@@ -5,8 +5,8 @@
 
 namespace grym {
 
-// A histogram with sixteen bins to the octave, so a percentile is exact to 2 %. Beyond `memory` values the old ones count
-// half as much each time that as many have come again. Fixed memory. Threads: one at a time.
+// A histogram with sixteen bins to the octave, so a percentile is exact to 2 %. Beyond `memory` values the old ones
+// count half as much each time that as many have come again. Fixed memory. Threads: one at a time.
 class RunningPercentile {
  public:
   explicit RunningPercentile(int64_t memory) : memory_(memory) {}

@@ -122,6 +122,12 @@ TEST(LiveRhythmTest, RecordingsOfKnownTruth) {
   EXPECT_GE(alike, 0.93);
 }
 
+TEST(LiveRhythmTest, HearsTheVeryFirstOnset) {
+  const auto heard = HearLive(testing::Mono(testing::Clicks({0.0, 0.5, 1.0}, 2)));
+  ASSERT_EQ(heard->onsets_s.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(heard->onsets_s[i], 0.5 * static_cast<double>(i), 0.01);
+}
+
 TEST(LiveRhythmTest, NoBeatsWhereThereAreNone) {
   Random random(7, "free time");
   std::vector<double> strokes;
