@@ -13,6 +13,19 @@ std::string FileSize(const std::string& path) {
   return std::to_string(bytes);
 }
 
+// The life of a stream but for its end.
+grym_status ReportOfStream(const grym_audio* audio, grym_analysis_stream** stream, grym_features** out) {
+  grym_analysis_stream_options options;
+  grym_status status = grym_analysis_stream_options_init(&options, sizeof options);
+  options.rate_hz = grym_audio_rate_hz(audio);
+  options.longest_s = 5;
+  if (status == GRYM_STATUS_OK) status = grym_analysis_stream_create(&options, stream);
+  if (status == GRYM_STATUS_OK)
+    status = grym_analysis_stream_push_interleaved(*stream, grym_audio_planar(audio), grym_audio_frames(audio));
+  if (status == GRYM_STATUS_OK) status = grym_analysis_stream_finish(*stream, nullptr, nullptr, out, nullptr);
+  return status;
+}
+
 }  // namespace
 
 void AddAudioWalks(Bench& bench, std::vector<Walk>& walks) {
@@ -65,6 +78,15 @@ void AddHearingWalks(Bench& bench, std::vector<Walk>& walks) {
   walks.push_back({"patterns_of_features",
                    [&] { return grym_engine_patterns_of_features(bench.engine, bench.features, &patterns); },
                    [] { return Describe(patterns); }});
+  static grym_analysis_stream* stream = nullptr;
+  walks.push_back({"analysis_stream", [&] { return ReportOfStream(bench.audio, &stream, &features); },
+                   [] { return Describe(features); },
+                   [] {  // after the words of a failure were read
+                     grym_analysis_stream_destroy(stream);
+                     stream = nullptr;
+                     return std::string();
+                   },
+                   5});
   walks.push_back({"classify_style",
                    [&] { return grym_engine_classify_style(bench.engine, bench.audio, nullptr, nullptr, nullptr,
                                                             &style); },
