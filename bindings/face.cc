@@ -284,8 +284,14 @@ py::object View(const float* values, std::vector<py::ssize_t> shape, py::handle 
 }
 
 std::string JsonOf(const py::object& value, bool text_is_json) {
-  if (text_is_json && py::isinstance<py::str>(value)) return value.cast<std::string>();
-  return py::module_::import("grymsynth._json").attr("text")(value).cast<std::string>();
+  const py::object text = text_is_json && py::isinstance<py::str>(value)
+                              ? value
+                              : py::module_::import("grymsynth._json").attr("text")(value);
+  try {
+    return text.cast<std::string>();
+  } catch (const py::cast_error&) {
+    ThrowBad("want text that UTF-8 can say, got lone surrogates, as Python makes them of a file name in other bytes");
+  }
 }
 py::object FromJsonText(const std::string& json) {
   if (json.empty()) return py::none();

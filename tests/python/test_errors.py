@@ -50,3 +50,11 @@ def test_module_is_typed_and_its_stubs_are_true():
         [sys.executable, "-m", "mypy.stubtest", "grymsynth", "--allowlist", str(allow)],
         env={**child_environment(), "MYPYPATH": child_environment()["PYTHONPATH"]}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def test_text_that_utf8_cannot_say_is_refused(tmp_path):
+    name = str(tmp_path / "caf\udce9.wav")  # a file name in Latin-1, as Python hands it on
+    with pytest.raises(gs.InvalidArgumentError, match="UTF-8"):
+        gs.Engine().run_workflow(gs.Workflow.template("audio-enhancement"), {"audioFile": name})
+    with pytest.raises(gs.InvalidArgumentError, match="UTF-8"):
+        gs.Workflow.from_json('{"name": "\udce9"}')
