@@ -17,6 +17,7 @@ AudioPatterns DetectPatternsIn(const AudioFeatures& features) {
   FindMelodic(features, bars, found.patterns);
   FindTimbral(features, found.patterns);
   FindStructural(features, found.patterns);
+  FindLoop(features, found.patterns);
   std::stable_sort(found.patterns.begin(), found.patterns.end(),
                    [](const AudioPattern& a, const AudioPattern& b) { return a.strength > b.strength; });
   return found;

@@ -1,4 +1,4 @@
-// The five finders behind DetectPatternsIn. Each appends what it finds.
+// The finders behind DetectPatternsIn. Each appends what it finds.
 #pragma once
 #include <vector>
 
@@ -18,5 +18,7 @@ void FindMelodic(const AudioFeatures& features, const BarGrid& bars, std::vector
 void FindTimbral(const AudioFeatures& features, std::vector<AudioPattern>& found);
 // Sections with one letter.
 void FindStructural(const AudioFeatures& features, std::vector<AudioPattern>& found);
+// The shortest stretch, in whole beats, after which the recording is the same again; structural, labelled "loop".
+void FindLoop(const AudioFeatures& features, std::vector<AudioPattern>& found);
 
 }  // namespace grym

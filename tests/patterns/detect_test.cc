@@ -281,5 +281,49 @@ TEST(DetectRecordingTest, SpeechHasNoLoopOfChords) {
   }
 }
 
+const AudioPattern* LoopOf(const AudioPatterns& found) {
+  for (const AudioPattern& pattern : found.patterns) {
+    if (pattern.section_label == "loop") return &pattern;
+  }
+  return nullptr;
+}
+
+AudioPatterns PatternsOf(const AudioBuffer& audio) {
+  const auto source = OpenInput(AudioInput(audio)).value();
+  return DetectPatternsIn(AnalyzeSource(*source, {}).value());
+}
+
+AudioBuffer Repeated(const AudioBuffer& once, double at_least_s) {
+  const int turns = static_cast<int>(std::ceil(at_least_s / once.duration_s()));
+  std::vector<float> planar;
+  for (int c = 0; c < once.channels(); ++c) {
+    for (int k = 0; k < turns; ++k) planar.insert(planar.end(), once.channel(c).begin(), once.channel(c).end());
+  }
+  return AudioBuffer::FromPlanar(std::move(planar), once.channels(), once.rate_hz()).value();
+}
+
+TEST(DetectTest, FindsTheLengthOfLoops) {
+  GRYM_NEED_SHARED_AUDIO();
+  for (const char* name : {"loop_amen", "loop_breakbeat", "loop_mika", "loop_mehackit2", "loop_perc1",
+                           "loop_industrial", "acoustic-drums"}) {
+    const AudioBuffer once = LoadAudio(testing::SharedAudio("real/" + std::string(name) + ".flac")).value();
+    const AudioBuffer played = Repeated(once, 21);
+    const AudioPatterns found = PatternsOf(played);
+    const AudioPattern* loop = LoopOf(found);
+    ASSERT_NE(loop, nullptr) << name;
+    EXPECT_NEAR(loop->spans[0].end_s - loop->spans[0].start_s, once.duration_s(), 0.02) << name;
+    EXPECT_NEAR(static_cast<double>(loop->spans.size()), played.duration_s() / once.duration_s(), 0.5) << name;
+  }
+}
+
+TEST(DetectTest, MusicThatComesBackIsNoLoop) {
+  GRYM_NEED_SHARED_AUDIO();
+  for (const char* name : {"synthetic/structure_ABABCB.ogg", "synthetic/drums_123_swing.ogg", "synthetic/click_128.flac",
+                           "real/admiralbob77_-_Choice_-_Drum-bass.ogg",
+                           "real/147793__setuniman__sweet-waltz-0i-22mi.ogg", "synthetic/key_C_major.ogg"}) {
+    EXPECT_EQ(LoopOf(PatternsOf(LoadAudio(testing::SharedAudio(name)).value())), nullptr) << name;
+  }
+}
+
 }  // namespace
 }  // namespace grym
