@@ -189,7 +189,7 @@ TEST(AnalysisStreamTest, LoudnessOfWhatComesAndGoesIsGated) {
   const auto stream = StreamFor(audio);
   const Told told = Feed(*stream, audio, [] { return 4096; });
   const LiveAnalysis last = told.live.back();
-  EXPECT_NEAR(last.integrated_lufs, stream->Finish().value().features.loudness.integrated_lufs, 0.02);
+  EXPECT_NEAR(last.integrated_lufs, stream->Finish().value().features.loudness.integrated_lufs, 0.01);
 }
 
 TEST(AnalysisStreamTest, PitchAndChromaAreHeard) {
