@@ -121,7 +121,7 @@ TEST(StreamResamplerTest, WhatTheNewRateCanHoldStays) {
   EXPECT_NEAR(LeftDb(0.94 * 8000, 44100, 16000, ResampleQuality::kLibsamplerate), 0, 0.1);
 }
 
-// Without the exact clock soxr is some fifty-thousandth of a frame off by then, which leaves 103 dB.
+// Without the exact clock soxr is a twenty-thousandth of a frame off by then, which leaves 103 dB.
 TEST(StreamResamplerTest, RatiosThatAreNoSmallFractionDoNotDrift) {
   const AudioBuffer made = Resample(Sine(997, 20, 44100), 47999).value(), ideal = Sine(997, 20, 47999);
   double signal = 0, noise = 0;
