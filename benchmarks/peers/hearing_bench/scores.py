@@ -98,7 +98,7 @@ def _judge(listener, piece, add):
         for who, found in listener.loudness(piece.samples, piece.rate_hz).items():
             for what, want in truth["loudness"].items():
                 if isinstance(want, (int, float)) and what in found:
-                    add(f"loudness, {what}, |error| in LU", who, abs(found[what] - want))
+                    add(f"loudness, {what}, error in LU", who, abs(found[what] - want))
 
 
 def judge_all(listeners, pieces, say):
