@@ -417,7 +417,8 @@ def test_a_callback_that_closes_its_own_engine_is_told(as_job):
 
 def test_interrupt_stops_a_call():
     child = run_child("""
-    import _thread, threading, grymsynth as gs
+    import _thread, signal, threading, grymsynth as gs
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are begun with it ignored
     engine = gs.Engine()
     started = threading.Event()
     threading.Thread(target=lambda: (started.wait(), _thread.interrupt_main())).start()
