@@ -190,8 +190,10 @@ void BindMemory(py::module_& m);
 void BindMidi(py::module_& m);
 void BindModel(py::module_& m);
 void BindPatterns(py::module_& m);
+void BindProcessed(py::module_& m);
 void BindProcessor(py::module_& m);
 void BindStream(py::module_& m);
+void BindSummary(py::module_& m);
 void BindWorkflow(py::module_& m);
 
 }  // namespace grym::python

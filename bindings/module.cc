@@ -17,6 +17,7 @@ PYBIND11_MODULE(_grymsynth, m) {
   BindMidi(m);
   BindFeatures(m);
   BindPatterns(m);
+  BindProcessed(m);
   BindProcessor(m);
   BindStream(m);
   BindMemory(m);
@@ -24,5 +25,6 @@ PYBIND11_MODULE(_grymsynth, m) {
   BindEvaluation(m);
   BindModel(m);
   BindWorkflow(m);
+  BindSummary(m);
   BindEngine(m);
 }

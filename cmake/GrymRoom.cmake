@@ -30,7 +30,7 @@ function(grym_room name)
     target_link_libraries(grym_${name} PRIVATE nlohmann_json::nlohmann_json)
   endif()
   if(GRYM_UNITY)
-    set_target_properties(grym_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    set_target_properties(grym_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
   endif()
   # Everything that must be linked when this room is: itself and, through its neighbours, all rooms below.
   set(closure ${name})
