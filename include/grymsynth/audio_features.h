@@ -66,7 +66,7 @@ struct Pitch {
 struct Chord {
   double start_s = 0;
   double end_s = 0;
-  std::string label;  // "C", "Am", "G7", "Dm7", "Fmaj7", "N" for none
+  std::string label;  // "C", "Am", "G7", "Dm7", "Fmaj7", "Bdim", "N" for none
   double confidence = 0;
 };
 

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "analysis/tonal.h"
+#include "dsp/statistics.h"
 
 namespace grym {
 namespace {
@@ -12,15 +12,21 @@ struct ChordKind {
   const char* suffix;
   std::array<int, 4> degrees;
   int count;
-  double bias;  // a fourth note must earn its place
+  double bias;  // a fourth note must earn its place, a rare chord too
 };
-constexpr std::array<ChordKind, 5> kChordKinds = {{{"", {0, 4, 7, 0}, 3, 0.0},
+constexpr std::array<ChordKind, 6> kChordKinds = {{{"", {0, 4, 7, 0}, 3, 0.0},
                                                    {"m", {0, 3, 7, 0}, 3, 0.0},
                                                    {"7", {0, 4, 7, 10}, 4, -0.04},
                                                    {"maj7", {0, 4, 7, 11}, 4, -0.04},
-                                                   {"m7", {0, 3, 7, 10}, 4, -0.04}}};
+                                                   {"m7", {0, 3, 7, 10}, 4, -0.04},
+                                                   {"dim", {0, 3, 6, 0}, 3, -0.04}}};
 constexpr int kChords = 12 * static_cast<int>(kChordKinds.size());  // then one state for none
 constexpr int kNoChord = kChords;
+using ChordScores = std::array<double, kChords + 1>;
+
+constexpr double kBassWeight = 0.16, kKeyWeight = 0.06;
+// Chords change on the first beat of a bar rather than within it. In units of a segment's score times kSharpness.
+constexpr double kSharpness = 10, kChangeCost = 1.6, kChangeOnDownbeat = 0.8, kChangeWithinBar = 2.4;
 
 struct Segment {
   double start_s, end_s;
@@ -28,7 +34,16 @@ struct Segment {
   double level = 0;
 };
 
-// One segment per beat where beats are known (long beats halved), else per fifth of a second.
+void JoinShortEnds(std::vector<double>& edges) {
+  std::vector<double> lengths;
+  for (size_t i = 1; i < edges.size(); ++i) lengths.push_back(edges[i] - edges[i - 1]);
+  const double shortest = 0.5 * Median(lengths);
+  if (edges.size() > 2 && lengths.back() < shortest) edges.erase(edges.end() - 2);
+  if (edges.size() > 2 && lengths.front() < shortest) edges.erase(edges.begin() + 1);
+}
+
+// One segment per beat where beats are known (long beats halved), else per fifth of a second. What is left before the
+// first and after the last joins its neighbour where it is short: a decay holds whatever rings longest.
 std::vector<Segment> CutIntoSegments(const ChromaFrames& chroma, std::span<const double> beats_s, double duration_s) {
   std::vector<double> edges = {0};
   const auto add = [&](double t) {
@@ -44,6 +59,7 @@ std::vector<Segment> CutIntoSegments(const ChromaFrames& chroma, std::span<const
     for (double t = beats_s.back() + 0.5; t < duration_s; t += 0.5) add(t);
   }
   edges.push_back(duration_s);
+  JoinShortEnds(edges);
   std::vector<Segment> segments;
   for (size_t s = 0; s + 1 < edges.size(); ++s) {
     Segment segment{edges[s], edges[s + 1]};
@@ -72,42 +88,89 @@ Chroma UnitLength(const Chroma& chroma) {
   return unit;
 }
 
-// Cosine with each chord's tones, plus the bass speaking for the root.
-std::array<double, kChords + 1> ChordScores(const Segment& segment, double loudest) {
+// 1 for chords whose tones all belong to the key, a minor key's dominant with its leading tone among them; else 0.
+std::array<double, kChords> Belonging(int key) {
+  constexpr std::array<bool, 12> kMajorScale = {true, false, true, false, true, true, false, true, false, true, false, true};
+  const bool minor = key >= 12;
+  const int tonic = key % 12, major = minor ? (tonic + 3) % 12 : tonic;
+  std::array<double, kChords> belongs{};
+  for (int chord = 0; chord < kChords; ++chord) {
+    const ChordKind& kind = kChordKinds[chord / 12];
+    const int root = chord % 12;
+    const bool dominant = minor && root == (tonic + 7) % 12 && kind.degrees[1] == 4;
+    bool all = true;
+    for (int d = 0; d < kind.count; ++d) {
+      const int pitch = (root + kind.degrees[d]) % 12;
+      all = all && (kMajorScale[(pitch - major + 12) % 12] || (dominant && pitch == (tonic + 11) % 12));
+    }
+    belongs[chord] = all ? 1 : 0;
+  }
+  return belongs;
+}
+
+// Cosine with each chord's tones, plus the bass speaking for the root and the key for what belongs to it.
+ChordScores ScoreChords(const Segment& segment, double loudest, const std::array<double, kChords>& favour) {
   const Chroma treble = UnitLength(segment.treble), bass = UnitLength(segment.bass);
-  std::array<double, kChords + 1> scores{};
+  ChordScores scores{};
   for (int chord = 0; chord < kChords; ++chord) {
     const ChordKind& kind = kChordKinds[chord / 12];
     const int root = chord % 12;
     double sum = 0;
     for (int d = 0; d < kind.count; ++d) sum += treble[(root + kind.degrees[d]) % 12];
-    scores[chord] = sum / std::sqrt(kind.count) + 0.12 * bass[root] + kind.bias;
+    scores[chord] = sum / std::sqrt(kind.count) + kBassWeight * bass[root] + kind.bias + favour[chord];
   }
-  scores[kNoChord] = segment.level < loudest * 1e-5 ? 2 : 0.62;  // a flat chroma reaches 0.5 with a triad
+  // A flat chroma reaches 0.54 with a seventh chord, and the bass alone makes none.
+  scores[kNoChord] = segment.level < loudest * 1e-5 ? 2 : 0.58 + kBassWeight * *std::max_element(bass.begin(), bass.end());
   return scores;
+}
+
+// What it costs to change the chord where a segment begins.
+double CostOfChange(double time_s, std::span<const double> downbeats_s) {
+  if (downbeats_s.empty()) return kChangeCost;
+  const auto next = std::lower_bound(downbeats_s.begin(), downbeats_s.end(), time_s - 0.03);
+  return next != downbeats_s.end() && *next < time_s + 0.03 ? kChangeOnDownbeat : kChangeWithinBar;
+}
+
+// How sure a label is: a good fit, and a lead over the next.
+double Confidence(const ChordScores& scores, int label) {
+  if (label == kNoChord) return 0;
+  double second = 0;
+  for (int c = 0; c <= kChords; ++c) {
+    if (c != label) second = std::max(second, scores[c]);
+  }
+  return std::clamp(2 * (2 * scores[label] - second) - 1.3, 0.0, 1.0);
 }
 
 }  // namespace
 
-// Viterbi over chords with one cost for any change: the sequence is decided as a whole. Source: Sheh and Ellis 2003,
+// Viterbi over chords: the sequence is decided as a whole, longer segments counting more. Source: Sheh and Ellis 2003,
 // with templates in place of trained models (Fujishima 1999).
-std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, std::span<const double> beats_s, double duration_s) {
+std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, const ChordContext& context, double duration_s) {
   std::vector<Chord> chords;
   if (chroma.treble.empty() || duration_s <= 0) return chords;
-  const std::vector<Segment> segments = CutIntoSegments(chroma, beats_s, duration_s);
+  const std::vector<Segment> segments = CutIntoSegments(chroma, context.beats_s, duration_s);
   const double loudest = *std::max_element(chroma.level.begin(), chroma.level.end());
-  constexpr double kSharpness = 12, kChangeCost = 1.6;
-  std::vector<std::array<double, kChords + 1>> scores;
+  std::vector<double> lengths;
+  for (const Segment& segment : segments) lengths.push_back(segment.end_s - segment.start_s);
+  const double usual = Median(lengths);
+  std::array<double, kChords> favour{};
+  if (const auto key = context.key.key ? ParseKey(*context.key.key) : absl::StatusOr<int>(-1); key.ok() && *key >= 0) {
+    favour = Belonging(*key);
+    for (double& each : favour) each *= kKeyWeight * context.key.confidence;
+  }
+  std::vector<ChordScores> scores;
   std::vector<std::array<unsigned char, kChords + 1>> from(segments.size());
-  std::array<double, kChords + 1> path{};
+  ChordScores path{};
   for (size_t s = 0; s < segments.size(); ++s) {
-    scores.push_back(ChordScores(segments[s], loudest));
+    scores.push_back(ScoreChords(segments[s], loudest, favour));
+    const double weight = kSharpness * std::min(1.0, lengths[s] / usual);
+    const double cost = CostOfChange(segments[s].start_s, context.downbeats_s);
     const int best = static_cast<int>(std::max_element(path.begin(), path.end()) - path.begin());
-    std::array<double, kChords + 1> next{};
+    ChordScores next{};
     for (int c = 0; c <= kChords; ++c) {
-      const bool change = s > 0 && path[best] - kChangeCost > path[c];
+      const bool change = s > 0 && path[best] - cost > path[c];
       from[s][c] = static_cast<unsigned char>(change ? best : c);
-      next[c] = (change ? path[best] - kChangeCost : path[c]) + kSharpness * scores[s][c];
+      next[c] = (change ? path[best] - cost : path[c]) + weight * scores[s][c];
     }
     path = next;
   }
@@ -120,16 +183,10 @@ std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, std::span<const d
   for (size_t s = 0; s < segments.size(); ++s) {
     const std::string label =
         labels[s] == kNoChord ? "N" : std::string(kRootNames[labels[s] % 12]) + kChordKinds[labels[s] / 12].suffix;
-    double second = 0;
-    for (int c = 0; c <= kChords; ++c) {
-      if (c != labels[s]) second = std::max(second, scores[s][c]);
-    }
-    const double confidence =
-        labels[s] == kNoChord ? 0 : std::clamp(scores[s][labels[s]] - 0.4 + (scores[s][labels[s]] - second), 0.0, 1.0);
-    const double length = segments[s].end_s - segments[s].start_s;
+    const double confidence = Confidence(scores[s], labels[s]);
     if (!chords.empty() && chords.back().label == label) {
       const double before = chords.back().end_s - chords.back().start_s;
-      chords.back().confidence = (chords.back().confidence * before + confidence * length) / (before + length);
+      chords.back().confidence = (chords.back().confidence * before + confidence * lengths[s]) / (before + lengths[s]);
       chords.back().end_s = segments[s].end_s;
     } else {
       chords.push_back({segments[s].start_s, segments[s].end_s, label, confidence});

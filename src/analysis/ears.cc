@@ -147,7 +147,7 @@ absl::Status Ears::Finish(AudioFeatures& features, ProgressReporter& progress) {
   StoreRhythm(chroma, features, progress.cancel());
   progress.Report(0.95, "form");
   GRYM_RETURN_IF_ERROR(progress.Check());
-  features.chords = RecogniseChords(chroma, features.beats_s, features.duration_s);
+  features.chords = RecogniseChords(chroma, {features.beats_s, features.downbeats_s, key}, features.duration_s);
   features.sections =
       FindSections(features.spectral.mfcc, chroma, features.beats_s, features.downbeats_s, features.duration_s);
   return absl::OkStatus();

@@ -61,7 +61,12 @@ struct KeyEstimate {
 };
 KeyEstimate EstimateKey(const ChromaFrames& chroma);
 
-// Chords over the whole length, "N" where there is none. `beats_s` may be empty.
-std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, std::span<const double> beats_s, double duration_s);
+// What else is known of a recording when its chords are read; all of it may be empty.
+struct ChordContext {
+  std::span<const double> beats_s, downbeats_s;
+  KeyEstimate key;
+};
+// Chords over the whole length, "N" where there is none.
+std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, const ChordContext& context, double duration_s);
 
 }  // namespace grym

@@ -258,7 +258,7 @@ TEST(AccuracyTest, RecordingsOfKnownTruth) {
   EXPECT_GE(judge.beats.mean(), 0.75);
   EXPECT_GE(judge.onsets.mean(), 0.86);
   EXPECT_EQ(judge.key.mean(), 1);
-  EXPECT_GE(judge.chords.mean(), 0.9);
+  EXPECT_GE(judge.chords.mean(), 0.99);
   EXPECT_GE(judge.notes.mean(), 0.85);
   EXPECT_GE(judge.track.mean(), 0.99);
   EXPECT_LE(judge.false_voice.mean(), 0.1);

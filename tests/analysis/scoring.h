@@ -59,11 +59,12 @@ inline double PitchAt(const Pitch& pitch, double time_s) {
   return pitch.f0_hz[i];
 }
 
-// "Am7" -> "Am", "Gmaj7" -> "G": chords are judged as triads.
+// "Am7" -> "Am", "Gmaj7" -> "G", "Bdim" as it is: chords are judged as triads.
 inline std::string Triad(const std::string& label) {
   if (label.empty() || label == "N") return "N";
   size_t at = label.size() > 1 && (label[1] == '#' || label[1] == 'b') ? 2 : 1;
   const std::string kind = label.substr(at);
+  if (kind == "dim") return label;
   const bool minor = kind.rfind("m", 0) == 0 && kind.rfind("maj", 0) != 0;
   return label.substr(0, at) + (minor ? "m" : "");
 }

@@ -17,11 +17,14 @@ def _continuity_amlt(beats, found):
 
 
 def _chord_name(label):
-    """'C#m7' -> 'C#:min': major and minor are what is compared."""
+    """'C#m7' -> 'C#:min': major and minor are what is compared; a chord that is neither is told as what it is."""
     if label in ("N", "", "N.C.", None):
         return "N"
     root = label[:2] if label[1:2] in ("#", "b") else label[:1]
     rest = label[len(root):]
+    for other in ("dim", "aug", "sus2", "sus4"):
+        if rest.startswith(other):
+            return f"{root}:{other}"
     return f"{root}:{'min' if rest.startswith('m') and not rest.startswith('maj') else 'maj'}"
 
 
