@@ -5,12 +5,13 @@
 
 #include "dsp/decibels.h"
 #include "dsp/dispatch.h"
+#include "dsp/logarithm.h"
 
 namespace grym {
 namespace {
 
 constexpr int kMelBands = 128, kMfcc = 20, kContrastBands = 7;
-constexpr int kOnsetLag = 2;             // frames; half a Hann window's main part at this hop (Böck and Widmer 2013)
+constexpr float kPerDecade = 0.43429448f, kDbPerNeper = 4.3429448f;
 constexpr float kOnsetGain = 20.0f;      // log10(1 + 20 |X|): compresses above -80 dBFS
 constexpr double kSilentPower = 1e-6;    // -60 dBFS
 constexpr double kBinHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kSize;
@@ -20,10 +21,61 @@ GRYM_HOT void RootInto(const float* GRYM_RESTRICT a, float* GRYM_RESTRICT out, s
   for (size_t i = 0; i < count; ++i) out[i] = __builtin_sqrtf(a[i]);
 }
 
+GRYM_HOT void DecibelsInto(const float* GRYM_RESTRICT power, float* GRYM_RESTRICT out, size_t count) {
+  for (size_t i = 0; i < count; ++i) out[i] = kDbPerNeper * VectorLog(power[i] > 1e-10f ? power[i] : 1e-10f);
+}
+
+// Of the steps between samples [0, count], and of samples [1, count].
+GRYM_HOT void EnergyOf(const float* samples, int count, float* slopes, float* squares) {
+  EightLanes slope_sums = {}, square_sums = {};
+  for (int n = 1; n <= count; n += kLanes) {
+    const EightLanes now = *reinterpret_cast<const EightLanes*>(samples + n);
+    const EightLanes slope = now - *reinterpret_cast<const EightLanes*>(samples + n - 1);
+    slope_sums = slope_sums + slope * slope;
+    square_sums = square_sums + now * now;
+  }
+  float lanes[2 * kLanes];
+  *reinterpret_cast<EightLanes*>(lanes) = slope_sums;
+  *reinterpret_cast<EightLanes*>(lanes + kLanes) = square_sums;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    *slopes += lanes[lane];
+    *squares += lanes[kLanes + lane];
+  }
+}
+
+// Eight frames of each band, compressed, behind the two frames before them.
+constexpr int kOnsetLag = 2;  // frames; half a Hann window's main part at this hop (Böck and Widmer 2013)
+constexpr std::ptrdiff_t kRow = kOnsetLag + kLanes;
+
+GRYM_HOT void CompressInto(const float* GRYM_RESTRICT bands, float* GRYM_RESTRICT rows, int count) {
+  for (std::ptrdiff_t b = 0; b < count; ++b) {
+    for (int f = 0; f < kLanes; ++f) {
+      rows[b * kRow + kOnsetLag + f] = kPerDecade * VectorLog(1.0f + kOnsetGain * bands[b * kLanes + f]);
+    }
+  }
+}
+
+// The rise of bands [first, end) of eight frames, summed. Rows before the first and after the last band are readable.
+GRYM_HOT void RiseOf(const float* rows, int first, int end, float* sums) {
+  float sum[kLanes] = {};
+  for (std::ptrdiff_t b = first; b < end; ++b) {
+    const float* row = rows + b * kRow;
+    for (int f = 0; f < kLanes; ++f) {
+      float largest = row[f];
+      largest = largest > row[f - kRow] ? largest : row[f - kRow];
+      largest = largest > row[f + kRow] ? largest : row[f + kRow];
+      const float rise = row[f + kOnsetLag] - largest;
+      sum[f] += rise > 0 ? rise : 0;
+    }
+  }
+  for (int f = 0; f < kLanes; ++f) sums[f] = sum[f];
+}
+
 }  // namespace
 
-SpectralStream::SpectralStream(int at_once, OnsetListener* listener)
+SpectralStream::SpectralStream(int at_once, OnsetListener* listener, What what)
     : listener_(listener),
+      what_(what),
       framer_(kSize, kHop, -1, at_once),
       fft_(kSize),
       window_(MakeWindow(WindowKind::kHann, kSize)),
@@ -36,8 +88,9 @@ SpectralStream::SpectralStream(int at_once, OnsetListener* listener)
       third_octave_bank_(FilterBank::LogFrequency(kAnalysisRateHz, kSize, 3, 50, 16000)),
       dct_(kMelBands, kMfcc),
       band_lanes_(static_cast<size_t>(onset_bank_.bands()) * kLanes),
-      bands_(kOnsetLag + 1, std::vector<float>(onset_bank_.bands())),
+      rows_(static_cast<size_t>((onset_bank_.bands() + 2) * kRow)),  // with one of silence on either side
       mel_(kMelBands),
+      mel_db_(kMelBands),
       thirds_(third_octave_bank_.bands()),
       floor_histogram_(third_octave_bank_.bands()) {
   for (int r = 0; r < OnsetSeries::kRegisters; ++r) {
@@ -80,33 +133,37 @@ void SpectralStream::Reserve(int64_t samples) {
 }
 
 void SpectralStream::Push(std::span<const float> mono) {
-  for (const float sample : mono) {
-    const double slope = sample - attack_last_;
-    attack_last_ = sample;
-    attack_sum_ += slope * slope;
-    level_sum_ += static_cast<double>(sample) * sample;
-    if (++attack_count_ == kAttackHop) {
-      const auto attack = static_cast<float>(std::sqrt(attack_sum_ / kAttackHop)),
-                 level = static_cast<float>(std::sqrt(level_sum_ / kAttackHop));
-      if (attacks_++ < most_attacks_) {
-        onsets_.attack_rms.push_back(attack);
-        onsets_.level_rms.push_back(level);
-      }
-      if (listener_) listener_->HearAttack(attack, level);
-      attack_sum_ = level_sum_ = 0;
-      attack_count_ = 0;
-    }
+  for (size_t at = 0; at < mono.size();) {
+    const size_t count = std::min<size_t>(static_cast<size_t>(kAttackHop - attack_count_), mono.size() - at);
+    std::copy_n(mono.begin() + static_cast<std::ptrdiff_t>(at), count, attack_.begin() + 1 + attack_count_);
+    attack_count_ += static_cast<int>(count);
+    at += count;
+    if (attack_count_ == kAttackHop) TakeAttack();
   }
   framer_.Push(mono, [this](const float* first, int frames) { Take(first, frames); });
 }
 
+void SpectralStream::TakeAttack() {
+  float slopes = 0, squares = 0;
+  EnergyOf(attack_.data(), kAttackHop, &slopes, &squares);
+  attack_[0] = attack_[kAttackHop];
+  attack_count_ = 0;
+  const float attack = std::sqrt(slopes / kAttackHop), level = std::sqrt(squares / kAttackHop);
+  if (attacks_++ < most_attacks_) {
+    onsets_.attack_rms.push_back(attack);
+    onsets_.level_rms.push_back(level);
+  }
+  if (listener_) listener_->HearAttack(attack, level);
+}
+
 void SpectralStream::Take(const float* first, int frames) {
   fft_.Power(first, kHop, window_.data(), power_lanes_.data());
-  RootInto(power_lanes_.data(), magnitude_lanes_.data(), power_lanes_.size());
+  const size_t bins = what_ == What::kOnsets ? static_cast<size_t>(onset_bank_.end_bin()) : power_.size();
+  RootInto(power_lanes_.data(), magnitude_lanes_.data(), bins * kLanes);
   onset_bank_.ApplyToLanes(magnitude_lanes_.data(), band_lanes_.data());
+  TakeOnsets(frames);
   for (int f = 0; f < frames; ++f, ++index_) {
-    TakeOnset(f);
-    if (index_ % kStatisticsEvery != 0 || index_ >= most_frames_) continue;
+    if (what_ == What::kOnsets || index_ % kStatisticsEvery != 0 || index_ >= most_frames_) continue;
     TakeLane(power_lanes_.data(), kSize / 2 + 1, f, power_.data());
     TakeLane(magnitude_lanes_.data(), kSize / 2 + 1, f, magnitude_.data());
     const float* frame = first + static_cast<std::ptrdiff_t>(f) * kHop;
@@ -124,30 +181,27 @@ void SpectralStream::Take(const float* first, int frames) {
 // SuperFlux: rise of each log-frequency band against the largest of it and its two neighbours kOnsetLag frames ago, so
 // that vibrato is no onset. Source: Böck and Widmer 2013, equations 1 to 4. Differs: stronger compression, so that a
 // quiet recording has the same onsets.
-void SpectralStream::TakeOnset(int lane) {
+void SpectralStream::TakeOnsets(int frames) {
   const int bands = onset_bank_.bands();
-  std::vector<float>& now = bands_[index_ % (kOnsetLag + 1)];
-  const std::vector<float>& before = bands_[(index_ + 1) % (kOnsetLag + 1)];
-  TakeLane(band_lanes_.data(), bands, lane, now.data());
-  for (int b = 0; b < bands; ++b) now[b] = std::log10(1 + kOnsetGain * now[b]);
-  const bool kept = index_ < most_frames_;
-  float total = 0, bass = 0;
-  int b = 0;
+  float* rows = rows_.data() + kRow;
+  CompressInto(band_lanes_.data(), rows, bands);
+  std::array<std::array<float, kLanes>, OnsetSeries::kRegisters> rises;
   for (int r = 0; r < OnsetSeries::kRegisters; ++r) {
-    float sum = 0;
-    for (; b < register_end_[r]; ++b) {
-      float largest = before[b];
-      if (b > 0) largest = std::max(largest, before[b - 1]);
-      if (b + 1 < bands) largest = std::max(largest, before[b + 1]);
-      sum += std::max(0.0f, now[b] - largest);
-    }
-    // A file that begins with sound has its first onset there; the window's rise over the padding is none of its own.
-    if (kept) onsets_.registers[r].push_back(sum);
-    if (r == 0) bass = sum;
-    total += sum;
+    RiseOf(rows, r > 0 ? register_end_[r - 1] : 0, register_end_[r], rises[r].data());
   }
-  if (kept) onsets_.whole.push_back(total);
-  if (listener_) listener_->HearFlux(total, bass);
+  for (int f = 0; f < frames; ++f) {
+    // A file that begins with sound has its first onset there; the window's rise over the padding is none of its own.
+    const float whole = rises[0][f] + rises[1][f] + rises[2][f];
+    if (index_ + f < most_frames_) {
+      for (int r = 0; r < OnsetSeries::kRegisters; ++r) onsets_.registers[r].push_back(rises[r][f]);
+      onsets_.whole.push_back(whole);
+    }
+    if (listener_) listener_->HearFlux(whole, rises[0][f]);
+  }
+  for (int b = 0; b < bands; ++b) {
+    float* row = rows + b * kRow;
+    std::copy(row + frames, row + frames + kOnsetLag, row);
+  }
 }
 
 void SpectralStream::TakeStatistics(bool silent) {
@@ -210,9 +264,9 @@ void SpectralStream::TakeContrast() {
 // maximum, which a stream cannot know; the floor is 1e-10.
 void SpectralStream::TakeMfcc() {
   mel_bank_.Apply(power_.data(), mel_.data());
-  for (float& value : mel_) value = 10 * std::log10(std::max(value, 1e-10f));
+  DecibelsInto(mel_.data(), mel_db_.data(), mel_.size());
   std::array<float, kMfcc> coefficients;
-  dct_.Apply(mel_.data(), coefficients.data());
+  dct_.Apply(mel_db_.data(), coefficients.data());
   spectral_.mfcc.values.insert(spectral_.mfcc.values.end(), coefficients.begin(), coefficients.end());
 }
 
@@ -226,6 +280,7 @@ void SpectralStream::TakeNoiseFloor() {
 
 void SpectralStream::Finish(SpectralFeatures& spectral, double& noise_floor_dbfs) {
   framer_.Finish([this](const float* first, int frames) { Take(first, frames); });
+  if (what_ == What::kOnsets) return;
   const auto mean_of = [this](const FrameSeries& series, double* mean, double* deviation) {
     int64_t count = 0;
     std::vector<double> squares(series.dim);

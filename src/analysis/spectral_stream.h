@@ -37,23 +37,28 @@ class OnsetListener {
 class SpectralStream {
  public:
   static constexpr int kSize = 2048, kHop = 256, kStatisticsEvery = 4, kAttackHop = 64;
-  // Takes `at_once` frames at a time, see BatchFramer: the values do not depend on it.
-  explicit SpectralStream(int at_once = RealFftBatch::kFrames, OnsetListener* listener = nullptr);
+  enum class What { kEverything, kOnsets };
+  // Takes `at_once` frames at a time, see BatchFramer: the values do not depend on it. With kOnsets nothing but
+  // onsets() is measured.
+  explicit SpectralStream(int at_once = RealFftBatch::kFrames, OnsetListener* listener = nullptr,
+                          What what = What::kEverything);
   // Allocates nothing from now on, but for Finish, and keeps what comes of the first `samples` alone.
   void Reserve(int64_t samples);
   void Push(std::span<const float> mono);
-  // Fills `spectral` but for chroma, and `noise_floor_dbfs`.
+  // Fills `spectral` but for chroma, and `noise_floor_dbfs`; neither with kOnsets.
   void Finish(SpectralFeatures& spectral, double& noise_floor_dbfs);
   OnsetSeries& onsets() { return onsets_; }
 
  private:
   void Take(const float* first, int frames);
-  void TakeOnset(int lane);
+  void TakeAttack();
+  void TakeOnsets(int frames);
   void TakeStatistics(bool silent);
   void TakeContrast();
   void TakeMfcc();
   void TakeNoiseFloor();
   OnsetListener* listener_;
+  What what_;
   BatchFramer framer_;
   RealFftBatch fft_;
   std::vector<float> window_, power_, magnitude_;      // of one frame
@@ -62,8 +67,8 @@ class SpectralStream {
   CosineTransform dct_;
   int64_t index_ = 0, most_frames_ = INT64_MAX, attacks_ = 0, most_attacks_ = INT64_MAX;
   std::vector<float> band_lanes_;          // [bands][8]
-  std::vector<std::vector<float>> bands_;  // ring of the last compressed band spectra, max-filtered where read
-  std::vector<float> mel_, thirds_, sorted_;
+  std::vector<float> rows_;                // the same compressed, behind those of the last frames before
+  std::vector<float> mel_, mel_db_, thirds_, sorted_;
   std::array<int, OnsetSeries::kRegisters> register_end_{};
   OnsetSeries onsets_;
   SpectralFeatures spectral_;
@@ -71,8 +76,7 @@ class SpectralStream {
   std::array<double, 10> octave_energy_{};
   std::vector<std::array<int64_t, 440>> floor_histogram_;  // per third octave, 0.5 dB steps of power from -150 dB
   std::vector<signed char> octave_of_bin_;  // -1 outside the ten
-  float attack_last_ = 0;
-  double attack_sum_ = 0, level_sum_ = 0;
+  std::array<float, 1 + kAttackHop> attack_{};  // the sample before, and those that are not yet a whole hop
   int attack_count_ = 0;
 };
 

@@ -77,6 +77,12 @@ FilterBank FilterBank::LogFrequency(int rate_hz, int size, int per_octave, doubl
   return bank;
 }
 
+int FilterBank::end_bin() const {
+  int end = 0;
+  for (const Run& run : runs_) end = std::max(end, run.first + run.count);
+  return end;
+}
+
 void FilterBank::Apply(const float* spectrum, float* out) const {
   for (size_t band = 0; band < runs_.size(); ++band) {
     const Run& run = runs_[band];
@@ -101,24 +107,22 @@ void FilterBank::ApplyToLanes(const float* spectrum, float* out) const {
 }
 
 CosineTransform::CosineTransform(int inputs, int outputs) : inputs_(inputs), outputs_(outputs) {
-  for (int k = 0; k < outputs; ++k) {
-    const double scale = std::sqrt((k == 0 ? 1.0 : 2.0) / inputs);
+  const int blocks = (outputs + kLanes - 1) / kLanes;
+  for (int k = 0; k < blocks * kLanes; k += kLanes) {
     for (int n = 0; n < inputs; ++n) {
-      matrix_.push_back(static_cast<float>(scale * std::cos(std::numbers::pi * k * (n + 0.5) / inputs)));
+      for (int lane = k; lane < k + kLanes; ++lane) {
+        const double scale = std::sqrt((lane == 0 ? 1.0 : 2.0) / inputs);
+        matrix_.push_back(static_cast<float>(scale * std::cos(std::numbers::pi * lane * (n + 0.5) / inputs)));
+      }
     }
   }
 }
 
 void CosineTransform::Apply(const float* in, float* out) const {
-  for (int k = 0; k < outputs_; ++k) {
-    const float* row = matrix_.data() + static_cast<size_t>(k) * inputs_;
-    float sums[4] = {};
-    int n = 0;
-    for (; n + 4 <= inputs_; n += 4) {
-      for (int lane = 0; lane < 4; ++lane) sums[lane] += row[n + lane] * in[n + lane];
-    }
-    for (; n < inputs_; ++n) sums[0] += row[n] * in[n];
-    out[k] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  for (int k = 0; k < outputs_; k += kLanes) {
+    float lanes[kLanes];
+    WeightedSumOfLanes(matrix_.data() + static_cast<std::ptrdiff_t>(k) * inputs_, in, inputs_, lanes);
+    std::copy(lanes, lanes + std::min(kLanes, outputs_ - k), out + k);
   }
 }
 

@@ -20,6 +20,7 @@ class FilterBank {
   static FilterBank LogFrequency(int rate_hz, int size, int per_octave, double low_hz, double high_hz);
   int bands() const { return static_cast<int>(runs_.size()); }
   double centre_hz(int band) const { return runs_[band].centre_hz; }
+  int end_bin() const;  // no band looks at this bin or any above it
   // `spectrum` [size / 2 + 1], `out` [bands].
   void Apply(const float* spectrum, float* out) const;
   // Eight spectra at once: `spectrum` [size / 2 + 1][8], `out` [bands][8].
@@ -45,7 +46,7 @@ class CosineTransform {
 
  private:
   int inputs_, outputs_;
-  std::vector<float> matrix_;  // [outputs, inputs]
+  std::vector<float> matrix_;  // [outputs / 8, rounded up][inputs][8]
 };
 
 }  // namespace grym
