@@ -111,6 +111,14 @@ void BindFeatures(py::module_& m) {
   BindSpectral(m);
   py::class_<AudioFeatures, std::shared_ptr<AudioFeatures>>(m, "AudioFeatures",
                                                             "What was heard; times in seconds from the first frame.")
+      .def_property_readonly("parts", [](const AudioFeatures& features) {
+        py::list names;
+        for (int part = 0; part < kAnalysisParts; ++part) {
+          const auto each = static_cast<AnalysisPart>(part);
+          if (features.parts.has(each)) names.append(AnalysisPartName(each));
+        }
+        return py::tuple(names);
+      }, "What was listened for; all else is at its default.")
       .def_readonly("duration_s", &AudioFeatures::duration_s)
       .def_readonly("rate_hz", &AudioFeatures::rate_hz)
       .def_readonly("channels", &AudioFeatures::channels)

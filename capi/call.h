@@ -96,6 +96,7 @@ grym_status InitOptions(Options* options, uint32_t size, Options defaults) noexc
 }
 
 // From the options of C; also used by the jobs.
+absl::StatusOr<AnalysisParts> AnalysisPartsFromC(const char* names);
 absl::StatusOr<EnhanceParams> EnhanceParamsFromC(const grym_enhance_options* options);
 absl::StatusOr<ProcessOptions> ProcessOptionsFromC(const grym_process_options* options);
 absl::StatusOr<GenerateAudioRequest> RequestFromC(const grym_generate_options* options);

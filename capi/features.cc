@@ -166,14 +166,41 @@ absl::StatusOr<grym::EnhanceParams> grym::capi::EnhanceParamsFromC(const grym_en
   return to;
 }
 
+absl::StatusOr<grym::AnalysisParts> grym::capi::AnalysisPartsFromC(const char* names) {
+  if (!names) return grym::AnalysisParts();
+  grym::AnalysisParts parts = grym::AnalysisParts::None();
+  for (std::string_view rest = names; !rest.empty();) {
+    const size_t end = std::min(rest.find(' '), rest.size());
+    const std::string_view name = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (name.empty()) continue;
+    const auto part = grym::AnalysisPartFromName(name);
+    if (!part) {
+      return absl::InvalidArgumentError(
+          "parts: want some of level loudness spectrum onsets rhythm pitch key chords sections, got \"" +
+          std::string(name.substr(0, 100)) + "\"");
+    }
+    parts.Add(*part);
+  }
+  return parts;
+}
+
 grym_status grym_engine_analyze(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
                                 grym_progress_fn progress, void* user_data, grym_features** out) {
+  return grym_engine_analyze_parts(engine, audio, path_utf8, nullptr, progress, user_data, out);
+}
+
+grym_status grym_engine_analyze_parts(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
+                                      const char* parts, grym_progress_fn progress, void* user_data,
+                                      grym_features** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
     GRYM_C_ASSIGN_OR_RETURN(const KeptInput kept, KeptInput::From(audio, path_utf8));
-    return RunInto(progress, user_data, out,
-                   [&](const grym::RunOptions& run) { return found->processor().Analyze(kept.input(), run); });
+    GRYM_C_ASSIGN_OR_RETURN(const grym::AnalysisParts wanted, AnalysisPartsFromC(parts));
+    return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) {
+      return found->processor().AnalyzeParts(kept.input(), wanted, run);
+    });
   });
 }
 

@@ -182,6 +182,11 @@ GRYM_C_API grym_status grym_audio_destroy(grym_audio* audio); /* Since 0.1. */
  * condition. Since 0.1. */
 GRYM_C_API grym_status grym_engine_analyze(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
                                            grym_progress_fn progress, void* user_data, grym_features** out);
+/* The same for some parts alone, in less time: names between spaces, of level loudness spectrum onsets rhythm pitch key
+ * chords sections. What these rest on is heard too; the rest is as of silence. NULL is everything. Since 0.1. */
+GRYM_C_API grym_status grym_engine_analyze_parts(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
+                                                 const char* parts, grym_progress_fn progress, void* user_data,
+                                                 grym_features** out);
 /* One number by name; NOT_FOUND lists the names. Times in seconds, levels in dB, -INFINITY for silence:
  * duration_s rate_hz channels frames peak_dbfs rms_dbfs crest_db integrated_lufs range_lu max_momentary_lufs
  * max_short_term_lufs true_peak_dbtp mean_centroid_hz mean_bandwidth_hz mean_rolloff_hz mean_flatness noise_floor_dbfs
@@ -544,6 +549,10 @@ GRYM_C_API grym_status grym_run_destroy(grym_run* run); /* Since 0.1. */
 /* The same calls on a thread of their own; arguments as above, copied or kept alive until the job ends. Since 0.1. */
 GRYM_C_API grym_status grym_engine_start_analyze(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
                                                  grym_progress_fn progress, void* user_data, grym_job** out);
+GRYM_C_API grym_status grym_engine_start_analyze_parts(grym_engine* engine, const grym_audio* audio,
+                                                       const char* path_utf8, const char* parts,
+                                                       grym_progress_fn progress, void* user_data,
+                                                       grym_job** out); /* Since 0.1. */
 GRYM_C_API grym_status grym_engine_start_detect_patterns(grym_engine* engine, const grym_audio* audio,
                                                          const char* path_utf8, grym_progress_fn progress,
                                                          void* user_data, grym_job** out); /* Since 0.1. */

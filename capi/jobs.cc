@@ -157,13 +157,22 @@ using namespace grym::capi;  // NOLINT: this file is the edge of that namespace
 
 grym_status grym_engine_start_analyze(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
                                       grym_progress_fn progress, void* user_data, grym_job** out) {
+  return grym_engine_start_analyze_parts(engine, audio, path_utf8, nullptr, progress, user_data, out);
+}
+
+grym_status grym_engine_start_analyze_parts(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
+                                            const char* parts, grym_progress_fn progress, void* user_data,
+                                            grym_job** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
     GRYM_C_ASSIGN_OR_RETURN(KeptInput kept, KeptInput::From(audio, path_utf8));
+    GRYM_C_ASSIGN_OR_RETURN(const grym::AnalysisParts wanted, AnalysisPartsFromC(parts));
     return StartInto<grym_features>(
-        [found, kept](const grym::RunOptions& run) { return found->processor().Analyze(kept.input(), run); }, progress,
-        user_data, out);
+        [found, kept, wanted](const grym::RunOptions& run) {
+          return found->processor().AnalyzeParts(kept.input(), wanted, run);
+        },
+        progress, user_data, out);
   });
 }
 

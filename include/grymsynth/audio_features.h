@@ -2,8 +2,11 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -29,18 +32,18 @@ struct FrameSeries {
 // ITU-R BS.1770-5 and EBU R128, at every rate: below 22.05 kHz the loudness is that of the signal brought to 44.1 kHz
 // or more. -infinity for silence or audio shorter than one gating block (400 ms).
 struct Loudness {
-  double integrated_lufs = 0;
+  double integrated_lufs = -std::numeric_limits<double>::infinity();
   double range_lu = 0;
-  double max_momentary_lufs = 0;
-  double max_short_term_lufs = 0;
-  double true_peak_dbtp = 0;
+  double max_momentary_lufs = -std::numeric_limits<double>::infinity();
+  double max_short_term_lufs = -std::numeric_limits<double>::infinity();
+  double true_peak_dbtp = -std::numeric_limits<double>::infinity();
   FrameSeries momentary;   // LUFS at 10 Hz
   FrameSeries short_term;  // LUFS at 10 Hz
 };
 
 struct Level {
-  double peak_dbfs = 0;  // largest sample; -infinity for silence
-  double rms_dbfs = 0;
+  double peak_dbfs = -std::numeric_limits<double>::infinity();  // largest sample; -infinity for silence
+  double rms_dbfs = -std::numeric_limits<double>::infinity();
   double crest_db = 0;
 };
 
@@ -79,7 +82,7 @@ struct Section {
 
 // Facts about the recording's condition.
 struct Condition {
-  double noise_floor_dbfs = 0;      // level of the quietest tenth of the frames, per 1/3-octave mean
+  double noise_floor_dbfs = -std::numeric_limits<double>::infinity();  // of the quietest tenth of the frames, by thirds
   double clipped_ratio = 0;         // share of samples inside runs at full scale, [0, 1]
   std::vector<TimeSpan> clipping;   // at most 1,000
   double dc_offset = 0;             // largest of the channels' means, with its sign
@@ -92,7 +95,44 @@ struct Condition {
   double stereo_correlation = 1;    // [-1, 1]
 };
 
+// What can be listened for. Some parts rest on others, which are heard with them.
+enum class AnalysisPart {
+  kLevel,     // peak, RMS, clipping, DC, silence, stereo
+  kLoudness,  // LUFS, range, true peak
+  kSpectrum,  // statistics, MFCC, octave energies, noise floor
+  kOnsets,    // and onset strength
+  kRhythm,    // tempo, beats, bars; with it kOnsets and kKey
+  kPitch,
+  kKey,       // tuning, chroma, key, hum
+  kChords,    // with it kRhythm
+  kSections,  // with it kRhythm and kSpectrum
+};
+inline constexpr int kAnalysisParts = 9;
+GRYM_EXPORT const char* AnalysisPartName(AnalysisPart part);  // "level", "loudness", ...
+GRYM_EXPORT std::optional<AnalysisPart> AnalysisPartFromName(std::string_view name);
+
+// A set of parts that holds what its members rest on. Everything unless told otherwise.
+class AnalysisParts {
+ public:
+  AnalysisParts() = default;
+  AnalysisParts(std::initializer_list<AnalysisPart> parts) : bits_(0) {
+    for (const AnalysisPart part : parts) Add(part);
+  }
+  static AnalysisParts None() {
+    AnalysisParts none;
+    none.bits_ = 0;
+    return none;
+  }
+  GRYM_EXPORT void Add(AnalysisPart part);
+  bool has(AnalysisPart part) const { return bits_ >> static_cast<int>(part) & 1; }
+  bool everything() const { return bits_ == (1u << kAnalysisParts) - 1; }
+
+ private:
+  uint32_t bits_ = (1u << kAnalysisParts) - 1;
+};
+
 struct AudioFeatures {
+  AnalysisParts parts;                // what was listened for; all else is as of silence
   double duration_s = 0;
   int rate_hz = 0;
   int channels = 0;

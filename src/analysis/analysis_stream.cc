@@ -47,7 +47,7 @@ struct AnalysisStream::Impl : OnsetListener, TonalListener {
       : options(given),
         kept_frames(std::llround(given.longest_s * given.rate_hz)),
         piece_frames(std::clamp<int64_t>(given.rate_hz / 64, 16, Ears::kMostFrames)),
-        ears(given.channels, given.rate_hz, kSpectraAtOnce, this, this),
+        ears(given.channels, given.rate_hz, {}, kSpectraAtOnce, this, this),
         planes(static_cast<size_t>(given.channels)),
         samples(static_cast<size_t>(given.channels * piece_frames)),
         events(static_cast<size_t>(given.most_events)) {

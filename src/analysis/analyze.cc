@@ -118,7 +118,8 @@ class Listening {
 
 }  // namespace
 
-absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOptions& run, int threads) {
+absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOptions& run, int threads,
+                                            const AnalysisParts& parts) {
   if (source.rate_hz() < AudioBuffer::kMinRateHz) {
     return Error(
         absl::StatusCode::kInvalidArgument, "bad_rate",
@@ -128,7 +129,7 @@ absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOption
   AudioFeatures features;
   features.rate_hz = source.rate_hz();
   features.channels = source.channels();
-  Ears ears(source.channels(), source.rate_hz());
+  Ears ears(source.channels(), source.rate_hz(), parts);
   Listening listening(ears, threads);
   while (true) {
     GRYM_RETURN_IF_ERROR(progress.Check());

@@ -90,7 +90,7 @@ Chroma UnitLength(const Chroma& chroma) {
 
 // 1 for chords whose tones all belong to the key, a minor key's dominant with its leading tone among them; else 0.
 std::array<double, kChords> Belonging(int key) {
-  constexpr std::array<bool, 12> kMajorScale = {true, false, true, false, true, true, false, true, false, true, false, true};
+  constexpr std::array<int, 12> kMajorScale = {1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1};
   const bool minor = key >= 12;
   const int tonic = key % 12, major = minor ? (tonic + 3) % 12 : tonic;
   std::array<double, kChords> belongs{};
@@ -101,7 +101,7 @@ std::array<double, kChords> Belonging(int key) {
     bool all = true;
     for (int d = 0; d < kind.count; ++d) {
       const int pitch = (root + kind.degrees[d]) % 12;
-      all = all && (kMajorScale[(pitch - major + 12) % 12] || (dominant && pitch == (tonic + 11) % 12));
+      all = all && (kMajorScale[(pitch - major + 12) % 12] == 1 || (dominant && pitch == (tonic + 11) % 12));
     }
     belongs[chord] = all ? 1 : 0;
   }
@@ -120,7 +120,8 @@ ChordScores ScoreChords(const Segment& segment, double loudest, const std::array
     scores[chord] = sum / std::sqrt(kind.count) + kBassWeight * bass[root] + kind.bias + favour[chord];
   }
   // A flat chroma reaches 0.54 with a seventh chord, and the bass alone makes none.
-  scores[kNoChord] = segment.level < loudest * 1e-5 ? 2 : 0.58 + kBassWeight * *std::max_element(bass.begin(), bass.end());
+  const double strongest = *std::max_element(bass.begin(), bass.end());
+  scores[kNoChord] = segment.level < loudest * 1e-5 ? 2 : 0.58 + kBassWeight * strongest;
   return scores;
 }
 

@@ -34,15 +34,20 @@ int64_t FramesAt(int64_t frames, int from_hz, int to_hz) { return (frames * to_h
 
 }  // namespace
 
-Ears::Ears(int channels, int rate_hz, int at_once, OnsetListener* onsets, TonalListener* tones)
+Ears::Ears(int channels, int rate_hz, const AnalysisParts& parts, int at_once, OnsetListener* onsets,
+           TonalListener* tones)
     : channels_(channels),
       rate_hz_(rate_hz),
+      parts_(parts),
+      hears_spectra_(has(AnalysisPart::kSpectrum) || has(AnalysisPart::kOnsets)),
+      hears_low_(has(AnalysisPart::kPitch) || has(AnalysisPart::kKey)),
       level_(channels, rate_hz),
       loudness_(channels, rate_hz),
       to_analysis_(rate_hz, kAnalysisRateHz),
       to_pitch_(kAnalysisRateHz, kPitchRateHz),
       to_tonal_(kPitchRateHz, kTonalRateHz),
-      spectral_(at_once, onsets),
+      spectral_(at_once, onsets,
+                has(AnalysisPart::kSpectrum) ? SpectralStream::What::kEverything : SpectralStream::What::kOnsets),
       pitch_(at_once),
       tonal_(at_once, tones) {}
 
@@ -75,23 +80,24 @@ void Ears::Push(std::span<const float* const> channels, int64_t frames) {
 }
 
 std::span<const float> Ears::HearSpectra(std::span<const float* const> channels, int64_t frames) {
+  at_analysis_.clear();
+  if (!hears_spectra_ && !hears_low_) return at_analysis_;
   mono_.assign(static_cast<size_t>(frames), 0.0f);
   const float share = 1.0f / static_cast<float>(channels_);
   for (const float* samples : channels) {
     for (size_t n = 0; n < mono_.size(); ++n) mono_[n] += share * samples[n];
   }
-  at_analysis_.clear();
   to_analysis_.Push(mono_, at_analysis_);
-  spectral_.Push(at_analysis_);
+  if (hears_spectra_) spectral_.Push(at_analysis_);
   return at_analysis_;
 }
 
 void Ears::HearRest(std::span<const float* const> channels, int64_t frames, std::span<const float> at_analysis) {
   const int64_t kept = std::clamp<int64_t>(most_frames_ - heard_, 0, frames);
-  level_.Push(channels, kept);
-  PushLoudness(channels, kept, frames);
+  if (has(AnalysisPart::kLevel)) level_.Push(channels, kept);
+  if (has(AnalysisPart::kLoudness)) PushLoudness(channels, kept, frames);
   heard_ += frames;
-  ListenLow(at_analysis, false);
+  if (hears_low_) ListenLow(at_analysis, false);
 }
 
 // The true peak of what is kept is read where it ends.
@@ -110,7 +116,8 @@ void Ears::ListenLow(std::span<const float> at_analysis, bool last) {
   at_pitch_.clear();
   to_pitch_.Push(at_analysis, at_pitch_);
   if (last) to_pitch_.Finish(at_pitch_);
-  pitch_.Push(at_pitch_);
+  if (has(AnalysisPart::kPitch)) pitch_.Push(at_pitch_);
+  if (!has(AnalysisPart::kKey)) return;
   at_tonal_.clear();
   to_tonal_.Push(at_pitch_, at_tonal_);
   if (last) to_tonal_.Finish(at_tonal_);
@@ -118,17 +125,29 @@ void Ears::ListenLow(std::span<const float> at_analysis, bool last) {
 }
 
 absl::Status Ears::Finish(AudioFeatures& features, ProgressReporter& progress) {
-  at_analysis_.clear();
-  to_analysis_.Finish(at_analysis_);
-  spectral_.Push(at_analysis_);
-  ListenLow(at_analysis_, true);
-  level_.Finish(features.level, features.condition);
-  features.loudness = loudness_.Finish();
-  if (heard_ > most_frames_) features.loudness.true_peak_dbtp = DbOfGain(kept_true_peak_);
-  spectral_.Finish(features.spectral, features.condition.noise_floor_dbfs);
+  features.parts = parts_;
+  if (hears_spectra_ || hears_low_) {
+    at_analysis_.clear();
+    to_analysis_.Finish(at_analysis_);
+    if (hears_spectra_) spectral_.Push(at_analysis_);
+    if (hears_low_) ListenLow(at_analysis_, true);
+  }
+  if (has(AnalysisPart::kLevel)) level_.Finish(features.level, features.condition);
+  if (has(AnalysisPart::kLoudness)) {
+    features.loudness = loudness_.Finish();
+    if (heard_ > most_frames_) features.loudness.true_peak_dbtp = DbOfGain(kept_true_peak_);
+  }
+  if (hears_spectra_) spectral_.Finish(features.spectral, features.condition.noise_floor_dbfs);
   progress.Report(0.8, "pitch");
   GRYM_RETURN_IF_ERROR(progress.Check());
-  features.pitch = pitch_.Finish();
+  if (has(AnalysisPart::kPitch)) features.pitch = pitch_.Finish();
+  if (has(AnalysisPart::kOnsets)) StoreOnsets(features);
+  if (has(AnalysisPart::kKey)) GRYM_RETURN_IF_ERROR(FinishHarmony(features, progress));
+  return absl::OkStatus();
+}
+
+// Everything that rests on the tones.
+absl::Status Ears::FinishHarmony(AudioFeatures& features, ProgressReporter& progress) {
   progress.Report(0.85, "harmony");
   GRYM_RETURN_IF_ERROR(progress.Check());
   const TonalFrames tones = tonal_.Finish();
@@ -142,31 +161,39 @@ absl::Status Ears::Finish(AudioFeatures& features, ProgressReporter& progress) {
   const KeyEstimate key = EstimateKey(chroma);
   features.key = key.key;
   features.key_confidence = key.confidence;
+  if (!has(AnalysisPart::kRhythm)) return absl::OkStatus();
   progress.Report(0.9, "rhythm");
   GRYM_RETURN_IF_ERROR(progress.Check());
   StoreRhythm(chroma, features, progress.cancel());
   progress.Report(0.95, "form");
   GRYM_RETURN_IF_ERROR(progress.Check());
-  features.chords = RecogniseChords(chroma, {features.beats_s, features.downbeats_s, key}, features.duration_s);
-  features.sections =
-      FindSections(features.spectral.mfcc, chroma, features.beats_s, features.downbeats_s, features.duration_s);
+  if (has(AnalysisPart::kChords)) {
+    features.chords = RecogniseChords(chroma, {features.beats_s, features.downbeats_s, key}, features.duration_s);
+  }
+  if (has(AnalysisPart::kSections)) {
+    features.sections =
+        FindSections(features.spectral.mfcc, chroma, features.beats_s, features.downbeats_s, features.duration_s);
+  }
   return absl::OkStatus();
 }
 
-void Ears::StoreRhythm(const ChromaFrames& chroma, AudioFeatures& features, const CancelToken& cancel) {
-  OnsetSeries& onsets = spectral_.onsets();
+void Ears::StoreOnsets(AudioFeatures& features) {
+  const OnsetSeries& onsets = spectral_.onsets();
   features.onsets_s = PickOnsets(onsets);
   while (!features.onsets_s.empty() && features.onsets_s.back() >= features.duration_s) features.onsets_s.pop_back();
-  Rhythm rhythm = FindRhythm(onsets, features.onsets_s, chroma, features.duration_s, cancel);
+  features.onset_strength.dim = 1;
+  features.onset_strength.rate_hz = onsets.rate_hz;
+  features.onset_strength.values = onsets.whole;
+}
+
+void Ears::StoreRhythm(const ChromaFrames& chroma, AudioFeatures& features, const CancelToken& cancel) {
+  Rhythm rhythm = FindRhythm(spectral_.onsets(), features.onsets_s, chroma, features.duration_s, cancel);
   features.tempo_bpm = rhythm.tempo_bpm;
   features.tempo_confidence = rhythm.tempo_confidence;
   features.beats_s = std::move(rhythm.beats_s);
   features.downbeats_s = std::move(rhythm.downbeats_s);
   features.meter = rhythm.meter;
   features.meter_confidence = rhythm.meter_confidence;
-  features.onset_strength.dim = 1;
-  features.onset_strength.rate_hz = onsets.rate_hz;
-  features.onset_strength.values = std::move(onsets.whole);
 }
 
 }  // namespace grym

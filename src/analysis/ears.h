@@ -17,14 +17,15 @@
 
 namespace grym {
 
-// What it hears does not depend on how the audio is cut into blocks, to the last bit. Threads: one at a time, but
-// HearSpectra and HearRest may run beside each other.
+// Listens for `parts`; what is left out costs nothing. What it hears does not depend on how the audio is cut into
+// blocks, to the last bit. Threads: one at a time, but HearSpectra and HearRest may run beside each other.
 class Ears {
  public:
   static constexpr int64_t kMostFrames = LoudnessMeter::kMostFrames;  // that Push takes at a time
-  Ears(int channels, int rate_hz) : Ears(channels, rate_hz, RealFftBatch::kFrames, nullptr, nullptr) {}
+  Ears(int channels, int rate_hz, const AnalysisParts& parts = {})
+      : Ears(channels, rate_hz, parts, RealFftBatch::kFrames, nullptr, nullptr) {}
   // Takes `at_once` spectra at a time: fewer are heard sooner and cost more. The listeners may be null.
-  Ears(int channels, int rate_hz, int at_once, OnsetListener* onsets, TonalListener* tones);
+  Ears(int channels, int rate_hz, const AnalysisParts& parts, int at_once, OnsetListener* onsets, TonalListener* tones);
   // Allocates nothing from now on, but for Finish, which will tell of the first `frames` alone; what follows is heard
   // by the listeners and meters only.
   void Reserve(int64_t frames);
@@ -47,8 +48,13 @@ class Ears {
  private:
   void PushLoudness(std::span<const float* const> channels, int64_t kept, int64_t frames);
   void ListenLow(std::span<const float> at_analysis, bool last);
+  void StoreOnsets(AudioFeatures& features);
   void StoreRhythm(const ChromaFrames& chroma, AudioFeatures& features, const CancelToken& cancel);
+  absl::Status FinishHarmony(AudioFeatures& features, ProgressReporter& progress);
+  bool has(AnalysisPart part) const { return parts_.has(part); }
   int channels_, rate_hz_;
+  AnalysisParts parts_;
+  bool hears_spectra_, hears_low_;
   LevelMeter level_;
   LoudnessMeter loudness_;
   PolyphaseResampler to_analysis_, to_pitch_, to_tonal_;

@@ -270,6 +270,31 @@ void FeatureFields(Archive& a, AudioFeatures& f) {
   LabelledSpans(a, f);
 }
 
+Json PartsToJson(const AnalysisParts& parts) {
+  Json names = Json::Array();
+  for (int part = 0; part < kAnalysisParts; ++part) {
+    const auto each = static_cast<AnalysisPart>(part);
+    if (parts.has(each)) names.push_back(Json(AnalysisPartName(each)));
+  }
+  return names;
+}
+
+void ReadParts(const Json& json, AnalysisParts& parts, std::vector<Problem>& problems) {
+  const auto refuse = [&](const std::string& pointer, const Json& came) {
+    problems.push_back({pointer, "wrong_type",
+                        Formatted("%s: want names of parts (\"level\", \"rhythm\", ...), got %s", pointer,
+                                  came.type_name()),
+                        ""});
+  };
+  if (!json.is_array()) return refuse("/parts", json);
+  parts = AnalysisParts::None();
+  for (size_t i = 0; i < json.size(); ++i) {
+    const auto part = AnalysisPartFromName(json.at(i).text());
+    if (!part) return refuse(Formatted("/parts/%d", i), json.at(i));
+    parts.Add(*part);
+  }
+}
+
 }  // namespace
 
 std::string FeaturesToJson(const AudioFeatures& features, bool with_series) {
@@ -278,6 +303,7 @@ std::string FeaturesToJson(const AudioFeatures& features, bool with_series) {
   FeatureFields(writer, copy);
   Json json = writer.Take();
   json["schema"] = kFeaturesSchema;
+  if (!features.parts.everything()) json["parts"] = PartsToJson(features.parts);
   return json.Dump();
 }
 
@@ -294,6 +320,7 @@ absl::StatusOr<AudioFeatures> FeaturesFromJson(std::string_view text) {
   AudioFeatures features;
   FeatureReader reader(json, "", problems);
   FeatureFields(reader, features);
+  if (json.is_object() && json.contains("parts")) ReadParts(json.at("parts"), features.parts, problems);
   if (!problems.empty()) return ProblemsError("bad_features", "features", problems);
   return features;
 }

@@ -138,7 +138,9 @@ bool KeyAgrees(int wanted, int got) {
 absl::Status CheckMusic(const AudioBuffer& audio, const GateWants& wants, const RunOptions& run, Findings& findings) {
   const AudioBuffer head = audio.Slice(0, static_cast<int64_t>(kJudgedSeconds * audio.rate_hz()));
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(head));
-  GRYM_ASSIGN_OR_RETURN(const AudioFeatures heard, AnalyzeSource(*source, run));
+  AnalysisParts parts{AnalysisPart::kKey};
+  if (wants.tempo_bpm) parts.Add(AnalysisPart::kRhythm);
+  GRYM_ASSIGN_OR_RETURN(const AudioFeatures heard, AnalyzeSource(*source, run, 1, parts));
   // A dozen beats may be heard a few per cent off.
   const double within = head.duration_s() < kShortS ? 0.03 : 0.01;
   // Unsure is no evidence: a drone has no tempo to be wrong about, and four bars may be heard in more than one key.

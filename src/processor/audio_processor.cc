@@ -15,9 +15,10 @@
 namespace grym {
 namespace {
 
-absl::StatusOr<AudioFeatures> AnalyzeInput(const AudioInput& input, const RunOptions& run, int threads) {
+absl::StatusOr<AudioFeatures> AnalyzeInput(const AudioInput& input, const RunOptions& run, int threads,
+                                           const AnalysisParts& parts = {}) {
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenInput(input));
-  return AnalyzeSource(*source, run, threads);
+  return AnalyzeSource(*source, run, threads, parts);
 }
 
 // The samples that the result is made of. The caller asked for them all, so more is let in than a load does of itself:
@@ -40,8 +41,9 @@ absl::Status RequireFrames(const AudioBuffer& audio, std::string_view what) {
 class BuiltInProcessor final : public AudioProcessor {
  public:
   explicit BuiltInProcessor(int threads) : threads_(threads) {}
-  absl::StatusOr<AudioFeatures> Analyze(const AudioInput& input, const RunOptions& run) override {
-    return AnalyzeInput(input, run, threads_);
+  absl::StatusOr<AudioFeatures> AnalyzeParts(const AudioInput& input, const AnalysisParts& parts,
+                                             const RunOptions& run) override {
+    return AnalyzeInput(input, run, threads_, parts);
   }
 
   absl::StatusOr<AudioPatterns> DetectPatterns(const AudioInput& input, const RunOptions& run) override {

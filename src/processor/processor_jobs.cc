@@ -7,8 +7,13 @@ namespace grym {
 
 // A job outlives neither the processor nor a borrowed buffer; the caller keeps both.
 Job<AudioFeatures> AudioProcessor::StartAnalyze(AudioInput input, ProgressFn progress) {
+  return StartAnalyzeParts(std::move(input), {}, std::move(progress));
+}
+
+Job<AudioFeatures> AudioProcessor::StartAnalyzeParts(AudioInput input, AnalysisParts parts, ProgressFn progress) {
   return Job<AudioFeatures>::Start(
-      [this, input = std::move(input)](const RunOptions& run) { return Analyze(input, run); }, std::move(progress));
+      [this, input = std::move(input), parts](const RunOptions& run) { return AnalyzeParts(input, parts, run); },
+      std::move(progress));
 }
 
 Job<AudioPatterns> AudioProcessor::StartDetectPatterns(AudioInput input, ProgressFn progress) {

@@ -43,7 +43,7 @@ TEST(EarsTest, NeitherBlocksNorBatchesNorReservesChangeABit) {
   const AudioBuffer audio = Music(6);
   const std::string want = FeaturesToJson(*testing::Analyzed(audio), true);
   for (const auto& [block, at_once] : {std::pair<int64_t, int>{1, 8}, {64, 1}, {441, 8}, {1024, 2}}) {
-    Ears ears(audio.channels(), audio.rate_hz(), at_once, nullptr, nullptr);
+    Ears ears(audio.channels(), audio.rate_hz(), {}, at_once, nullptr, nullptr);
     if (block != 1) ears.Reserve(audio.frames() + 5 * block);
     Hear(ears, audio, block);
     EXPECT_EQ(Told(ears, audio, audio.frames()), want) << block;
@@ -55,7 +55,7 @@ TEST(EarsTest, WhatIsBeyondTheReserveIsNotTold) {
   const AudioBuffer audio = Music(8);
   const int64_t kept = 5 * 44100;
   const AudioFeatures want = *testing::Analyzed(audio.Slice(0, kept));
-  Ears ears(audio.channels(), audio.rate_hz(), 1, nullptr, nullptr);
+  Ears ears(audio.channels(), audio.rate_hz(), {}, 1, nullptr, nullptr);
   ears.Reserve(kept);
   Hear(ears, audio, 1000);
   const AudioFeatures got = FeaturesFromJson(Told(ears, audio, kept)).value();

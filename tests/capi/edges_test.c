@@ -1,5 +1,6 @@
 /* Errors, handles, option structs, callbacks: what a program can get wrong. */
 #include <math.h>
+#include <string.h>
 
 #include "check.h"
 #include "grymsynth.h"
@@ -116,6 +117,37 @@ static void inputs(grym_engine* engine) {
   CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_analyze(engine, audio, "x.wav", NULL, NULL, &features));
   CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_analyze(engine, NULL, "/no/such.wav", NULL, NULL, &features));
   CHECK(features == NULL);
+  CHECK_OK(grym_audio_destroy(audio));
+}
+
+/* Parts by name: what was asked for is heard as within the whole, the rest is as of silence. */
+static void parts(grym_engine* engine) {
+  static float samples[44100];
+  grym_audio* audio = NULL;
+  grym_features *features = NULL, *whole = NULL;
+  grym_job* job = NULL;
+  double rms = 0, whole_rms = 0, loudness = 0;
+  for (int n = 0; n < 44100; ++n) samples[n] = n % 100 < 50 ? 0.25f : -0.25f;
+  CHECK_OK(grym_audio_create(samples, 1, 44100, 44100, &audio));
+  CHECK_OK(grym_engine_analyze_parts(engine, audio, NULL, NULL, NULL, NULL, &whole));
+  CHECK_OK(grym_engine_analyze_parts(engine, audio, NULL, "  pitch level", NULL, NULL, &features));
+  CHECK_OK(grym_features_number(whole, "rms_dbfs", &whole_rms));
+  CHECK_OK(grym_features_number(features, "rms_dbfs", &rms));
+  CHECK_OK(grym_features_number(features, "integrated_lufs", &loudness));
+  CHECK(rms == whole_rms && rms > -13 && rms < -11);
+  CHECK(isinf(loudness));
+  CHECK_OK(grym_features_number(whole, "integrated_lufs", &loudness));
+  CHECK(loudness > -20);
+  CHECK_OK(grym_features_destroy(features));
+  CHECK_OK(grym_features_destroy(whole));
+  features = NULL;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT,
+               grym_engine_analyze_parts(engine, audio, NULL, "level tempo", NULL, NULL, &features));
+  CHECK(features == NULL);
+  CHECK(strstr(grym_last_error(), "\"tempo\"") != NULL);
+  CHECK_OK(grym_engine_start_analyze_parts(engine, audio, NULL, "onsets", NULL, NULL, &job));
+  CHECK_OK(grym_job_wait(job, -1));
+  CHECK_OK(grym_job_destroy(job));
   CHECK_OK(grym_audio_destroy(audio));
 }
 
@@ -336,6 +368,7 @@ int main(void) {
   if (!engine) return check_end();
   option_structs(engine);
   inputs(engine);
+  parts(engine);
   callbacks(engine);
   callbacks_that_call_again(engine);
   jobs_end(engine);

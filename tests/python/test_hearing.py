@@ -176,3 +176,18 @@ def test_foreign_file_is_refused_untouched(tmp_path):
 
 def test_a_second_thread_changes_nothing(piece):
     assert gs.AudioProcessor(threads=2).analyze(piece).to_json() == gs.AudioProcessor().analyze(piece).to_json()
+
+
+def test_parts_are_heard_alone(piece):
+    processor, whole = gs.AudioProcessor(), gs.AudioProcessor().analyze(piece)
+    assert len(whole.parts) == 9
+    onsets = processor.analyze(piece, parts="onsets")
+    assert onsets.parts == ("onsets",)
+    assert list(onsets.onsets_s) == list(whole.onsets_s)
+    assert onsets.tempo_bpm == 0 and onsets.key is None and len(onsets.pitch.times_s) == 0
+    rhythm = processor.start_analyze(piece, ["rhythm"]).result()
+    assert rhythm.parts == ("onsets", "rhythm", "key")
+    assert rhythm.tempo_bpm == whole.tempo_bpm and list(rhythm.beats_s) == list(whole.beats_s)
+    assert gs.AudioFeatures.from_json(rhythm.to_json()).parts == rhythm.parts
+    with pytest.raises(gs.InvalidArgumentError, match='parts: want some of .*, got "tempo"'):
+        processor.analyze(piece, parts=("level", "tempo"))
