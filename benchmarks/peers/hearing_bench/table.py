@@ -3,14 +3,24 @@ import numpy as np
 
 from .scores import interval
 
-GROUPS = {"recordings": "recordings", "synthetic": "synthetic", "levels": "conformance files",
+GROUPS = {"shared": "recordings and synthetic pieces together", "recordings": "recordings", "synthetic": "synthetic", "levels": "conformance files",
           "composed": "composed by grymsynth"}
+
+
+def _together(values):
+    """What both recordings and synthetic pieces tell of, over all of them."""
+    both = {task for group, task in values if group == "recordings"} & {task for group, task in values if group == "synthetic"}
+    merged = {}
+    for task in both:
+        parts = [values[group, task] for group in ("recordings", "synthetic")]
+        merged["shared", task] = {who: [*parts[0][who], *parts[1][who]] for who in parts[0] if who in parts[1]}
+    return merged
 
 
 def accuracy_rows(values):
     """Flat rows. An error's mean is of its size; the worst is given too."""
     rows = []
-    for (group, task), by_who in sorted(values.items()):
+    for (group, task), by_who in sorted({**values, **_together(values)}.items()):
         for who, found in by_who.items():
             size = np.abs(found) if "error" in task else np.array(found)
             rows.append({"group": group, "task": task, "who": who, "files": len(found), "mean": float(np.mean(size)),
