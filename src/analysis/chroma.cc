@@ -11,6 +11,8 @@ namespace {
 constexpr double kTrebleLowMidi = 45, kTrebleHighMidi = 100, kBassHighMidi = 57;
 // Harmonic h of a note lies this many semitones above it.
 constexpr std::array<double, 8> kHarmonicSemitones = {0, 12, 19.01955, 24, 27.86314, 31.01955, 33.68826, 36};
+// How strong it is expected to be, next to the note: 0.8^h.
+constexpr std::array<double, 8> kHarmonicGains = {1, 0.8, 0.64, 0.512, 0.4096, 0.32768, 0.262144, 0.2097152};
 
 void AddTo(Chroma& chroma, double midi, double weight) {
   const double position = midi - 12 * std::floor(midi / 12);
@@ -55,7 +57,7 @@ void ChromaFolder::SuppressHarmonics() {
       if (notes_[j].gain > 1.5 * notes_[i].gain) continue;
       for (size_t h = 1; h < kHarmonicSemitones.size(); ++h) {
         if (std::abs(interval - kHarmonicSemitones[h]) > 0.35) continue;
-        const double expected = notes_[i].gain * std::pow(0.8, static_cast<double>(h));
+        const double expected = notes_[i].gain * kHarmonicGains[h];
         notes_[j].gain = std::max(0.15 * notes_[j].gain, notes_[j].gain - 0.8 * expected);
       }
     }

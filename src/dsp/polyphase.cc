@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "dsp/dispatch.h"
+#include "dsp/lanes.h"
 #include "dsp/window.h"
 
 namespace grym {
@@ -16,13 +17,30 @@ constexpr int kLargestPhaseCount = 2048;
 constexpr double kKaiserBeta = 8.6;
 constexpr double kPassBand = 0.955;  // cut-off as a share of the lower Nyquist frequency; the transition ends at 1
 
-// `count` is a multiple of 8. Eight chains in a fixed order: the compiler may use vectors without reassociating.
-GRYM_HOT float DotOfEights(const float* GRYM_RESTRICT a, const float* GRYM_RESTRICT b, int count) {
-  float sums[8] = {};
-  for (int i = 0; i < count; i += 8) {
-    for (int lane = 0; lane < 8; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+constexpr int kAtOnce = 4;  // output samples: one alone would wait for each of its additions
+
+// Sums of a[i][n] * b[i][n] over n, `count` of them, a multiple of 8. Eight chains in a fixed order, so that each sum is
+// the same whichever stand beside it.
+GRYM_HOT void DotsOfEights(const float* const* a, const float* const* b, int count, float* out) {
+  const float *a0 = a[0], *a1 = a[1], *a2 = a[2], *a3 = a[3], *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
+  EightLanes sum0 = {}, sum1 = {}, sum2 = {}, sum3 = {};
+#define GRYM_EIGHT(p) (*reinterpret_cast<const EightLanes*>((p) + n))
+  for (int n = 0; n < count; n += kLanes) {
+    sum0 = sum0 + GRYM_EIGHT(a0) * GRYM_EIGHT(b0);
+    sum1 = sum1 + GRYM_EIGHT(a1) * GRYM_EIGHT(b1);
+    sum2 = sum2 + GRYM_EIGHT(a2) * GRYM_EIGHT(b2);
+    sum3 = sum3 + GRYM_EIGHT(a3) * GRYM_EIGHT(b3);
   }
-  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+#undef GRYM_EIGHT
+  float lanes[kAtOnce][kLanes];
+  *reinterpret_cast<EightLanes*>(lanes[0]) = sum0;
+  *reinterpret_cast<EightLanes*>(lanes[1]) = sum1;
+  *reinterpret_cast<EightLanes*>(lanes[2]) = sum2;
+  *reinterpret_cast<EightLanes*>(lanes[3]) = sum3;
+  for (int i = 0; i < kAtOnce; ++i) {
+    const float* lane = lanes[i];
+    out[i] = ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+  }
 }
 
 }  // namespace
@@ -32,6 +50,8 @@ PolyphaseResampler::PolyphaseResampler(int in_rate_hz, int out_rate_hz) {
   up_ = out_rate_hz / divisor;
   down_ = in_rate_hz / divisor;
   identity_ = up_ == down_;
+  step_ = down_ / up_;
+  step_rest_ = down_ % up_;
   if (identity_) return;
   phases_ = static_cast<int>(std::min<int64_t>(up_, kLargestPhaseCount));
   const double cutoff = kPassBand * std::min(1.0, static_cast<double>(up_) / static_cast<double>(down_));
@@ -84,15 +104,34 @@ void PolyphaseResampler::Finish(std::vector<float>& out) {
 
 void PolyphaseResampler::Drain(std::vector<float>& out, int64_t limit) {
   const int64_t end = base_ + static_cast<int64_t>(buffer_.size());
-  while (made_ < limit) {
-    const int64_t whole = made_ * down_ / up_, rest = made_ * down_ % up_;
-    const int64_t first = whole - taps_ / 2 + 1;
-    if (first + taps_ > end) break;
-    const int64_t phase = rest * phases_ / up_;
-    out.push_back(DotOfEights(buffer_.data() + (first - base_), table_.data() + phase * taps_, taps_));
-    ++made_;
+  const int64_t before = taps_ / 2 - 1;  // what an output sample reads of the input ahead of its own place
+  while (made_ < limit && place_ - before + taps_ <= end) {
+    const float* inputs[kAtOnce];
+    const float* rows[kAtOnce];
+    int count = 0;
+    for (int i = 0; i < kAtOnce; ++i) {
+      if (made_ + count == limit || place_ - before + taps_ > end) {  // not ready: the last one again, to be dropped
+        inputs[i] = inputs[i - 1];
+        rows[i] = rows[i - 1];
+        continue;
+      }
+      const int64_t phase = phases_ == up_ ? rest_ : rest_ * phases_ / up_;
+      inputs[i] = buffer_.data() + (place_ - before - base_);
+      rows[i] = table_.data() + phase * taps_;
+      ++count;
+      place_ += step_;
+      rest_ += step_rest_;
+      if (rest_ >= up_) {
+        rest_ -= up_;
+        ++place_;
+      }
+    }
+    float sums[kAtOnce];
+    DotsOfEights(inputs, rows, taps_, sums);
+    out.insert(out.end(), sums, sums + count);
+    made_ += count;
   }
-  const int64_t keep_from = std::min(end, made_ * down_ / up_ - taps_ / 2 + 1);
+  const int64_t keep_from = std::min(end, place_ - before);
   if (keep_from > base_) {
     buffer_.erase(buffer_.begin(), buffer_.begin() + (keep_from - base_));
     base_ = keep_from;

@@ -32,6 +32,8 @@ class PolyphaseResampler {
   std::vector<float> buffer_; // input from sample `base_` on
   int64_t base_ = 0;          // index of buffer_[0] in the input
   int64_t pushed_ = 0, made_ = 0;
+  int64_t place_ = 0, rest_ = 0;            // of the next output sample in the input, the rest in 1 / up_
+  int64_t step_ = 0, step_rest_ = 0;        // from one to the next
 };
 
 }  // namespace grym
