@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "dsp/decibels.h"
+#include "dsp/logarithm.h"
 
 namespace grym {
 namespace {
@@ -12,6 +13,7 @@ constexpr double kLowestPeakHz = 40, kHighestPeakHz = 5000;
 constexpr float kPeakRange_db = 60;      // below the frame's largest
 constexpr float kQuietestPeak_db = -85;  // below full scale
 constexpr int kHumBins = 372;            // 1 kHz
+float PeakDb(float power) { return 4.3429448f * VectorLog(power + 1e-20f); }
 }  // namespace
 
 double TonalPeak::hz() const { return kLowestHz * std::exp2(cents / 1200.0); }
@@ -65,8 +67,7 @@ void TonalStream::TakePeaks() {
   candidates_.clear();
   for (int k = first; k < last; ++k) {
     if (power_[k] < threshold || power_[k] <= power_[k - 1] || power_[k] < power_[k + 1]) continue;
-    const float a = 10 * std::log10(power_[k - 1] + 1e-20f), b = 10 * std::log10(power_[k] + 1e-20f);
-    const float c = 10 * std::log10(power_[k + 1] + 1e-20f);
+    const float a = PeakDb(power_[k - 1]), b = PeakDb(power_[k]), c = PeakDb(power_[k + 1]);
     const float shift = 0.5f * (a - c) / std::min(-1e-6f, a - 2 * b + c);
     candidates_.push_back({b - 0.25f * (a - c) * shift, (k + shift) * kTonalBinHz});
   }
