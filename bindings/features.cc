@@ -147,8 +147,14 @@ void BindFeatures(py::module_& m) {
       .def_static("from_json", [](const std::string& json) { return ValueOrThrow(FeaturesFromJson(json)); },
                   py::arg("json"))
       .def("__repr__", [](const AudioFeatures& features) {
-        return py::str("AudioFeatures(duration_s={:.3f}, tempo_bpm={:.2f}, key={!r}, integrated_lufs={:.1f})")
-            .format(features.duration_s, features.tempo_bpm, features.key, features.loudness.integrated_lufs);
+        py::str text = py::str("AudioFeatures(duration_s={:.3f}").format(features.duration_s);
+        const auto add = [&](AnalysisPart part, const char* format, const auto& value) {
+          if (features.parts.has(part)) text = py::str(text + py::str(format).format(value));
+        };
+        add(AnalysisPart::kRhythm, ", tempo_bpm={:.2f}", features.tempo_bpm);
+        add(AnalysisPart::kKey, ", key={!r}", features.key);
+        add(AnalysisPart::kLoudness, ", integrated_lufs={:.1f}", features.loudness.integrated_lufs);
+        return py::str(text + py::str(")"));
       })
       .def("_repr_html_", [](const py::object& self) { return Html("features", self); });
 }

@@ -39,21 +39,22 @@ template <class Params>
 Params ParamsOf(const py::object& params) {
   return params.is_none() ? Params() : params.cast<Params>();
 }
+// Names between spaces as in C, or a sequence of names.
 template <>
 AnalysisParts ParamsOf(const py::object& params) {
   if (params.is_none()) return {};
-  AnalysisParts parts = AnalysisParts::None();
-  const py::object names = py::isinstance<py::str>(params) ? py::object(py::make_tuple(params)) : params;
-  for (const py::handle name : names) {
-    const std::string text = py::str(name);
-    const auto part = AnalysisPartFromName(text);
-    if (!part) {
-      ThrowBad("parts: want some of level loudness spectrum onsets rhythm pitch key chords sections, got \"" +
-               text.substr(0, 100) + "\"");
-    }
-    parts.Add(*part);
+  const py::object given = py::isinstance<py::str>(params) ? py::object(params.attr("split")()) : params;
+  if (!py::isinstance<py::sequence>(given) || py::isinstance<py::bytes>(given)) {
+    throw py::type_error("parts: want a str or a sequence of str, got " + std::string(py::str(py::type::of(given))));
   }
-  return parts;
+  std::vector<std::string> names;
+  for (const py::handle name : given) {
+    if (!py::isinstance<py::str>(name)) {
+      throw py::type_error("parts: want a str or a sequence of str, got one of " + std::string(py::str(py::type::of(name))));
+    }
+    names.push_back(name.cast<std::string>());
+  }
+  return ValueOrThrow(AnalysisPartsFromNames(names));
 }
 
 // The same for a call with parameters.
@@ -96,7 +97,7 @@ Args:
         return processor.AnalyzeParts(input, parts, run);
       }, R"(Measures everything, or what `parts` names alone, in less time: onsets take about a tenth of everything.
 
-`parts` is a sequence of "level", "loudness", "spectrum", "onsets", "rhythm", "pitch", "key", "chords", "sections"; what
+`parts` holds some of "level", "loudness", "spectrum", "onsets", "rhythm", "pitch", "key", "chords", "sections"; what
 these rest on is heard too, the rest of the features stays at its defaults and `.parts` says what was heard.)");
   DefineCall<AudioPatterns>(c, "detect_patterns",
                             [](AudioProcessor& processor, const AudioInput& input, const RunOptions& run) {

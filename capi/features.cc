@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_split.h"
 #include "call.h"
 
 using namespace grym::capi;  // NOLINT: this file is the edge of that namespace
@@ -168,21 +169,7 @@ absl::StatusOr<grym::EnhanceParams> grym::capi::EnhanceParamsFromC(const grym_en
 
 absl::StatusOr<grym::AnalysisParts> grym::capi::AnalysisPartsFromC(const char* names) {
   if (!names) return grym::AnalysisParts();
-  grym::AnalysisParts parts = grym::AnalysisParts::None();
-  for (std::string_view rest = names; !rest.empty();) {
-    const size_t end = std::min(rest.find(' '), rest.size());
-    const std::string_view name = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (name.empty()) continue;
-    const auto part = grym::AnalysisPartFromName(name);
-    if (!part) {
-      return absl::InvalidArgumentError(
-          "parts: want some of level loudness spectrum onsets rhythm pitch key chords sections, got \"" +
-          std::string(name.substr(0, 100)) + "\"");
-    }
-    parts.Add(*part);
-  }
-  return parts;
+  return grym::AnalysisPartsFromNames(absl::StrSplit(names, ' ', absl::SkipEmpty()));
 }
 
 grym_status grym_engine_analyze(grym_engine* engine, const grym_audio* audio, const char* path_utf8,

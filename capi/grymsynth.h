@@ -183,7 +183,8 @@ GRYM_C_API grym_status grym_audio_destroy(grym_audio* audio); /* Since 0.1. */
 GRYM_C_API grym_status grym_engine_analyze(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
                                            grym_progress_fn progress, void* user_data, grym_features** out);
 /* The same for some parts alone, in less time: names between spaces, of level loudness spectrum onsets rhythm pitch key
- * chords sections. What these rest on is heard too; the rest is as of silence. NULL is everything. Since 0.1. */
+ * chords sections. What these rest on is heard too; the rest of the features is at its default: 0, empty, levels
+ * -INFINITY. NULL is everything. Since 0.1. */
 GRYM_C_API grym_status grym_engine_analyze_parts(grym_engine* engine, const grym_audio* audio, const char* path_utf8,
                                                  const char* parts, grym_progress_fn progress, void* user_data,
                                                  grym_features** out);

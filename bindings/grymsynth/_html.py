@@ -79,14 +79,14 @@ def result(self: Any) -> str:
 def features(self: Any) -> str:
     """The main facts and a time line of sections, chords and beats."""
     tempo = f"{self.tempo_bpm:.2f} BPM" if self.tempo_bpm else "unsure"
-    rows = [
-        ("duration", f"{self.duration_s:.2f} s, {self.channels} ch, {self.rate_hz} Hz"),
-        ("tempo", tempo),
-        ("key", self.key or "unsure"),
-        ("tuning", f"{self.tuning_hz:.1f} Hz"),
-        ("loudness", f"{self.loudness.integrated_lufs:.1f} LUFS, range {self.loudness.range_lu:.1f} LU"),
-        ("true peak", f"{self.loudness.true_peak_dbtp:.1f} dBTP"),
-    ]
+    rows = [("duration", f"{self.duration_s:.2f} s, {self.channels} ch, {self.rate_hz} Hz")]
+    if "rhythm" in self.parts:
+        rows.append(("tempo", tempo))
+    if "key" in self.parts:
+        rows += [("key", self.key or "unsure"), ("tuning", f"{self.tuning_hz:.1f} Hz")]
+    if "loudness" in self.parts:
+        rows.append(("loudness", f"{self.loudness.integrated_lufs:.1f} LUFS, range {self.loudness.range_lu:.1f} LU"))
+        rows.append(("true peak", f"{self.loudness.true_peak_dbtp:.1f} dBTP"))
     return f"<div>{_table(rows)}{_timeline(self)}</div>"
 
 

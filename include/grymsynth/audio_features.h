@@ -57,7 +57,8 @@ struct SpectralFeatures {
   std::array<double, 7> mean_contrast_db{};
   std::array<double, 20> mean_mfcc{}, std_mfcc{};
   std::array<double, 12> mean_chroma{};
-  std::array<double, 10> band_energy_db{};  // octave bands centred 31.5 Hz .. 16 kHz, relative to the whole
+  // Octave bands centred 31.5 Hz .. 16 kHz, relative to the whole; -120 for silence.
+  std::array<double, 10> band_energy_db{-120, -120, -120, -120, -120, -120, -120, -120, -120, -120};
 };
 
 struct Pitch {
@@ -111,10 +112,11 @@ inline constexpr int kAnalysisParts = 9;
 GRYM_EXPORT const char* AnalysisPartName(AnalysisPart part);  // "level", "loudness", ...
 GRYM_EXPORT std::optional<AnalysisPart> AnalysisPartFromName(std::string_view name);
 
-// A set of parts that holds what its members rest on. Everything unless told otherwise.
+// A set of parts that holds what its members rest on. Everything unless told otherwise: AnalysisParts{} too.
 class AnalysisParts {
  public:
   AnalysisParts() = default;
+  // Requires at least one.
   AnalysisParts(std::initializer_list<AnalysisPart> parts) : bits_(0) {
     for (const AnalysisPart part : parts) Add(part);
   }
@@ -131,8 +133,11 @@ class AnalysisParts {
   uint32_t bits_ = (1u << kAnalysisParts) - 1;
 };
 
+// InvalidArgument (code "bad_parts") for an unknown name, or none at all.
+GRYM_EXPORT absl::StatusOr<AnalysisParts> AnalysisPartsFromNames(const std::vector<std::string>& names);
+
 struct AudioFeatures {
-  AnalysisParts parts;                // what was listened for; all else is as of silence
+  AnalysisParts parts;                // what was listened for; all else is at its default
   double duration_s = 0;
   int rate_hz = 0;
   int channels = 0;
@@ -144,7 +149,7 @@ struct AudioFeatures {
   FrameSeries onset_strength;         // dim 1
   std::vector<double> onsets_s;
   double tempo_bpm = 0;               // 0 when unsure (silence, speech, free time)
-  double tempo_confidence = 0;        // [0, 1]
+  double tempo_confidence = 0;        // [0, 1]; at most about 0.5 where another level, double or half, speaks as loud
   std::vector<double> beats_s;        // empty when tempo_bpm is 0
   std::vector<double> downbeats_s;
   int meter = 0;                      // beats a bar: 3 or 4; 0 when unsure

@@ -47,6 +47,7 @@ class GRYM_EXPORT PatternRecognizer {
   static absl::StatusOr<std::unique_ptr<PatternRecognizer>> Create(PatternMemory* memory,
                                                                    const PatternRecognizerOptions& options = {});
   virtual ~PatternRecognizer() = default;
+  // Wants features of every part but loudness; FailedPrecondition (code "missing_part") names one that was not heard.
   virtual absl::StatusOr<AudioPatterns> DetectPatterns(const AudioFeatures& features) = 0;
   // Stores them; the ids are written into `patterns`.
   virtual absl::Status LearnPatterns(AudioPatterns& patterns) = 0;

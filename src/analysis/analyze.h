@@ -11,7 +11,7 @@ namespace grym {
 // (about 20 KB a second of audio). InvalidArgument (code "no_frames") for an empty source, and below 1 kHz; Cancelled
 // once asked; errors of the source as they are.
 // With two threads or more one hears the spectra and one the rest, with the same result to the last bit.
-// Listens for `parts`; what is left out costs nothing.
+// Listens for `parts` and what they rest on.
 absl::StatusOr<AudioFeatures> AnalyzeSource(BlockSource& source, const RunOptions& run, int threads = 1,
                                             const AnalysisParts& parts = {});
 

@@ -42,20 +42,23 @@ void JoinShortEnds(std::vector<double>& edges) {
   if (edges.size() > 2 && lengths.front() < shortest) edges.erase(edges.begin() + 1);
 }
 
-// One segment per beat where beats are known (long beats halved), else per fifth of a second. What is left before the
-// first and after the last joins its neighbour where it is short: a decay holds whatever rings longest.
+// One segment per beat where beats are known (long beats halved), half a second before the first and after the last;
+// a fifth of a second without beats. A short rest at either end joins its neighbour: a decay holds whatever rings longest.
 std::vector<Segment> CutIntoSegments(const ChromaFrames& chroma, std::span<const double> beats_s, double duration_s) {
   std::vector<double> edges = {0};
   const auto add = [&](double t) {
     if (t > edges.back() + 0.1 && t < duration_s - 0.1) edges.push_back(t);
   };
+  if (!beats_s.empty()) {
+    for (double t = std::fmod(beats_s.front(), 0.5); t < beats_s.front() - 0.25; t += 0.5) add(t);
+  }
   for (size_t i = 0; i < beats_s.size(); ++i) {
     if (i > 0 && beats_s[i] - beats_s[i - 1] > 0.7) add(0.5 * (beats_s[i] + beats_s[i - 1]));
     add(beats_s[i]);
   }
   if (beats_s.empty()) {
     for (double t = 0.2; t < duration_s; t += 0.2) add(t);
-  } else {  // before the first and after the last beat
+  } else {
     for (double t = beats_s.back() + 0.5; t < duration_s; t += 0.5) add(t);
   }
   edges.push_back(duration_s);
@@ -117,9 +120,11 @@ ChordScores ScoreChords(const Segment& segment, double loudest, const std::array
     const int root = chord % 12;
     double sum = 0;
     for (int d = 0; d < kind.count; ++d) sum += treble[(root + kind.degrees[d]) % 12];
-    scores[chord] = sum / std::sqrt(kind.count) + kBassWeight * bass[root] + kind.bias + favour[chord];
+    // The key speaks for what sounds at all like the chord: a lone note reaches a fit of 0.577, a flat chroma 0.58.
+    const double fit = sum / std::sqrt(kind.count), like = std::clamp((fit - 0.58) / 0.1, 0.0, 1.0);
+    scores[chord] = fit + kBassWeight * bass[root] + kind.bias + like * favour[chord];
   }
-  // A flat chroma reaches 0.54 with a seventh chord, and the bass alone makes none.
+  // Neither a lone note nor a flat chroma is a chord, nor does the bass make one.
   const double strongest = *std::max_element(bass.begin(), bass.end());
   scores[kNoChord] = segment.level < loudest * 1e-5 ? 2 : 0.58 + kBassWeight * strongest;
   return scores;
@@ -144,7 +149,7 @@ double Confidence(const ChordScores& scores, int label) {
 
 }  // namespace
 
-// Viterbi over chords: the sequence is decided as a whole, longer segments counting more. Source: Sheh and Ellis 2003,
+// Viterbi over chords: the sequence is decided as a whole, short segments counting less. Source: Sheh and Ellis 2003,
 // with templates in place of trained models (Fujishima 1999).
 std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, const ChordContext& context, double duration_s) {
   std::vector<Chord> chords;

@@ -17,8 +17,8 @@
 
 namespace grym {
 
-// Listens for `parts`; what is left out costs nothing. What it hears does not depend on how the audio is cut into
-// blocks, to the last bit. Threads: one at a time, but HearSpectra and HearRest may run beside each other.
+// Listens for `parts` and what they rest on. What it hears does not depend on how the audio is cut into blocks, to the
+// last bit. Threads: one at a time, but HearSpectra and HearRest may run beside each other.
 class Ears {
  public:
   static constexpr int64_t kMostFrames = LoudnessMeter::kMostFrames;  // that Push takes at a time

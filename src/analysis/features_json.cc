@@ -281,10 +281,9 @@ Json PartsToJson(const AnalysisParts& parts) {
 
 void ReadParts(const Json& json, AnalysisParts& parts, std::vector<Problem>& problems) {
   const auto refuse = [&](const std::string& pointer, const Json& came) {
+    const std::string got = came.is_string() ? "\"" + Printable(came.text(), 40) + "\"" : came.type_name();
     problems.push_back({pointer, "wrong_type",
-                        Formatted("%s: want names of parts (\"level\", \"rhythm\", ...), got %s", pointer,
-                                  came.type_name()),
-                        ""});
+                        Formatted("%s: want names of parts (\"level\", \"rhythm\", ...), got %s", pointer, got), ""});
   };
   if (!json.is_array()) return refuse("/parts", json);
   parts = AnalysisParts::None();

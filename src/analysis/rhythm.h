@@ -23,7 +23,8 @@ Activation BeatActivation(const OnsetSeries& onsets);
 inline constexpr std::pair<int, double> kBeatLevels[] = {{1, 1.0}, {2, 1.0}, {4, 0.5}};
 
 struct TempoEstimate {
-  double bpm = 0;  // most likely beat; 0 when there is nothing to hear
+  double bpm = 0;      // most likely beat; 0 when there is nothing to hear
+  double rivalry = 0;  // how loud the best of half, double, a third more, ... speaks beside it, [0, 1]
 };
 TempoEstimate EstimateTempo(const Activation& activation);
 

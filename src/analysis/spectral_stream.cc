@@ -25,7 +25,9 @@ GRYM_HOT void DecibelsInto(const float* GRYM_RESTRICT power, float* GRYM_RESTRIC
   for (size_t i = 0; i < count; ++i) out[i] = kDbPerNeper * VectorLog(power[i] > 1e-10f ? power[i] : 1e-10f);
 }
 
-// Of the steps between samples [0, count], and of samples [1, count].
+static_assert(SpectralStream::kAttackHop % kLanes == 0);
+
+// Of the steps between samples [0, count], and of samples [1, count]; `count` is a multiple of 8.
 GRYM_HOT void EnergyOf(const float* samples, int count, float* slopes, float* squares) {
   EightLanes slope_sums = {}, square_sums = {};
   for (int n = 1; n <= count; n += kLanes) {

@@ -20,6 +20,13 @@ class MemoryRecognizer : public PatternRecognizer {
   MemoryRecognizer(PatternMemory* memory, Taxonomy taxonomy) : memory_(memory), taxonomy_(std::move(taxonomy)) {}
 
   absl::StatusOr<AudioPatterns> DetectPatterns(const AudioFeatures& features) override {
+    for (int part = 0; part < kAnalysisParts; ++part) {
+      const auto each = static_cast<AnalysisPart>(part);
+      if (each == AnalysisPart::kLoudness || features.parts.has(each)) continue;
+      return Error(absl::StatusCode::kFailedPrecondition, "missing_part",
+                   Formatted("patterns: want features of everything but loudness, got some without \"%s\"",
+                             AnalysisPartName(each)));
+    }
     return DetectPatternsIn(features);
   }
 

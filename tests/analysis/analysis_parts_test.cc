@@ -48,16 +48,29 @@ TEST(AnalysisPartsTest, NamesGoBothWays) {
   }
   EXPECT_FALSE(AnalysisPartFromName("tempo").has_value());
   EXPECT_FALSE(AnalysisPartFromName("").has_value());
+  EXPECT_STREQ(AnalysisPartName(static_cast<Part>(kAnalysisParts)), "");
+  AnalysisParts parts = AnalysisParts::None();
+  parts.Add(static_cast<Part>(kAnalysisParts));
+  parts.Add(static_cast<Part>(40));
+  EXPECT_EQ(Json::Parse(FeaturesToJson(Heard(parts)))->at("parts").size(), 0u);
+  EXPECT_TRUE(AnalysisPartsFromNames({"key", "level"})->has(Part::kLevel));
+  EXPECT_EQ(ErrorCode(AnalysisPartsFromNames({}).status()), "bad_parts");
+  const auto strange = AnalysisPartsFromNames({"level", "\x1b[31m"});
+  EXPECT_EQ(strange.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(strange.status().message().find('\x1b'), std::string_view::npos);
 }
 
 // Each part alone is what it is within the whole, to the last bit, and the rest is at its default.
 TEST(AnalysisPartsTest, APartIsTheSameAloneAsWithinTheWhole) {
-  const AudioFeatures whole = Heard({}), nothing = Heard(AnalysisParts::None());
+  const AudioFeatures whole = Heard({});
   ASSERT_GT(whole.tempo_bpm, 0);
   ASSERT_TRUE(whole.key.has_value());
   ASSERT_FALSE(whole.chords.empty());
+  ASSERT_FALSE(whole.sections.empty());
+  ASSERT_FALSE(whole.pitch.f0_hz.empty());
+  ASSERT_FALSE(whole.onsets_s.empty());
   const Json want = Json::Parse(FeaturesToJson(whole, true)).value();
-  const Json none = Json::Parse(FeaturesToJson(nothing, true)).value();
+  const Json none = Json::Parse(FeaturesToJson(AudioFeatures(), true)).value();
   const std::pair<Part, std::vector<const char*>> kMembers[] = {
       {Part::kLevel, {"level"}},
       {Part::kLoudness, {"loudness"}},
@@ -78,12 +91,21 @@ TEST(AnalysisPartsTest, APartIsTheSameAloneAsWithinTheWhole) {
           EXPECT_EQ(got.at(member).Dump(), like.at(member).Dump()) << AnalysisPartName(part) << ": " << member;
         }
       }
+      EXPECT_EQ(heard.spectral.mfcc.values.empty(), !parts.has(Part::kSpectrum));
+      EXPECT_EQ(heard.spectral.band_energy_db, parts.has(Part::kSpectrum) ? whole.spectral.band_energy_db
+                                                                          : AudioFeatures().spectral.band_energy_db);
+      EXPECT_EQ(heard.condition.noise_floor_dbfs, parts.has(Part::kSpectrum) ? whole.condition.noise_floor_dbfs
+                                                                             : AudioFeatures().condition.noise_floor_dbfs);
+      EXPECT_EQ(heard.condition.dc_offset, parts.has(Part::kLevel) ? whole.condition.dc_offset : 0);
+      EXPECT_EQ(heard.condition.silence.size(), parts.has(Part::kLevel) ? whole.condition.silence.size() : 0u);
+      EXPECT_EQ(heard.condition.hum_db, parts.has(Part::kKey) ? whole.condition.hum_db : 0);
       EXPECT_EQ(got.at("duration_s").number(), want.at("duration_s").number());
       for (int each = 0; each < kAnalysisParts; ++each) {
         EXPECT_EQ(heard.parts.has(static_cast<Part>(each)), parts.has(static_cast<Part>(each)));
       }
     }
   }
+  ASSERT_NE(whole.condition.dc_offset, 0);
   const AudioFeatures spectrum = Heard({Part::kSpectrum, Part::kKey});
   EXPECT_EQ(Json::Parse(FeaturesToJson(spectrum, true))->at("spectral").Dump(), want.at("spectral").Dump());
   EXPECT_EQ(spectrum.condition.noise_floor_dbfs, whole.condition.noise_floor_dbfs);

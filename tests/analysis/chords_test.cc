@@ -70,6 +70,20 @@ TEST(ChordsTest, TheKeyNamesTheThirdOfABareFifth) {
   EXPECT_EQ(LabelAt(RecogniseChords(chroma, {beats, {}, {"A minor", 0.9}}, 4), 2), "E");
 }
 
+// Twelve seconds before the first beat are not one chord.
+TEST(ChordsTest, ALongBeginningWithoutBeatsHasItsChordsToo) {
+  ChromaFrames chroma;
+  Play(chroma, 4, {0, 4, 7}, 0);
+  Play(chroma, 4, {5, 9, 0}, 5);
+  Play(chroma, 8, {7, 11, 2}, 7);
+  std::vector<double> beats;
+  for (double t = 12; t < 16; t += 0.5) beats.push_back(t);
+  const std::vector<Chord> chords = RecogniseChords(chroma, {beats, {}, {}}, 16);
+  EXPECT_EQ(LabelAt(chords, 2), "C");
+  EXPECT_EQ(LabelAt(chords, 6), "F");
+  EXPECT_EQ(LabelAt(chords, 10), "G");
+}
+
 // What sounds outweighs the key.
 TEST(ChordsTest, AChordOutsideTheKeyIsStillHeard) {
   ChromaFrames chroma;
@@ -117,6 +131,13 @@ TEST(ChordsTest, NothingFlatAndSilenceAreNoChords) {
   ChromaFrames flat;
   Play(flat, 4, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 0);
   for (const Chord& chord : RecogniseChords(flat, {}, 4)) EXPECT_EQ(chord.label, "N");
+  // Nor does a key make one of them, or of a single note.
+  for (const Chord& chord : RecogniseChords(flat, {{}, {}, {"C major", 1}}, 4)) EXPECT_EQ(chord.label, "N");
+  ChromaFrames note;
+  Play(note, 2, {0}, 0);
+  Play(note, 2, {2}, 2);
+  for (Chroma& bass : note.bass) bass = {};
+  for (const Chord& chord : RecogniseChords(note, {{}, {}, {"C major", 1}}, 4)) EXPECT_EQ(chord.label, "N");
   ChromaFrames pause;
   Play(pause, 2, {0, 4, 7}, 0);
   Play(pause, 2, {7, 11, 2}, 7, 1e-4f);

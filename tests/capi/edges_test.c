@@ -145,8 +145,17 @@ static void parts(grym_engine* engine) {
                grym_engine_analyze_parts(engine, audio, NULL, "level tempo", NULL, NULL, &features));
   CHECK(features == NULL);
   CHECK(strstr(grym_last_error(), "\"tempo\"") != NULL);
-  CHECK_OK(grym_engine_start_analyze_parts(engine, audio, NULL, "onsets", NULL, NULL, &job));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_analyze_parts(engine, audio, NULL, " ", NULL, NULL, &features));
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT,
+               grym_engine_start_analyze_parts(engine, audio, NULL, "tempo", NULL, NULL, &job));
+  CHECK(job == NULL);
+  CHECK_OK(grym_engine_start_analyze_parts(engine, audio, NULL, "level", NULL, NULL, &job));
   CHECK_OK(grym_job_wait(job, -1));
+  CHECK_OK(grym_job_take_features(job, &features));
+  CHECK_OK(grym_features_number(features, "rms_dbfs", &rms));
+  CHECK_OK(grym_features_number(features, "integrated_lufs", &loudness));
+  CHECK(rms == whole_rms && isinf(loudness));
+  CHECK_OK(grym_features_destroy(features));
   CHECK_OK(grym_job_destroy(job));
   CHECK_OK(grym_audio_destroy(audio));
 }

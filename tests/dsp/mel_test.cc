@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 namespace grym {
@@ -54,6 +55,20 @@ TEST(CosineTransformTest, IsOrthonormal) {
   dct.Apply(in.data(), out.data());
   EXPECT_NEAR(std::inner_product(out.begin(), out.end(), out.begin(), 0.0), 9, 1e-5);
   EXPECT_NEAR(out[0], 3 * std::sqrt(1.0 / 40), 1e-6);
+}
+
+TEST(CosineTransformTest, FewerOutputsThanInputsAreTheFormulasAndNoMoreIsWritten) {
+  const CosineTransform dct(128, 20);
+  std::vector<float> in(128), out(21, 7);
+  for (size_t n = 0; n < in.size(); ++n) in[n] = static_cast<float>(std::sin(0.7 * static_cast<double>(n)) - 0.3);
+  dct.Apply(in.data(), out.data());
+  for (int k = 0; k < 20; ++k) {
+    double want = 0;
+    for (int n = 0; n < 128; ++n) want += in[static_cast<size_t>(n)] * std::cos(std::numbers::pi * k * (n + 0.5) / 128);
+    want *= std::sqrt((k == 0 ? 1.0 : 2.0) / 128);
+    EXPECT_NEAR(out[static_cast<size_t>(k)], want, 2e-6) << k;
+  }
+  EXPECT_EQ(out[20], 7);
 }
 
 }  // namespace

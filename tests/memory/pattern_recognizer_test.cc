@@ -115,6 +115,11 @@ TEST_F(PatternRecognizerTest, AtMostTwentyRelated) {
 }
 
 TEST_F(PatternRecognizerTest, EmptyFeaturesGiveNothing) {
+  AudioFeatures partly;
+  partly.parts = {AnalysisPart::kChords, AnalysisPart::kPitch};
+  const auto refused = recognizer_->DetectPatterns(partly);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ErrorCode(refused.status()), "missing_part");
   const auto found = recognizer_->DetectPatterns(AudioFeatures());
   ASSERT_TRUE(found.ok());
   EXPECT_TRUE(found->patterns.empty());

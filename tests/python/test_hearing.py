@@ -189,5 +189,13 @@ def test_parts_are_heard_alone(piece):
     assert rhythm.parts == ("onsets", "rhythm", "key")
     assert rhythm.tempo_bpm == whole.tempo_bpm and list(rhythm.beats_s) == list(whole.beats_s)
     assert gs.AudioFeatures.from_json(rhythm.to_json()).parts == rhythm.parts
-    with pytest.raises(gs.InvalidArgumentError, match='parts: want some of .*, got "tempo"'):
-        processor.analyze(piece, parts=("level", "tempo"))
+    assert "tempo" not in repr(onsets) and "unsure" not in onsets._repr_html_()
+    assert processor.analyze(piece, "pitch level").parts == ("level", "pitch")
+    for wrong, told in ((("level", "tempo"), 'got "tempo"'), ((), "got none"), ("", "got none")):
+        with pytest.raises(gs.InvalidArgumentError, match=f"parts: want some of .*, {told}"):
+            processor.analyze(piece, parts=wrong)
+    for wrong in (b"level", {"level": True}, 3, [3]):
+        with pytest.raises(TypeError, match="parts: want a str or a sequence of str, got"):
+            processor.analyze(piece, parts=wrong)
+    with pytest.raises(gs.FailedPreconditionError, match="want features of everything but loudness"):
+        gs.Engine().recognizer.detect_patterns(rhythm)

@@ -22,6 +22,8 @@ def _chord_name(label):
         return "N"
     root = label[:2] if label[1:2] in ("#", "b") else label[:1]
     rest = label[len(root):]
+    if rest in ("m7b5", "hdim7"):
+        return f"{root}:hdim7"
     for other in ("dim", "aug", "sus2", "sus4"):
         if rest.startswith(other):
             return f"{root}:{other}"
