@@ -47,7 +47,9 @@ Ears::Ears(int channels, int rate_hz, const AnalysisParts& parts, int at_once, O
       to_pitch_(kAnalysisRateHz, kPitchRateHz),
       to_tonal_(kPitchRateHz, kTonalRateHz),
       spectral_(at_once, onsets,
-                has(AnalysisPart::kSpectrum) ? SpectralStream::What::kEverything : SpectralStream::What::kOnsets),
+                !has(AnalysisPart::kSpectrum) ? SpectralStream::What::kOnsets
+                : has(AnalysisPart::kOnsets)  ? SpectralStream::What::kEverything
+                                              : SpectralStream::What::kStatistics),
       pitch_(at_once),
       tonal_(at_once, tones) {}
 

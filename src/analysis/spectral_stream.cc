@@ -135,7 +135,7 @@ void SpectralStream::Reserve(int64_t samples) {
 }
 
 void SpectralStream::Push(std::span<const float> mono) {
-  for (size_t at = 0; at < mono.size();) {
+  for (size_t at = 0; at < mono.size() && what_ != What::kStatistics;) {
     const size_t count = std::min<size_t>(static_cast<size_t>(kAttackHop - attack_count_), mono.size() - at);
     std::copy_n(mono.begin() + static_cast<std::ptrdiff_t>(at), count, attack_.begin() + 1 + attack_count_);
     attack_count_ += static_cast<int>(count);
@@ -162,8 +162,10 @@ void SpectralStream::Take(const float* first, int frames) {
   fft_.Power(first, kHop, window_.data(), power_lanes_.data());
   const size_t bins = what_ == What::kOnsets ? static_cast<size_t>(onset_bank_.end_bin()) : power_.size();
   RootInto(power_lanes_.data(), magnitude_lanes_.data(), bins * kLanes);
-  onset_bank_.ApplyToLanes(magnitude_lanes_.data(), band_lanes_.data());
-  TakeOnsets(frames);
+  if (what_ != What::kStatistics) {
+    onset_bank_.ApplyToLanes(magnitude_lanes_.data(), band_lanes_.data());
+    TakeOnsets(frames);
+  }
   for (int f = 0; f < frames; ++f, ++index_) {
     if (what_ == What::kOnsets || index_ % kStatisticsEvery != 0 || index_ >= most_frames_) continue;
     TakeLane(power_lanes_.data(), kSize / 2 + 1, f, power_.data());

@@ -37,9 +37,9 @@ class OnsetListener {
 class SpectralStream {
  public:
   static constexpr int kSize = 2048, kHop = 256, kStatisticsEvery = 4, kAttackHop = 64;
-  enum class What { kEverything, kOnsets };
+  enum class What { kEverything, kOnsets, kStatistics };
   // Takes `at_once` frames at a time, see BatchFramer: the values do not depend on it. With kOnsets nothing but
-  // onsets() is measured.
+  // onsets() is measured, with kStatistics everything but that.
   explicit SpectralStream(int at_once = RealFftBatch::kFrames, OnsetListener* listener = nullptr,
                           What what = What::kEverything);
   // Allocates nothing from now on, but for Finish, and keeps what comes of the first `samples` alone.
