@@ -1,4 +1,4 @@
-// What hearing costs. The argument is seconds of stereo audio at 44.1 kHz.
+// What hearing costs. The first argument is seconds of stereo audio at 44.1 kHz, the second threads.
 #include <benchmark/benchmark.h>
 
 #include "grymsynth/audio_processor.h"
@@ -8,7 +8,7 @@ namespace {
 
 void BM_Analysis_Analyze(benchmark::State& state) {
   const grym::AudioBuffer audio = TestMusic(static_cast<int>(state.range(0)));
-  const auto processor = grym::AudioProcessor::Create();
+  const auto processor = grym::AudioProcessor::Create({static_cast<int>(state.range(1))});
   for (auto _ : state) {
     auto features = processor->Analyze(audio);
     if (!features.ok()) state.SkipWithError(std::string(features.status().message()).c_str());
@@ -17,7 +17,8 @@ void BM_Analysis_Analyze(benchmark::State& state) {
   state.counters["audio_s_per_s"] = benchmark::Counter(
       static_cast<double>(state.range(0)) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
-BENCHMARK(BM_Analysis_Analyze)->Arg(10)->Arg(60)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Analysis_Analyze)->Args({10, 1})->Args({60, 1})->Args({60, 2})
+    ->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void BM_Analysis_Enhance(benchmark::State& state) {
   const grym::AudioBuffer audio = TestMusic(static_cast<int>(state.range(0)));

@@ -164,7 +164,7 @@ std::vector<float> MelSpectra(std::span<const float> signal, bool mfcc) {
         result.insert(result.end(), frame.begin(), frame.end());
         continue;
       }
-      for (float& band : frame) band = 4.3429448f * VectorLog(std::max(band, 1e-10f));
+      for (float& band : frame) band = VectorDbOfPower(std::max(band, 1e-10f));
       result.resize(at + kCepstra);
       cosine.Apply(frame.data(), result.data() + at);
     }

@@ -95,7 +95,7 @@ Args:
       c, "analyze", "parts",
       [](AudioProcessor& processor, const AudioInput& input, const AnalysisParts& parts, const RunOptions& run) {
         return processor.AnalyzeParts(input, parts, run);
-      }, R"(Measures everything, or what `parts` names alone, in less time: onsets take about a tenth of everything.
+      }, R"(Measures everything, or what `parts` names alone, in less time: onsets take about an eighth of everything.
 
 `parts` holds some of "level", "loudness", "spectrum", "onsets", "rhythm", "pitch", "key", "chords", "sections"; what
 these rest on is heard too, the rest of the features stays at its defaults and `.parts` says what was heard.)");

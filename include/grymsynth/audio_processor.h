@@ -79,7 +79,7 @@ class GRYM_EXPORT AudioProcessor {
   absl::StatusOr<AudioFeatures> Analyze(const AudioInput& input, const RunOptions& run = {}) {
     return AnalyzeParts(input, {}, run);
   }
-  // Listens for `parts` alone, for less time: onsets take about a tenth of everything.
+  // Listens for `parts` alone, for less time: onsets take about an eighth of everything.
   virtual absl::StatusOr<AudioFeatures> AnalyzeParts(const AudioInput& input, const AnalysisParts& parts,
                                                      const RunOptions& run = {}) = 0;
   virtual absl::StatusOr<AudioPatterns> DetectPatterns(const AudioInput& input, const RunOptions& run = {}) = 0;

@@ -43,7 +43,7 @@ void JoinShortEnds(std::vector<double>& edges) {
 }
 
 // One segment per beat where beats are known (long beats halved), half a second before the first and after the last;
-// a fifth of a second without beats. A short rest at either end joins its neighbour: a decay holds whatever rings longest.
+// a fifth of a second without beats. A short rest at either end joins its neighbour: a decay holds what rings longest.
 std::vector<Segment> CutIntoSegments(const ChromaFrames& chroma, std::span<const double> beats_s, double duration_s) {
   std::vector<double> edges = {0};
   const auto add = [&](double t) {
@@ -160,8 +160,8 @@ std::vector<Chord> RecogniseChords(const ChromaFrames& chroma, const ChordContex
   for (const Segment& segment : segments) lengths.push_back(segment.end_s - segment.start_s);
   const double usual = Median(lengths);
   std::array<double, kChords> favour{};
-  if (const auto key = context.key.key ? ParseKey(*context.key.key) : absl::StatusOr<int>(-1); key.ok() && *key >= 0) {
-    favour = Belonging(*key);
+  if (const int key = context.key.key ? ParseKey(*context.key.key).value_or(-1) : -1; key >= 0) {
+    favour = Belonging(key);
     for (double& each : favour) each *= kKeyWeight * context.key.confidence;
   }
   std::vector<ChordScores> scores;

@@ -77,10 +77,7 @@ void LiveBeats::FollowTempo() {
   tempo_.Score();
   const double best = tempo_.best_bpm();
   if (best <= 0) return;
-  double followed = 0;
-  for (size_t i = 0; i < tempo_.scores().size() && bpm_ > 0; ++i) {
-    if (std::abs(tempo_.grid_bpm()[i] / bpm_ - 1) < 0.04) followed = std::max(followed, tempo_.scores()[i]);
-  }
+  const double followed = bpm_ > 0 ? tempo_.best_near(bpm_, 0.04) : 0;
   const double score = *std::max_element(tempo_.scores().begin(), tempo_.scores().end());
   const bool near = std::abs(best / bpm_ - 1) < 0.04;
   if (!near && score < kStays * followed) return;

@@ -120,8 +120,8 @@ Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, c
   if (steady.significance < kNoise) rhythm.tempo_confidence -= 0.2;
   rhythm.tempo_confidence = std::clamp(rhythm.tempo_confidence, 0.0, 1.0);
   if (rhythm.tempo_confidence < 0.25) return rhythm;
-  // There is a beat; which of its levels is the tempo is another question. Of 80 composed pieces whose best rival speaks
-  // less than half as loud, all 60 were right, of the rest 12 of 20.
+  // There is a beat; which of its levels is the tempo is another question. Of 80 composed pieces the 60 whose best rival
+  // speaks less than half as loud were all right, of the rest 12.
   rhythm.tempo_confidence *= 1 - 0.5 * std::clamp((tempo.rivalry - 0.4) / 0.15, 0.0, 1.0);
   rhythm.tempo_bpm = is_steady ? steady.bpm : TempoOfBeats(beats);
   rhythm.beats_s = std::move(beats);

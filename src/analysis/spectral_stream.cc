@@ -11,7 +11,6 @@ namespace grym {
 namespace {
 
 constexpr int kMelBands = 128, kMfcc = 20, kContrastBands = 7;
-constexpr float kPerDecade = 0.43429448f, kDbPerNeper = 4.3429448f;
 constexpr float kOnsetGain = 20.0f;      // log10(1 + 20 |X|): compresses above -80 dBFS
 constexpr double kSilentPower = 1e-6;    // -60 dBFS
 constexpr double kBinHz = static_cast<double>(kAnalysisRateHz) / SpectralStream::kSize;
@@ -22,7 +21,7 @@ GRYM_HOT void RootInto(const float* GRYM_RESTRICT a, float* GRYM_RESTRICT out, s
 }
 
 GRYM_HOT void DecibelsInto(const float* GRYM_RESTRICT power, float* GRYM_RESTRICT out, size_t count) {
-  for (size_t i = 0; i < count; ++i) out[i] = kDbPerNeper * VectorLog(power[i] > 1e-10f ? power[i] : 1e-10f);
+  for (size_t i = 0; i < count; ++i) out[i] = VectorDbOfPower(power[i] > 1e-10f ? power[i] : 1e-10f);
 }
 
 static_assert(SpectralStream::kAttackHop % kLanes == 0);
@@ -52,7 +51,7 @@ constexpr std::ptrdiff_t kRow = kOnsetLag + kLanes;
 GRYM_HOT void CompressInto(const float* GRYM_RESTRICT bands, float* GRYM_RESTRICT rows, int count) {
   for (std::ptrdiff_t b = 0; b < count; ++b) {
     for (int f = 0; f < kLanes; ++f) {
-      rows[b * kRow + kOnsetLag + f] = kPerDecade * VectorLog(1.0f + kOnsetGain * bands[b * kLanes + f]);
+      rows[b * kRow + kOnsetLag + f] = VectorLog10(1.0f + kOnsetGain * bands[b * kLanes + f]);
     }
   }
 }

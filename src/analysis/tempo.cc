@@ -43,16 +43,10 @@ TempoEstimate EstimateTempo(const Activation& activation) {
   }
   meter.Score();
   estimate.bpm = meter.best_bpm();
-  const auto score_near = [&](double bpm) {
-    double best = 0;
-    for (size_t i = 0; i < meter.scores().size(); ++i) {
-      if (std::abs(meter.grid_bpm()[i] / bpm - 1) < 0.03) best = std::max(best, meter.scores()[i]);
-    }
-    return best;
-  };
+  if (estimate.bpm <= 0) return estimate;
+  const double best = meter.best_near(estimate.bpm, 0.03);
   for (const double level : {1 / 3.0, 0.5, 2 / 3.0, 1.5, 2.0, 3.0}) {
-    if (estimate.bpm <= 0) break;
-    estimate.rivalry = std::max(estimate.rivalry, score_near(level * estimate.bpm) / score_near(estimate.bpm));
+    estimate.rivalry = std::max(estimate.rivalry, meter.best_near(level * estimate.bpm, 0.03) / best);
   }
   return estimate;
 }

@@ -95,6 +95,14 @@ void TempoMeter::Score() {
   for (size_t i = 0; i < grid_bpm_.size(); ++i) scores_[i] = ScoreOf(grid_bpm_[i]) / scale;
 }
 
+double TempoMeter::best_near(double bpm, double within) const {
+  double best = 0;
+  for (size_t i = 0; i < scores_.size(); ++i) {
+    if (std::abs(grid_bpm_[i] / bpm - 1) < within) best = std::max(best, scores_[i]);
+  }
+  return best;
+}
+
 double TempoMeter::best_bpm() const {
   const auto best = std::max_element(scores_.begin(), scores_.end());
   return *best > 0 ? grid_bpm_[static_cast<size_t>(best - scores_.begin())] : 0;

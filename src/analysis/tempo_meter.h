@@ -22,6 +22,7 @@ class TempoMeter {
   void Score();
   std::span<const double> scores() const { return scores_; }
   std::span<const double> grid_bpm() const { return grid_bpm_; }
+  double best_near(double bpm, double within) const;  // best score at tempi of bpm * [1 - within, 1 + within]
   double best_bpm() const;  // 0 when there is nothing to hear
 
  private:

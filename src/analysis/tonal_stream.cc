@@ -13,7 +13,7 @@ constexpr double kLowestPeakHz = 40, kHighestPeakHz = 5000;
 constexpr float kPeakRange_db = 60;      // below the frame's largest
 constexpr float kQuietestPeak_db = -85;  // below full scale
 constexpr int kHumBins = 372;            // 1 kHz
-float PeakDb(float power) { return 4.3429448f * VectorLog(power + 1e-20f); }
+float PeakDb(float power) { return VectorDbOfPower(power + 1e-20f); }
 }  // namespace
 
 double TonalPeak::hz() const { return kLowestHz * std::exp2(cents / 1200.0); }

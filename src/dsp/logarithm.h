@@ -29,4 +29,7 @@ GRYM_INLINE float VectorLog(float x) {
   return f + tail + 0.693359375f * e;
 }
 
+GRYM_INLINE float VectorLog10(float x) { return 0.43429448f * VectorLog(x); }
+GRYM_INLINE float VectorDbOfPower(float power) { return 4.3429448f * VectorLog(power); }
+
 }  // namespace grym

@@ -8,7 +8,7 @@ namespace {
 constexpr double kRate = 10;  // frames a second
 
 // `seconds` of the pitch classes `notes` over the bass `root`.
-void Play(ChromaFrames& chroma, double seconds, std::initializer_list<int> notes, int root, float level = 1) {
+void Play(ChromaFrames& chroma, double seconds, const std::vector<int>& notes, int root, float level = 1) {
   chroma.rate_hz = kRate;
   for (int i = 0; i < static_cast<int>(seconds * kRate); ++i) {
     Chroma treble{}, bass{};
@@ -40,16 +40,10 @@ TEST(ChordsTest, EveryKindOnEveryRoot) {
   const std::vector<double> beats = Every(0.5, 4);
   for (const auto& [suffix, degrees] : kinds) {
     for (int root = 0; root < 12; ++root) {
+      std::vector<int> notes;
+      for (const int degree : degrees) notes.push_back((root + degree) % 12);
       ChromaFrames chroma;
-      chroma.rate_hz = kRate;
-      for (int i = 0; i < 40; ++i) {
-        Chroma treble{}, bass{};
-        for (const int degree : degrees) treble[static_cast<size_t>((root + degree) % 12)] = 1;
-        bass[static_cast<size_t>(root)] = 1;
-        chroma.treble.push_back(treble);
-        chroma.bass.push_back(bass);
-        chroma.level.push_back(1);
-      }
+      Play(chroma, 4, notes, root);
       const std::vector<Chord> chords = RecogniseChords(chroma, {beats, {}, {}}, 4);
       ASSERT_EQ(chords.size(), 1u);
       const char* const names[] = {"C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"};

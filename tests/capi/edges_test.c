@@ -120,7 +120,7 @@ static void inputs(grym_engine* engine) {
   CHECK_OK(grym_audio_destroy(audio));
 }
 
-/* Parts by name: what was asked for is heard as within the whole, the rest is as of silence. */
+/* Parts by name: what was asked for is heard as within the whole, the rest is at its default. */
 static void parts(grym_engine* engine) {
   static float samples[44100];
   grym_audio* audio = NULL;

@@ -3,8 +3,8 @@ import numpy as np
 
 from .scores import interval
 
-GROUPS = {"shared": "recordings and synthetic pieces together", "recordings": "recordings", "synthetic": "synthetic", "levels": "conformance files",
-          "composed": "composed by grymsynth"}
+GROUPS = {"shared": "recordings and synthetic pieces together", "recordings": "recordings", "synthetic": "synthetic",
+          "levels": "conformance files", "composed": "composed by grymsynth"}
 
 
 def _together(values):
