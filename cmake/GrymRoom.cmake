@@ -1,16 +1,21 @@
-# grym_room(NAME [DEPS room...] [LIBS target...])
+# grym_room(NAME [DEPS room...] [LIBS target...] [TORCH])
 # One folder src/NAME, one object library. The room sees public headers, its own headers as "NAME/x.h", and those of
-# the rooms in DEPS, through a link folder per room: nothing else is on its include path.
+# the rooms in DEPS, through a link folder per room: nothing else is on its include path. NAME may be models/x; its
+# targets are then named models_x. TORCH: the room belongs to the second library, grymsynth::torch.
 set_property(GLOBAL PROPERTY GRYM_ROOMS "")
+set_property(GLOBAL PROPERTY GRYM_TORCH_ROOMS "")
 
-function(grym_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPS;LIBS" ${ARGN})
-  set(source_dir "${PROJECT_SOURCE_DIR}/src/${name}")
+function(grym_room path)
+  cmake_parse_arguments(ROOM "TORCH" "" "DEPS;LIBS" ${ARGN})
+  string(REPLACE "/" "_" name "${path}")
+  list(TRANSFORM ROOM_DEPS REPLACE "/" "_")
+  set(source_dir "${PROJECT_SOURCE_DIR}/src/${path}")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${source_dir}/*.cc")
   set(view "${PROJECT_BINARY_DIR}/rooms/${name}")
-  file(MAKE_DIRECTORY "${view}")
-  if(NOT EXISTS "${view}/${name}")
-    file(CREATE_LINK "${source_dir}" "${view}/${name}" SYMBOLIC COPY_ON_ERROR)
+  if(NOT EXISTS "${view}/${path}")
+    get_filename_component(parent "${view}/${path}" DIRECTORY)
+    file(MAKE_DIRECTORY "${parent}")
+    file(CREATE_LINK "${source_dir}" "${view}/${path}" SYMBOLIC COPY_ON_ERROR)
   endif()
 
   add_library(grym_${name}_view INTERFACE)  # what a neighbour sees
@@ -41,6 +46,13 @@ function(grym_room name)
   list(REMOVE_DUPLICATES closure)
   set_property(GLOBAL PROPERTY GRYM_CLOSURE_${name} ${closure})
   set_property(GLOBAL PROPERTY GRYM_LIBS_${name} ${ROOM_LIBS})
+  set_property(GLOBAL PROPERTY GRYM_PATH_${name} ${path})
+  if(ROOM_TORCH)
+    set_property(GLOBAL APPEND PROPERTY GRYM_TORCH_ROOMS ${name})
+    target_link_libraries(grym_${name} PRIVATE grym_libtorch)
+    target_precompile_headers(grym_${name} REUSE_FROM grym_torch_precompiled)
+    return()
+  endif()
   set_property(GLOBAL APPEND PROPERTY GRYM_ROOMS ${name})
   set_property(GLOBAL APPEND PROPERTY GRYM_ROOM_LIBS ${ROOM_LIBS})
 endfunction()

@@ -1,0 +1,34 @@
+// Where a model runs and in which numbers: names as users write them, and what this machine is good for.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/tensor.h"
+
+namespace grym {
+
+// "cpu", "cuda", "cuda:N", "auto" (the first GPU, else the CPU). InvalidArgument (code "bad_device") for another name,
+// FailedPrecondition (code "no_device") for a GPU that is not there.
+absl::StatusOr<c10::Device> ParseDevice(std::string_view name);
+
+// How the weights of a component are kept and multiplied.
+enum class Precision {
+  kFloat32,
+  kBFloat16,
+  kFloat16,
+  kInt8,  // weights alone, a scale for each row
+  kInt4,  // weights alone, a scale for each group of a row
+};
+const char* PrecisionName(Precision precision);  // "float32", ...
+absl::StatusOr<Precision> ParsePrecision(std::string_view name);  // InvalidArgument (code "bad_dtype") lists the names
+int64_t BytesOf(Precision precision, int64_t elements);
+
+// What the activations are computed in. On a CPU without units for the half types the weights are kept in half and the
+// sums done in float32: LibTorch's own bfloat16 products are hundreds of times slower there.
+c10::ScalarType ComputeType(Precision precision, c10::Device device);
+c10::ScalarType StorageType(Precision precision);
+bool HasFastBFloat16(c10::Device device);
+
+}  // namespace grym

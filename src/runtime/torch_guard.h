@@ -1,0 +1,27 @@
+// The edge of a session: LibTorch throws, and beyond this nothing of ours does.
+#pragma once
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/tensor.h"
+
+namespace grym {
+
+// The status of the exception being handled; `where` comes first. Out of memory is ResourceExhausted (code
+// "out_of_memory"), everything else Internal (code "torch_error"): what a user can cause was checked before.
+absl::Status StatusOfTorchException(const std::string& where);
+
+// Calls `work()`, which returns absl::Status or absl::StatusOr<T>, without gradients and with exceptions as statuses.
+template <class Work>
+auto TorchGuard(const std::string& where, Work&& work) -> decltype(work()) {
+  try {
+    c10::InferenceMode without_gradients;
+    return std::forward<Work>(work)();
+  } catch (...) {
+    return StatusOfTorchException(where);
+  }
+}
+
+}  // namespace grym
