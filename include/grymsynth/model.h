@@ -1,6 +1,9 @@
 // Model, Session, Generator, Embedder: what everything that makes or hears by a model stands behind.
 #pragma once
 #include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -70,11 +73,22 @@ class GRYM_EXPORT Generator : public Session {
   virtual absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run) = 0;
 };
 
+// Numbers with a shape, row-major: shape {2, 3} holds [[v0 v1 v2] [v3 v4 v5]].
+struct FloatArray {
+  std::vector<int64_t> shape;
+  std::vector<float> values;
+};
+
 class GRYM_EXPORT Embedder : public Session {
  public:
   virtual int dims() const = 0;
-  // One unit vector [dims] for the whole buffer; pooling over windows is the embedder's.
+  // One unit vector [dims] for the whole buffer; pooling over windows is the embedder's. Any rate and channel count.
   virtual absl::StatusOr<std::vector<float>> Embed(const AudioBuffer& audio, const RunOptions& run) = 0;
+  // A text in the same space, unit length. Unimplemented (code "no_text") for one that hears only.
+  virtual absl::StatusOr<std::vector<float>> EmbedText(std::string_view text_utf8, const RunOptions& run);
+  // What each layer answers, the input of the first layer first: shape [frames, dim] each, or what the model's README
+  // says. Unimplemented (code "no_hidden_states") for one that has no layers.
+  virtual absl::StatusOr<std::vector<FloatArray>> HiddenStates(const AudioBuffer& audio, const RunOptions& run);
 };
 
 // Hears: analysis, style, patterns, comparison. What it answers is JSON text in the schema of the capability
@@ -96,9 +110,28 @@ class GRYM_EXPORT Model {
   virtual ResourceNeed NeedToHear(Capability capability, double audio_s) const;
   // Unimplemented (naming the model) for what it cannot do.
   virtual absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const;
+  // A dry run: which parts live where, in which numbers and tiles, what is let go when, and the bytes of it all. JSON
+  // text (schema "grymsynth.plan/1"). ResourceExhausted, with both numbers, when no plan keeps to the budget.
+  virtual absl::StatusOr<std::string> Plan(const GenerateAudioRequest& request) const;
   virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const;
   virtual absl::StatusOr<std::unique_ptr<Analyzer>> NewAnalyzer() const;
 };
+
+// How a published checkpoint is opened.
+struct OpenModelOptions {
+  std::string id;                 // "": the family and the folder's name, made a legal id
+  std::string device = "auto";    // "auto", "cpu", "cuda", "cuda:N"
+  std::string dtype = "float32";  // of the weights: float32, bfloat16, float16, int8, int4
+  std::map<std::string, std::string> component_dtypes;  // for some components: {"unet": "int8"}
+  int64_t budget_bytes = 0;       // of tensors on the device at once; 0: the engine's, or 6 GiB
+  // Whether a request that is over the budget may be made to fit by fewer bits than `dtype`.
+  bool may_lower_precision = false;
+};
+
+// Opens a folder as published (Hugging Face layout): NotFound, InvalidArgument or DataLoss for what it lacks or where
+// it contradicts itself; nothing of its weights is read before the first session.
+using ModelOpener = std::function<absl::StatusOr<std::shared_ptr<const Model>>(const std::filesystem::path& folder,
+                                                                               const OpenModelOptions& options)>;
 
 // Checks `request` against the model: its own parameters (type, range, choices) and the fields it cannot honour.
 // A field counts as asked for when it is set or differs from a fresh request. Unsupported fields and unknown parameters

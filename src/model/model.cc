@@ -12,6 +12,18 @@ std::string_view CapabilityName(Capability capability) {
   return index < kNames.size() ? kNames[index] : "unknown";
 }
 
+absl::StatusOr<std::vector<float>> Embedder::EmbedText(std::string_view, const RunOptions&) {
+  return Error(absl::StatusCode::kUnimplemented, "no_text", "this embedder hears, and reads no text");
+}
+
+absl::StatusOr<std::vector<FloatArray>> Embedder::HiddenStates(const AudioBuffer&, const RunOptions&) {
+  return Error(absl::StatusCode::kUnimplemented, "no_hidden_states", "this embedder has no layers to show");
+}
+
+absl::StatusOr<std::string> Model::Plan(const GenerateAudioRequest&) const {
+  return Error(absl::StatusCode::kUnimplemented, "no_plan", "model \"" + Printable(info().id) + "\" needs no plan");
+}
+
 ResourceNeed Model::NeedToHear(Capability, double audio_s) const {
   GenerateAudioRequest request;
   request.duration_s = audio_s;

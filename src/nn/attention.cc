@@ -1,0 +1,15 @@
+#include "nn/attention.h"
+
+namespace grym {
+
+at::Tensor Attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, int64_t heads,
+                     const at::Tensor& bias, std::optional<double> scale) {
+  const int64_t batch = query.size(0), dim = query.size(2) / heads;
+  const auto by_head = [&](const at::Tensor& x) { return x.view({batch, x.size(1), heads, dim}).transpose(1, 2); };
+  const at::Tensor mixed = at::scaled_dot_product_attention(
+      by_head(query), by_head(key), by_head(value),
+      bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, 0.0, false, scale);
+  return mixed.transpose(1, 2).reshape({batch, query.size(1), heads * dim});
+}
+
+}  // namespace grym

@@ -1,0 +1,27 @@
+// Layer and group normalisation with their weights.
+#pragma once
+#include <string>
+
+#include "runtime/tensor.h"
+#include "runtime/weights.h"
+
+namespace grym {
+
+struct LayerNorm {
+  at::Tensor weight, bias;  // [dim]
+  double epsilon = 1e-5;
+  at::Tensor operator()(const at::Tensor& x) const { return at::layer_norm(x, {weight.size(0)}, weight, bias, epsilon); }
+};
+
+struct GroupNorm {
+  at::Tensor weight, bias;  // [channels]
+  int64_t groups = 32;
+  double epsilon = 1e-5;
+  at::Tensor operator()(const at::Tensor& x) const { return at::group_norm(x, groups, weight, bias, epsilon); }
+};
+
+LayerNorm ReadLayerNorm(WeightReader& weights, const std::string& layer, int64_t dim, double epsilon);
+GroupNorm ReadGroupNorm(WeightReader& weights, const std::string& layer, int64_t channels, int64_t groups,
+                        double epsilon);
+
+}  // namespace grym

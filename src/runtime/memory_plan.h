@@ -1,0 +1,41 @@
+// What a request will take, made before anything is loaded, and what was done to make it fit.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/json.h"
+#include "runtime/device.h"
+
+namespace grym {
+
+// One phase of a run: what it needs beside what stays. Phases run one after another.
+struct PhasePlan {
+  std::string component;  // "text_encoder", "unet", "vae", "vocoder"
+  Precision precision = Precision::kFloat32;
+  int64_t weights_bytes = 0;   // of this component
+  int64_t working_bytes = 0;   // the most that its tensors take at once, beside its weights
+  std::string tiling = "whole";  // "tiles of 64 x 16", "chunks of 200 frames"
+};
+
+struct MemoryPlan {
+  std::string device;
+  int64_t budget_bytes = 0;
+  std::vector<PhasePlan> phases;
+  bool keep_weights = true;  // false: each component is let go after its phase
+  std::vector<std::string> levers;          // taken, in their order: "dropped components after their phase"
+  std::vector<std::string> ignored_fields;  // members of the configs that nothing reads
+  std::vector<std::string> unread_tensors;  // of the checkpoint
+
+  int64_t weights_bytes() const;  // that live at once at most
+  // The most that lives at once: with all weights kept, their sum and the largest working set; else the largest phase.
+  int64_t peak_bytes() const;
+  bool fits() const { return peak_bytes() <= budget_bytes; }
+  Json ToJson() const;  // schema "grymsynth.plan/1"
+};
+
+// ResourceExhausted (code "over_budget") with both numbers and the levers that were taken.
+absl::Status OverBudget(const std::string& where, const MemoryPlan& plan);
+
+}  // namespace grym

@@ -1,0 +1,50 @@
+#include "runtime/model_context.h"
+
+#include "base/status.h"
+
+namespace grym {
+
+absl::StatusOr<ModelContext> ModelContext::Make(const OpenModelOptions& options,
+                                                std::shared_ptr<MemoryBudget> device_budget) {
+  ModelContext context;
+  context.options = options;
+  GRYM_ASSIGN_OR_RETURN(context.device, ParseDevice(options.device));
+  GRYM_RETURN_IF_ERROR(ParsePrecision(options.dtype).status());
+  for (const auto& [component, dtype] : options.component_dtypes) {
+    const auto precision = ParsePrecision(dtype);
+    if (!precision.ok()) return Annotate(precision.status(), "component \"" + Printable(component) + "\"");
+  }
+  if (options.budget_bytes < 0) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_budget",
+                 "budget_bytes: want 0 or more, got " + std::to_string(options.budget_bytes));
+  }
+  context.budget = options.budget_bytes == 0 && device_budget
+                       ? std::move(device_budget)
+                       : std::make_shared<MemoryBudget>(
+                             options.budget_bytes == 0 ? int64_t{6} << 30 : options.budget_bytes, context.device.str());
+  return context;
+}
+
+Precision ModelContext::PrecisionOf(const std::string& component) const {
+  const auto own = options.component_dtypes.find(component);
+  const auto precision = ParsePrecision(own == options.component_dtypes.end() ? options.dtype : own->second);
+  return precision.value_or(Precision::kFloat32);  // Make has checked the names
+}
+
+std::string ModelIdOf(const std::string& family, const std::filesystem::path& folder) {
+  std::error_code ignored;
+  std::filesystem::path whole = std::filesystem::absolute(folder, ignored).lexically_normal();
+  if (whole.filename().empty()) whole = whole.parent_path();
+  const std::string name = whole.filename().string();
+  std::string id = name.rfind(family, 0) == 0 ? "" : family + "-";
+  id += name;
+  for (char& letter : id) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+    const bool legal = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '.' ||
+                       letter == '_' || letter == '-';
+    if (!legal) letter = '-';
+  }
+  return id.substr(0, 64);
+}
+
+}  // namespace grym

@@ -1,0 +1,148 @@
+#include "runtime/weights.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/format.h"
+#include "base/status.h"
+#include "checkpoint/tensor_sums.h"
+
+namespace grym {
+namespace {
+
+c10::ScalarType ScalarOf(ElementType type) {
+  switch (type) {
+    case ElementType::kF64: return c10::ScalarType::Double;
+    case ElementType::kF32: return c10::ScalarType::Float;
+    case ElementType::kF16: return c10::ScalarType::Half;
+    case ElementType::kBF16: return c10::ScalarType::BFloat16;
+    case ElementType::kI64: return c10::ScalarType::Long;
+    case ElementType::kI32: return c10::ScalarType::Int;
+    case ElementType::kI16: return c10::ScalarType::Short;
+    case ElementType::kI8: return c10::ScalarType::Char;
+    case ElementType::kU8: return c10::ScalarType::Byte;
+    case ElementType::kBool: return c10::ScalarType::Bool;
+  }
+  return c10::ScalarType::Undefined;
+}
+
+}  // namespace
+
+WeightReader::WeightReader(const TensorSet& set, std::string where, const WeightOptions& options, std::string prefix)
+    : set_(set), where_(std::move(where)), options_(options), prefix_(std::move(prefix)) {}
+
+bool WeightReader::Has(const std::string& name) const { return set_.contains(prefix_ + name); }
+
+std::vector<int64_t> WeightReader::ShapeOf(const std::string& name) const {
+  const auto place = set_.Find(prefix_ + name);
+  return place ? place->entry->shape : std::vector<int64_t>();
+}
+
+void WeightReader::AddProblem(const std::string& name, std::string text) {
+  problems_.push_back({"", "bad_weights", Printable(prefix_ + name) + ": " + std::move(text), ""});
+}
+
+at::Tensor WeightReader::Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type) {
+  if (!failed_.ok()) return {};
+  if (absl::Status cancelled = options_.cancel.Check(); !cancelled.ok()) {
+    failed_ = cancelled;
+    return {};
+  }
+  const auto place = set_.Find(prefix_ + name);
+  if (!place) {
+    AddProblem(name, "want a tensor of shape " + ShapeText(shape) + ", got none");
+    return {};
+  }
+  read_.insert(prefix_ + name);
+  const TensorEntry& entry = *place->entry;
+  if (entry.shape != shape) {
+    AddProblem(name, "want shape " + ShapeText(shape) + ", got " + ShapeText(entry.shape));
+    return {};
+  }
+  const c10::ScalarType from = ScalarOf(entry.type);
+  if (!c10::isFloatingType(from)) {
+    AddProblem(name, std::string("want floating point, got ") + ElementName(entry.type));
+    return {};
+  }
+  const auto bytes = place->file->Bytes(entry);
+  if (!bytes.ok()) {
+    failed_ = Annotate(bytes.status(), where_);
+    return {};
+  }
+  if (const auto bad = FirstNonFinite(*bytes, entry.type)) {
+    failed_ = Error(absl::StatusCode::kDataLoss, "non_finite_weights",
+                    Formatted("%s: want finite numbers, element %d of \"%s\" in %s is none", where_.c_str(), *bad,
+                              Printable(entry.name).c_str(), place->file->name().c_str()));
+    return {};
+  }
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type).device(options_.device));
+  if (entry.aligned()) {
+    tensor.copy_(at::from_blob(const_cast<std::byte*>(bytes->data()), shape, from));
+  } else {
+    at::Tensor moved = at::empty(shape, from);
+    std::memcpy(moved.mutable_data_ptr(), bytes->data(), bytes->size());
+    tensor.copy_(moved);
+  }
+  place->file->Forget(entry);
+  return tensor;
+}
+
+at::Tensor WeightReader::Matrix(const std::string& name, std::vector<int64_t> shape) {
+  return Read(name, shape, StorageType(options_.precision));
+}
+at::Tensor WeightReader::Vector(const std::string& name, std::vector<int64_t> shape) {
+  return Read(name, shape, compute_type());
+}
+at::Tensor WeightReader::Exact(const std::string& name, std::vector<int64_t> shape) {
+  return Read(name, shape, c10::ScalarType::Float);
+}
+
+std::string WeightReader::FirstOf(std::initializer_list<std::string> names) const {
+  for (const std::string& name : names) {
+    if (Has(name)) return name;
+  }
+  return *names.begin();
+}
+
+at::Tensor WeightReader::WeightNormed(const std::string& layer, std::vector<int64_t> shape, int64_t dim) {
+  if (Has(layer + ".weight")) return Exact(layer + ".weight", shape);
+  const bool current = Has(layer + ".parametrizations.weight.original1");
+  const std::string gain = layer + (current ? ".parametrizations.weight.original0" : ".weight_g");
+  const std::string direction = layer + (current ? ".parametrizations.weight.original1" : ".weight_v");
+  std::vector<int64_t> gain_shape(shape.size(), 1), rest;
+  gain_shape[static_cast<size_t>(dim)] = shape[static_cast<size_t>(dim)];
+  for (int64_t i = 0; i < static_cast<int64_t>(shape.size()); ++i) {
+    if (i != dim) rest.push_back(i);
+  }
+  const at::Tensor g = Exact(gain, gain_shape);
+  at::Tensor v = Exact(direction, shape);
+  if (!g.defined() || !v.defined()) return {};
+  return v.mul_(g / at::linalg_vector_norm(v, 2, rest, /*keepdim=*/true));
+}
+
+at::Tensor WeightReader::WeightNormedMatrix(const std::string& layer, std::vector<int64_t> shape, int64_t dim) {
+  const at::Tensor weight = WeightNormed(layer, std::move(shape), dim);
+  return weight.defined() ? weight.to(StorageType(options_.precision)) : weight;
+}
+
+std::vector<std::string> WeightReader::Unread() const {
+  std::vector<std::string> unread;
+  for (const std::string& name : set_.names()) {
+    if (name.rfind(prefix_, 0) == 0 && read_.count(name) == 0) unread.push_back(name);
+  }
+  return unread;
+}
+
+absl::Status WeightReader::status() const {
+  if (!failed_.ok()) return failed_;
+  if (problems_.empty()) return absl::OkStatus();
+  std::string text = where_ + ": the weights do not fit the config: ";
+  constexpr size_t kMostTold = 10;
+  for (size_t i = 0; i < std::min(problems_.size(), kMostTold); ++i) {
+    text += (i ? "; " : "") + problems_[i].message;
+  }
+  if (problems_.size() > kMostTold) text += Formatted("; and %d more", problems_.size() - kMostTold);
+  return Error(absl::StatusCode::kDataLoss, "bad_weights", text);
+}
+
+}  // namespace grym

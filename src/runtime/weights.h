@@ -1,0 +1,78 @@
+// Tensors out of a checkpoint: by name, checked against the shape that the config asks for, in the numbers wanted.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "checkpoint/tensor_set.h"
+#include "grymsynth/error.h"
+#include "grymsynth/job.h"
+#include "runtime/device.h"
+#include "runtime/tensor.h"
+
+namespace grym {
+
+struct WeightOptions {
+  Precision precision = Precision::kFloat32;
+  c10::Device device = c10::Device(c10::DeviceType::CPU);
+  CancelToken cancel;
+};
+
+// Reads one component's weights. Each tensor is converted straight from the mapped file, whose pages are let go again,
+// so that nothing is held twice. Everything that is wrong is collected: what is asked for after a failure answers an
+// undefined tensor, and status() tells all at the end. Belongs to one thread; call under a TorchGuard and, where
+// it shall count, a BudgetScope.
+class WeightReader {
+ public:
+  // `set` is borrowed. `where` names the component in errors: "unet". `prefix` is put before every name.
+  WeightReader(const TensorSet& set, std::string where, const WeightOptions& options, std::string prefix = "");
+
+  const WeightOptions& options() const { return options_; }
+  c10::ScalarType compute_type() const { return ComputeType(options_.precision, options_.device); }
+  bool Has(const std::string& name) const;
+  // The shape in the file, empty for one that is not there. For what no config tells.
+  std::vector<int64_t> ShapeOf(const std::string& name) const;
+
+  // What is multiplied in bulk, in the storage type of the precision (float32 for int8 and int4, which nn/linear.h
+  // packs itself). A wrong shape, type (integers) or a NaN is a problem of the name; so is a tensor that is not there.
+  at::Tensor Matrix(const std::string& name, std::vector<int64_t> shape);
+  // Everything else: biases, norms, tables. In the compute type.
+  at::Tensor Vector(const std::string& name, std::vector<int64_t> shape);
+  // In float32 whatever the precision.
+  at::Tensor Exact(const std::string& name, std::vector<int64_t> shape);
+  // The first of `names` that is there: checkpoints of several ages call one thing by several names.
+  std::string FirstOf(std::initializer_list<std::string> names) const;
+
+  // The weight g * v / |v| of a weight-normed layer in float32, from "<layer>.weight_g" and "<layer>.weight_v", or
+  // "<layer>.parametrizations.weight.original0" and "1", or a plain "<layer>.weight". The norm is over all
+  // dimensions of v but `dim`. Source: Salimans and Kingma, "Weight Normalization", 2016, equation 2.
+  at::Tensor WeightNormed(const std::string& layer, std::vector<int64_t> shape, int64_t dim = 0);
+  // The same, handed on in the storage type.
+  at::Tensor WeightNormedMatrix(const std::string& layer, std::vector<int64_t> shape, int64_t dim = 0);
+
+  // Read and of no use here: integer buffers, heads for training. Not listed by Unread().
+  void Skip(const std::string& name) { read_.insert(prefix_ + name); }
+  // Names under the prefix that nobody asked for; a config of another model shows here.
+  std::vector<std::string> Unread() const;
+
+  void AddProblem(const std::string& name, std::string text);
+  // OK; DataLoss (code "bad_weights") that lists what is missing or of another shape; DataLoss ("non_finite_weights");
+  // Cancelled; what the file answered.
+  absl::Status status() const;
+
+ private:
+  at::Tensor Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type);
+
+  const TensorSet& set_;
+  const std::string where_;
+  const WeightOptions options_;
+  const std::string prefix_;
+  std::set<std::string, std::less<>> read_;
+  std::vector<Problem> problems_;
+  absl::Status failed_;
+};
+
+}  // namespace grym
