@@ -5,6 +5,7 @@
 
 #include "face.h"
 #include "job.h"
+#include "opener.h"
 
 namespace grym::python {
 
@@ -150,6 +151,28 @@ void DefineMaking(Class& c) {
 }
 
 template <class Class>
+void DefineOpening(Class& c) {
+  c.def("open_model", [](const Engine_& self, const py::object& folder, const std::string& id,
+                         const std::string& device, const std::string& dtype, int64_t budget_bytes,
+                         const std::map<std::string, std::string>& component_dtypes, bool may_lower_precision) {
+    const std::filesystem::path path = PathOf(folder);
+    const OpenModelOptions options{id, device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
+    if (!self->has_model_opener()) self->AddModelOpener(NativeOpener());
+    return ValueOrThrow(Unlocked([&] { return self->OpenModel(path, options); }));
+  }, py::arg("folder"), py::kw_only(), py::arg("id") = "", py::arg("device") = "auto", py::arg("dtype") = "float32",
+        py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
+        py::arg("may_lower_precision") = false,
+        "Opens a checkpoint folder (see Model.open) and registers it; answers its id, which requests go by. "
+        "budget_bytes 0 is the engine's, shared by all its models.");
+  c.def("close_model", [](const Engine_& self, const std::string& id) {
+    ThrowUnlessOk(Unlocked([&] { return self->CloseModel(id); }));
+  }, py::arg("id"), "Lets a model go; what runs with it ends as it would.");
+  c.def("_register", [](const Engine_& self, const std::shared_ptr<Model>& model) {
+    ThrowUnlessOk(self->orchestrator().Register(model));
+  }, py::arg("model"));
+}
+
+template <class Class>
 void DefineWorkflows(Class& c) {
   c.def("run_workflow", [](const Engine_& self, const Workflow& workflow, const py::object& parameters,
                            const std::string& execution_id, const py::object& output_dir,
@@ -238,6 +261,7 @@ callback of its own call it asks the call to stop and raises FailedPreconditionE
     return std::shared_ptr<PatternRecognizer>(self, &self->recognizer());
   });
   DefineMaking(c);
+  DefineOpening(c);
   DefineWorkflows(c);
 }
 

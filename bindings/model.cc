@@ -1,10 +1,13 @@
-// Models and routes.
+// Models, opened from checkpoint folders or registered, and routes.
 #include "grymsynth/model.h"
 
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include "face.h"
+#include "grymsynth/engine.h"
 #include "grymsynth/model_orchestrator.h"
+#include "opener.h"
 
 namespace grym::python {
 namespace {
@@ -18,6 +21,141 @@ const char* TypeName(ParamType type) {
     case ParamType::kChoice: return "choice";
   }
   return "string";
+}
+
+using Model_ = std::shared_ptr<Model>;
+
+py::object ArrayOf(FloatArray array) {
+  std::vector<py::ssize_t> shape(array.shape.begin(), array.shape.end());
+  auto* kept = new std::vector<float>(std::move(array.values));
+  const py::capsule owner(kept, [](void* values) { delete static_cast<std::vector<float>*>(values); });
+  return py::array_t<float>(std::move(shape), kept->data(), owner);
+}
+
+absl::StatusOr<AudioBuffer> LoadedInput(const KeptInput& input, const RunOptions& run) {
+  return input.audio ? *input.audio : LoadAudio(input.path, {}, RunOptions{run.cancel, {}});
+}
+
+// Runs `work(embedder, run)` on an embedder of the model's own.
+template <class Work>
+auto Embedding(const Model_& self, const py::object& progress, Work work) {
+  return Blocking(progress, [&](const RunOptions& run, Listener&) -> decltype(work(std::declval<Embedder&>(), run)) {
+    absl::StatusOr<std::unique_ptr<Embedder>> embedder = self->NewEmbedder();
+    if (!embedder.ok()) return embedder.status();
+    return work(**embedder, run);
+  });
+}
+
+absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, const GenerateAudioRequest& request,
+                                                const RunOptions& run) {
+  if (const absl::Status valid = ValidateRequest(request); !valid.ok()) return valid;
+  std::vector<std::string> warnings;
+  if (const absl::Status fits = CheckRequestForModel(model.info(), request, &warnings); !fits.ok()) return fits;
+  absl::StatusOr<std::unique_ptr<Generator>> generator = model.NewGenerator();
+  if (!generator.ok()) return generator.status();
+  absl::StatusOr<GenerateAudioResult> made = (*generator)->Generate(request, run);
+  if (made.ok()) made->warnings.insert(made->warnings.begin(), warnings.begin(), warnings.end());
+  return made;
+}
+
+// Through the module's own engine, which gates the take and keeps its cost.
+absl::StatusOr<GenerateAudioResult> GenerateGated(Engine& engine, const Model_& model, GenerateAudioRequest request,
+                                                  const RunOptions& run) {
+  request.model = model->info().id;
+  const absl::StatusOr<std::shared_ptr<const Model>> known = engine.orchestrator().Find(request.model);
+  if (known.ok() && *known != model) {
+    if (const absl::Status gone = engine.CloseModel(request.model); !gone.ok()) return gone;
+  }
+  if (!known.ok() || *known != model) {
+    if (const absl::Status added = engine.orchestrator().Register(model); !added.ok()) return added;
+  }
+  return engine.Generate(request, run);
+}
+
+constexpr const char* kMakeDoc = R"(Makes audio.
+
+Args:
+  request: a GenerateAudioRequest; its `model` is not read.
+  raw: the model's own waveform as it comes, before any judging or post-processing.
+  progress: called with a Progress; True shows a tqdm bar.
+Returns: GenerateAudioResult. Without `raw`, a take that fails the gate is made once more on another seed.)";
+
+constexpr const char* kOpenDoc = R"(Opens a checkpoint folder as published (Hugging Face layout).
+
+Args:
+  folder: config.json or model_index.json, *.safetensors, tokenizer files. Pickles are refused:
+    `python -m grymsynth.convert FOLDER` converts them.
+  device: "auto" (the first GPU, else the CPU), "cpu", "cuda", "cuda:N".
+  dtype: of the weights: "float32", "bfloat16", "float16", "int8", "int4".
+  budget_bytes: of tensors at once; 0 is 6 GiB.
+  component_dtypes: for some components: {"unet": "int8"}.
+  may_lower_precision: whether a request over the budget may be made to fit by fewer bits.
+Raises: FailedPreconditionError (code "no_torch") without LibTorch, NotFoundError, InvalidArgumentError, DataLossError
+  for what the folder lacks or where it contradicts itself. Weights are read by the first call that needs them.)";
+
+void DefineModel(py::module_& m) {
+  py::class_<Model, Model_> c(m, "Model", "A model, opened from a checkpoint folder. Any thread may use it.");
+  c.def_static("open", [](const py::object& folder, const std::string& device, const std::string& dtype,
+                          int64_t budget_bytes, const std::map<std::string, std::string>& component_dtypes,
+                          bool may_lower_precision) {
+    const std::filesystem::path path = PathOf(folder);
+    const OpenModelOptions options{"", device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
+    const ModelOpener open = NativeOpener();
+    return std::const_pointer_cast<Model>(ValueOrThrow(Unlocked([&] { return open(path, options); })));
+  }, py::arg("folder"), py::kw_only(), py::arg("device") = "auto", py::arg("dtype") = "float32",
+               py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
+               py::arg("may_lower_precision") = false, kOpenDoc);
+  c.def_property_readonly("info", [](const Model& self) { return self.info(); });
+  c.def("plan", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request) {
+    const GenerateAudioRequest wanted = request ? *request : GenerateAudioRequest();
+    return FromJsonText(ValueOrThrow(Unlocked([&] { return self->Plan(wanted); })));
+  }, py::arg("request") = py::none(), R"(What a request would take, as a dict; nothing is loaded or run.
+
+Raises: ResourceExhaustedError with both numbers when no plan keeps to the budget.)");
+  c.def("generate", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request, bool raw,
+                       const py::object& progress) {
+    const GenerateAudioRequest wanted = *request;
+    std::shared_ptr<Engine> engine;
+    if (!raw) {
+      engine = py::module_::import("grymsynth._default").attr("engine")().cast<std::shared_ptr<Engine>>();
+    }
+    return std::make_shared<GenerateAudioResult>(Blocking(progress, [&](const RunOptions& run, Listener&) {
+      return raw ? GenerateRaw(*self, wanted, run) : GenerateGated(*engine, self, wanted, run);
+    }));
+  }, py::arg("request"), py::kw_only(), py::arg("raw") = false, py::arg("progress") = py::none(), kMakeDoc);
+  c.def("embed_audio", [](const Model_& self, const py::object& audio, const py::object& progress) {
+    const KeptInput input = KeptInput::From(audio);
+    std::vector<float> made = Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) {
+      absl::StatusOr<AudioBuffer> loaded = LoadedInput(input, run);
+      return loaded.ok() ? embedder.Embed(*loaded, run) : absl::StatusOr<std::vector<float>>(loaded.status());
+    });
+    const auto size = static_cast<int64_t>(made.size());
+    return ArrayOf({{size}, std::move(made)});
+  }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
+        "A unit vector [dims] float32 for an Audio or a file; any rate and channel count.");
+  c.def("embed_text", [](const Model_& self, const std::string& text, const py::object& progress) {
+    std::vector<float> made = Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) {
+      return embedder.EmbedText(text, run);
+    });
+    const auto size = static_cast<int64_t>(made.size());
+    return ArrayOf({{size}, std::move(made)});
+  }, py::arg("text"), py::kw_only(), py::arg("progress") = py::none(),
+        "A unit vector [dims] float32 in the space of embed_audio. Raises UnimplementedError for a model without text.");
+  c.def("hidden_states", [](const Model_& self, const py::object& audio, const py::object& progress) {
+    const KeptInput input = KeptInput::From(audio);
+    std::vector<FloatArray> made = Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) {
+      absl::StatusOr<AudioBuffer> loaded = LoadedInput(input, run);
+      return loaded.ok() ? embedder.HiddenStates(*loaded, run)
+                         : absl::StatusOr<std::vector<FloatArray>>(loaded.status());
+    });
+    py::list layers;
+    for (FloatArray& layer : made) layers.append(ArrayOf(std::move(layer)));
+    return layers;
+  }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
+        "What each layer answers, the input of the first one first: a list of float32 arrays [frames, dim].");
+  c.def("__repr__", [](const Model& self) {
+    return py::str("Model(id={!r}, device={!r})").format(self.info().id, self.info().device);
+  });
 }
 
 }  // namespace
@@ -53,6 +191,7 @@ void BindModel(py::module_& m) {
       .def("__repr__", [](const ModelInfo& info) {
         return py::str("ModelInfo(id={!r}, version={!r})").format(info.id, info.version);
       });
+  DefineModel(m);
   py::class_<ChainLink>(m, "ChainLink")
       .def_readonly("model", &ChainLink::model)
       .def_property_readonly("capability",

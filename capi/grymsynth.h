@@ -492,6 +492,39 @@ GRYM_C_API grym_status grym_models_destroy(grym_models* models); /* Since 0.1. *
  * "rejected": [...]}. Since 0.1. */
 GRYM_C_API grym_status grym_engine_route(grym_engine* engine, const char* task_json, grym_text** out);
 
+typedef struct grym_open_model_options {
+  uint32_t struct_size;
+  int32_t may_lower_precision;         /* 1: a request over the budget may be made to fit by fewer bits; default 0     */
+  const char* id;                      /* NULL: from the family and the folder's name                                  */
+  const char* device;                  /* "auto" (default, also NULL), "cpu", "cuda", "cuda:N"                         */
+  const char* dtype;                   /* of the weights: "float32" (default, also NULL), "bfloat16", "float16",
+                                          "int8", "int4"                                                               */
+  const char* component_dtypes_json;   /* {"unet": "int8"}; NULL for none                                              */
+  int64_t budget_bytes;                /* of tensors at once; 0, the default: the engine's, shared by its models       */
+} grym_open_model_options;
+GRYM_C_API grym_status grym_open_model_options_init(grym_open_model_options* options, uint32_t size); /* Since 0.1. */
+/* Opens a checkpoint folder as published (Hugging Face layout) and registers the model; *id is what requests go by.
+ * FAILED_PRECONDITION (code "no_opener") unless grym_torch_register (grymsynth_torch.h) was called for the engine.
+ * Weights are read by the first call that needs them. Since 0.1. */
+GRYM_C_API grym_status grym_engine_open_model(grym_engine* engine, const char* folder_utf8,
+                                              const grym_open_model_options* options, grym_text** id);
+/* Lets a model go; what runs with it ends as it would. Since 0.1. */
+GRYM_C_API grym_status grym_engine_close_model(grym_engine* engine, const char* id);
+/* What a request would take: which parts live where, in which numbers, and the bytes of it all (schema
+ * "grymsynth.plan/1"). Nothing is loaded or run. options->model names the model. RESOURCE_EXHAUSTED with both numbers
+ * when no plan keeps to the budget. Since 0.1. */
+GRYM_C_API grym_status grym_engine_plan_json(grym_engine* engine, const grym_generate_options* options,
+                                             grym_text** out);
+/* A unit vector of `*dims` numbers for a recording or, in the same space, for a text; exactly one of audio, path_utf8
+ * and text_utf8 is set. `values` holds up to `capacity` of them (0 and NULL ask for *dims alone, and run nothing).
+ * Since 0.1. */
+GRYM_C_API grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym_audio* audio,
+                                         const char* path_utf8, const char* text_utf8, float* values, size_t capacity,
+                                         size_t* dims);
+/* For grymsynth_torch alone: a C++ object of the same build, told by `build`. Since 0.1. */
+GRYM_C_API grym_status grym_engine_add_model_opener(grym_engine* engine, const void* opener, const char* build);
+GRYM_C_API const char* grym_build(void); /* Names the build that such objects must be of. Since 0.1. */
+
 /* ------------------------------------------------------------------------------------------------------- workflow */
 
 /* Refused documents: every problem is in grym_last_error_problems_json. Since 0.1. */

@@ -1,16 +1,21 @@
-# grym_room(NAME [DEPS room...] [LIBS target...] [TORCH])
+# grym_room(NAME [DEPS room...] [LIBS target...] [TORCH] [FLAT])
 # One folder src/NAME, one object library. The room sees public headers, its own headers as "NAME/x.h", and those of
 # the rooms in DEPS, through a link folder per room: nothing else is on its include path. NAME may be models/x; its
-# targets are then named models_x. TORCH: the room belongs to the second library, grymsynth::torch.
+# targets are then named models_x. TORCH: the room belongs to the second library, grymsynth::torch. FLAT: files of its subfolders
+# are rooms of their own.
 set_property(GLOBAL PROPERTY GRYM_ROOMS "")
 set_property(GLOBAL PROPERTY GRYM_TORCH_ROOMS "")
 
 function(grym_room path)
-  cmake_parse_arguments(ROOM "TORCH" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "TORCH;FLAT" "" "DEPS;LIBS" ${ARGN})
   string(REPLACE "/" "_" name "${path}")
   list(TRANSFORM ROOM_DEPS REPLACE "/" "_")
   set(source_dir "${PROJECT_SOURCE_DIR}/src/${path}")
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${source_dir}/*.cc")
+  if(ROOM_FLAT)
+    file(GLOB sources CONFIGURE_DEPENDS "${source_dir}/*.cc")
+  else()
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${source_dir}/*.cc")
+  endif()
   set(view "${PROJECT_BINARY_DIR}/rooms/${name}")
   if(NOT EXISTS "${view}/${path}")
     get_filename_component(parent "${view}/${path}" DIRECTORY)

@@ -12,6 +12,7 @@
 #include "grymsynth/export.h"
 #include "grymsynth/generation.h"
 #include "grymsynth/job.h"
+#include "grymsynth/model.h"
 #include "grymsynth/model_orchestrator.h"
 #include "grymsynth/pattern_memory.h"
 #include "grymsynth/pattern_recognizer.h"
@@ -77,6 +78,16 @@ class GRYM_EXPORT Engine {
   PatternMemory& memory();
   PatternRecognizer& recognizer();
   ModelOrchestrator& orchestrator();
+
+  // A way to open published checkpoint folders; asked in the order in which they were added. The native models come by
+  // one call: RegisterTorch (torch_models.h).
+  void AddModelOpener(ModelOpener opener);
+  bool has_model_opener() const;
+  // Opens a folder and registers the model; answers its id, which requests and tasks go by. FailedPrecondition (code
+  // "no_opener") when nothing was added that could; AlreadyExists for an id that is taken; the openers' own errors.
+  absl::StatusOr<std::string> OpenModel(const std::filesystem::path& folder, const OpenModelOptions& options = {});
+  // Lets a model go; what runs with it ends as it would. NotFound for an unknown id.
+  absl::Status CloseModel(std::string_view id);
 
   // Routes, runs, gates (one retry on another seed), and records the run's cost.
   absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run = {});

@@ -123,7 +123,9 @@ struct OpenModelOptions {
   std::string device = "auto";    // "auto", "cpu", "cuda", "cuda:N"
   std::string dtype = "float32";  // of the weights: float32, bfloat16, float16, int8, int4
   std::map<std::string, std::string> component_dtypes;  // for some components: {"unet": "int8"}
-  int64_t budget_bytes = 0;       // of tensors on the device at once; 0: the engine's, or 6 GiB
+  int64_t budget_bytes = 0;       // of tensors at once, for this model alone; 0: it shares that of the device
+  // What all models that share take together on a device; set by the engine, 0 is 6 GiB. The first model settles it.
+  int64_t device_budget_bytes = 0;
   // Whether a request that is over the budget may be made to fit by fewer bits than `dtype`.
   bool may_lower_precision = false;
 };

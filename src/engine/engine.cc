@@ -60,6 +60,9 @@ struct Engine::Impl {
   std::unique_ptr<ModelOrchestrator> orchestrator;
   std::mutex journal_mutex;
   std::unique_ptr<Journal> journal;
+  int64_t budget_bytes = 0;
+  std::mutex openers_mutex;
+  std::vector<ModelOpener> openers;
 };
 
 namespace {
@@ -127,6 +130,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
     }
   }
   const int cores = options.cores > 0 ? options.cores : static_cast<int>(std::thread::hardware_concurrency());
+  impl->budget_bytes = options.budget_bytes;
   impl->processor = AudioProcessor::Create({cores});
   GRYM_ASSIGN_OR_RETURN(impl->memory, PatternMemory::Open(impl->data_dir / "patterns.db", options.memory));
   GRYM_ASSIGN_OR_RETURN(impl->recognizer, PatternRecognizer::Create(impl->memory.get(), options.recognizer));
@@ -142,6 +146,46 @@ AudioProcessor& Engine::processor() { return *impl_->processor; }
 PatternMemory& Engine::memory() { return *impl_->memory; }
 PatternRecognizer& Engine::recognizer() { return *impl_->recognizer; }
 ModelOrchestrator& Engine::orchestrator() { return *impl_->orchestrator; }
+
+void Engine::AddModelOpener(ModelOpener opener) {
+  std::lock_guard<std::mutex> lock(impl_->openers_mutex);
+  impl_->openers.push_back(std::move(opener));
+}
+
+bool Engine::has_model_opener() const {
+  std::lock_guard<std::mutex> lock(impl_->openers_mutex);
+  return !impl_->openers.empty();
+}
+
+absl::StatusOr<std::string> Engine::OpenModel(const std::filesystem::path& folder, const OpenModelOptions& options) {
+  RunningCalls::Ticket ticket(impl_->calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  std::vector<ModelOpener> openers;
+  {
+    std::lock_guard<std::mutex> lock(impl_->openers_mutex);
+    openers = impl_->openers;
+  }
+  absl::Status refused = Error(absl::StatusCode::kFailedPrecondition, "no_opener",
+                               "open model " + Printable(folder.string()) +
+                                   ": want a library that opens checkpoints, got none: link grymsynth_torch and call "
+                                   "RegisterTorch (in C grym_torch_register); it needs LibTorch");
+  OpenModelOptions told = options;
+  told.device_budget_bytes = impl_->budget_bytes;
+  for (const ModelOpener& open : openers) {
+    absl::StatusOr<std::shared_ptr<const Model>> model = open(folder, told);
+    if (!model.ok()) {
+      refused = model.status();
+      if (absl::IsUnimplemented(refused)) continue;  // a family of another opener's, perhaps
+      return refused;
+    }
+    const std::string id = (*model)->info().id;
+    GRYM_RETURN_IF_ERROR(impl_->orchestrator->Register(*std::move(model)));
+    return id;
+  }
+  return refused;
+}
+
+absl::Status Engine::CloseModel(std::string_view id) { return impl_->orchestrator->Unregister(id); }
 
 absl::StatusOr<GenerateAudioResult> Engine::Generate(const GenerateAudioRequest& request, const RunOptions& run) {
   RunningCalls::Ticket ticket(impl_->calls);

@@ -11,10 +11,11 @@ namespace {
 
 class Orchestrator final : public ModelOrchestrator {
  public:
-  explicit Orchestrator(const ModelOrchestratorOptions& options) 
+  explicit Orchestrator(const ModelOrchestratorOptions& options)
       : most_wait_s_(options.most_wait_s), budget_(options.budget_bytes, options.cores) {}
 
   absl::Status Register(std::shared_ptr<const Model> model) override { return registry_.Add(std::move(model)); }
+  absl::Status Unregister(std::string_view id) override { return registry_.Remove(id); }
   std::vector<ModelInfo> Models() const override { return registry_.Infos(); }
   absl::StatusOr<std::shared_ptr<const Model>> Find(std::string_view id) const override { return registry_.Find(id); }
   absl::StatusOr<ModelChain> RouteTask(const AudioTask& task) const override {

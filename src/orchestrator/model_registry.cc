@@ -73,6 +73,13 @@ absl::Status ModelRegistry::Add(std::shared_ptr<const Model> model) {
   return Error(absl::StatusCode::kAlreadyExists, "model_exists", "model \"" + id + "\" is registered already");
 }
 
+absl::Status ModelRegistry::Remove(std::string_view id) {
+  GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> kept, Find(id));  // let go of after the lock
+  std::lock_guard<std::mutex> lock(mutex_);
+  models_.erase(kept->info().id);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<const Model>> ModelRegistry::Find(std::string_view id) const {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto found = models_.find(id);

@@ -17,6 +17,7 @@ class ModelRegistry {
  public:
   // AlreadyExists (code "model_exists"); InvalidArgument (code "bad_model_info") lists all that is wrong.
   absl::Status Add(std::shared_ptr<const Model> model);
+  absl::Status Remove(std::string_view id);  // NotFound (code "unknown_model")
   absl::StatusOr<std::shared_ptr<const Model>> Find(std::string_view id) const;  // NotFound (code "unknown_model")
   std::vector<std::shared_ptr<const Model>> All() const;                         // by id
   std::vector<ModelInfo> Infos() const;

@@ -1,0 +1,17 @@
+// The native models, run by LibTorch: the second library, grymsynth::torch.
+#pragma once
+#include "grymsynth/engine.h"
+#include "grymsynth/export.h"
+#include "grymsynth/model.h"
+
+namespace grym {
+
+// Opens the families that this library runs: wav2vec2, CLAP, AudioLDM. All models that one opener (and its copies) opens
+// on one device share one budget for tensors, but those that ask for one of their own. Unimplemented (code
+// "unknown_family") for a folder of another family, with those it knows. Threads: any.
+GRYM_EXPORT ModelOpener TorchModelOpener();
+
+// Gives the engine such an opener. Once for each engine.
+GRYM_EXPORT void RegisterTorch(Engine& engine);
+
+}  // namespace grym
