@@ -181,6 +181,7 @@ py::object Html(const char* what, const py::object& self);
 std::filesystem::path PathOf(const py::object& path);
 
 void BindAudio(py::module_& m);
+void BindCheckpoint(py::module_& m);
 void BindEngine(py::module_& m);
 void BindEvaluation(py::module_& m);
 void BindFeatures(py::module_& m);

@@ -24,6 +24,7 @@ PYBIND11_MODULE(_grymsynth, m) {
   BindGeneration(m);
   BindEvaluation(m);
   BindModel(m);
+  BindCheckpoint(m);
   BindWorkflow(m);
   BindSummary(m);
   BindEngine(m);
