@@ -167,9 +167,6 @@ void DefineOpening(Class& c) {
   c.def("close_model", [](const Engine_& self, const std::string& id) {
     ThrowUnlessOk(Unlocked([&] { return self->CloseModel(id); }));
   }, py::arg("id"), "Lets a model go; what runs with it ends as it would.");
-  c.def("_register", [](const Engine_& self, const std::shared_ptr<Model>& model) {
-    ThrowUnlessOk(self->orchestrator().Register(model));
-  }, py::arg("model"));
 }
 
 template <class Class>

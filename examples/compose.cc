@@ -1,16 +1,20 @@
 // compose "PROMPT" [-o DIR] [--seconds S] [--seed N] [--tempo BPM] [--key "A minor"] [--structure ABAB]
-// Text to music without any weights: a WAV, its stems and a MIDI file.
+//         [--model DIR [--dtype D] [--steps N] [--guidance G] [--negative PROMPT]]
+// Text to music without any weights: a WAV, its stems and a MIDI file; or by a model from its checkpoint folder.
 #include <cstdio>
 #include <filesystem>
 #include <string>
 
 #include "arguments.h"
 #include "grymsynth/engine.h"
+#include "native_models.h"
 
 namespace {
 
 constexpr char kUsage[] =
     "compose \"PROMPT\" [-o DIR] [--seconds S] [--seed N] [--tempo BPM] [--key \"A minor\"] [--structure ABAB]\n"
+    "        [--model DIR [--dtype D] [--steps N] [--guidance G] [--negative PROMPT]]\n"
+    "  --model DIR  a published checkpoint folder (AudioLDM) in place of the composer; needs LibTorch\n"
     "  -o DIR    where take.wav, take.mid and stems go (default: out/compose)\n"
     "  --seed N  same words and seed, same bytes (default -1: another piece each time)\n"
     "  compose \"slow lo-fi beat with electric piano in D minor\" -o out --seconds 30 --seed 7\n";
@@ -39,14 +43,19 @@ absl::Status SaveAll(const grym::GenerateAudioResult& made, const std::string& p
 }  // namespace
 
 int main(int count, char** values) {
-  Arguments arguments(count, values, {"-o", "--seconds", "--seed", "--tempo", "--key", "--structure"});
+  Arguments arguments(count, values, {"-o", "--seconds", "--seed", "--tempo", "--key", "--structure", "--model", "--dtype",
+                                      "--steps", "--guidance", "--negative"});
   grym::GenerateAudioRequest request;
   request.duration_s = arguments.Number("--seconds").value_or(20);
   request.seed = arguments.Integer("--seed", -1).value_or(-1);
   request.tempo_bpm = arguments.Number("--tempo");
   if (const std::string key = arguments.Text("--key"); !key.empty()) request.key = key;
   request.structure = arguments.Text("--structure");
-  request.want_stems = true;
+  const std::string model = arguments.Text("--model");
+  request.want_stems = model.empty();
+  if (const auto steps = arguments.Integer("--steps", 1)) request.steps = static_cast<int>(*steps);
+  request.guidance = arguments.Number("--guidance");
+  request.negative_prompt = arguments.Text("--negative");
   if (arguments.error.empty() && arguments.positional.size() != 1) arguments.error = "want one prompt, in quotes";
   if (!arguments.error.empty()) {
     std::fprintf(stderr, "%s\n\n%s", arguments.error.c_str(), kUsage);
@@ -56,6 +65,9 @@ int main(int count, char** values) {
 
   auto engine = grym::Engine::Create();
   if (!engine.ok()) return Fail(engine.status());
+  auto id = OpenModelFolder(**engine, model, arguments.Text("--dtype"));
+  if (!id.ok()) return Fail(id.status());
+  request.model = *id;
   grym::RunOptions run;
   run.progress = [](const grym::Progress& progress) {
     ShowProgress(progress.fraction, progress.eta_s, progress.stage);

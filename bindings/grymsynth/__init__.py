@@ -1,4 +1,5 @@
 """grymsynth: hear a recording, find and remember its patterns, make an enhanced take, judge it, run workflows."""
+from . import runtime
 from ._default import engine, generate, start_generate
 from ._errors import (
     AbortedError,
@@ -62,6 +63,7 @@ from ._grymsynth import (
     Section,
     StyleClassification,
     TakeSummary,
+    TensorSummary,
     Workflow,
     WorkflowEvent,
     WorkflowPlan,
@@ -72,6 +74,7 @@ from ._grymsynth import (
     load,
     load_midi,
     probe,
+    summarize_tensors,
     version,
 )
 
@@ -132,6 +135,7 @@ __all__ = [
     "Section",
     "StyleClassification",
     "TakeSummary",
+    "TensorSummary",
     "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",
@@ -148,6 +152,8 @@ __all__ = [
     "load",
     "load_midi",
     "probe",
+    "runtime",
     "start_generate",
+    "summarize_tensors",
     "version",
 ]
