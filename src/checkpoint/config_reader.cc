@@ -120,6 +120,7 @@ bool ConfigReader::ReadText(const Json& json, const std::string& pointer, const 
 void ConfigReader::Int(std::string_view name, int64_t* value, const IntRule& rule) {
   if (const Json* field = Take(name, rule.required))
     ReadInt(*field, PointerTo(name), rule.minimum, rule.maximum, *value);
+  Keep(name, *value);
 }
 
 void ConfigReader::Int(std::string_view name, int* value, const IntRule& rule) {
@@ -132,66 +133,76 @@ void ConfigReader::Int(std::string_view name, int* value, const IntRule& rule) {
 }
 
 void ConfigReader::Number(std::string_view name, double* value, const NumberRule& rule) {
-  const Json* field = Take(name, rule.required);
-  if (!field) return;
-  const double number = field->number();
-  if (field->is_number() && number >= rule.minimum && number <= rule.maximum) {
-    *value = number;
-    return;
+  if (const Json* field = Take(name, rule.required)) {
+    const double number = field->number();
+    if (field->is_number() && number >= rule.minimum && number <= rule.maximum) {
+      *value = number;
+    } else {
+      Report(PointerTo(name), field->is_number() ? "out_of_range" : "wrong_type",
+             "want a number from " + ShortNumber(rule.minimum) + " to " + ShortNumber(rule.maximum) + ", got " +
+                 Shown(*field));
+    }
   }
-  Report(PointerTo(name), field->is_number() ? "out_of_range" : "wrong_type",
-         "want a number from " + ShortNumber(rule.minimum) + " to " + ShortNumber(rule.maximum) + ", got " +
-             Shown(*field));
+  Keep(name, *value);
 }
 
 void ConfigReader::Bool(std::string_view name, bool* value, const FieldRule& rule) {
-  const Json* field = Take(name, rule.required);
-  if (!field) return;
-  if (field->is_bool()) {
-    *value = field->boolean();
-  } else {
-    Report(PointerTo(name), "wrong_type", "want true or false, got " + Shown(*field));
+  if (const Json* field = Take(name, rule.required)) {
+    if (field->is_bool()) {
+      *value = field->boolean();
+    } else {
+      Report(PointerTo(name), "wrong_type", "want true or false, got " + Shown(*field));
+    }
   }
+  Keep(name, *value);
 }
 
 void ConfigReader::Text(std::string_view name, std::string* value, const TextRule& rule) {
   if (const Json* field = Take(name, rule.required)) ReadText(*field, PointerTo(name), rule.choices, *value);
+  Keep(name, *value);
 }
 
 void ConfigReader::IntList(std::string_view name, std::vector<int64_t>* value, const IntListRule& rule) {
   if (const Json* field = Take(name, rule.required)) ReadInts(*field, PointerTo(name), rule, *value);
+  Keep(name, Json::ArrayOf(*value));
 }
 
 void ConfigReader::IntLists(std::string_view name, std::vector<std::vector<int64_t>>* value, const IntListRule& inner,
                             const IntListRule& outer) {
   const Json* field = Take(name, outer.required);
-  if (!field || !IsListOf(*field, PointerTo(name), outer.shortest, outer.longest)) return;
-  std::vector<std::vector<int64_t>> read(field->size());
-  bool right = true;
-  for (size_t i = 0; i < read.size(); ++i)
-    right &= ReadInts(field->at(i), PointerTo(name) + "/" + std::to_string(i), inner, read[i]);
-  if (right) *value = std::move(read);
+  if (field && IsListOf(*field, PointerTo(name), outer.shortest, outer.longest)) {
+    std::vector<std::vector<int64_t>> read(field->size());
+    bool right = true;
+    for (size_t i = 0; i < read.size(); ++i)
+      right &= ReadInts(field->at(i), PointerTo(name) + "/" + std::to_string(i), inner, read[i]);
+    if (right) *value = std::move(read);
+  }
+  Json lists = Json::Array();
+  for (const std::vector<int64_t>& list : *value) lists.push_back(Json::ArrayOf(list));
+  Keep(name, std::move(lists));
 }
 
 void ConfigReader::TextList(std::string_view name, std::vector<std::string>* value, const TextListRule& rule) {
   const Json* field = Take(name, rule.required);
-  if (!field || !IsListOf(*field, PointerTo(name), rule.shortest, rule.longest)) return;
-  std::vector<std::string> read(field->size());
-  bool right = true;
-  for (size_t i = 0; i < read.size(); ++i)
-    right &= ReadText(field->at(i), PointerTo(name) + "/" + std::to_string(i), rule.choices, read[i]);
-  if (right) *value = std::move(read);
+  if (field && IsListOf(*field, PointerTo(name), rule.shortest, rule.longest)) {
+    std::vector<std::string> read(field->size());
+    bool right = true;
+    for (size_t i = 0; i < read.size(); ++i)
+      right &= ReadText(field->at(i), PointerTo(name) + "/" + std::to_string(i), rule.choices, read[i]);
+    if (right) *value = std::move(read);
+  }
+  Keep(name, Json::ArrayOf(*value));
 }
 
 void ConfigReader::IntOrList(std::string_view name, std::vector<int64_t>* value, size_t count, const IntRule& rule) {
   const Json* field = Take(name, rule.required);
-  if (!field) return;
-  if (field->is_array()) {
-    ReadInts(*field, PointerTo(name), {rule.minimum, rule.maximum, count, count}, *value);
-    return;
-  }
   int64_t one = 0;
-  if (ReadInt(*field, PointerTo(name), rule.minimum, rule.maximum, one)) value->assign(count, one);
+  if (field && field->is_array()) {
+    ReadInts(*field, PointerTo(name), {rule.minimum, rule.maximum, count, count}, *value);
+  } else if (field && ReadInt(*field, PointerTo(name), rule.minimum, rule.maximum, one)) {
+    value->assign(count, one);
+  }
+  Keep(name, Json::ArrayOf(*value));
 }
 
 void ConfigReader::OptionalInt(std::string_view name, std::optional<int64_t>* value, const IntRule& rule) {
@@ -199,15 +210,18 @@ void ConfigReader::OptionalInt(std::string_view name, std::optional<int64_t>* va
   int64_t read = 0;
   const Json* field = Take(name, rule.required);
   if (field && ReadInt(*field, PointerTo(name), rule.minimum, rule.maximum, read)) *value = read;
+  Keep(name, *value ? Json(**value) : Json());
 }
 
 void ConfigReader::OptionalNumber(std::string_view name, std::optional<double>* value, const NumberRule& rule) {
   if (TakeNull(name)) value->reset();
-  if (!Has(name) && !rule.required) return;
-  const size_t before = problems_->size();
-  double read = 0;
-  Number(name, &read, rule);
-  if (problems_->size() == before && Has(name)) *value = read;
+  if (Has(name) || rule.required) {
+    const size_t before = problems_->size();
+    double read = 0;
+    Number(name, &read, rule);
+    if (problems_->size() == before && Has(name)) *value = read;
+  }
+  Keep(name, *value ? Json(**value) : Json());
 }
 
 void ConfigReader::OptionalText(std::string_view name, std::optional<std::string>* value, const TextRule& rule) {
@@ -215,6 +229,7 @@ void ConfigReader::OptionalText(std::string_view name, std::optional<std::string
   std::string read;
   const Json* field = Take(name, rule.required);
   if (field && ReadText(*field, PointerTo(name), rule.choices, read)) *value = std::move(read);
+  Keep(name, *value ? Json(**value) : Json());
 }
 
 ConfigReader& ConfigReader::Nested(std::string_view name, const FieldRule& rule) {
@@ -243,6 +258,12 @@ void ConfigReader::AddUnknown(const std::string& prefix, std::vector<std::string
     if (!asked_.contains(name)) names.push_back(prefix + Printable(name, 64));
   }
   for (const auto& [name, inner] : nested_) inner->AddUnknown(prefix + Printable(name, 64) + "/", names);
+}
+
+Json ConfigReader::Resolved() const {
+  Json resolved = resolved_;
+  for (const auto& [name, inner] : nested_) resolved[name] = inner->Resolved();
+  return resolved;
 }
 
 std::vector<std::string> ConfigReader::UnknownFields() const {

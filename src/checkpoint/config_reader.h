@@ -86,6 +86,9 @@ class ConfigReader {
 
   // Fields that nothing asked for, sorted; in nested objects as "text_config/alpha". Up to 1,000.
   std::vector<std::string> UnknownFields() const;
+  // Every field that was asked for by its type with the value that is used, given or default: what a model will be made
+  // of. Nested objects as such; what holds nothing is null.
+  Json Resolved() const;
   // How many problems there are by now, in nested objects too.
   size_t problem_count() const { return problems_->size(); }
   // InvalidArgument (code "bad_config") with all problems, where there are any.
@@ -95,6 +98,7 @@ class ConfigReader {
   ConfigReader(const Json* json, std::string where, std::string pointer, std::vector<Problem>* problems);
   const Json* Take(std::string_view name, bool required);  // nullptr for what leaves the default
   bool TakeNull(std::string_view name);
+  void Keep(std::string_view name, Json value) { resolved_[name] = std::move(value); }
   void Report(const std::string& pointer, std::string_view code, std::string message);
   std::string PointerTo(std::string_view name) const;
   void AddUnknown(const std::string& prefix, std::vector<std::string>& names) const;
@@ -109,6 +113,7 @@ class ConfigReader {
   std::vector<Problem> own_problems_;
   std::vector<Problem>* problems_;  // the outermost reader's
   std::set<std::string, std::less<>> asked_;
+  Json resolved_ = Json::Object();
   std::map<std::string, std::unique_ptr<ConfigReader>, std::less<>> nested_;
 };
 

@@ -234,5 +234,27 @@ TEST(ConfigReaderTest, HostileFilesAreRefused) {
   EXPECT_EQ(CodeOf(ReadConfig(scratch / "nothing")), "file_not_found");
 }
 
+TEST(ConfigReaderTest, TellsWhatIsUsedGivenOrDefault) {
+  const Json json = *Json::Parse(
+      R"({"width": 4, "rate": 0.5, "name": "x", "heads": 8, "inner": {"deep": [1, 2]}, "nothing": null, "other": 1})");
+  ConfigReader reader(json, "config.json");
+  int64_t width = 1, depth = 7;
+  double rate = 0;
+  bool tied = true;
+  std::string name;
+  std::vector<int64_t> heads, deep;
+  std::optional<int64_t> nothing = 3;
+  reader.Int("width", &width);
+  reader.Int("depth", &depth);
+  reader.Number("rate", &rate);
+  reader.Bool("tied", &tied);
+  reader.Text("name", &name);
+  reader.IntOrList("heads", &heads, 2);
+  reader.Nested("inner").IntList("deep", &deep);
+  reader.OptionalInt("nothing", &nothing);
+  EXPECT_EQ(reader.Resolved().Dump(),
+            R"({"depth":7,"heads":[8,8],"inner":{"deep":[1,2]},"name":"x","nothing":null,"rate":0.5,"tied":true,"width":4})");
+}
+
 }  // namespace
 }  // namespace grym
