@@ -177,7 +177,8 @@ def make_all(work, lines):
     make_bpe(work / "bpe_700", doc[:100], 700)
     make_bpe(work / "bpe_8000", doc + lines[:4000], 8000)
     make_unigram(work / "unigram_500", doc[:200], 500)
-    make_unigram(work / "unigram_8000", doc + [line for line in lines[2000:9000] if 0 < len(line) < 4000], 8000)
+    make_unigram(work / "unigram_8000", doc + [line for line in lines if 0 < len(line) < 4000 and max(line) < "\u1200"],
+                 8000)
     make_letters(work / "letters", ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"],
                  bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>", word_delimiter_token="|")
     make_letters(work / "letters_of_a_language", ["|", *"abcdefghijklmnopqrstuvwxyz\u00e4\u00f6\u00fc", "sch", "[UNK]", "[PAD]"],
