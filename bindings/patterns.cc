@@ -31,6 +31,8 @@ void BindPatterns(py::module_& m) {
       .def_readonly("chord_beats", &AudioPattern::chord_beats)
       .def_readonly("intervals", &AudioPattern::intervals)
       .def_readonly("durations_beats", &AudioPattern::durations_beats)
+      .def_readonly("transpositions", &AudioPattern::transpositions,
+                    "Melodic: semitones of each occurrence above the first, one per span.")
       .def_readonly("onset_grid", &AudioPattern::onset_grid)
       .def_readonly("section_label", &AudioPattern::section_label)
       .def_readwrite("source", &AudioPattern::source, "What it was heard in; free text, usually a path.")

@@ -40,6 +40,7 @@ struct AudioPattern {
   double chord_beats = 0;              // beats each chord lasts
   std::vector<int> intervals;          // melodic: semitones from the first note
   std::vector<double> durations_beats; // melodic: per note
+  std::vector<int> transpositions;     // melodic: semitones of each occurrence above the first, one per span
   std::vector<float> onset_grid;       // rhythmic: strength per 16th of one bar (or loop), [0, 1]
   std::string section_label;           // structural
   std::string source;                  // what it was heard in; free text, usually a path

@@ -97,6 +97,19 @@ double BeatLikeness(const Activation& activation, const std::vector<double>& bea
   return best;
 }
 
+// How sure it is that the beats found are any, by the strokes alone: vibrato is as steady as a drummer.
+double ThereIsABeat(const Activation& strokes, double bpm, const std::vector<double>& beats) {
+  // The tracker finds beats in anything and pulls them onto onsets, so random onsets already reach a likeness of about
+  // 0.35 and a contrast of 0.15; what is above counts.
+  double sure = std::clamp((BeatLikeness(strokes, beats) - 0.35) / 0.45, 0.0, 1.0) *
+                std::clamp((PulseContrast(strokes, beats) - 0.15) / 0.3, 0.0, 1.0);
+  // A clock that holds over the whole length speaks for a beat too, however the patterns on it change.
+  const SteadyTempo steady = MeasureSteadyTempo(strokes, bpm);
+  if (steady.agreed) sure += std::clamp((steady.significance - kSteady) / 5, 0.0, 1.0);
+  if (steady.significance < kNoise) sure -= 0.2;
+  return std::clamp(sure, 0.0, 1.0);
+}
+
 }  // namespace
 
 Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma,
@@ -111,14 +124,7 @@ Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, c
                                         : TrackBeats(activation, tempo.bpm, onsets_s, kChangingRange, cancel);
   while (!beats.empty() && beats.back() >= duration_s) beats.pop_back();
   if (beats.size() < 4) return rhythm;
-  // The tracker finds beats in anything and pulls them onto onsets, so random onsets already reach a likeness of about
-  // 0.35 and a contrast of 0.15; what is above counts.
-  rhythm.tempo_confidence = std::clamp((BeatLikeness(activation, beats) - 0.35) / 0.45, 0.0, 1.0) *
-                            std::clamp((PulseContrast(activation, beats) - 0.15) / 0.3, 0.0, 1.0);
-  // A clock that holds over the whole length speaks for a beat too, however the patterns on it change.
-  if (steady.agreed) rhythm.tempo_confidence += std::clamp((steady.significance - kSteady) / 5, 0.0, 1.0);
-  if (steady.significance < kNoise) rhythm.tempo_confidence -= 0.2;
-  rhythm.tempo_confidence = std::clamp(rhythm.tempo_confidence, 0.0, 1.0);
+  rhythm.tempo_confidence = ThereIsABeat(BeatActivation(onsets, kFaintRise), tempo.bpm, beats);
   if (rhythm.tempo_confidence < 0.25) return rhythm;
   // There is a beat; which of its levels is the tempo is another question. Of 80 composed pieces the 60 whose best rival
   // speaks less than half as loud were all right, of the rest 12.

@@ -17,7 +17,11 @@ struct Activation {
   double rate_hz = 0;
   std::vector<float> values;
 };
-Activation BeatActivation(const OnsetSeries& onsets);
+// A rise of onset strength that is no stroke. Measured: the partials of held chords beat with rises to 1.2, vibrato of
+// 80 cents to 2.7; the softest notes that a bow or a breath begins lie from 5 upwards, struck ones above 10.
+inline constexpr float kFaintRise = 2.5f;
+// `floor` is taken off every rise. Where a beat lies is told by all of them, whether there is one by strokes alone.
+Activation BeatActivation(const OnsetSeries& onsets, float floor = 0);
 
 // The beat, its halves and its quarters, and how much each speaks for it in a spectrum of onsets.
 inline constexpr std::pair<int, double> kBeatLevels[] = {{1, 1.0}, {2, 1.0}, {4, 0.5}};

@@ -104,6 +104,19 @@ std::vector<ScoredLabel> Rank(const std::vector<Rule>& rules, const Facets& face
   return ranked;
 }
 
+// Unsure where not even the best rule fits, as for noise and rain (0.63 and less), or where others fit as well. Of 42
+// composed pieces that these bounds were not chosen on, the first label was right for 8 of 11 sure and 9 of 31 unsure.
+constexpr double kFits = 0.7, kLikely = 0.6;
+constexpr double kTraits = 8;  // that a rule has, by weight
+
+// The first label's share of what speaks for any: a rule's traits taken as independent, so their product, not their
+// mean, is its likelihood (naive Bayes, every label as likely beforehand).
+double ShareOfFirst(const std::vector<ScoredLabel>& ranked) {
+  double all = 0;
+  for (const ScoredLabel& entry : ranked) all += std::pow(entry.score, kTraits);
+  return all > 0 ? std::pow(ranked[0].score, kTraits) / all : 0;
+}
+
 }  // namespace
 
 StyleClassification ClassifyStyleOf(const AudioFeatures& features) {
@@ -118,7 +131,7 @@ StyleClassification ClassifyStyleOf(const AudioFeatures& features) {
       for (ScoredLabel& entry : *list) entry.score = 0;
     }
   }
-  style.unsure = nothing || style.genres[0].score < 0.5 || style.genres[0].score - style.genres[1].score < 0.03;
+  style.unsure = nothing || style.genres[0].score < kFits || ShareOfFirst(style.genres) < kLikely;
   return style;
 }
 

@@ -7,7 +7,7 @@
 
 namespace grym {
 
-Activation BeatActivation(const OnsetSeries& onsets) {
+Activation BeatActivation(const OnsetSeries& onsets, float floor) {
   Activation activation;
   activation.rate_hz = onsets.rate_hz / 2;
   std::vector<float> halved(onsets.whole.size() / 2);
@@ -19,7 +19,7 @@ Activation BeatActivation(const OnsetSeries& onsets) {
   }
   const auto frames_of = [&](double seconds) { return static_cast<int>(std::lround(seconds * activation.rate_hz)); };
   const std::vector<float> mean = MovingMean(halved, frames_of(0.4), frames_of(0.4));
-  for (size_t i = 0; i < halved.size(); ++i) halved[i] = std::max(0.0f, halved[i] - mean[i]);
+  for (size_t i = 0; i < halved.size(); ++i) halved[i] = std::max(0.0f, halved[i] - mean[i] - floor);
   // Loudness of the last and next 4 s becomes one; a pause stays a pause.
   const std::vector<float> largest = MovingMaximum(halved, frames_of(4), frames_of(4));
   const double strong = Percentile(halved, 0.98);

@@ -67,6 +67,7 @@ std::string DetailJson(const AudioPattern& pattern) {
   if (!pattern.chords.empty()) detail["chords"] = Json::ArrayOf(pattern.chords);
   if (!pattern.intervals.empty()) detail["intervals"] = Json::ArrayOf(pattern.intervals);
   if (!pattern.durations_beats.empty()) detail["durations"] = Json::ArrayOf(pattern.durations_beats);
+  if (!pattern.transpositions.empty()) detail["transpositions"] = Json::ArrayOf(pattern.transpositions);
   if (!pattern.onset_grid.empty()) detail["grid"] = std::move(grid);
   return detail.Dump();
 }
@@ -85,6 +86,8 @@ bool ReadDetail(const std::string& text, AudioPattern& pattern) {
   for (const Json& step : detail->at("intervals").items())
     pattern.intervals.push_back(static_cast<int>(step.integer()));
   for (const Json& duration : detail->at("durations").items()) pattern.durations_beats.push_back(duration.number());
+  for (const Json& step : detail->at("transpositions").items())
+    pattern.transpositions.push_back(static_cast<int>(step.integer()));
   for (const Json& value : detail->at("grid").items()) pattern.onset_grid.push_back(static_cast<float>(value.number()));
   return true;
 }

@@ -93,6 +93,7 @@ Json PatternToJson(const AudioPattern& pattern) {
   if (pattern.chord_beats != 0) json["chordBeats"] = pattern.chord_beats;
   if (!pattern.intervals.empty()) json["intervals"] = Json::ArrayOf(pattern.intervals);
   if (!pattern.durations_beats.empty()) json["durationsBeats"] = Json::ArrayOf(pattern.durations_beats);
+  if (!pattern.transpositions.empty()) json["transpositions"] = Json::ArrayOf(pattern.transpositions);
   if (!pattern.onset_grid.empty()) json["onsetGrid"] = FloatList(pattern.onset_grid.data(), pattern.onset_grid.size());
   if (!pattern.section_label.empty()) json["sectionLabel"] = pattern.section_label;
   if (!pattern.source.empty()) json["source"] = pattern.source;
@@ -129,6 +130,7 @@ AudioPattern PatternFromJson(const Json& json, const std::string& pointer, std::
   fields.Read("chordBeats", pattern.chord_beats);
   fields.Read("intervals", pattern.intervals);
   fields.Read("durationsBeats", pattern.durations_beats);
+  fields.Read("transpositions", pattern.transpositions);
   fields.Read("onsetGrid", pattern.onset_grid);
   fields.Read("sectionLabel", pattern.section_label);
   fields.Read("source", pattern.source);

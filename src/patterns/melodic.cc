@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/format.h"
 #include "base/status.h"
@@ -16,6 +17,8 @@ constexpr double kLongestRest_s = 1.5;  // between two notes of one motif
 constexpr float kVoicedConfidence = 0.3f;
 constexpr size_t kLongestMotif = 10, kShortestMotif = 4;  // notes
 constexpr size_t kMaxMotifs = 3;
+// Motifs that a melody of the same steps in another order would have: above this a motif is taken for chance.
+constexpr double kMostByChance = 0.05;
 
 struct HeardNote {
   double start_s = 0, end_s = 0;
@@ -103,7 +106,49 @@ std::vector<int> MotifKey(const std::vector<int>& tokens, size_t first, size_t l
   return key;
 }
 
-// The motif with the most notes in all its occurrences; a motif of equal steps on one pitch is no motif.
+// Seconds are one class and thirds are one: in a scale it is the place that makes them large or small.
+int IntervalStep(int interval_token) {
+  const int interval = interval_token - 24, size = std::abs(interval);
+  const int step = size == 0 ? 0 : size <= 2 ? 1 : size <= 4 ? 2 : size;
+  return interval < 0 ? -step : step;
+}
+
+// Expected number of motifs like this one that return as often in as many notes whose intervals and paces are drawn
+// one by one: a scale comes back in any melody that moves by steps, a tune does not. Its own returns count once in what
+// is drawn from. Source: Karlin and Altschul 1990 (E-values of repeats), with the tail of Poisson's distribution for
+// more than one return.
+double ByChance(const std::vector<int>& tokens, const std::vector<int>& key, const std::vector<size_t>& places) {
+  std::map<int, double> steps, paces;
+  double drawn = 0, all = 0;
+  size_t next = 1;  // of the places after the first
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    while (next < places.size() && i >= places[next] + key.size()) ++next;
+    if (tokens[i] < 0) continue;
+    all += 1;
+    if (next < places.size() && i >= places[next]) continue;
+    steps[IntervalStep(tokens[i] / 3)] += 1;
+    paces[tokens[i] % 3] += 1;
+    drawn += 1;
+  }
+  double alike = 1;
+  for (size_t i = 0; i < key.size(); ++i) {
+    const bool last = i + 1 == key.size();  // counts by its interval alone, see MotifKey
+    alike *= steps[IntervalStep(last ? key[i] : key[i] / 3)] / drawn;
+    if (!last) alike *= paces[key[i] % 3] / drawn;
+  }
+  const double expected = all * alike;
+  double term = std::exp(-expected), fewer = 0;
+  for (size_t k = 0; k + 1 < places.size(); ++k) {
+    fewer += term;
+    term *= expected / static_cast<double>(k + 1);
+  }
+  // `term` is now the chance of exactly as many more; rounding would leave nothing of 1 - fewer where it is small.
+  const double at_least = expected < 0.5 ? term / (1 - expected / static_cast<double>(places.size())) : 1 - fewer;
+  return all * at_least;
+}
+
+// The motif with the most notes in all its occurrences among those that are no chance; a motif of equal steps on one
+// pitch is no motif.
 Motif BestMotif(const std::vector<int>& tokens, const std::vector<bool>& taken) {
   Motif best;
   size_t best_worth = 0;
@@ -123,7 +168,7 @@ Motif BestMotif(const std::vector<int>& tokens, const std::vector<bool>& taken) 
     for (const auto& [key, places] : seen) {
       // One more note outweighs nothing by itself: a longer motif wins where it returns as often.
       const size_t worth = places.size() < 2 ? 0 : (places.size() - 1) * notes * notes;
-      if (worth > best_worth) {
+      if (worth > best_worth && ByChance(tokens, key, places) <= kMostByChance) {
         best_worth = worth;
         best = {notes, places};
       }
@@ -149,8 +194,12 @@ AudioPattern DescribeMotif(const AudioFeatures& features, const std::vector<Hear
     pattern.durations_beats.push_back(std::max(0.25, std::round((next_s - note.start_s) / beat_s * 4) / 4));
     if (i > 0) spoken.push_back(Formatted("%+d", note.pitch - notes[first + i - 1].pitch));
   }
-  for (const size_t at : motif.first_notes)
+  std::set<int> levels;
+  for (const size_t at : motif.first_notes) {
     pattern.spans.push_back({notes[at].start_s, notes[at + motif.notes - 1].end_s});
+    pattern.transpositions.push_back(notes[at].pitch - notes[first].pitch);
+    levels.insert(pattern.transpositions.back());
+  }
   const double share = static_cast<double>(motif.notes * motif.first_notes.size()) / static_cast<double>(notes.size());
   const auto returns = static_cast<double>(motif.first_notes.size());
   pattern.strength = std::clamp(
@@ -161,7 +210,9 @@ AudioPattern DescribeMotif(const AudioFeatures& features, const std::vector<Hear
   pattern.evidence = {
       {"motif_notes", static_cast<double>(motif.notes), Formatted("%d notes in a row return", motif.notes)},
       {"occurrences", returns, "with the same intervals and pace " + Times(motif.first_notes.size())},
-      {"share_of_notes", share, Formatted("%.0f %% of the notes heard belong to it", 100 * share)}};
+      {"share_of_notes", share, Formatted("%.0f %% of the notes heard belong to it", 100 * share)},
+      {"pitch_levels", static_cast<double>(levels.size()),
+       levels.size() == 1 ? "always at the same pitch" : Formatted("at %d pitches", levels.size())}};
   return pattern;
 }
 

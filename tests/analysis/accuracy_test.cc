@@ -40,6 +40,38 @@ AudioBuffer Tiled(const AudioBuffer& loop, double shortest_s) {
   return tiled;
 }
 
+// How often answers are right, by how sure they were said to be.
+class Calibration {
+ public:
+  // `weight`: how much of an answer it is, such as seconds of a chord. No answer is one that nobody is sure of.
+  void Add(double confidence, double right, double weight = 1) { answers_.push_back({confidence, right, weight}); }
+  void Print(const char* what) const {
+    constexpr double kEdges[] = {0, 0.25, 0.5, 0.75, 0.9, 1.0001};
+    for (int band = 0; band < 5; ++band) {
+      const auto [right, weight] = Within(kEdges[band], kEdges[band + 1]);
+      if (weight == 0) continue;
+      std::printf("| %-8s | %.2f to %.2f | %6.1f | %.2f\n", what, kEdges[band], std::min(1.0, kEdges[band + 1]), weight,
+                  right);
+    }
+  }
+  // Share of right ones and weight, of confidences in [low, high).
+  std::pair<double, double> Within(double low, double high) const {
+    double right = 0, all = 0;
+    for (const Answer& answer : answers_) {
+      if (answer.confidence < low || answer.confidence >= high) continue;
+      right += answer.right * answer.weight;
+      all += answer.weight;
+    }
+    return {all > 0 ? right / all : 0, all};
+  }
+
+ private:
+  struct Answer {
+    double confidence, right, weight;
+  };
+  std::vector<Answer> answers_;
+};
+
 // One row of the table: what was wanted, what was heard.
 class Judge {
  public:
@@ -71,17 +103,24 @@ class Judge {
 
   Tally tempo_exact, tempo_octave, beats, onsets, onset_offset, key, chords, notes, track, false_voice, form_3s,
       form_half, tuning, meter, loudness;
+  int beats_invented = 0;  // files without a beat in which one was heard
+  Calibration tempo_sure, beats_sure, key_sure, chords_sure;
 
  private:
   void Tempo(const Json& truth, const AudioFeatures& heard) {
     const double want = truth.at("tempo_bpm").number();
     if (want <= 0) {
+      if (truth.at("style").text() == "speech" || truth.at("f0").size() > 0 || truth.at("trim").is_object() ||
+          truth.at("loudness").is_object()) {
+        beats_invented += !heard.beats_s.empty();
+      }
       if (heard.tempo_bpm > 0) std::printf(" [tempo %.1f c %.2f]", heard.tempo_bpm, heard.tempo_confidence);
       return;
     }
     const bool exact = testing::TempoWithin(heard.tempo_bpm, want, 0.04),
                octave = testing::TempoUpToOctave(heard.tempo_bpm, want, 0.04);
     tempo_exact.Add(exact);
+    tempo_sure.Add(heard.tempo_confidence, exact);
     tempo_octave.Add(octave);
     std::printf(" tempo %.1f/%.1f%s c %.2f", heard.tempo_bpm, want,
                 exact    ? ""
@@ -101,6 +140,7 @@ class Judge {
     }
     const FMeasure m = MatchEvents(want, heard.beats_s, 0.07);
     beats.Add(m.f);
+    beats_sure.Add(heard.tempo_confidence, m.f);
     std::printf(" beats %.2f (%+.0f ms)", m.f, 1000 * m.mean_offset_s);
   }
 
@@ -120,6 +160,8 @@ class Judge {
 
   void Key(const Json& truth, const AudioFeatures& heard) {
     const std::string want(truth.at("key").text());
+    // Speech has none.
+    if (!want.empty() || truth.at("style").text() == "speech") key_sure.Add(heard.key_confidence, heard.key == want);
     if (want.empty()) {
       if (heard.key) std::printf(" [key %s c %.2f]", heard.key->c_str(), heard.key_confidence);
       return;
@@ -135,7 +177,9 @@ class Judge {
       for (double t = chord.at("start").number() + 0.005; t < chord.at("end").number(); t += 0.01) {
         const std::string want(chord.at("chord").text());
         for (const Chord& c : heard.chords) {
-          if (t >= c.start_s && t < c.end_s) right += testing::Triad(c.label) == want;
+          if (t < c.start_s || t >= c.end_s) continue;
+          right += testing::Triad(c.label) == want;
+          chords_sure.Add(c.confidence, testing::Triad(c.label) == want, 0.01);
         }
         all += 1;
       }
@@ -252,6 +296,21 @@ TEST(AccuracyTest, RecordingsOfKnownTruth) {
   row("tuning within 1.5 Hz", judge.tuning, "");
   row("meter", judge.meter, "");
   row("loudness", judge.loudness, "libebur128 1.0");
+  std::printf("| of       | confidence   | answers (chords: s) | right\n");
+  judge.tempo_sure.Print("tempo");
+  judge.beats_sure.Print("beats, F");
+  judge.key_sure.Print("key");
+  judge.chords_sure.Print("chords");
+  for (const Calibration* sure : {&judge.tempo_sure, &judge.beats_sure, &judge.key_sure, &judge.chords_sure}) {
+    const auto [low, low_weight] = sure->Within(0, 0.75);
+    const auto [high, high_weight] = sure->Within(0.75, 1.0001);
+    EXPECT_GT(high_weight, 0);
+    EXPECT_GE(high, 0.9);
+    if (low_weight > 0) {
+      EXPECT_GE(high, low - 0.1);  // of so few files one is more than that
+    }
+  }
+  EXPECT_EQ(judge.beats_invented, 0);
   // Far above librosa, at or above the best peer without trained weights.
   EXPECT_GE(judge.tempo_exact.mean(), 0.88);
   EXPECT_GE(judge.tempo_octave.mean(), 0.95);

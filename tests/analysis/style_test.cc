@@ -35,6 +35,26 @@ TEST(StyleTest, SilenceIsUnsure) {
   EXPECT_TRUE(ClassifyStyleOf(*Analyzed(Mono(std::vector<float>(3 * 44100)))).unsure);
 }
 
+// Noise, rain and a lone click are nobody's style.
+TEST(StyleTest, WhatIsNoMusicIsUnsure) {
+  Random random(3, "unmusical");
+  double brown = 0;
+  const std::vector<std::pair<const char*, std::vector<float>>> sounds = {
+      {"white noise", WhiteNoise(12, 0.2)},
+      {"wind", Samples(12, 44100,
+                       [&](double t) {
+                         brown += 0.02 * (random.Normal() - brown);
+                         return brown * (1 + 0.8 * std::sin(2 * std::numbers::pi * 0.23 * t));
+                       })},
+      {"rain", Samples(12, 44100, [&](double) { return random.Chance(0.001) ? random.Uniform(-0.4, 0.4) : 0.0; })},
+      {"hum", Tone(50, 12)},
+  };
+  for (const auto& [name, samples] : sounds) {
+    const StyleClassification style = ClassifyStyleOf(*Analyzed(Mono(samples)));
+    EXPECT_TRUE(style.unsure) << name << ": " << style.genres[0].label << " " << style.genres[0].score;
+  }
+}
+
 TEST(StyleTest, RecordingsOfKnownStyle) {
   GRYM_NEED_SHARED_AUDIO();
   const std::vector<std::pair<const char*, const char*>> known = {
@@ -43,7 +63,7 @@ TEST(StyleTest, RecordingsOfKnownStyle) {
       {"real/Kevin_MacLeod_-_P_I_Tchaikovsky_Dance_of_the_Sugar_Plum_Fairy.ogg", "classical"},
       {"real/198-209-0000.ogg", "speech"},
       {"rendered/FMP_C1_F12_Bach_BWV846_Sibelius-Tracks.flac", "classical"}};
-  int top_three = 0;
+  int top_three = 0, sure = 0, sure_right = 0, unsure_right = 0;
   for (const auto& [name, want] : known) {
     auto source = OpenInput(SharedAudio(name));
     ASSERT_TRUE(source.ok());
@@ -51,10 +71,17 @@ TEST(StyleTest, RecordingsOfKnownStyle) {
     bool found = false;
     for (int i = 0; i < 3; ++i) found |= style.genres[i].label == want;
     top_three += found;
+    const bool right = style.genres[0].label == want;
+    sure += !style.unsure;
+    (style.unsure ? unsure_right : sure_right) += right;
     std::printf("%-60s %s %.2f, %s %.2f, %s %.2f%s\n", name, style.genres[0].label.c_str(), style.genres[0].score,
                 style.genres[1].label.c_str(), style.genres[1].score, style.genres[2].label.c_str(),
                 style.genres[2].score, style.unsure ? " (unsure)" : "");
   }
+  const int unsure = static_cast<int>(known.size()) - sure;
+  std::printf("sure: %d of %d right; unsure: %d of %d\n", sure_right, sure, unsure_right, unsure);
+  EXPECT_GE(sure, 2);
+  EXPECT_GE(sure_right * 4, sure * 3);
   EXPECT_GE(top_three, 4);  // of five; 0.6 is the least we promise
 }
 

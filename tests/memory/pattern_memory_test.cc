@@ -56,6 +56,7 @@ void ExpectEqual(const AudioPattern& a, const AudioPattern& b) {
   EXPECT_EQ(a.chord_beats, b.chord_beats);
   EXPECT_EQ(a.intervals, b.intervals);
   EXPECT_EQ(a.durations_beats, b.durations_beats);
+  EXPECT_EQ(a.transpositions, b.transpositions);
   EXPECT_EQ(a.onset_grid, b.onset_grid);
   EXPECT_EQ(a.section_label, b.section_label);
   EXPECT_EQ(a.source, b.source);

@@ -52,6 +52,9 @@ inline AudioPattern RandomPattern(Random& random) {
     pattern.intervals.push_back(static_cast<int>(random.Below(25)) - 12);
     pattern.durations_beats.push_back(random.Uniform(0.25, 2));
   }
+  if (!pattern.intervals.empty()) {
+    for (size_t i = 0; i < pattern.spans.size(); ++i) pattern.transpositions.push_back(static_cast<int>(5 * i) - 12);
+  }
   for (int64_t i = random.Below(17); i > 0; --i) pattern.onset_grid.push_back(static_cast<float>(random.Uniform()));
   pattern.section_label = random.Chance(0.3) ? "B" : "";
   pattern.source = "/music/\xc3\xa9tude.wav";

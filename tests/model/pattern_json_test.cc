@@ -32,6 +32,7 @@ AudioPattern RandomPattern(Random& random) {
   if (random.Chance(0.5)) pattern.chord_beats = 4;
   if (random.Chance(0.5)) pattern.intervals = {0, 2, -5};
   if (random.Chance(0.5)) pattern.durations_beats = {0.5, 1.0 / 3};
+  if (random.Chance(0.5)) pattern.transpositions = {0, 12, -3};
   if (random.Chance(0.5)) pattern.onset_grid = {1.0f, 0.1f, 0.30000001f};
   if (random.Chance(0.5)) pattern.section_label = "A";
   if (random.Chance(0.5)) pattern.source = "song.wav";
@@ -53,6 +54,7 @@ TEST(PatternJsonTest, RandomPatternsComeBackTheSameBytes) {
       EXPECT_EQ(back->patterns[i].embedding, patterns.patterns[i].embedding);
       EXPECT_EQ(back->patterns[i].onset_grid, patterns.patterns[i].onset_grid);
       EXPECT_EQ(back->patterns[i].durations_beats, patterns.patterns[i].durations_beats);
+      EXPECT_EQ(back->patterns[i].transpositions, patterns.patterns[i].transpositions);
       EXPECT_EQ(back->patterns[i].kind, patterns.patterns[i].kind);
     }
   }
