@@ -1,12 +1,13 @@
 """A look into published model files: tensors, configs, tokenizers. Paths may be single files, told apart by content."""
 from __future__ import annotations
 
+import json
 import os
 from typing import Any, Union
 
-from . import _grymsynth
+from . import _grymsynth, _native
 
-__all__ = ["Tensors"]
+__all__ = ["Tensors", "plan_config"]
 
 _Path = Union[str, "os.PathLike[str]"]
 
@@ -43,3 +44,17 @@ class Tensors:
 
     def __len__(self) -> int:
         return len(self._summaries)
+
+
+def plan_config(path: _Path) -> dict[str, Any]:
+    """What a config would make, read as opening the model would read it: needs no weights.
+
+    Args:
+      path: a config.json, a model_index.json with its components' configs beside it, or the folder of either.
+    Returns: {"family", "fields": {name: value in use, given or default}, "ignoredFields": [...]}; of a pipeline
+      {"family", "components": {name: the same}}.
+    Raises: InvalidArgumentError (code "bad_config") with every field that is wrong in .problems; UnimplementedError
+      (code "unknown_family") with the families that there are; FailedPreconditionError (code "no_torch").
+    """
+    plan: dict[str, Any] = json.loads(_native.module().plan_config(os.fspath(path)))
+    return plan

@@ -1,5 +1,9 @@
 // The native models, run by LibTorch: the second library, grymsynth::torch.
 #pragma once
+#include <filesystem>
+#include <string>
+
+#include "absl/status/statusor.h"
 #include "grymsynth/engine.h"
 #include "grymsynth/export.h"
 #include "grymsynth/model.h"
@@ -13,5 +17,10 @@ GRYM_EXPORT ModelOpener TorchModelOpener();
 
 // Gives the engine such an opener. Once for each engine.
 GRYM_EXPORT void RegisterTorch(Engine& engine);
+
+// Reads a config.json, a model_index.json with its components' configs, or the folder of either, as opening would: every
+// field in use with its value, given or default, and those that nothing reads. JSON text (schema "grymsynth.config/1").
+// InvalidArgument (code "bad_config") with every field that is wrong: what was wanted, what came. No weights are needed.
+GRYM_EXPORT absl::StatusOr<std::string> PlanConfig(const std::filesystem::path& path);
 
 }  // namespace grym

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/json.h"
 #include "checkpoint/model_folder.h"
 #include "runtime/model_context.h"
 
@@ -15,5 +16,16 @@ struct ModelFamily {
   absl::StatusOr<std::shared_ptr<const Model>> (*open)(const ModelFolder& folder, const ModelContext& context);
 };
 const std::vector<ModelFamily>& ModelFamilies();
+
+// What a config would make, where it is right: every field in use, given or default, and those that nothing reads.
+struct ConfigReading {
+  Json fields;
+  std::vector<std::string> ignored_fields;
+};
+struct ConfigFamily {
+  const char* name;
+  absl::StatusOr<ConfigReading> (*read)(const Json& config, const std::string& where);
+};
+const std::vector<ConfigFamily>& ConfigFamilies();
 
 }  // namespace grym
