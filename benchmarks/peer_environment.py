@@ -8,6 +8,7 @@ from pathlib import Path
 # aubio's own package has no wheels for today's Python; aubio-ledfx is its code with them, and is imported as aubio.
 PACKAGES = {
     "hearing": ["numpy", "mir_eval", "librosa", "essentia", "aubio-ledfx", "sonara", "pyebur128", "soxr"],
+    "enhance": ["numpy", "noisereduce"],
     "memory_peers": ["numpy", "hnswlib", "faiss-cpu", "sqlite-vec"],
 }
 NEEDED = {"numpy", "mir_eval"}  # without these there is nothing to compare
