@@ -13,6 +13,7 @@ from pathlib import Path
 # aubio's own package has no wheels for today's Python; aubio-ledfx is its code with them, and is imported as aubio.
 PACKAGES = {
     "hearing": ["numpy", "mir_eval", "librosa", "essentia", "aubio-ledfx", "sonara", "pyebur128", "soxr"],
+    "enhance": ["numpy", "noisereduce"],
     "memory_peers": ["numpy", "hnswlib", "faiss-cpu", "sqlite-vec"],
     "models": ["numpy", "transformers==5.23.0", "diffusers==0.42.1", "accelerate==1.15.0", "safetensors==0.8.0",
                "tokenizers==0.23.3", "sentencepiece==0.2.3", "protobuf==7.36.2", "soundfile==0.14.0"],

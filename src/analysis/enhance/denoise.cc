@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <complex>
 
@@ -14,78 +15,78 @@ namespace {
 
 constexpr double kWorthwhileSnrDb = 48;   // below that nobody hears the noise, and a clean recording stays clean
 constexpr double kDeepestFloorDb = -30;
-constexpr double kBareShare = 0.4;        // of a frame's power beside the noise; below it the frame is mostly noise
-constexpr float kDecisionSmoothing = 0.94f;  // of the a-priori SNR at a hop of a quarter frame
-constexpr float kOverestimate = 1.3f;        // of the noise: leaves fewer residual tones than the exact value
+constexpr float kPilotOverestimate = 1.5f;   // of the noise: what its own chance leaves above it in a neighbourhood
+constexpr float kBareNeighbourhood = 3;       // times the noise: below, hardly more than noise is heard
+constexpr int kReach = 2;                    // of a neighbourhood, frames and bins to either side
+// A Hann window over a neighbourhood.
+constexpr std::array<float, 2 * kReach + 1> kNeighbour = {1 / 12.0f, 3 / 12.0f, 4 / 12.0f, 3 / 12.0f, 1 / 12.0f};
 
-// One recording's running gain.
+// One recording's running gain, kReach frames behind what it is shown.
 class WienerGain {
  public:
   WienerGain(const std::vector<float>& density, float floor)
-      : density_(density),
-        floor_(floor),
-        gain_(density.size(), 1.0f),
-        last_clean_(density.size(), 0.0f),
-        raw_(density.size()) {}
+      : density_(density), floor_(floor), gain_(density.size()), near_(density.size()) {
+    for (std::vector<float>& row : power_) row.resize(density.size());
+    for (std::vector<float>& row : spread_) row.resize(density.size());
+  }
 
-  // `power` [bins]: |X|^2 / sum(w^2), the channels' mean. Returns the gains [bins].
+  // `power` [bins]: |X|^2 / sum(w^2), the channels' mean. Returns the gains [bins] of the frame kReach calls ago;
+  // before the first frame there was silence.
   const std::vector<float>& Next(const std::vector<float>& power) {
-    double noisy = 0, kept = 0;
-    for (size_t k = 0; k < power.size(); ++k) {
-      const float noise = kOverestimate * density_[k] + 1e-16f;
-      const float posterior = std::min(power[k] / noise, 1e6f);
-      const float prior =
-          kDecisionSmoothing * last_clean_[k] / noise + (1 - kDecisionSmoothing) * std::max(posterior - 1, 0.0f);
-      raw_[k] = prior / (1 + prior);
-      last_clean_[k] = raw_[k] * raw_[k] * power[k];
-      noisy += power[k];
-      kept += last_clean_[k];
+    const size_t bins = power.size(), last = bins - 1;
+    std::vector<float>& spread = spread_[static_cast<size_t>(taken_) % spread_.size()];
+    power_[static_cast<size_t>(taken_) % power_.size()] = power;
+    for (size_t k = 0; k < bins; ++k) {
+      if (k >= kReach && k + kReach < bins) {
+        spread[k] = kNeighbour[0] * (power[k - 2] + power[k + 2]) + kNeighbour[1] * (power[k - 1] + power[k + 1]) +
+                    kNeighbour[2] * power[k];
+        continue;
+      }
+      spread[k] = 0;
+      for (size_t d = 0; d < kNeighbour.size(); ++d)
+        spread[k] += kNeighbour[d] * power[std::min(last, k + d < kReach ? 0 : k + d - kReach)];
     }
-    // The less the frame holds beside noise, the wider the smoothing. Source: Esch and Vary 2009.
-    const double share = noisy > 0 ? kept / noisy : 0;
-    const int reach = share < kBareShare ? 4 : share < 0.7 ? 2 : 1;
-    double sum = 0;
-    const int bins = static_cast<int>(power.size());
-    const auto at = [&](int k) { return raw_[static_cast<size_t>(std::clamp(k, 0, bins - 1))]; };
-    for (int k = -reach; k <= reach; ++k) sum += at(k);
-    for (int k = 0; k < bins; ++k) {
-      const auto mean = static_cast<float>(sum / (2 * reach + 1));
-      // Strong bins keep their own gain: smoothing would dull a tone's edges.
-      const float own = at(k);
-      gain_[static_cast<size_t>(k)] = std::max(floor_, own > 0.8f ? own : 0.5f * (own + mean));
-      sum += at(k + reach + 1) - at(k - reach);
+    ++taken_;
+    // Rows are weighted by their distance from the middle one, kReach calls ago.
+    std::fill(near_.begin(), near_.end(), 0.0f);
+    for (size_t d = 0; d < kNeighbour.size(); ++d) {
+      const std::vector<float>& row = spread_[static_cast<size_t>(taken_ + static_cast<int64_t>(d)) % spread_.size()];
+      for (size_t k = 0; k < bins; ++k) near_[k] += kNeighbour[d] * row[k];
     }
-    if (noisy > 0) {
-      Weigh(everywhere_);
-      if (share < kBareShare) Weigh(bare_);
-    }
+    Judge(power_[static_cast<size_t>(taken_) % power_.size()]);
     return gain_;
   }
 
-  // What the gains did to the noise of the profile, where little else sounded; over everything if something always did.
-  double NoiseChangeDb() const {
-    const Weight& weight = bare_.before > 0 ? bare_ : everywhere_;
-    return weight.before > 0 ? DbOfPower(weight.after / weight.before) : 0;
-  }
+  // What the gains did to the noise: to all that was heard where hardly more than noise was.
+  double NoiseChangeDb() const { return before_ > 0 ? DbOfPower(after_ / before_) : 0; }
 
  private:
-  struct Weight {
-    double before = 0, after = 0;  // power of the profile
-  };
-  void Weigh(Weight& weight) const {
-    for (size_t k = 0; k < gain_.size(); ++k) {
-      weight.before += density_[k];
-      weight.after += static_cast<double>(density_[k]) * gain_[k] * gain_[k];
+  // `power` is the middle frame's.
+  void Judge(const std::vector<float>& power) {
+    float before = 0, after = 0;
+    for (size_t k = 0; k < power.size(); ++k) {
+      const float noise = density_[k] + 1e-16f;
+      const float pilot = std::max(0.0f, 1 - kPilotOverestimate * noise / (near_[k] + 1e-16f));
+      const float clean = pilot * pilot * power[k];
+      gain_[k] = std::max(floor_, clean / (clean + noise));
+      const float bare = near_[k] < kBareNeighbourhood * noise ? power[k] : 0.0f;
+      before += bare;
+      after += bare * gain_[k] * gain_[k];
     }
+    before_ += before;
+    after_ += after;
   }
 
   const std::vector<float>& density_;
   float floor_;
-  std::vector<float> gain_, last_clean_, raw_;
-  Weight everywhere_, bare_;
+  std::vector<float> gain_, near_;
+  std::array<std::vector<float>, kReach + 1> power_;
+  std::array<std::vector<float>, 2 * kReach + 1> spread_;  // smoothed over bins
+  int64_t taken_ = 0;
+  double before_ = 0, after_ = 0;
 };
 
-// Weighted overlap-add in place: a frame's first hop is final before the next frame reads what follows it.
+// Weighted overlap-add in place. Frames come out kReach hops after they were read, so a frame reads nothing written.
 absl::Status FilterFrames(AudioBuffer& audio, int size, WienerGain& wiener, const RunOptions& run) {
   const int hop = size / 4;
   RealFft fft(size);
@@ -94,15 +95,15 @@ absl::Status FilterFrames(AudioBuffer& audio, int size, WienerGain& wiener, cons
   const auto bins = static_cast<size_t>(fft.bins());
   const size_t channels = static_cast<size_t>(audio.channels());
   const float scale = 1.0f / (0.5f * static_cast<float>(size) * static_cast<float>(channels));
-  std::vector<std::vector<std::complex<float>>> spectra(channels, std::vector<std::complex<float>>(bins));
+  std::array<std::vector<std::complex<float>>, kReach + 1> spectra;  // [channels * bins] of the last frames
+  for (auto& spectrum : spectra) spectrum.resize(channels * bins);
   std::vector<std::vector<float>> tails(channels, std::vector<float>(static_cast<size_t>(size), 0.0f));
   std::vector<float> framed(static_cast<size_t>(size)), power(bins);
-  int64_t taken = 0;
-  for (int64_t start = -(size - hop); start < audio.frames(); start += hop, ++taken) {
+  size_t taken = 0;
+  for (int64_t start = -(size - hop); start < audio.frames() + kReach * hop; start += hop, ++taken) {
     if (taken % 32 == 0) GRYM_RETURN_IF_ERROR(run.cancel.Check());
     std::fill(power.begin(), power.end(), 0.0f);
     for (size_t c = 0; c < channels; ++c) {
-      // Frames from before the beginning overlap samples that are final only later, so nothing read was written yet.
       const std::span<const float> samples = audio.channel(static_cast<int>(c));
       for (int n = 0; n < size; ++n) {
         const int64_t at = start + n;
@@ -110,18 +111,21 @@ absl::Status FilterFrames(AudioBuffer& audio, int size, WienerGain& wiener, cons
         framed[static_cast<size_t>(n)] =
             inside ? samples[static_cast<size_t>(at)] * window[static_cast<size_t>(n)] : 0.0f;
       }
-      fft.Forward(framed.data(), spectra[c].data());
-      for (size_t k = 0; k < bins; ++k) power[k] += scale * std::norm(spectra[c][k]);
+      std::complex<float>* spectrum = spectra[taken % spectra.size()].data() + c * bins;
+      fft.Forward(framed.data(), spectrum);
+      for (size_t k = 0; k < bins; ++k) power[k] += scale * std::norm(spectrum[k]);
     }
     const std::vector<float>& gain = wiener.Next(power);
+    if (taken < kReach) continue;
     for (size_t c = 0; c < channels; ++c) {
-      for (size_t k = 0; k < bins; ++k) spectra[c][k] *= gain[k];
-      fft.Inverse(spectra[c].data(), framed.data());
+      std::complex<float>* spectrum = spectra[(taken + 1) % spectra.size()].data() + c * bins;
+      for (size_t k = 0; k < bins; ++k) spectrum[k] *= gain[k];
+      fft.Inverse(spectrum, framed.data());
       std::vector<float>& tail = tails[c];
       for (size_t n = 0; n < framed.size(); ++n) tail[n] += 0.5f * framed[n] * window[n];
       const std::span<float> samples = audio.mutable_channel(static_cast<int>(c));
       for (int n = 0; n < hop; ++n) {
-        const int64_t at = start + n;
+        const int64_t at = start - kReach * hop + n;
         if (at >= 0 && at < audio.frames()) samples[static_cast<size_t>(at)] = tail[static_cast<size_t>(n)];
       }
       std::copy(tail.begin() + hop, tail.end(), tail.begin());
