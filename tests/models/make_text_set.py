@@ -151,11 +151,12 @@ def make_variants(folder, bpe, unigram):
     changed["pre_tokenizer"]["add_prefix_space"] = True
     changed["added_tokens"][-1]["lstrip"] = True
     first = max(token["id"] for token in changed["added_tokens"]) + 1
-    first = max(first, max(changed["model"]["vocab"].values()) + 1)
+    vocabulary = changed["model"]["vocab"]
+    first = max(first, max(vocabulary.values()) + 1)
     flags = [("[DAY]", "rstrip"), ("Audio", "single_word"), ("the", "normalized"), ("\u4f60", "lstrip")]
     for i, (content, flag) in enumerate(flags):
-        changed["added_tokens"].append(dict(dict(id=first + i, content=content, single_word=False, lstrip=False,
-                                                 rstrip=False, normalized=False, special=False), **{flag: True}))
+        changed["added_tokens"].append(dict(dict(id=vocabulary.get(content, first + i), content=content,
+                                                 single_word=False, lstrip=False, rstrip=False, normalized=False, special=False), **{flag: True}))
     changed["model"]["merges"] = [" ".join(pair) for pair in changed["model"]["merges"]]
     changed["post_processor"] = dict(type="ByteLevel", add_prefix_space=True, trim_offsets=False, use_regex=True)
     write_json(folder / "bpe_flags" / "tokenizer.json", changed)
