@@ -94,8 +94,11 @@ class CtcLetters : public Tokenizer {
   const SpecialIds& special_ids() const override { return parts_.special; }
 
  private:
-  // Tokens of several characters take the white space around them along: rstrip and lstrip of the reference.
-  static bool Strips(const AddedToken& token) { return CodePointAt(token.content, 0).bytes < token.content.size(); }
+  // The vocabulary's own tokens of several characters take the white space around them along: the reference's rstrip
+  // and lstrip. Those behind the vocabulary do not.
+  bool Strips(const AddedToken& token) const {
+    return CodePointAt(token.content, 0).bytes < token.content.size() && parts_.vocabulary.Token(token.id);
+  }
   int32_t IdOf(std::string_view letter) const { return TokenId(letter).value_or(*parts_.special.unk); }
 
   LetterParts parts_;

@@ -23,14 +23,17 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> OpenVocabulary(const Path& path
   return ReadRobertaFiles(bytes, lines, where, config);
 }
 
-// tokenizer.json has a "model", a vocabulary numbers only.
+// tokenizer.json has a "model", a vocabulary numbers only: what comes first decides, and the rest is left unread.
 absl::StatusOr<bool> HasModel(std::string_view bytes, const std::string& where) {
   JsonScanner scanner(bytes, where);
-  bool found = false;
-  GRYM_RETURN_IF_ERROR(scanner.Object([&](const std::string& key) {
-    found |= key == "model" && scanner.Next() == '{';
-    return scanner.Skip();
-  }));
+  bool found = false, decided = false;
+  const absl::Status read = scanner.Object([&](const std::string& key) -> absl::Status {
+    const char next = scanner.Next();
+    found = key == "model" && next == '{';
+    decided = found || next == '-' || (next >= '0' && next <= '9');
+    return decided ? absl::CancelledError() : scanner.Skip();
+  });
+  if (!decided) GRYM_RETURN_IF_ERROR(read);
   return found;
 }
 

@@ -13,6 +13,9 @@ class PieceTrie {
   // trie would have more than 3,145,728 nodes (96 MiB), five times what the largest published vocabulary needs.
   bool Build(const std::vector<std::string_view>& pieces);
 
+  // Index of a piece that stands there a second time, -1 where all differ.
+  int32_t duplicate() const { return duplicate_; }
+
   // Index of the piece that is `text`, -1 where there is none.
   int32_t Find(std::string_view text) const;
 
@@ -44,6 +47,7 @@ class PieceTrie {
   };
   uint32_t Child(const Node& node, unsigned char byte) const;
   std::vector<Node> nodes_;
+  int32_t duplicate_ = -1;
   std::vector<uint32_t> root_;  // child of the root for each byte
 };
 

@@ -102,21 +102,27 @@ absl::Status CheckSupported(const SentencePieceModel& model, const std::string& 
   return absl::OkStatus();
 }
 
-// Sentinels <extra_id_N-1> ... <extra_id_0> behind the pieces, and all that is found in the text by itself.
+// Sentinels <extra_id_N-1> ... <extra_id_0> behind the pieces, and all that is found in the text by itself: control and
+// user-defined pieces, or in their place what the configuration lists as additional_special_tokens.
 absl::Status AddT5Tokens(const TokenizerConfig& config, const std::string& where, SentencePieceModel& model,
                          AddedTokens& added) {
   const int64_t sentinels = config.at("extra_ids").is_integer() ? config.at("extra_ids").integer() : 100;
   if (sentinels < 0 || sentinels > 10000)
     return BadTokenizer("tokenizer_config.json", Formatted("extra_ids: want 0 to 10000, got %d", sentinels));
+  const Json& listed = config.at("additional_special_tokens");
+  if (listed.is_array()) model.added.clear();
   for (int64_t i = sentinels - 1; i >= 0; --i) {
-    model.added.emplace_back(static_cast<int32_t>(model.scores.size()), true);
+    if (!listed.is_array()) model.added.emplace_back(static_cast<int32_t>(model.scores.size()), true);
     GRYM_RETURN_IF_ERROR(model.vocabulary.Add(Formatted("<extra_id_%d>", i), static_cast<int64_t>(model.scores.size()),
                                               where));
     model.scores.push_back(0);
   }
   GRYM_RETURN_IF_ERROR(model.vocabulary.Seal(where, false));
-  for (const auto& [role, usual] : {std::pair("eos", "</s>"), {"unk", "<unk>"}, {"pad", "<pad>"}}) {
-    const std::optional<int32_t> id = model.vocabulary.Id(config.TokenOr(role, usual));
+  std::vector<std::string> names{config.TokenOr("eos", "</s>"), config.TokenOr("unk", "<unk>"),
+                                 config.TokenOr("pad", "<pad>")};
+  for (const Json& item : listed.items()) names.push_back(item.is_object() ? item.at("content").text() : item.text());
+  for (const std::string& name : names) {
+    const std::optional<int32_t> id = model.vocabulary.Id(name);
     if (id) model.added.emplace_back(*id, true);
   }
   std::sort(model.added.begin(), model.added.end());

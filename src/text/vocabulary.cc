@@ -37,9 +37,8 @@ absl::Status Vocabulary::Seal(const std::string& where, bool unique) {
   std::vector<std::string_view> tokens(ids_.size());
   for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = token_at(i);
   if (!trie_.Build(tokens)) return TooLargeTokenizer(where, "want shorter tokens");
-  for (size_t i = 0; unique && i < tokens.size(); ++i) {
-    if (trie_.Find(tokens[i]) != static_cast<int32_t>(i))
-      return BadTokenizer(where, Formatted("duplicate token \"%s\"", Printable(tokens[i], 60)));
+  if (const int32_t twice = trie_.duplicate(); unique && twice >= 0) {
+    return BadTokenizer(where, Formatted("duplicate token \"%s\"", Printable(tokens[static_cast<size_t>(twice)], 60)));
   }
   return absl::OkStatus();
 }

@@ -151,15 +151,19 @@ def make_variants(folder, bpe, unigram):
     changed["pre_tokenizer"]["add_prefix_space"] = True
     changed["added_tokens"][-1]["lstrip"] = True
     first = max(token["id"] for token in changed["added_tokens"]) + 1
-    first = max(first, max(changed["model"]["vocab"].values()) + 1)
+    vocabulary = changed["model"]["vocab"]
+    first = max(first, max(vocabulary.values()) + 1)
     flags = [("[DAY]", "rstrip"), ("Audio", "single_word"), ("the", "normalized"), ("\u4f60", "lstrip")]
-    for i, (content, flag) in enumerate(flags):
-        changed["added_tokens"].append(dict(dict(id=first + i, content=content, single_word=False, lstrip=False,
-                                                 rstrip=False, normalized=False, special=False), **{flag: True}))
+    for content, flag in flags:     # without a gap: tokenizers numbers new ones itself, whatever the file says
+        first += content not in vocabulary
+        changed["added_tokens"].append(dict(dict(id=vocabulary.get(content, first - 1), content=content,
+                                                 single_word=False, lstrip=False, rstrip=False, normalized=False, special=False), **{flag: True}))
     changed["model"]["merges"] = [" ".join(pair) for pair in changed["model"]["merges"]]
     changed["post_processor"] = dict(type="ByteLevel", add_prefix_space=True, trim_offsets=False, use_regex=True)
     write_json(folder / "bpe_flags" / "tokenizer.json", changed)
     changed = json.loads((unigram / "tokenizer.json").read_text(encoding="utf-8"))
+    # tokenizers reads decimals a last digit off now and then; transformers, which hands it what Python reads, does not.
+    changed["model"]["vocab"] = [[piece, round(score * 1024) / 1024] for piece, score in changed["model"]["vocab"]]
     changed["normalizer"] = dict(type="Sequence", normalizers=[
         changed["normalizer"], dict(type="Strip", strip_left=False, strip_right=True),
         dict(type="Replace", pattern={"Regex": " {2,}"}, content="\u2581")])

@@ -44,13 +44,13 @@ TEST(OpenTokenizerTest, VocabularyAndMergesMakeRoberta) {
   Write(folder / "merges.txt", kMerges);
   auto tokenizer = OpenTokenizer(folder.path());
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-  EXPECT_EQ((*tokenizer)->Encode("lo lol<mask>"), (Ids{0, 5, 7, 3, 9, 2}));
-  EXPECT_EQ((*tokenizer)->Decode(Ids{0, 5, 7, 2}, {.skip_special_tokens = true}), "lo lo");
+  EXPECT_EQ(testing::Value((*tokenizer)->Encode("lo lol<mask>")), (Ids{0, 5, 7, 3, 9, 2}));
+  EXPECT_EQ(testing::Value((*tokenizer)->Decode(Ids{0, 5, 7, 2}, {.skip_special_tokens = true})), "lo lo");
   EXPECT_EQ((*tokenizer)->special_ids().pad, 1);
   EXPECT_EQ((*tokenizer)->special_ids().unk, 8);
   Write(folder / "tokenizer_config.json", R"({"add_prefix_space": true, "mask_token": {"content": "[M]", "lstrip": true}})");
   tokenizer = OpenTokenizer(folder.path());
-  EXPECT_EQ((*tokenizer)->Encode("lo [M]"), (Ids{0, 7, 9, 2}));
+  EXPECT_EQ(testing::Value((*tokenizer)->Encode("lo [M]")), (Ids{0, 7, 9, 2}));
   Write(folder / "merges.txt", "l o\nl o o\n");
   EXPECT_EQ(OpenTokenizer(folder.path()).status().code(), absl::StatusCode::kDataLoss);
 }
@@ -61,14 +61,19 @@ TEST(OpenTokenizerTest, SentencePieceIsT5) {
   const auto tokenizer = OpenTokenizer(folder / "m");
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
   // "▁a" and "bc" cost 5, "▁a", "b" and "c" 7, "▁ab" and "c" 9.
-  EXPECT_EQ((*tokenizer)->Encode(" Abc  b\n"), (Ids{4, 7, 3, 5, 1}));
-  EXPECT_EQ((*tokenizer)->Encode("<extra_id_0>a<extra_id_99></s>"), (Ids{108, 4, 9, 1, 1}));
-  EXPECT_EQ((*tokenizer)->Encode("xy"), (Ids{3, 2, 1}));
-  EXPECT_EQ((*tokenizer)->Encode(""), (Ids{1}));
-  EXPECT_EQ((*tokenizer)->Decode(Ids{4, 7, 3, 5, 1}, {.skip_special_tokens = true}), "abc b");
+  EXPECT_EQ(testing::Value((*tokenizer)->Encode(" Abc  b\n")), (Ids{4, 7, 3, 5, 1}));
+  EXPECT_EQ(testing::Value((*tokenizer)->Encode("<extra_id_0>a<extra_id_99></s>")), (Ids{108, 4, 9, 1, 1}));
+  EXPECT_EQ(testing::Value((*tokenizer)->Encode("xy")), (Ids{3, 2, 1}));
+  EXPECT_EQ(testing::Value((*tokenizer)->Encode("")), (Ids{1}));
+  EXPECT_EQ(testing::Value((*tokenizer)->Decode(Ids{4, 7, 3, 5, 1}, {.skip_special_tokens = true})), "abc b");
   EXPECT_EQ((*tokenizer)->vocabulary_size(), 109);
   EXPECT_EQ((*tokenizer)->special_ids().pad, 0);
   EXPECT_EQ((*tokenizer)->special_ids().bos, std::nullopt);
+  Write(folder / "m", T5Model() + testing::Piece("[D]", 0, 4));
+  EXPECT_EQ(testing::Value((*OpenTokenizer(folder / "m"))->Encode("a [D]b")), (Ids{4, 9, 3, 5, 1}));
+  Write(folder / "tokenizer_config.json", R"({"additional_special_tokens": ["<extra_id_0>"]})");
+  EXPECT_EQ(testing::Value((*OpenTokenizer(folder / "m"))->Encode("a [D]b<extra_id_0>")), (Ids{4, 3, 9, 5, 109, 1}));
+  Write(folder / "m", T5Model());
   Write(folder / "tokenizer_config.json", R"({"extra_ids": 0})");
   EXPECT_EQ((*OpenTokenizer(folder / "m"))->vocabulary_size(), 9);
 }
@@ -107,14 +112,14 @@ TEST(OpenTokenizerTest, LettersOfCtc) {
   const auto tokenizer = OpenTokenizer(folder.path());
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
   EXPECT_EQ((*tokenizer)->kind(), "ctc_letters");
-  EXPECT_EQ((*tokenizer)->Encode("TE |Tx"), (Ids{6, 5, 4, 4, 6, 3}));
-  EXPECT_EQ((*tokenizer)->Encode("T <s> \x1C" "E AB E"), (Ids{6, 1, 5, 7, 5}));
+  EXPECT_EQ(testing::Value((*tokenizer)->Encode("TE |Tx")), (Ids{6, 5, 4, 4, 6, 3}));
+  EXPECT_EQ(testing::Value((*tokenizer)->Encode("T <s> \x1C" "E AB E")), (Ids{6, 1, 5, 7, 5}));
   // T T _ T _ E | | _ | E -> "TTE", and delimiters that a blank parts are two.
-  EXPECT_EQ((*tokenizer)->Decode(Ids{6, 6, 0, 6, 0, 5, 4, 4, 0, 4, 5}), "TTE  E");
-  EXPECT_EQ((*tokenizer)->Decode(Ids{0, 4, 6, 4, 0}), "T");
-  EXPECT_EQ((*tokenizer)->Decode(Ids{1, 6, 3, 2}), "<s>T<unk></s>");
-  EXPECT_EQ((*tokenizer)->Decode(Ids{1, 6, 0, 6, 3, 2}, {.skip_special_tokens = true}), "TT");
-  EXPECT_EQ((*tokenizer)->Decode(Ids{}), "");
+  EXPECT_EQ(testing::Value((*tokenizer)->Decode(Ids{6, 6, 0, 6, 0, 5, 4, 4, 0, 4, 5})), "TTE  E");
+  EXPECT_EQ(testing::Value((*tokenizer)->Decode(Ids{0, 4, 6, 4, 0})), "T");
+  EXPECT_EQ(testing::Value((*tokenizer)->Decode(Ids{1, 6, 3, 2})), "<s>T<unk></s>");
+  EXPECT_EQ(testing::Value((*tokenizer)->Decode(Ids{1, 6, 0, 6, 3, 2}, {.skip_special_tokens = true})), "TT");
+  EXPECT_EQ(testing::Value((*tokenizer)->Decode(Ids{})), "");
   EXPECT_EQ((*tokenizer)->Decode(Ids{8}).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ((*tokenizer)->special_ids().pad, 0);
 }

@@ -1,5 +1,7 @@
 // Tokenizer files small enough to be checked by hand.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <bit>
 #include <cstdint>
 #include <fstream>
@@ -10,12 +12,20 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "support/scratch.h"
 
 namespace grym::testing {
 
 inline void Write(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+// The value, or a failure of the test and an empty one.
+template <class T>
+T Value(absl::StatusOr<T> made) {
+  EXPECT_TRUE(made.ok()) << made.status();
+  return made.ok() ? *std::move(made) : T();
 }
 
 inline std::string Little32(uint32_t value) {
