@@ -1,4 +1,5 @@
 // enhance INPUT [-o DIR] [--workflow FILE] [--seed N] [--level X] [--target-lufs -14] [--data DIR] [--resume ID]
+//         [--model DIR [--dtype D] [--prompt WORDS]]
 // Hears a recording, makes an enhanced take, judges it, tries again while it can do better, exports the best take.
 #include <algorithm>
 #include <cmath>
@@ -10,17 +11,22 @@
 
 #include "arguments.h"
 #include "grymsynth/engine.h"
+#include "native_models.h"
 
 namespace {
 
 constexpr char kUsage[] =
     "enhance INPUT [-o DIR] [--workflow FILE] [--seed N] [--level X] [--target-lufs LUFS] [--data DIR] [--resume ID]\n"
+    "        [--model DIR [--dtype D] [--prompt WORDS]]\n"
     "  -o DIR             where the results go (default: beside the input)\n"
     "  --workflow FILE    a workflow of yours instead of the built-in audio-enhancement\n"
     "  --seed N           same input and seed, same bytes (default 0)\n"
     "  --level X          how much is done, 0 to 1 (default 0.5); the parameter enhancementLevel of a workflow\n"
     "  --target-lufs L    loudness of the result (default -14); the parameter targetLufs of a workflow\n"
     "  --data DIR         keep pattern memory and journal there, so that runs learn and can be resumed\n"
+    "  --model DIR        takes by a model from its checkpoint folder (AudioLDM), which starts from the recording; needs\n"
+    "                     LibTorch\n"
+    "  --prompt WORDS     what the takes should sound like\n"
     "  --resume ID        go on with an interrupted run of that folder, given the same input and options\n";
 
 int Fail(const absl::Status& status) {
@@ -61,7 +67,7 @@ void PrintSummary(const grym::RunSummary& summary) {
 
 struct Order {
   std::filesystem::path input, output, data;
-  std::string workflow, resume;
+  std::string workflow, resume, model, dtype, prompt;
   int64_t seed = 0;
   std::optional<double> level, target_lufs;
 };
@@ -74,6 +80,9 @@ Order ReadOrder(Arguments& arguments) {
   order.workflow = arguments.Text("--workflow");
   order.data = arguments.Text("--data");
   order.resume = arguments.Text("--resume");
+  order.model = arguments.Text("--model");
+  order.dtype = arguments.Text("--dtype");
+  order.prompt = arguments.Text("--prompt");
   if (!arguments.error.empty()) return order;
   if (arguments.positional.size() != 1) arguments.error = "want one input file";
   else if (!order.resume.empty() && order.data.empty())
@@ -119,6 +128,13 @@ absl::StatusOr<grym::WorkflowRun> Run(grym::Engine& engine, const Order& order, 
     options.parameters["regenerationLevel"] = NumberText(std::fmin(1.0, level + 0.2));
   }
   if (order.target_lufs || !own) options.parameters["targetLufs"] = NumberText(order.target_lufs.value_or(-14));
+  if (!order.prompt.empty()) options.parameters["prompt"] = grym::JsonText(order.prompt);
+  if (!order.model.empty()) {
+    auto id = OpenModelFolder(engine, order.model, order.dtype);
+    if (!id.ok()) return id.status();
+    options.parameters["model"] = grym::JsonText(*id);
+    options.parameters["allowUnsupported"] = "true";  // stems, patterns: the composer's
+  }
   auto run = engine.RunWorkflow(*workflow, options);
   const auto unknown = [&](const std::string& parameter) {
     for (const grym::Problem& problem : grym::ErrorProblems(run.status())) {
@@ -130,7 +146,8 @@ absl::StatusOr<grym::WorkflowRun> Run(grym::Engine& engine, const Order& order, 
     options.parameters.erase("regenerationLevel");
     run = engine.RunWorkflow(*workflow, options);
   }
-  for (const auto& [option, parameter] : {std::pair{"--level", "enhancementLevel"}, {"--target-lufs", "targetLufs"}}) {
+  for (const auto& [option, parameter] : {std::pair{"--level", "enhancementLevel"}, {"--target-lufs", "targetLufs"}, {"--model", "model"},
+                                         {"--prompt", "prompt"}}) {
     if (!unknown(parameter)) continue;
     return absl::InvalidArgumentError(std::string(option) + ": " + order.workflow + " declares no parameter " +
                                       parameter);
@@ -141,7 +158,8 @@ absl::StatusOr<grym::WorkflowRun> Run(grym::Engine& engine, const Order& order, 
 }  // namespace
 
 int main(int count, char** values) {
-  Arguments arguments(count, values, {"-o", "--workflow", "--seed", "--level", "--target-lufs", "--data", "--resume"});
+  Arguments arguments(count, values, {"-o", "--workflow", "--seed", "--level", "--target-lufs", "--data", "--resume", "--model",
+                                      "--dtype", "--prompt"});
   const Order order = ReadOrder(arguments);
   if (!arguments.error.empty()) {
     std::fprintf(stderr, "%s\n\n%s", arguments.error.c_str(), kUsage);

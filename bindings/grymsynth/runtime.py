@@ -6,8 +6,9 @@ import os
 from typing import Any, Union
 
 from . import _grymsynth, _native
+from ._grymsynth import Tokenizer
 
-__all__ = ["Tensors", "plan_config"]
+__all__ = ["Tensors", "Tokenizer", "plan_config"]
 
 _Path = Union[str, "os.PathLike[str]"]
 

@@ -8,7 +8,7 @@
 #include "text/pre_tokenizer.h"
 #include "text/special_frame.h"
 #include "text/subword_model.h"
-#include "text/tokenizer.h"
+#include "grymsynth/tokenizer.h"
 
 namespace grym {
 

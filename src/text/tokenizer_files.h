@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "text/tokenizer.h"
+#include "grymsynth/tokenizer.h"
 #include "text/tokenizer_config.h"
 
 namespace grym {

@@ -7,7 +7,7 @@
 
 #include "base/fs.h"
 #include "base/status.h"
-#include "text/tokenizer.h"
+#include "grymsynth/tokenizer.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "text/small_files.h"
-#include "text/tokenizer.h"
+#include "grymsynth/tokenizer.h"
 
 namespace grym {
 namespace {

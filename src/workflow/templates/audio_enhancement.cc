@@ -40,6 +40,9 @@ const char kAudioEnhancementTemplate[] = R"json({
         "enhancementLevel": "parameters.enhancementLevel",
         "preserveOriginalCharacteristics": "parameters.preserveOriginalCharacteristics",
         "targetLufs": "parameters.targetLufs",
+        "model": "parameters.model",
+        "prompt": "parameters.prompt",
+        "allowUnsupported": "parameters.allowUnsupported",
         "wantStems": true
       },
       "nextSteps": {"default": "evaluate-result"}
@@ -76,6 +79,9 @@ const char kAudioEnhancementTemplate[] = R"json({
         "enhancementLevel": "parameters.regenerationLevel",
         "preserveOriginalCharacteristics": "parameters.preserveOriginalCharacteristics",
         "targetLufs": "parameters.targetLufs",
+        "model": "parameters.model",
+        "prompt": "parameters.prompt",
+        "allowUnsupported": "parameters.allowUnsupported",
         "focusAreas": "context.evaluate-result.result.improvementAreas",
         "wantStems": true
       },
@@ -96,14 +102,20 @@ const char kAudioEnhancementTemplate[] = R"json({
     "enhancementLevel": 0.5,
     "regenerationLevel": 0.7,
     "preserveOriginalCharacteristics": true,
-    "targetLufs": -14
+    "targetLufs": -14,
+    "model": "",
+    "prompt": "",
+    "allowUnsupported": false
   },
   "parameterSchemas": {
     "audioFile": {"type": "string", "format": "file", "minLength": 1, "description": "The recording to enhance"},
     "enhancementLevel": {"type": "number", "minimum": 0, "maximum": 1, "description": "How much the first take adds"},
     "regenerationLevel": {"type": "number", "minimum": 0, "maximum": 1, "description": "How much each further take adds"},
     "preserveOriginalCharacteristics": {"type": "boolean", "description": "Keep tempo, key and spectral balance"},
-    "targetLufs": {"type": "number", "minimum": -70, "maximum": 0, "description": "Integrated loudness of a take"}
+    "targetLufs": {"type": "number", "minimum": -70, "maximum": 0, "description": "Integrated loudness of a take"},
+    "model": {"type": "string", "description": "Id of the model that makes the takes; empty: the engine chooses"},
+    "prompt": {"type": "string", "description": "What the takes should sound like"},
+    "allowUnsupported": {"type": "boolean", "description": "Warn of what the model cannot honour in place of refusing"}
   },
   "metadata": {
     "createdAt": "2025-03-02T15:00:00.000Z",

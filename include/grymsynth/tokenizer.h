@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "grymsynth/export.h"
 
 namespace grym {
 
@@ -27,7 +28,7 @@ struct SpecialIds {
 };
 
 // Threads: immutable, any number of threads may call at once.
-class Tokenizer {
+class GRYM_EXPORT Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
@@ -57,6 +58,7 @@ class Tokenizer {
 // InvalidArgument ("bad_tokenizer") for what is well-formed and wrong; ResourceExhausted beyond the limits of
 // text/limits.h; Unimplemented ("unsupported_tokenizer") with the name of a step that we do not have. Each message
 // names the file and the place in it.
-absl::StatusOr<std::shared_ptr<const Tokenizer>> OpenTokenizer(const std::filesystem::path& file_or_folder);
+GRYM_EXPORT absl::StatusOr<std::shared_ptr<const Tokenizer>> OpenTokenizer(
+    const std::filesystem::path& file_or_folder);
 
 }  // namespace grym
