@@ -58,8 +58,8 @@ absl::StatusOr<FileContent> TellFileContent(const std::filesystem::path& path) {
 }
 
 const char* ContentName(FileContent content) {
-  static constexpr const char* kNames[] = {"safetensors",    "JSON", "a PyTorch pickle", "HDF5 (TensorFlow)",
-                                           "a SentencePiece model", "something else"};
+  static constexpr const char* kNames[] = {
+      "safetensors", "JSON", "a PyTorch pickle", "HDF5 (TensorFlow)", "a SentencePiece model", "something else"};
   return kNames[static_cast<size_t>(content)];
 }
 

@@ -30,13 +30,14 @@ const char* ContentName(FileContent content);
 inline constexpr int64_t kMostConfigBytes = int64_t{4} << 20;
 inline constexpr int64_t kMostIndexBytes = int64_t{16} << 20;
 // Parsed, a value of two characters takes 56 bytes and more: without a bound, 16 MiB of them take a gigabyte. The
-// largest header, 100,000 tensors of rank 8, has 1.1 million.
-inline constexpr size_t kMostJsonValues = 1'250'000;
+// largest header, 100,000 tensors of rank 8, has 1.4 million.
+inline constexpr size_t kMostJsonValues = 1'500'000;
 
 // As Json::Parse, with that bound: errors are DataLoss with `code` and start with `where`; ResourceExhausted
 // ("checkpoint_limit") for more values.
 absl::StatusOr<Json> ParseBounded(std::string_view text, std::string_view where, std::string_view code);
-// A file that must hold one JSON object. Errors as of ReadFile and ParseBounded; DataLoss with `code` for another value.
+// A file that must hold one JSON object. Errors as of ReadFile and ParseBounded; DataLoss with `code` for another
+// value.
 absl::StatusOr<Json> ReadJsonObject(const std::filesystem::path& path, int64_t limit_bytes, std::string_view code);
 
 // "\"<path>\"", safe for messages.

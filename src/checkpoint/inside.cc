@@ -15,7 +15,8 @@ using InsidePath = std::filesystem::path;
 constexpr int kMostFoldersBelowSnapshot = 8;
 
 absl::Status OutsideFolder(const InsidePath& folder, std::string_view name, const char* what) {
-  return Error(absl::StatusCode::kInvalidArgument, "outside_folder", QuotedPath(folder) + ": " + QuotedName(name) + " " + what);
+  return Error(absl::StatusCode::kInvalidArgument, "outside_folder",
+               QuotedPath(folder) + ": " + QuotedName(name) + " " + what);
 }
 
 // The blobs of the cache that `folder`, a true path, is a snapshot of.
@@ -38,8 +39,8 @@ absl::StatusOr<InsidePath> ResolveName(const InsidePath& folder, std::string_vie
   if (!error) resolved = std::filesystem::canonical(true_folder / InsidePath(name), error);
   if (!error) return resolved;
   const bool absent = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
-  return Error(absent ? absl::StatusCode::kNotFound : absl::StatusCode::kInvalidArgument, absent ? missing : "not_a_file",
-               QuotedPath(folder / InsidePath(name)) + ": " + error.message());
+  return Error(absent ? absl::StatusCode::kNotFound : absl::StatusCode::kInvalidArgument,
+               absent ? missing : "not_a_file", QuotedPath(folder / InsidePath(name)) + ": " + error.message());
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 namespace grym {
 
-// Where `name` of `folder` truly lies: a regular file of that folder itself, or of the blobs that its snapshots link to:
-// <model>/snapshots/<revision>[/folder]/name -> <model>/blobs/<hash>.
+// Where `name` of `folder` truly lies: a regular file of that folder itself, or of the blobs that its snapshots link
+// to: <model>/snapshots/<revision>[/folder]/name -> <model>/blobs/<hash>.
 // Source: huggingface_hub 1.x, docs/source/en/guides/manage-cache.md.
 // InvalidArgument (code "outside_folder") for a name that is no plain one, or a link to anywhere else; NotFound
 // ("file_not_found"); InvalidArgument ("not_a_file").

@@ -20,14 +20,14 @@ struct NamedType {
   int64_t bytes;
 };
 // In the order of ElementType.
-constexpr NamedType kNamedTypes[] = {
-    {"F64", ElementType::kF64, 8}, {"F32", ElementType::kF32, 4},   {"F16", ElementType::kF16, 2},
-    {"BF16", ElementType::kBF16, 2}, {"I64", ElementType::kI64, 8}, {"I32", ElementType::kI32, 4},
-    {"I16", ElementType::kI16, 2}, {"I8", ElementType::kI8, 1},     {"U8", ElementType::kU8, 1},
-    {"BOOL", ElementType::kBool, 1}};
+constexpr NamedType kNamedTypes[] = {{"F64", ElementType::kF64, 8}, {"F32", ElementType::kF32, 4},
+                                     {"F16", ElementType::kF16, 2}, {"BF16", ElementType::kBF16, 2},
+                                     {"I64", ElementType::kI64, 8}, {"I32", ElementType::kI32, 4},
+                                     {"I16", ElementType::kI16, 2}, {"I8", ElementType::kI8, 1},
+                                     {"U8", ElementType::kU8, 1},   {"BOOL", ElementType::kBool, 1}};
 // Of the format, but of no model that is read here. Source: safetensors 0.8, tensor.rs, enum Dtype.
-constexpr const char* kRefusedTypes[] = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4", "F6_E2M3",
-                                         "F6_E3M2", "U16",     "U32",     "U64",         "C64"};
+constexpr const char* kRefusedTypes[] = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4",
+                                         "F6_E2M3", "F6_E3M2", "U16",     "U32",         "U64",         "C64"};
 constexpr int64_t kLengthBytes = 8;
 
 absl::Status DamagedTensors(const std::string& where, const std::string& what) {
@@ -52,8 +52,8 @@ absl::Status ReadElementType(const Json& json, const std::string& where, Element
     type = known.type;
     return absl::OkStatus();
   }
-  const bool refused =
-      std::any_of(std::begin(kRefusedTypes), std::end(kRefusedTypes), [&](const char* name) { return json.text() == name; });
+  const bool refused = std::any_of(std::begin(kRefusedTypes), std::end(kRefusedTypes),
+                                   [&](const char* name) { return json.text() == name; });
   if (!refused) return DamagedTensors(where, "dtype: unknown type " + QuotedName(json.text()));
   return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
                where + ": want F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL, got " + json.text() +
@@ -85,8 +85,8 @@ absl::Status ReadEntry(const Json& json, const std::string& where, int64_t data_
   GRYM_RETURN_IF_ERROR(ReadSizes(json.at("data_offsets"), where, "data_offsets", range));
   if (json.size() != 3) return DamagedTensors(where, "want dtype, shape and data_offsets, got more");
   if (range.size() != 2 || range[0] > range[1] || range[1] > data_bytes) {
-    return DamagedTensors(where, Formatted("data_offsets: want [begin, end] within %d bytes of data, got %s", data_bytes,
-                                           ShapeText(range)));
+    return DamagedTensors(where, Formatted("data_offsets: want [begin, end] within %d bytes of data, got %s",
+                                           data_bytes, ShapeText(range)));
   }
   std::optional<int64_t> bytes = ElementBytes(entry.type);
   // A side of 0 makes the product 0 whatever the others are.
@@ -94,9 +94,9 @@ absl::Status ReadEntry(const Json& json, const std::string& where, int64_t data_
   if (empty) bytes = 0;
   for (size_t i = 0; i < entry.shape.size() && bytes && !empty; ++i) bytes = CheckedProduct(*bytes, entry.shape[i]);
   if (!bytes || *bytes != range[1] - range[0]) {
-    return DamagedTensors(where, Formatted("%s of shape %s want %s bytes, got %d", ElementName(entry.type),
-                                           ShapeText(entry.shape), bytes ? std::to_string(*bytes) : "more than 2^63",
-                                           range[1] - range[0]));
+    return DamagedTensors(
+        where, Formatted("%s of shape %s want %s bytes, got %d", ElementName(entry.type), ShapeText(entry.shape),
+                         bytes ? std::to_string(*bytes) : "more than 2^63", range[1] - range[0]));
   }
   entry.offset = data_offset + range[0];
   entry.bytes = *bytes;
@@ -114,11 +114,12 @@ absl::Status CheckNoGaps(const std::string& where, std::span<const TensorEntry> 
   for (const size_t i : order) {
     const TensorEntry& entry = entries[i];
     if (entry.offset < begin) {
-      return DamagedTensors(where, "tensors " + QuotedName(before->name) + " and " + QuotedName(entry.name) + " overlap");
+      return DamagedTensors(where,
+                            "tensors " + QuotedName(before->name) + " and " + QuotedName(entry.name) + " overlap");
     }
     if (entry.offset > begin) {
-      return DamagedTensors(where, Formatted("%d bytes before tensor %s belong to none", entry.offset - begin,
-                                             QuotedName(entry.name)));
+      return DamagedTensors(
+          where, Formatted("%d bytes before tensor %s belong to none", entry.offset - begin, QuotedName(entry.name)));
     }
     begin = entry.offset + entry.bytes;
     before = &entry;
@@ -129,7 +130,8 @@ absl::Status CheckNoGaps(const std::string& where, std::span<const TensorEntry> 
 
 absl::Status ReadTensorMetadata(const Json& json, const std::string& where,
                                 std::map<std::string, std::string, std::less<>>& metadata) {
-  if (!json.is_object()) return DamagedTensors(where, std::string("__metadata__: want an object, got ") + json.type_name());
+  if (!json.is_object())
+    return DamagedTensors(where, std::string("__metadata__: want an object, got ") + json.type_name());
   for (const auto& [key, value] : json.members()) {
     if (!value.is_string())
       return DamagedTensors(where, "__metadata__: " + QuotedName(key) + ": want text, got " + value.type_name());
@@ -151,8 +153,8 @@ absl::StatusOr<int64_t> HeaderLength(std::span<const std::byte> bytes, const std
   for (size_t i = kLengthBytes; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(bytes[i]);
   const uint64_t rest = bytes.size() - kLengthBytes;
   if (length > rest) {
-    return DamagedTensors(where, Formatted("cut off, or no safetensors file: its header is to have %d bytes, %d follow",
-                                           length, rest));
+    return DamagedTensors(
+        where, Formatted("cut off, or no safetensors file: its header is to have %d bytes, %d follow", length, rest));
   }
   if (length > static_cast<uint64_t>(kMostTensorHeaderBytes))
     return BeyondTensorLimit(where, "bytes of header", kMostTensorHeaderBytes, length);
@@ -181,7 +183,8 @@ absl::Status TensorFile::ReadHeader() {
   GRYM_RETURN_IF_ERROR(file_.CheckLength());
   GRYM_ASSIGN_OR_RETURN(const int64_t length, HeaderLength(file_.bytes(), name()));
   const auto* text = reinterpret_cast<const char*>(file_.bytes().data() + kLengthBytes);
-  GRYM_ASSIGN_OR_RETURN(const Json header, ParseBounded({text, static_cast<size_t>(length)}, name(), "bad_safetensors"));
+  GRYM_ASSIGN_OR_RETURN(const Json header,
+                        ParseBounded({text, static_cast<size_t>(length)}, name(), "bad_safetensors"));
   const Json* metadata = header.find("__metadata__");
   const size_t tensors = header.size() - (metadata ? 1 : 0);
   if (tensors > kMostTensors) return BeyondTensorLimit(name(), "tensors", kMostTensors, tensors);
@@ -201,8 +204,9 @@ absl::Status TensorFile::ReadHeader() {
 }
 
 const TensorEntry* TensorFile::Find(std::string_view name) const {
-  const auto at = std::lower_bound(entries_.begin(), entries_.end(), name,
-                                   [](const TensorEntry& entry, std::string_view wanted) { return entry.name < wanted; });
+  const auto at =
+      std::lower_bound(entries_.begin(), entries_.end(), name,
+                       [](const TensorEntry& entry, std::string_view wanted) { return entry.name < wanted; });
   return at != entries_.end() && at->name == name ? &*at : nullptr;
 }
 

@@ -54,10 +54,10 @@ class TensorFile {
   static absl::StatusOr<TensorFile> Open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
-  const std::string& name() const { return file_.name(); }            // quoted, safe for messages
-  int64_t size() const { return file_.size(); }                       // of the whole file
-  std::span<const TensorEntry> entries() const { return entries_; }   // by name; stays when the file is moved
-  const TensorEntry* Find(std::string_view name) const;               // nullptr when there is none
+  const std::string& name() const { return file_.name(); }           // quoted, safe for messages
+  int64_t size() const { return file_.size(); }                      // of the whole file
+  std::span<const TensorEntry> entries() const { return entries_; }  // by name; stays when the file is moved
+  const TensorEntry* Find(std::string_view name) const;              // nullptr when there is none
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
 
   // A view that lives as long as this file. DataLoss (code "file_changed") when the file was cut short since it was

@@ -64,7 +64,8 @@ absl::StatusOr<std::map<std::string, std::vector<std::string>>> ReadWeightMap(co
   const std::string where = QuotedPath(index);
   GRYM_ASSIGN_OR_RETURN(const Json json, ReadJsonObject(index, kMostIndexBytes, "bad_index"));
   const Json& weights = json.at("weight_map");
-  if (!weights.is_object()) return BadIndex(where, std::string("weight_map: want an object, got ") + weights.type_name());
+  if (!weights.is_object())
+    return BadIndex(where, std::string("weight_map: want an object, got ") + weights.type_name());
   if (weights.size() == 0) return BadIndex(where, "weight_map: want tensors, got none");
   std::map<std::string, std::vector<std::string>> files;
   for (const auto& [tensor, file] : weights.members()) {
@@ -163,11 +164,12 @@ absl::Status TensorSet::TakeFolder(const std::filesystem::path& folder) {
     return Error(absl::StatusCode::kFailedPrecondition, "pickle_refused",
                  QuotedPath(folder) + ": want safetensors, got " + FirstNames(other.foreign) +
                      " of TensorFlow or Flax: take the model's PyTorch weights and convert them: python -m "
-                     "grymsynth.convert " + QuotedPath(folder));
+                     "grymsynth.convert " +
+                     QuotedPath(folder));
   }
   return Error(absl::StatusCode::kNotFound, "no_weights",
-               QuotedPath(folder) + ": want model.safetensors, diffusion_pytorch_model.safetensors or the index of one, "
-                                    "got none of them");
+               QuotedPath(folder) +
+                   ": want model.safetensors, diffusion_pytorch_model.safetensors or the index of one, got none");
 }
 
 void TensorSet::Gather() {

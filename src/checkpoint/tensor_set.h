@@ -52,7 +52,7 @@ class TensorSet {
   absl::Status TakeFile(const std::filesystem::path& file);
   absl::Status TakeIndex(const std::filesystem::path& index);
   absl::Status TakeFolder(const std::filesystem::path& folder);
-  void Gather();          // names_ and places_ from files_
+  void Gather();  // names_ and places_ from files_
 
   std::filesystem::path path_;
   std::vector<TensorFile> files_;  // not touched once places_ is made

@@ -97,15 +97,24 @@ void AddPlain(const std::byte* bytes, size_t count, LaneSums& lanes) {
 void AddBytes(std::span<const std::byte> bytes, ElementType type, LaneSums& lanes) {
   const size_t count = bytes.size() / static_cast<size_t>(ElementBytes(type));
   switch (type) {
-    case ElementType::kF64: return AddPlain<double>(bytes.data(), count, lanes);
-    case ElementType::kF32: return AddPlain<float>(bytes.data(), count, lanes);
-    case ElementType::kF16: return AddElements<uint16_t>(bytes.data(), count, HalfValue, lanes);
-    case ElementType::kBF16: return AddElements<uint16_t>(bytes.data(), count, BrainValue, lanes);
-    case ElementType::kI64: return AddPlain<int64_t>(bytes.data(), count, lanes);
-    case ElementType::kI32: return AddPlain<int32_t>(bytes.data(), count, lanes);
-    case ElementType::kI16: return AddPlain<int16_t>(bytes.data(), count, lanes);
-    case ElementType::kI8: return AddPlain<int8_t>(bytes.data(), count, lanes);
-    case ElementType::kU8: return AddPlain<uint8_t>(bytes.data(), count, lanes);
+    case ElementType::kF64:
+      return AddPlain<double>(bytes.data(), count, lanes);
+    case ElementType::kF32:
+      return AddPlain<float>(bytes.data(), count, lanes);
+    case ElementType::kF16:
+      return AddElements<uint16_t>(bytes.data(), count, HalfValue, lanes);
+    case ElementType::kBF16:
+      return AddElements<uint16_t>(bytes.data(), count, BrainValue, lanes);
+    case ElementType::kI64:
+      return AddPlain<int64_t>(bytes.data(), count, lanes);
+    case ElementType::kI32:
+      return AddPlain<int32_t>(bytes.data(), count, lanes);
+    case ElementType::kI16:
+      return AddPlain<int16_t>(bytes.data(), count, lanes);
+    case ElementType::kI8:
+      return AddPlain<int8_t>(bytes.data(), count, lanes);
+    case ElementType::kU8:
+      return AddPlain<uint8_t>(bytes.data(), count, lanes);
     case ElementType::kBool:
       return AddElements<uint8_t>(bytes.data(), count, [](uint8_t x) { return x != 0 ? 1.0 : 0.0; }, lanes);
   }
@@ -147,11 +156,16 @@ TensorSums SumElements(std::span<const std::byte> bytes, ElementType type) {
 
 std::optional<int64_t> FirstNonFinite(std::span<const std::byte> bytes, ElementType type) {
   switch (type) {
-    case ElementType::kF64: return FirstWithExponent<uint64_t, 0x7ff0'0000'0000'0000>(bytes);
-    case ElementType::kF32: return FirstWithExponent<uint32_t, 0x7f80'0000>(bytes);
-    case ElementType::kF16: return FirstWithExponent<uint16_t, 0x7c00>(bytes);
-    case ElementType::kBF16: return FirstWithExponent<uint16_t, 0x7f80>(bytes);
-    default: return std::nullopt;
+    case ElementType::kF64:
+      return FirstWithExponent<uint64_t, 0x7ff0'0000'0000'0000>(bytes);
+    case ElementType::kF32:
+      return FirstWithExponent<uint32_t, 0x7f80'0000>(bytes);
+    case ElementType::kF16:
+      return FirstWithExponent<uint16_t, 0x7c00>(bytes);
+    case ElementType::kBF16:
+      return FirstWithExponent<uint16_t, 0x7f80>(bytes);
+    default:
+      return std::nullopt;
   }
 }
 
