@@ -16,7 +16,7 @@ struct ClapTextConfig {
   int64_t pad_token_id = 1, projection_dim = 512;
   double layer_norm_eps = 1e-12;
   std::string hidden_act = "gelu", projection_act = "relu";
-  std::vector<std::string> ignored;  // members that nothing reads
+  std::vector<std::string> ignored;  // members that nothing reads; as part of a ClapConfig, that has them
 
   // Tokens of one text at most, <s> and </s> among them: positions begin after the padding's.
   int64_t most_tokens() const { return max_position_embeddings - pad_token_id - 1; }
@@ -32,7 +32,6 @@ struct ClapAudioConfig {
   int64_t aff_ratio = 4;
   double mlp_ratio = 4, layer_norm_eps = 1e-5;
   std::string hidden_act = "gelu", projection_act = "relu";
-  std::vector<std::string> ignored;
 
   int stages() const { return static_cast<int>(depths.size()); }
   int64_t freq_ratio() const { return spec_size / mel_bins; }  // strips of time that are stacked to make a square
@@ -60,6 +59,7 @@ struct ClapFeatureConfig {
 struct ClapConfig {
   ClapTextConfig text;
   ClapAudioConfig audio;
+  std::vector<std::string> ignored;  // "audio_config/alpha"
 };
 
 // `where` names the file in errors. InvalidArgument (code "bad_config") names every field that is of a wrong type, out

@@ -140,14 +140,17 @@ int64_t ClapTextNet::WeightBytes(const ClapTextConfig& config, Precision precisi
          linear(dim, dim) + linear(dim, space) + linear(space, space);
 }
 
-int64_t ClapTextNet::WorkingBytes(int64_t tokens) const {
+int64_t ClapTextNet::WorkingBytes(const ClapTextConfig& config, Precision precision, c10::Device device,
+                                  int64_t tokens) {
   // The wide layer before and after its activation beside the layer's input and its attention's output; or the joined
   // queries, keys and values beside the input and two copies of the mix. Half weights are unfolded one at a time.
-  const int64_t dim = config_.hidden_size, wide = config_.intermediate_size;
-  const int64_t compute = static_cast<int64_t>(c10::elementSize(compute_));
+  const int64_t dim = config.hidden_size, wide = config.intermediate_size;
+  const c10::ScalarType type = ComputeType(precision, device);
+  const auto compute = static_cast<int64_t>(c10::elementSize(type));
   const int64_t most = std::max(2 * dim + 2 * wide, 6 * dim);
-  const bool unfolds = words_.scalar_type() != compute_;
-  return AllocatedBytes(tokens * most * compute) + (unfolds ? AllocatedBytes(dim * std::max(wide, 3 * dim) * compute) : 0);
+  const bool unfolds = StorageType(precision) != type;
+  return AllocatedBytes(tokens * most * compute) +
+         (unfolds ? AllocatedBytes(dim * std::max(wide, 3 * dim) * compute) : 0);
 }
 
 }  // namespace grym

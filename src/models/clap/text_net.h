@@ -46,7 +46,7 @@ class ClapTextNet {
   // What Read takes, without reading: tensors at `precision` on `device`. Requires a config that passed its checks.
   static int64_t WeightBytes(const ClapTextConfig& config, Precision precision, c10::Device device);
   // The most that Embed's tensors take at once beside the weights, for so many tokens in all.
-  int64_t WorkingBytes(int64_t tokens) const;
+  static int64_t WorkingBytes(const ClapTextConfig& config, Precision precision, c10::Device device, int64_t tokens);
 
  private:
   struct Layer {
