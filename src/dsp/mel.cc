@@ -34,6 +34,9 @@ double HzOfMel(double mel) {
   return mel < kMelBreak ? mel * kMelHzPerStep : kMelBreakHz * std::exp(kMelLogStep * (mel - kMelBreak));
 }
 
+double HtkMelOfHz(double hz) { return 2595 * std::log10(1 + hz / 700); }
+double HzOfHtkMel(double mel) { return 700 * (std::pow(10.0, mel / 2595) - 1); }
+
 void FilterBank::Add(double left, double centre, double right, double bin_hz, int bins, double scale) {
   Run run;
   run.offset = static_cast<int>(weights_.size());
@@ -57,6 +60,16 @@ FilterBank FilterBank::Mel(int rate_hz, int size, int bands, double low_hz, doub
     const double left = HzOfMel(low + band * step), centre = HzOfMel(low + (band + 1) * step);
     const double right = HzOfMel(low + (band + 2) * step);
     bank.Add(left, centre, right, static_cast<double>(rate_hz) / size, size / 2 + 1, 2 / (right - left));
+  }
+  return bank;
+}
+
+FilterBank FilterBank::HtkMel(int rate_hz, int size, int bands, double low_hz, double high_hz) {
+  FilterBank bank;
+  const double low = HtkMelOfHz(low_hz), step = (HtkMelOfHz(high_hz) - low) / (bands + 1);
+  for (int band = 0; band < bands; ++band) {
+    const double left = HzOfHtkMel(low + band * step), centre = HzOfHtkMel(low + (band + 1) * step);
+    bank.Add(left, centre, HzOfHtkMel(low + (band + 2) * step), static_cast<double>(rate_hz) / size, size / 2 + 1, 1);
   }
   return bank;
 }

@@ -9,6 +9,9 @@ namespace grym {
 // Slaney's scale: linear below 1 kHz, logarithmic above (Auditory Toolbox 1998).
 double MelOfHz(double hz);
 double HzOfMel(double mel);
+// The scale of HTK (Young et al., "The HTK Book", 2006, equation 5.13), which torchaudio takes by default.
+double HtkMelOfHz(double hz);
+double HzOfHtkMel(double mel);
 
 // Triangles over the bins of a spectrum of `size / 2 + 1` bins, stored as runs so that applying them costs what they
 // cover. Threads: const methods may run together.
@@ -16,6 +19,8 @@ class FilterBank {
  public:
   // `bands` triangles equally spaced in mel over [low_hz, high_hz], each of unit area in Hz (Slaney's norm).
   static FilterBank Mel(int rate_hz, int size, int bands, double low_hz, double high_hz);
+  // The same on HTK's scale, each triangle 1 at its centre.
+  static FilterBank HtkMel(int rate_hz, int size, int bands, double low_hz, double high_hz);
   // Triangles at `per_octave` centres an octave, unit sum; centres that fall into the same bin are one band.
   static FilterBank LogFrequency(int rate_hz, int size, int per_octave, double low_hz, double high_hz);
   int bands() const { return static_cast<int>(runs_.size()); }

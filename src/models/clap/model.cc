@@ -1,0 +1,203 @@
+#include "models/clap/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/format.h"
+#include "base/status.h"
+#include "checkpoint/config_reader.h"
+#include "models/clap/session.h"
+#include "models/clap/style_prompts.h"
+#include "runtime/torch_guard.h"
+
+namespace grym {
+namespace {
+
+constexpr char kAudioTower[] = "audio", kTextTower[] = "text";
+// Of two cores with AVX2, for the published audio tower; a first guess until runs are measured.
+constexpr double kClapSecondsPerAudioSecond = 0.02;
+// Style prompts are short; their tokens were counted with RoBERTa's vocabulary.
+constexpr int64_t kStyleTokens = 700;
+
+ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const ClapConfig& config,
+                   const ClapFeatureConfig& features) {
+  ModelInfo info;
+  info.id = context.options.id.empty() ? ModelIdOf("clap", folder.folder()) : context.options.id;
+  info.version = "1";
+  info.name = "CLAP";
+  info.description = Formatted("audio and text in one space of %d numbers%s", config.audio.projection_dim,
+                               config.audio.enable_fusion ? ", long recordings fused" : "");
+  info.licence = "of the checkpoint";
+  info.capabilities = {Capability::kEmbedAudio, Capability::kClassifyStyle};
+  info.rate_hz = static_cast<int>(features.rate_hz);
+  info.channels = 1;
+  info.device = context.device.str();
+  info.seconds_per_audio_second = kClapSecondsPerAudioSecond;
+  return info;
+}
+
+template <class Net, class Config>
+std::unique_ptr<const Component<Net>> LazyTower(const char* name, std::shared_ptr<const TensorSet> set,
+                                                const Config& config, const ModelContext& context) {
+  const std::string where = std::string("clap/") + name;
+  return std::make_unique<const Component<Net>>(
+      [=](const CancelToken& cancel) -> absl::StatusOr<std::shared_ptr<const Net>> {
+        const BudgetScope scope(context.budget);
+        return TorchGuard(where, [&]() -> absl::StatusOr<std::shared_ptr<const Net>> {
+          WeightReader weights(*set, where, {context.PrecisionOf(name), context.device, cancel});
+          auto net = std::make_shared<const Net>(Net::Read(weights, config));
+          GRYM_RETURN_IF_ERROR(weights.status());
+          return net;
+        });
+      });
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFolder& folder,
+                                                                 const ModelContext& context) {
+  std::shared_ptr<ClapModel> model(new ClapModel);
+  model->context_ = context;
+  GRYM_ASSIGN_OR_RETURN(model->config_, ParseClapConfig(folder.config(), "config.json"));
+  if (folder.preprocessor()) {
+    GRYM_ASSIGN_OR_RETURN(const Json json, ReadConfig(*folder.preprocessor()));
+    GRYM_ASSIGN_OR_RETURN(model->features_, ParseClapFeatureConfig(json, "preprocessor_config.json"));
+  } else if (!model->config_.audio.enable_fusion) {
+    model->features_.truncation = ClapTruncation::kRandTrunc;
+  }
+  GRYM_RETURN_IF_ERROR(CheckClapFeatures(model->features_, model->config_.audio));
+  for (const Precision precision : {context.PrecisionOf(kAudioTower), context.PrecisionOf(kTextTower)}) {
+    if (precision == Precision::kInt8 || precision == Precision::kInt4) {
+      return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
+                   std::string("clap: want float32, bfloat16 or float16, got ") + PrecisionName(precision));
+    }
+  }
+  GRYM_ASSIGN_OR_RETURN(model->tokenizer_, OpenTokenizer(folder.folder()));
+  if (model->tokenizer_->vocabulary_size() > model->config_.text.vocab_size) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_config",
+                 Formatted("config.json/text_config: \"vocab_size\": want the tokenizer's %d at least, got %d",
+                           model->tokenizer_->vocabulary_size(), model->config_.text.vocab_size));
+  }
+  GRYM_ASSIGN_OR_RETURN(TensorSet opened, TensorSet::Open(folder.weights()));
+  const auto set = std::make_shared<const TensorSet>(std::move(opened));
+  GRYM_RETURN_IF_ERROR(model->ReadLogitScale(*set));
+  model->audio_ = LazyTower<ClapAudioNet>(kAudioTower, set, model->config_.audio, context);
+  model->text_ = LazyTower<ClapTextNet>(kTextTower, set, model->config_.text, context);
+  model->info_ = ClapInfo(folder, context, model->config_, model->features_);
+  model->info_.weights_bytes = model->AudioPhase(0).weights_bytes + model->TextPhase(0).weights_bytes;
+  return std::shared_ptr<const ClapModel>(std::move(model));
+}
+
+absl::Status ClapModel::ReadLogitScale(const TensorSet& set) {
+  return TorchGuard("clap", [&]() -> absl::Status {
+    WeightReader weights(set, "clap", {});
+    const at::Tensor scale = weights.Exact("logit_scale_a", {});
+    GRYM_RETURN_IF_ERROR(weights.status());
+    logit_scale_ = std::exp(scale.item<double>());
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<int32_t>> ClapModel::Tokens(std::string_view text_utf8, int64_t* dropped) const {
+  GRYM_ASSIGN_OR_RETURN(std::vector<int32_t> ids, tokenizer_->Encode(text_utf8));
+  const auto most = static_cast<size_t>(config_.text.most_tokens());
+  if (dropped) *dropped = static_cast<int64_t>(ids.size() > most ? ids.size() - most : 0);
+  if (ids.size() > most) {
+    ids[most - 1] = ids.back();
+    ids.resize(most);
+  }
+  return ids;
+}
+
+PhasePlan ClapModel::AudioPhase(double audio_s) const {
+  PhasePlan phase;
+  phase.component = kAudioTower;
+  phase.precision = context_.PrecisionOf(kAudioTower);
+  phase.weights_bytes = ClapAudioNet::WeightBytes(config_.audio, phase.precision, context_.device);
+  if (audio_s > 0) {
+    phase.working_bytes = ClapAudioNet::WorkingBytes(config_.audio, 1, phase.precision, context_.device);
+  }
+  const bool windows = !config_.audio.enable_fusion && audio_s > static_cast<double>(features_.max_length_s);
+  if (windows) phase.tiling = Formatted("windows of %d s", features_.max_length_s);
+  return phase;
+}
+
+PhasePlan ClapModel::TextPhase(int64_t tokens) const {
+  PhasePlan phase;
+  phase.component = kTextTower;
+  phase.precision = context_.PrecisionOf(kTextTower);
+  phase.weights_bytes = ClapTextNet::WeightBytes(config_.text, phase.precision, context_.device);
+  if (tokens > 0) {
+    phase.working_bytes = ClapTextNet::WorkingBytes(config_.text, phase.precision, context_.device, tokens);
+  }
+  return phase;
+}
+
+MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
+  MemoryPlan plan;
+  plan.device = context_.device.str();
+  plan.budget_bytes = context_.budget->limit_bytes();
+  if (work.tokens > 0) plan.phases.push_back(TextPhase(work.tokens));
+  if (work.audio_s > 0) plan.phases.push_back(AudioPhase(work.audio_s));
+  if (!plan.fits() && plan.phases.size() > 1) {
+    plan.keep_weights = false;
+    plan.levers = {"dropped components after their phase"};
+  }
+  plan.ignored_fields = config_.ignored;
+  for (const std::string& field : features_.ignored) plan.ignored_fields.push_back("preprocessor_config.json/" + field);
+  return plan;
+}
+
+absl::StatusOr<std::shared_ptr<const ClapAudioNet>> ClapModel::AudioTower(double audio_s,
+                                                                          const CancelToken& cancel) const {
+  const PhasePlan phase = AudioPhase(audio_s);
+  const int64_t wanted = (audio_->loaded() ? 0 : phase.weights_bytes) + phase.working_bytes;
+  if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) text_->Drop();
+  if (const MemoryPlan plan = PlanFor({.audio_s = audio_s}); !plan.fits()) return OverBudget("clap", plan);
+  return audio_->Get(cancel);
+}
+
+absl::StatusOr<std::shared_ptr<const ClapTextNet>> ClapModel::TextTower(int64_t tokens,
+                                                                        const CancelToken& cancel) const {
+  const PhasePlan phase = TextPhase(tokens);
+  const int64_t wanted = (text_->loaded() ? 0 : phase.weights_bytes) + phase.working_bytes;
+  if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) audio_->Drop();
+  if (const MemoryPlan plan = PlanFor({.tokens = tokens}); !plan.fits()) return OverBudget("clap", plan);
+  return text_->Get(cancel);
+}
+
+ResourceNeed ClapModel::NeedToHear(Capability capability, double audio_s) const {
+  const MemoryPlan plan = PlanFor({.audio_s = std::max(audio_s, 0.001),
+                                   .tokens = capability == Capability::kClassifyStyle ? kStyleTokens : 0});
+  ResourceNeed need;
+  need.weights_bytes = plan.weights_bytes();
+  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
+  need.cores = at::get_num_threads();
+  need.seconds = audio_s * info_.seconds_per_audio_second;
+  return need;
+}
+
+ResourceNeed ClapModel::Need(const GenerateAudioRequest& request) const {
+  return NeedToHear(Capability::kEmbedAudio, request.duration_s);
+}
+
+absl::StatusOr<std::string> ClapModel::Plan(const GenerateAudioRequest& request) const {
+  const MemoryPlan plan = PlanFor({.audio_s = request.duration_s});
+  if (!plan.fits()) return OverBudget("clap", plan);
+  return plan.ToJson().Dump(2);
+}
+
+absl::StatusOr<std::unique_ptr<Embedder>> ClapModel::NewEmbedder() const {
+  return std::make_unique<ClapEmbedder>(shared_from_this());
+}
+
+absl::StatusOr<std::unique_ptr<Analyzer>> ClapModel::NewAnalyzer() const {
+  return std::make_unique<ClapAnalyzer>(shared_from_this());
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> OpenClap(const ModelFolder& folder, const ModelContext& context) {
+  GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const ClapModel> model, ClapModel::Open(folder, context));
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+}  // namespace grym

@@ -1,0 +1,76 @@
+// A CLAP checkpoint behind the Model interface: embeds audio and text in one space, and names styles by it.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "checkpoint/model_folder.h"
+#include "grymsynth/model.h"
+#include "grymsynth/tokenizer.h"
+#include "models/clap/audio_net.h"
+#include "models/clap/mel_features.h"
+#include "models/clap/text_net.h"
+#include "runtime/component.h"
+#include "runtime/memory_plan.h"
+#include "runtime/model_context.h"
+
+namespace grym {
+
+// What one recording or a list of texts is beside the towers' sizes, for a plan.
+struct ClapWork {
+  double audio_s = 0;   // 0: none is heard
+  int64_t tokens = 0;   // of all texts together; 0: none is read
+};
+
+// Threads: immutable; sessions of any thread share the towers, each of which is read when it is first wanted.
+class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
+ public:
+  // Reads the configs, the tokenizer and the weights' header. Errors as of these; FailedPrecondition where the folder
+  // lacks a preprocessor_config.json is none: transformers' defaults hold then.
+  static absl::StatusOr<std::shared_ptr<const ClapModel>> Open(const ModelFolder& folder, const ModelContext& context);
+
+  const ModelInfo& info() const override { return info_; }
+  ResourceNeed Need(const GenerateAudioRequest& request) const override;
+  ResourceNeed NeedToHear(Capability capability, double audio_s) const override;
+  // For embedding a recording as long as the request.
+  absl::StatusOr<std::string> Plan(const GenerateAudioRequest& request) const override;
+  absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const override;
+  absl::StatusOr<std::unique_ptr<Analyzer>> NewAnalyzer() const override;
+
+  const ClapFeatureConfig& features() const { return features_; }
+  const ClapConfig& config() const { return config_; }
+  const ModelContext& context() const { return context_; }
+  // What the audio tower's similarities are multiplied by: exp(logit_scale_a).
+  double logit_scale() const { return logit_scale_; }
+
+  // Tokens of a text, cut to what the tower takes: its last token stays, which is </s>. `dropped` counts the cut ones.
+  absl::StatusOr<std::vector<int32_t>> Tokens(std::string_view text_utf8, int64_t* dropped = nullptr) const;
+
+  // Both towers are kept where the budget holds them; else the one that is not wanted goes.
+  MemoryPlan PlanFor(const ClapWork& work) const;
+  // The tower, after making room for it and the work. ResourceExhausted (code "over_budget") before anything is
+  // allocated.
+  absl::StatusOr<std::shared_ptr<const ClapAudioNet>> AudioTower(double audio_s, const CancelToken& cancel) const;
+  absl::StatusOr<std::shared_ptr<const ClapTextNet>> TextTower(int64_t tokens, const CancelToken& cancel) const;
+
+ private:
+  ClapModel() = default;
+  absl::Status ReadLogitScale(const TensorSet& set);
+  PhasePlan AudioPhase(double audio_s) const;
+  PhasePlan TextPhase(int64_t tokens) const;
+
+  ModelInfo info_;
+  ModelContext context_;
+  ClapConfig config_;
+  ClapFeatureConfig features_;
+  double logit_scale_ = 1;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::unique_ptr<const Component<ClapAudioNet>> audio_;
+  std::unique_ptr<const Component<ClapTextNet>> text_;
+};
+
+absl::StatusOr<std::shared_ptr<const Model>> OpenClap(const ModelFolder& folder, const ModelContext& context);
+
+}  // namespace grym

@@ -1,0 +1,200 @@
+#include "models/clap/swin_stage.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "nn/attention.h"
+#include "runtime/memory_budget.h"
+
+namespace grym {
+namespace {
+
+int64_t PaddedSide(int64_t side, int64_t to) { return (side + to - 1) / to * to; }
+
+at::Tensor IndexTensor(const std::vector<int64_t>& index, c10::Device device) {
+  at::Tensor tensor = at::empty({static_cast<int64_t>(index.size())}, at::kLong);
+  std::copy(index.begin(), index.end(), tensor.mutable_data_ptr<int64_t>());
+  return tensor.to(device);
+}
+
+// x [batch, rows, dim], with a row of zeros behind the others where `index` points there.
+at::Tensor GatherRows(const at::Tensor& x, const at::Tensor& index, bool has_zero_row) {
+  if (!has_zero_row) return x.index_select(1, index);
+  return at::constant_pad_nd(x, {0, 0, 0, 1}).index_select(1, index);
+}
+
+bool PadsWindows(const SwinStageConfig& config) {
+  return config.height % config.window != 0 || config.width % config.window != 0;
+}
+bool PadsMerge(const SwinStageConfig& config) { return config.height % 2 != 0 || config.width % 2 != 0; }
+
+}  // namespace
+
+SwinStage::Cut SwinStage::MakeCut(const SwinStageConfig& config, int64_t shift, c10::Device device) {
+  const int64_t window = config.window;
+  const int64_t height = PaddedSide(config.height, window), width = PaddedSide(config.width, window);
+  std::vector<int64_t> into, back(static_cast<size_t>(config.tokens()));
+  for (int64_t place = 0; place < height * width; ++place) {
+    const int64_t in_window = place % (window * window), number = place / (window * window);
+    const int64_t row = number / (width / window) * window + in_window / window;
+    const int64_t column = number % (width / window) * window + in_window % window;
+    const int64_t from_row = (row + shift) % height, from_column = (column + shift) % width;  // rolled by -shift
+    const bool real = from_row < config.height && from_column < config.width;
+    const int64_t from = real ? from_row * config.width + from_column : config.tokens();
+    into.push_back(from);
+    if (real) back[static_cast<size_t>(from)] = place;
+  }
+  return {IndexTensor(into, device), IndexTensor(back, device)};
+}
+
+// [windows, window^2, window^2]: -100 between tokens that the roll has brought together from opposite edges.
+at::Tensor SwinStage::ShiftMask(const SwinStageConfig& config, int64_t shift) {
+  const int64_t window = config.window, area = window * window;
+  const int64_t height = PaddedSide(config.height, window), width = PaddedSide(config.width, window);
+  const auto region = [&](int64_t at, int64_t side) { return (at >= side - window) + (at >= side - shift); };
+  at::Tensor mask = at::empty({config.windows(), area, area}, at::kFloat);
+  float* out = mask.mutable_data_ptr<float>();
+  std::vector<int64_t> regions(static_cast<size_t>(area));
+  for (int64_t number = 0; number < config.windows(); ++number) {
+    const int64_t top = number / (width / window) * window, left = number % (width / window) * window;
+    for (int64_t i = 0; i < area; ++i) {
+      regions[static_cast<size_t>(i)] = region(top + i / window, height) * 3 + region(left + i % window, width);
+    }
+    for (const int64_t query : regions) {
+      for (const int64_t key : regions) *out++ = query == key ? 0.0f : -100.0f;
+    }
+  }
+  return mask;
+}
+
+// `table` [(2 * window - 1)^2, heads], one row for each offset between two tokens -> [1, heads, window^2, window^2].
+at::Tensor SwinStage::PositionBias(const SwinStageConfig& config, const at::Tensor& table) {
+  const int64_t window = config.window, area = window * window;
+  std::vector<int64_t> offsets;
+  for (int64_t query = 0; query < area; ++query) {
+    for (int64_t key = 0; key < area; ++key) {
+      const int64_t down = query / window - key / window + window - 1;
+      const int64_t right = query % window - key % window + window - 1;
+      offsets.push_back(down * (2 * window - 1) + right);
+    }
+  }
+  const at::Tensor rows = table.index_select(0, IndexTensor(offsets, table.device()));
+  return rows.t().contiguous().view({1, config.heads, area, area});
+}
+
+SwinStage::Block SwinStage::ReadBlock(WeightReader& weights, const std::string& at, bool shifted,
+                                      const at::Tensor& mask) const {
+  const int64_t dim = config_.dim, side = 2 * config_.window - 1;
+  const std::string self = at + "attention.self.";
+  Block block;
+  block.shifted = shifted;
+  block.attention_norm = ReadLayerNorm(weights, at + "layernorm_before", dim, config_.layer_norm_eps);
+  block.query_key_value =
+      ReadFusedLinear(weights, {self + "query", self + "key", self + "value"}, dim, dim, config_.qkv_bias);
+  block.attention_out = ReadLinear(weights, at + "attention.output.dense", dim, dim);
+  block.norm = ReadLayerNorm(weights, at + "layernorm_after", dim, config_.layer_norm_eps);
+  block.up = ReadLinear(weights, at + "intermediate.dense", dim, config_.mlp_dim());
+  block.down = ReadLinear(weights, at + "output.dense", config_.mlp_dim(), dim);
+  weights.Skip(self + "relative_position_index");
+  const at::Tensor table = weights.Exact(self + "relative_position_bias_table", {side * side, config_.heads});
+  if (!table.defined()) return block;
+  block.bias = PositionBias(config_, table);
+  if (shifted) block.bias = block.bias + mask.unsqueeze(1);
+  block.bias = block.bias.to(weights.compute_type());
+  return block;
+}
+
+SwinStage SwinStage::Read(WeightReader& weights, const std::string& at, const SwinStageConfig& config) {
+  SwinStage stage;
+  stage.config_ = config;
+  const int64_t shift = config.window / 2;
+  const bool shifts = config.shifts() && config.depth > 1;
+  const c10::Device device = weights.options().device;
+  stage.plain_ = MakeCut(config, 0, device);
+  at::Tensor mask;
+  if (shifts) {
+    stage.shifted_ = MakeCut(config, shift, device);
+    mask = ShiftMask(config, shift).to(device);
+  }
+  for (int64_t i = 0; i < config.depth; ++i) {
+    stage.blocks_.push_back(stage.ReadBlock(weights, at + Formatted(".blocks.%d.", i), shifts && i % 2 == 1, mask));
+  }
+  if (!config.merges) return stage;
+  std::vector<int64_t> order;
+  for (int64_t row = 0; row < config.height; row += 2) {
+    for (int64_t column = 0; column < config.width; column += 2) {
+      for (const auto& [down, right] : {std::pair(0, 0), {1, 0}, {0, 1}, {1, 1}}) {
+        const bool real = row + down < config.height && column + right < config.width;
+        order.push_back(real ? (row + down) * config.width + column + right : config.tokens());
+      }
+    }
+  }
+  stage.merge_order_ = IndexTensor(order, device);
+  stage.merge_norm_ = ReadLayerNorm(weights, at + ".downsample.norm", 4 * config.dim, 1e-5);
+  stage.merge_ = ReadLinear(weights, at + ".downsample.reduction", 4 * config.dim, 2 * config.dim, /*bias=*/false);
+  return stage;
+}
+
+at::Tensor SwinStage::Attend(const Block& block, const at::Tensor& x) const {
+  const int64_t batch = x.size(0), dim = config_.dim, area = config_.window * config_.window;
+  const Cut& cut = block.shifted ? shifted_ : plain_;
+  at::Tensor all;
+  {
+    const at::Tensor windows = GatherRows(block.attention_norm(x), cut.into, PadsWindows(config_));
+    all = block.query_key_value(windows).view({-1, area, 3 * dim});
+  }
+  at::Tensor bias = block.bias;
+  if (block.shifted && batch > 1) bias = bias.repeat({batch, 1, 1, 1});
+  at::Tensor mixed = Attention(all.narrow(2, 0, dim), all.narrow(2, dim, dim), all.narrow(2, 2 * dim, dim),
+                               config_.heads, bias);
+  all = at::Tensor();
+  mixed = block.attention_out(mixed).view({batch, -1, dim});
+  return mixed.index_select(1, cut.back);
+}
+
+at::Tensor SwinStage::Run(at::Tensor x) const {
+  for (const Block& block : blocks_) {
+    x = Attend(block, x).add_(x);
+    at::Tensor wide = block.up(block.norm(x));
+    wide = Activate(config_.activation, wide);
+    x = block.down(wide).add_(x);
+  }
+  if (!config_.merges) return x;
+  const int64_t batch = x.size(0);
+  const at::Tensor four = GatherRows(x, merge_order_, PadsMerge(config_)).view({batch, -1, 4 * config_.dim});
+  x = at::Tensor();
+  return merge_(merge_norm_(four));
+}
+
+int64_t SwinStage::WeightBytes(const SwinStageConfig& config, Precision precision, c10::Device device) {
+  const auto size = [](c10::ScalarType type) { return static_cast<int64_t>(c10::elementSize(type)); };
+  const int64_t storage = size(StorageType(precision)), compute = size(ComputeType(precision, device));
+  const auto linear = [&](int64_t in, int64_t out, bool bias) {
+    return AllocatedBytes(in * out * storage) + (bias ? AllocatedBytes(out * compute) : 0);
+  };
+  const auto norm = [&](int64_t dim) { return 2 * AllocatedBytes(dim * compute); };
+  const int64_t dim = config.dim, area = config.window * config.window, rows = config.windows() * area;
+  const int64_t block = 2 * norm(dim) + linear(dim, 3 * dim, config.qkv_bias) + linear(dim, dim, true) +
+                        linear(dim, config.mlp_dim(), true) + linear(config.mlp_dim(), dim, true);
+  const int64_t cut = AllocatedBytes(rows * 8) + AllocatedBytes(config.tokens() * 8);
+  const int64_t shifted = config.shifts() ? config.depth / 2 : 0;
+  const auto bias = [&](int64_t windows) { return AllocatedBytes(windows * config.heads * area * area * compute); };
+  int64_t bytes = config.depth * block + (shifted > 0 ? 2 : 1) * cut + (config.depth - shifted) * bias(1) +
+                  shifted * bias(config.windows());
+  if (config.merges) {
+    const int64_t merged = ((config.height + 1) / 2) * ((config.width + 1) / 2);
+    bytes += AllocatedBytes(merged * 4 * 8) + norm(4 * dim) + linear(4 * dim, 2 * dim, false);
+  }
+  return bytes;
+}
+
+int64_t SwinStage::WorkingBytes(const SwinStageConfig& config, int64_t batch, int64_t element_bytes) {
+  // The input and the wide layer before and after its activation; or, with windows padded, input, queries, keys and
+  // values, the mix and the windows.
+  const int64_t padded = config.windows() * config.window * config.window;
+  const int64_t mlp = config.tokens() * (config.dim + 2 * config.mlp_dim());
+  const int64_t attention = config.tokens() * config.dim + padded * 5 * config.dim;
+  return AllocatedBytes(batch * std::max(mlp, attention) * element_bytes);
+}
+
+}  // namespace grym
