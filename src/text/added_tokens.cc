@@ -35,7 +35,8 @@ absl::Status AddedTokens::Seal(const Normalizers& normalizers, const std::string
   std::stable_sort(tokens_.begin(), tokens_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   for (size_t i = 0; i < tokens_.size(); ++i) {
     if (i > 0 && tokens_[i].id == tokens_[i - 1].id)
-      return BadTokenizer(where, Formatted("added tokens: want an id of its own for each, got %d twice", tokens_[i].id));
+      return BadTokenizer(where,
+                          Formatted("added tokens: want an id of its own for each, got %d twice", tokens_[i].id));
     Matcher& matcher = tokens_[i].normalized ? after_ : before_;
     std::string pattern = tokens_[i].content;
     if (tokens_[i].normalized) {

@@ -85,7 +85,10 @@ std::string LossyUtf8(std::string_view bytes) {
     // The maximal part: a lead byte with as many continuations as a valid sequence could have. A sequence is tried
     // by filling it up with the least continuation bytes that its lead allows.
     size_t part = 1;
-    for (; part < 3 && at + part < bytes.size() && (static_cast<unsigned char>(bytes[at + part]) & 0xC0) == 0x80; ++part) {
+    const auto continues = [&](size_t k) {
+      return k < bytes.size() && (static_cast<unsigned char>(bytes[k]) & 0xC0) == 0x80;
+    };
+    for (; part < 3 && continues(at + part); ++part) {
       std::string filled(bytes.substr(at, part + 1));
       const auto lead = static_cast<unsigned char>(filled[0]);
       filled.resize(lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2, '\x80');

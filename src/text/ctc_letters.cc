@@ -15,7 +15,8 @@ namespace {
 bool IsPythonSpace(uint32_t c) { return (c >= 0x1C && c <= 0x1F) || UnicodeClass::Of(c).is_space(); }
 
 std::string_view PythonStrip(std::string_view text, bool left, bool right) {
-  while (left && !text.empty() && IsPythonSpace(CodePointAt(text, 0).value)) text.remove_prefix(CodePointAt(text, 0).bytes);
+  while (left && !text.empty() && IsPythonSpace(CodePointAt(text, 0).value))
+    text.remove_prefix(CodePointAt(text, 0).bytes);
   while (right && !text.empty()) {
     const size_t last = PreviousCodePoint(text, text.size());
     if (!IsPythonSpace(CodePointAt(text, last).value)) break;
@@ -38,7 +39,8 @@ class CtcLetters : public Tokenizer {
   explicit CtcLetters(LetterParts parts) : parts_(std::move(parts)) {
     delimiter_id_ = IdOf(parts_.delimiter);
     size_ = static_cast<int32_t>(parts_.vocabulary.size());
-    for (const AddedToken& token : parts_.added.tokens()) size_ += parts_.vocabulary.Token(token.id).has_value() ? 0 : 1;
+    for (const AddedToken& token : parts_.added.tokens())
+      size_ += parts_.vocabulary.Token(token.id).has_value() ? 0 : 1;
   }
 
   absl::StatusOr<std::vector<int32_t>> Encode(std::string_view text, const EncodeOptions&) const override {
@@ -118,7 +120,8 @@ absl::Status AddLetterTokens(const TokenizerConfig& config, const std::string& w
     token.id = known ? *known : next++;
     return parts.added.Add(std::move(token), where);
   };
-  std::optional<int32_t>* const ids[] = {&parts.special.bos, &parts.special.eos, &parts.special.unk, &parts.special.pad};
+  SpecialIds& special_ids = parts.special;
+  std::optional<int32_t>* const ids[] = {&special_ids.bos, &special_ids.eos, &special_ids.unk, &special_ids.pad};
   static constexpr std::pair<const char*, const char*> kRoles[] = {
       {"bos", "<s>"}, {"eos", "</s>"}, {"unk", "<unk>"}, {"pad", "<pad>"}};
   for (size_t i = 0; i < std::size(ids); ++i) {
@@ -129,7 +132,8 @@ absl::Status AddLetterTokens(const TokenizerConfig& config, const std::string& w
   GRYM_RETURN_IF_ERROR(add(parts.delimiter, true));
   for (size_t i = 0; i < parts.vocabulary.size(); ++i) {
     const std::string_view token = parts.vocabulary.token_at(i);
-    if (!token.empty() && CodePointAt(token, 0).bytes < token.size()) GRYM_RETURN_IF_ERROR(add(std::string(token), false));
+    if (!token.empty() && CodePointAt(token, 0).bytes < token.size())
+      GRYM_RETURN_IF_ERROR(add(std::string(token), false));
   }
   return parts.added.Seal({}, where);
 }
@@ -156,7 +160,8 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> ReadCtcLetters(std::string_view
   GRYM_RETURN_IF_ERROR(scanner.End());
   GRYM_RETURN_IF_ERROR(parts.vocabulary.Seal(where, true));
   parts.delimiter = config.TokenOr("word_delimiter", "|");
-  parts.space = config.at("replace_word_delimiter_char").is_string() ? config.at("replace_word_delimiter_char").text() : " ";
+  const Json& space = config.at("replace_word_delimiter_char");
+  parts.space = space.is_string() ? space.text() : " ";
   GRYM_RETURN_IF_ERROR(AddLetterTokens(config, where, parts));
   return std::make_shared<CtcLetters>(std::move(parts));
 }

@@ -206,7 +206,8 @@ absl::StatusOr<Json> JsonScanner::Tree(size_t limit) {
   JsonLimits limits;
   limits.bytes = limits.string_bytes = limit;
   absl::StatusOr<Json> tree = Json::Parse(text_.substr(begin, at_ - begin), limits);
-  if (!tree.ok()) return BadTokenizer(where_, Formatted("from byte %d: %s", begin, std::string(tree.status().message())));
+  if (!tree.ok())
+    return BadTokenizer(where_, Formatted("from byte %d: %s", begin, std::string(tree.status().message())));
   return tree;
 }
 

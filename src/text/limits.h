@@ -10,7 +10,7 @@ inline constexpr int kTokenizerJsonDepth = 64;
 inline constexpr size_t kTokenizerPieces = size_t{1} << 20;    // and as many merges
 inline constexpr int64_t kTokenizerIds = int64_t{1} << 24;     // ids are below it
 inline constexpr size_t kTokenizerTextBytes = size_t{1} << 20;
-inline constexpr size_t kTextGrowth = 8;                       // normalisers may grow a text to so many times its length
+inline constexpr size_t kTextGrowth = 8;                       // times its length a text may grow to by normalising
 // Longest piece of a unigram model and longest added token: encoding takes time in proportion to it and to the text.
 inline constexpr size_t kPieceBytes = 512;
 // A part of tokenizer.json that is no list of pieces: the largest known holds a character map of 0.3 MB.

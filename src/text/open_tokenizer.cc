@@ -44,7 +44,8 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> OpenFile(const Path& path, cons
   const size_t first = bytes.find_first_not_of(" \t\r\n");
   // A SentencePiece model begins with a field's tag, 0x0A, and its length, never with a brace: 123 bytes in a piece
   // are told from JSON by what follows.
-  if (first == bytes.npos || bytes[first] != '{' || (bytes[0] == '\n' && bytes.find_first_of("\"}", first) == bytes.npos))
+  if (first == bytes.npos || bytes[first] != '{' ||
+      (bytes[0] == '\n' && bytes.find_first_of("\"}", first) == bytes.npos))
     return ReadSentencePiece(bytes, where, config);
   absl::StatusOr<bool> model = HasModel(bytes, where);
   if (!model.ok()) return bytes[0] == '\n' ? ReadSentencePiece(bytes, where, config) : model.status();

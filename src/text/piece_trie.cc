@@ -44,7 +44,8 @@ bool PieceTrie::Build(const std::vector<std::string_view>& pieces) {
   const std::vector<uint32_t> order = SortedOrder(pieces);
   duplicate_ = -1;
   nodes_.assign(1, Node());
-  std::vector<PieceRange> ranges{{0, static_cast<uint32_t>(order.size()), 0}};  // ranges[i] belongs to nodes_[i]: breadth first
+  // Breadth first: ranges[i] belongs to nodes_[i].
+  std::vector<PieceRange> ranges{{0, static_cast<uint32_t>(order.size()), 0}};
   for (size_t i = 0; i < ranges.size(); ++i) {
     auto [at, end, depth] = ranges[i];
     for (; at < end && pieces[order[at]].size() == depth; ++at) {

@@ -101,7 +101,8 @@ absl::Status CheckText(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const size_t length = Utf8Length(text, at);
     if (length == 0)
-      return Error(absl::StatusCode::kInvalidArgument, "bad_utf8", Formatted("text: want UTF-8, got other at byte %d", at));
+      return Error(absl::StatusCode::kInvalidArgument, "bad_utf8",
+                   Formatted("text: want UTF-8, got other at byte %d", at));
     at += length;
   }
   return absl::OkStatus();

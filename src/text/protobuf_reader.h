@@ -18,7 +18,8 @@ class ProtobufReader {
     std::string_view bytes;   // of a string or message
     bool boolean() const { return value != 0; }
     float real() const { return std::bit_cast<float>(static_cast<uint32_t>(value)); }
-    int32_t integer() const { return static_cast<int32_t>(static_cast<uint32_t>(value)); }  // negative ones have 64 bits
+    // Negative ones are written with 64 bits.
+    int32_t integer() const { return static_cast<int32_t>(static_cast<uint32_t>(value)); }
   };
   // The next field; nothing at the end and, with `damaged()` then true, where no field can be read. Groups, which are
   // long out of use, count as damage.

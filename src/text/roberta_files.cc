@@ -30,7 +30,8 @@ absl::Status ReadMergeLines(std::string_view text, const std::string& where, Bpe
 absl::Status AddRobertaTokens(const TokenizerConfig& config, const Vocabulary& vocabulary, const std::string& where,
                               AddedTokens& added) {
   static constexpr std::pair<const char*, const char*> kRoles[] = {
-      {"bos", "<s>"}, {"eos", "</s>"}, {"unk", "<unk>"}, {"sep", "</s>"}, {"pad", "<pad>"}, {"cls", "<s>"}, {"mask", "<mask>"}};
+      {"bos", "<s>"}, {"eos", "</s>"}, {"unk", "<unk>"}, {"sep", "</s>"}, {"pad", "<pad>"},
+      {"cls", "<s>"}, {"mask", "<mask>"}};
   auto next = static_cast<int32_t>(vocabulary.size());
   for (const auto& [role, usual] : kRoles) {
     AddedToken token = config.Token(role);

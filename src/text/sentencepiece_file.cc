@@ -91,7 +91,8 @@ absl::StatusOr<SentencePieceModel> ReadModelProto(std::string_view bytes, const 
 
 absl::Status CheckSupported(const SentencePieceModel& model, const std::string& where) {
   if (model.model_type != 1) {
-    return UnsupportedTokenizer(where, Formatted("a SentencePiece model of type %d (want 1, unigram)", model.model_type));
+    return UnsupportedTokenizer(where,
+                                Formatted("a SentencePiece model of type %d (want 1, unigram)", model.model_type));
   }
   // What T5 does not have would be ignored by transformers: other ids than those the model was trained with.
   if (model.byte_fallback) return UnsupportedTokenizer(where, "byte_fallback of a SentencePiece model");
@@ -127,7 +128,8 @@ absl::Status AddT5Tokens(const TokenizerConfig& config, const std::string& where
   }
   std::sort(model.added.begin(), model.added.end());
   for (size_t i = 0; i < model.added.size(); ++i) {
-    if (i + 1 < model.added.size() && model.added[i].first == model.added[i + 1].first) continue;  // the special one stays
+    // Of the same piece twice the special one stays.
+    if (i + 1 < model.added.size() && model.added[i].first == model.added[i + 1].first) continue;
     AddedToken token;
     token.id = model.added[i].first;
     token.content = std::string(*model.vocabulary.Token(token.id));

@@ -44,7 +44,8 @@ absl::Status ReadPieceList(JsonScanner& scanner, ModelSection& model) {
 
 absl::StatusOr<std::pair<std::string, std::string>> SplitMerge(const std::string& text, const JsonScanner& scanner) {
   const size_t space = text.find(' ');
-  if (space == text.npos || text.find(' ', space + 1) != text.npos) return scanner.Fail("two parts of a merge before this");
+  if (space == text.npos || text.find(' ', space + 1) != text.npos)
+    return scanner.Fail("two parts of a merge before this");
   return std::pair(text.substr(0, space), text.substr(space + 1));
 }
 
@@ -120,7 +121,7 @@ absl::StatusOr<std::unique_ptr<const SubwordModel>> MakeBpeModel(ModelSection mo
 absl::StatusOr<std::unique_ptr<const SubwordModel>> MakeModel(ModelSection model, const std::string& where) {
   // Old files do not say the type: a list of pieces is a unigram model, merges are BPE.
   std::string type = model.rest.at("type").text();
-  if (type.empty() && !model.rest.contains("type")) type = !model.scores.empty() ? "Unigram" : model.has_merges ? "BPE" : "";
+  if (!model.rest.contains("type")) type = !model.scores.empty() ? "Unigram" : model.has_merges ? "BPE" : "";
   if (type == "Unigram") return MakeUnigramModel(std::move(model), where + ", model");
   if (type == "BPE") return MakeBpeModel(std::move(model), where + ", model");
   return UnsupportedTokenizer(where, Formatted("the model \"%s\"", Printable(type, 60)));

@@ -38,7 +38,8 @@ class Vocabulary {
   }
 
  private:
-  std::unique_ptr<std::string> bytes_ = std::make_unique<std::string>();  // keeps its place when moved: the trie borrows
+  // Keeps its place when the vocabulary is moved: the trie borrows.
+  std::unique_ptr<std::string> bytes_ = std::make_unique<std::string>();
   std::vector<size_t> begins_{0};
   std::vector<int32_t> ids_;
   std::vector<uint32_t> by_id_;  // indices in the order of ids
