@@ -1,0 +1,179 @@
+"""Native models from checkpoint folders: opened, planned, compared with the reference, within their budget."""
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import grymsynth as gs
+import reference
+from conftest import child_environment
+
+PROMPT = "a dog barks twice in the distance while rain falls"  # peer_run.py's own
+
+
+def unit(vector):
+    return vector / np.linalg.norm(vector)
+
+
+def sound(found, rate_hz):
+    return gs.Audio(np.ascontiguousarray(found["input.audio"]), rate_hz)
+
+
+def test_importing_loads_no_torch_and_either_order_shares_one():
+    code = """
+import sys
+{first}
+maps = lambda: {{line.split()[-1] for line in open("/proc/self/maps") if "libtorch_cpu" in line}}
+assert {expect_none} or not maps(), "importing grymsynth alone loaded LibTorch"
+try:
+    grymsynth.Model.open("/nowhere")
+except grymsynth.NotFoundError:
+    pass
+except grymsynth.FailedPreconditionError as error:
+    assert error.code == "no_torch"
+    sys.exit(77)
+import torch
+assert len(maps()) == 1, maps()
+assert float(torch.ones(3).sum()) == 3
+"""
+    for first, loaded in (("import grymsynth", False), ("import torch, grymsynth", True),
+                          ("import grymsynth, torch", True)):
+        done = subprocess.run([sys.executable, "-c", code.format(first=first, expect_none=loaded)],
+                              env=child_environment(), capture_output=True, text=True)
+        if done.returncode == 77 or "No module named 'torch'" in done.stderr:
+            pytest.skip("needs torch in this Python and a build with LibTorch")
+        assert done.returncode == 0, done.stderr
+
+
+def test_tensors_are_summed_as_they_lie():
+    folder = reference.checkpoint("clap-tiny")
+    wanted = reference.tensors(folder / "model.safetensors")
+    for path in (folder, folder / "model.safetensors"):
+        found = gs.runtime.Tensors(path)
+        assert found.names() == sorted(wanted)
+        assert found.shapes() == {name: tensor.shape for name, tensor in wanted.items()}
+        for name, total in found.sums().items():
+            assert total == pytest.approx(float(wanted[name].astype(np.float64).sum()), rel=1e-9, abs=1e-9), name
+
+
+def test_a_config_alone_is_read_with_its_defaults(tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"model_type": "t5", "d_model": 96, "novelty": 3}))
+    plan = gs.runtime.plan_config(config)
+    assert plan["family"] == "t5" and plan["fields"]["d_model"] == 96 and plan["fields"]["num_layers"] == 6
+    assert plan["ignoredFields"] == ["novelty"]
+    config.write_text(json.dumps({"model_type": "t5", "d_model": "wide", "num_heads": 0}))
+    with pytest.raises(gs.InvalidArgumentError) as caught:
+        gs.runtime.plan_config(config)
+    assert caught.value.code == "bad_config"
+    assert sorted(problem.pointer for problem in caught.value.problems) == ["/d_model", "/num_heads"]
+
+
+@pytest.mark.parametrize("preset", ["clap-tiny", "wav2vec2-ctc-tiny", "musicgen-tiny"])
+def test_token_ids_are_the_references(preset):
+    folder = reference.checkpoint(preset)
+    texts = [PROMPT, "", "  two  spaces ", "Ünïcödé 漢字 🎵🎶", "it's 3.14\n\ttabs", "a" * 300]
+    if "wav2vec2" in preset:
+        texts = ["HELLO WORLD", "", "A B"]
+    script = ("import json, sys; from transformers import AutoTokenizer; t = AutoTokenizer.from_pretrained(sys.argv[1]); "
+              "print(json.dumps([t(x).input_ids for x in json.loads(sys.stdin.read())]))")
+    done = subprocess.run([reference.python(), "-c", script, str(folder)], input=json.dumps(texts), capture_output=True,
+                          text=True, check=True)
+    tokenizer = gs.runtime.Tokenizer(folder)
+    assert [tokenizer.encode(text) for text in texts] == json.loads(done.stdout)
+
+
+def test_clap_embeds_audio_and_text_as_the_reference():
+    folder = reference.checkpoint("clap-tiny")
+    found = reference.run(folder, "python", "--seconds", "3")
+    model = gs.Model.open(folder, device="cpu")
+    reference.assert_same(model.embed_text(PROMPT), unit(found["text_embeds"][0]))
+    reference.assert_same(model.embed_audio(sound(found, 48000)), unit(found["audio_embeds"][0]))
+
+
+@pytest.mark.parametrize("preset", ["wav2vec2-tiny", "wav2vec2-stable-tiny"])
+def test_wav2vec2_shows_the_references_hidden_states(preset):
+    folder = reference.checkpoint(preset)
+    found = reference.run(folder, "python", "--seconds", "2")
+    model = gs.Model.open(folder)
+    layers = model.hidden_states(sound(found, 16000))
+    for i, layer in enumerate(layers):
+        reference.assert_same(layer, found[f"hidden_states.{i}"])
+    assert f"hidden_states.{len(layers)}" not in found
+    assert np.linalg.norm(model.embed_audio(sound(found, 16000))) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(gs.UnimplementedError):
+        model.embed_text("words")
+
+
+def test_audioldm_makes_the_references_waveform():
+    folder = reference.checkpoint("audioldm-tiny")
+    found = reference.run(folder, "python", "--seconds", "2.56", "--steps", "10", "--seed", "3")
+    model = gs.Model.open(folder)
+    request = gs.GenerateAudioRequest(prompt=PROMPT, duration_s=2.56, seed=3, steps=10, guidance=2.5)
+    made = model.generate(request, raw=True)
+    ours, theirs = np.asarray(made.audio.samples)[0].astype(np.float64), found["waveform"].ravel().astype(np.float64)
+    ours, theirs = ours[:min(ours.size, theirs.size)], theirs[:min(ours.size, theirs.size)]
+    assert abs(made.audio.frames - found["waveform"].size) <= 1
+    snr_db = 10 * np.log10((theirs @ theirs) / ((ours - theirs) @ (ours - theirs)))
+    assert snr_db >= 40
+    assert made.provenance.seed == 3
+    again = model.generate(request, raw=True)
+    assert np.array_equal(made.audio.samples, again.audio.samples)
+
+
+def test_a_plan_is_the_least_budget_that_does():
+    folder = reference.checkpoint("audioldm-tiny")
+    request = gs.GenerateAudioRequest(prompt=PROMPT, duration_s=2.56, seed=3, steps=2)
+    plan = gs.Model.open(folder).plan(request)
+    assert plan["peakBytes"] > plan["weightsBytes"] > 0
+    least = plan["peakBytes"]
+    for _ in range(20):  # down to the smallest plan that there is
+        try:
+            smaller = gs.Model.open(folder, budget_bytes=least - 1).plan(request)["peakBytes"]
+        except gs.ResourceExhaustedError as error:
+            assert str(least - 1) in str(error)
+            break
+        assert smaller < least
+        least = smaller
+    made = gs.Model.open(folder, budget_bytes=least).generate(request, raw=True)
+    assert made.audio.frames > 0
+    with pytest.raises(gs.ResourceExhaustedError) as caught:
+        gs.Model.open(folder, budget_bytes=least - 1).generate(request, raw=True)
+    assert str(least - 1) in str(caught.value)
+
+
+def test_engines_take_models_by_id_and_let_them_go(tmp_path):
+    folder = reference.checkpoint("clap-tiny")
+    with gs.Engine() as engine:
+        name = engine.open_model(folder, id="ears")
+        assert name == "ears" and "ears" in [info.id for info in engine.models()]
+        with pytest.raises(gs.AlreadyExistsError):
+            engine.open_model(folder, id="ears")
+        engine.close_model("ears")
+        with pytest.raises(gs.NotFoundError):
+            engine.close_model("ears")
+
+
+def test_damaged_folders_are_told_of(tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(reference.checkpoint("wav2vec2-tiny"), folder)
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-10])
+    with pytest.raises(gs.DataLossError):
+        gs.Model.open(folder).hidden_states(gs.Audio(np.zeros((1, 16000), np.float32), 16000))
+    weights.write_bytes(whole)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_size": 33}))
+    with pytest.raises(gs.InvalidArgumentError) as caught:
+        gs.Model.open(folder)
+    assert "hidden_size" in str(caught.value)
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 65}))
+    with pytest.raises(gs.DataLossError) as caught:
+        gs.Model.open(folder).hidden_states(gs.Audio(np.zeros((1, 16000), np.float32), 16000))
+    assert "intermediate_dense" in str(caught.value)
