@@ -115,7 +115,9 @@ PhasePlan ClapModel::AudioPhase(double audio_s) const {
   phase.precision = context_.PrecisionOf(kAudioTower);
   phase.weights_bytes = ClapAudioNet::WeightBytes(config_.audio, phase.precision, context_.device);
   if (audio_s > 0) {
-    phase.working_bytes = ClapAudioNet::WorkingBytes(config_.audio, 1, phase.precision, context_.device);
+    const int64_t channels = config_.audio.enable_fusion ? 4 : 1;
+    phase.working_bytes = ClapAudioNet::WorkingBytes(config_.audio, 1, phase.precision, context_.device) +
+                          AllocatedBytes(channels * features_.frames() * features_.mel_bins * 4);
   }
   const bool windows = !config_.audio.enable_fusion && audio_s > static_cast<double>(features_.max_length_s);
   if (windows) phase.tiling = Formatted("windows of %d s", features_.max_length_s);
