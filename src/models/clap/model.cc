@@ -16,7 +16,8 @@ namespace {
 constexpr char kAudioTower[] = "audio", kTextTower[] = "text";
 // Of two cores with AVX2, for the published audio tower; a first guess until runs are measured.
 constexpr double kClapSecondsPerAudioSecond = 0.02;
-// Style prompts are short; their tokens were counted with RoBERTa's vocabulary.
+// An estimate: the 41 style prompts have 379 words and signs, some of more than one token, and two tokens each around
+// them.
 constexpr int64_t kStyleTokens = 700;
 
 ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const ClapConfig& config,

@@ -27,8 +27,8 @@ struct ClapWork {
 // Threads: immutable; sessions of any thread share the towers, each of which is read when it is first wanted.
 class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
  public:
-  // Reads the configs, the tokenizer and the weights' header. Errors as of these; FailedPrecondition where the folder
-  // lacks a preprocessor_config.json is none: transformers' defaults hold then.
+  // Reads the configs, the tokenizer and the weights' header. Errors as of these. A folder without a
+  // preprocessor_config.json takes transformers' defaults.
   static absl::StatusOr<std::shared_ptr<const ClapModel>> Open(const ModelFolder& folder, const ModelContext& context);
 
   const ModelInfo& info() const override { return info_; }
