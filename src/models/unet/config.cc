@@ -135,7 +135,8 @@ void ReadConditioning(ConfigReader& reader, UnetConfig& config) {
   reader.Bool("class_embeddings_concat", &config.class_concat);
   if (type.empty()) {
     reader.Ignore({"projection_class_embeddings_input_dim"});
-    if (config.class_concat) reader.Contradiction("class_embeddings_concat", "want a class_embed_type beside it, got none");
+    if (config.class_concat)
+      reader.Contradiction("class_embeddings_concat", "want a class_embed_type beside it, got none");
     return;
   }
   size.required = true;
@@ -155,7 +156,7 @@ void CheckAttention(ConfigReader& reader, const UnetConfig& config, const std::v
     }
     if (context[level] != config.channels[level]) {
       reader.Contradiction("cross_attention_dim",
-                           Formatted("want %d as block_out_channels[%d], for a network that takes no prompt there, got %d",
+                           Formatted("want %d as block_out_channels[%d], since no prompt is taken there, got %d",
                                      config.channels[level], level, context[level]));
     }
   }

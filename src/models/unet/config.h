@@ -39,7 +39,7 @@ struct UnetConfig {
 };
 
 // `where` starts every message: "unet/config.json". InvalidArgument (code "bad_config") with all that is wrong;
-// Unimplemented ("unsupported_config") for a field whose value asks for what is not built, with the field and the value:
+// Unimplemented ("unsupported_config") for a field whose value asks for what is not built, with field and value:
 // prompts by cross attention, since no checkpoint of ours takes one, and the variants of other families.
 absl::StatusOr<UnetConfig> ReadUnetConfig(const Json& json, const std::string& where);
 

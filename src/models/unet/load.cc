@@ -1,6 +1,10 @@
+#include <cstdint>
+#include <cstdlib>
+
 #include "base/format.h"
 #include "base/status.h"
 #include "models/unet/net.h"
+#include "runtime/memory_budget.h"
 
 namespace grym {
 namespace {
@@ -19,7 +23,37 @@ Linear ReadPointwise(WeightReader& weights, const std::string& layer, int64_t in
   return linear;
 }
 
+// The level of a block's name, counted from the finest; nothing for what is in none.
+size_t LevelOf(const std::string& name, const std::string& prefix) {
+  return name.rfind(prefix, 0) == 0 ? static_cast<size_t>(std::atoll(name.c_str() + prefix.size())) : SIZE_MAX;
+}
+
+bool IsTiled(const std::string& name, const UnetConfig& config) {
+  const auto ends = [&](const std::string& end) {
+    return name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+  };
+  size_t level = LevelOf(name, "down_blocks.");
+  if (const size_t order = LevelOf(name, "up_blocks."); order != SIZE_MAX) level = config.levels() - 1 - order;
+  if (level == SIZE_MAX) return false;
+  if (ends(".upsamplers.0.conv.weight")) return Unet::WantsTiles(level - 1);
+  return Unet::WantsTiles(level) && (ends(".conv1.weight") || ends(".conv2.weight"));
+}
+
 }  // namespace
+
+int64_t Unet::WeightsBytes(const TensorSet& set, const UnetConfig& config, const WeightOptions& options) {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < set.size(); ++i) {
+    const TensorEntry& entry = *set.place(i).entry;
+    const bool matrix = entry.shape.size() > 1;
+    const bool tiled = CanTile(options) && IsTiled(entry.name, config);
+    const int64_t elements = tiled ? entry.elements() / 9 * 16 : entry.elements();
+    const auto compute_bytes = static_cast<int64_t>(c10::elementSize(ComputeType(options.precision, options.device)));
+    bytes += AllocatedBytes(matrix ? static_cast<int64_t>(c10::elementSize(StorageType(options.precision))) * elements
+                                   : compute_bytes * elements);
+  }
+  return bytes;
+}
 
 // Reads the parts in the order of their use. Kept apart from the class, which knows nothing of names.
 struct Unet::Reader {
@@ -27,13 +61,13 @@ struct Unet::Reader {
   const UnetConfig& config;
   size_t resnets = 0;
 
-  UnetResnet Resnet(const std::string& layer, int64_t in, int64_t out) {
+  UnetResnet Resnet(const std::string& layer, int64_t in, int64_t out, bool tiled) {
     UnetResnet resnet;
     resnet.norm1 = ReadGroupNorm(weights, layer + ".norm1", in, config.norm_groups, config.norm_epsilon);
-    resnet.conv1 = ReadConv2d(weights, layer + ".conv1", in, out, 3, 1, 1);
+    resnet.conv1 = ReadConv3x3(weights, layer + ".conv1", in, out, tiled);
     resnet.embedding = ReadLinear(weights, layer + ".time_emb_proj", config.embedding_dim(), out);
     resnet.norm2 = ReadGroupNorm(weights, layer + ".norm2", out, config.norm_groups, config.norm_epsilon);
-    resnet.conv2 = ReadConv2d(weights, layer + ".conv2", out, out, 3, 1, 1);
+    resnet.conv2 = ReadConv3x3(weights, layer + ".conv2", out, out, tiled);
     if (in != out) resnet.shortcut = ReadPointwise(weights, layer + ".conv_shortcut", in, out, false);
     resnet.index = resnets++;
     return resnet;
@@ -41,8 +75,8 @@ struct Unet::Reader {
 
   UnetTransformerLayer TransformerLayer(const std::string& layer, int64_t dim) {
     const auto fused = [&](const std::string& attention) {
-      return ReadFusedLinear(weights, {layer + attention + ".to_q", layer + attention + ".to_k", layer + attention + ".to_v"},
-                             dim, dim, /*bias=*/false);
+      const std::string to = layer + attention + ".to_";
+      return ReadFusedLinear(weights, {to + "q", to + "k", to + "v"}, dim, dim, /*bias=*/false);
     };
     UnetTransformerLayer block;
     block.norm1 = ReadLayerNorm(weights, layer + ".norm1", dim, kLayerNormEpsilon);
@@ -82,12 +116,14 @@ struct Unet::Reader {
     UnetBlock read;
     for (int64_t i = 0; i < config.layers[level]; ++i) {
       const int64_t in = i == 0 ? config.channels[level == 0 ? 0 : level - 1] : out;
-      read.resnets.push_back(Resnet(Formatted("%s.resnets.%d", block.c_str(), i), in, out));
+      read.resnets.push_back(Resnet(Formatted("%s.resnets.%d", block.c_str(), i), in, out, WantsTiles(level)));
       if (!config.down_attention[level]) continue;
       read.attentions.push_back(Attention(Formatted("%s.attentions.%d", block.c_str(), i), out, config.heads[level],
                                           config.transformer_layers[level]));
     }
-    if (level + 1 < config.levels()) read.resize = ReadConv2d(weights, block + ".downsamplers.0.conv", out, out, 3, 2, 1);
+    if (level + 1 < config.levels()) {
+      read.halve = ReadConv2d(weights, block + ".downsamplers.0.conv", out, out, 3, 2, 1);
+    }
     return read;
   }
 
@@ -95,11 +131,11 @@ struct Unet::Reader {
     const int64_t dim = config.channels.back();
     UnetBlock read;
     if (config.middle == UnetConfig::Middle::kNone) return read;
-    read.resnets.push_back(Resnet("mid_block.resnets.0", dim, dim));
+    read.resnets.push_back(Resnet("mid_block.resnets.0", dim, dim, false));
     if (config.middle == UnetConfig::Middle::kResnet) return read;
     read.attentions.push_back(
         Attention("mid_block.attentions.0", dim, config.heads.back(), config.transformer_layers.back()));
-    read.resnets.push_back(Resnet("mid_block.resnets.1", dim, dim));
+    read.resnets.push_back(Resnet("mid_block.resnets.1", dim, dim, false));
     return read;
   }
 
@@ -113,12 +149,12 @@ struct Unet::Reader {
     UnetBlock read;
     for (int64_t i = 0; i <= config.layers[level]; ++i) {
       const int64_t in = (i == 0 ? below : out) + (i == config.layers[level] ? skip_last : out);
-      read.resnets.push_back(Resnet(Formatted("%s.resnets.%d", block.c_str(), i), in, out));
+      read.resnets.push_back(Resnet(Formatted("%s.resnets.%d", block.c_str(), i), in, out, WantsTiles(level)));
       if (!config.up_attention[level]) continue;
       read.attentions.push_back(Attention(Formatted("%s.attentions.%d", block.c_str(), i), out, config.heads[level],
                                           config.up_transformer_layers[level]));
     }
-    if (level > 0) read.resize = ReadConv2d(weights, block + ".upsamplers.0.conv", out, out, 3, 1, 1);
+    if (level > 0) read.smooth = ReadConv3x3(weights, block + ".upsamplers.0.conv", out, out, WantsTiles(level - 1));
     return read;
   }
 };

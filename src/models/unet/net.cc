@@ -18,10 +18,9 @@ at::Tensor ImageOf(const at::Tensor& positions, const at::Tensor& like) {
   return positions.view({like.size(0), like.size(2), like.size(3), positions.size(2)}).permute({0, 3, 1, 2});
 }
 
-// `x` is overwritten where nobody else holds it.
 at::Tensor RunResnet(const UnetResnet& resnet, const at::Tensor& x, const at::Tensor& shift) {
   at::Tensor hidden = resnet.conv1(GroupNormSilu(resnet.norm1, x));
-  GroupNormSiluInPlace(resnet.norm2, hidden, shift);
+  hidden = GroupNormSiluOfSum(resnet.norm2, hidden, shift);
   hidden = resnet.conv2(hidden);
   if (!resnet.shortcut.weight.loaded()) return hidden.add_(x);
   return hidden.add_(ImageOf(resnet.shortcut(PositionsOf(x)), x));
@@ -95,7 +94,7 @@ absl::StatusOr<at::Tensor> Unet::operator()(const at::Tensor& latents, const Une
       if (!block.attentions.empty()) x = RunTransformer(block.attentions[i], x);
       skips.push_back(x);
     }
-    if (block.resize.weight.defined()) skips.push_back(x = block.resize(x));
+    if (block.halve.weight.defined()) skips.push_back(x = block.halve(x));
   }
   for (size_t i = 0; i < middle_.resnets.size(); ++i) {
     GRYM_RETURN_IF_ERROR(cancel.Check());
@@ -111,11 +110,10 @@ absl::StatusOr<at::Tensor> Unet::operator()(const at::Tensor& latents, const Une
       if (!block.attentions.empty()) x = RunTransformer(block.attentions[i], x);
     }
     // To the size that the next skip has: an odd one was halved upwards.
-    if (block.resize.weight.defined())
-      x = block.resize(at::upsample_nearest2d(x, {skips.back().size(2), skips.back().size(3)}));
+    if (block.smooth.loaded())
+      x = block.smooth(at::upsample_nearest2d(x, {skips.back().size(2), skips.back().size(3)}));
   }
-  GroupNormSiluInPlace(norm_out_, x);
-  return conv_out_(x);
+  return conv_out_(GroupNormSilu(norm_out_, x));
 }
 
 }  // namespace grym

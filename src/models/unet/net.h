@@ -9,6 +9,7 @@
 #include "grymsynth/job.h"
 #include "models/unet/config.h"
 #include "nn/conv.h"
+#include "nn/conv3x3.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "runtime/weights.h"
@@ -18,7 +19,7 @@ namespace grym {
 // Source: Ho et al., "Denoising Diffusion Probabilistic Models", 2020, appendix B; diffusers 0.42, models/resnet.py.
 struct UnetResnet {
   GroupNorm norm1, norm2;
-  Conv2d conv1, conv2;
+  Conv3x3 conv1, conv2;
   Linear embedding;  // of time and prompt, added between the convolutions
   Linear shortcut;   // where the widths differ
   size_t index = 0;  // of its shift in UnetConditions
@@ -42,7 +43,8 @@ struct UnetAttention {
 struct UnetBlock {
   std::vector<UnetResnet> resnets;
   std::vector<UnetAttention> attentions;  // one behind each resnet, or none; in the middle one between two
-  Conv2d resize;                          // down: of stride 2; up: behind the doubling; undefined at the end
+  Conv2d halve;                           // at the end of a block down, but the last
+  Conv3x3 smooth;                         // behind the doubling at the end of a block up, but the last
 };
 
 // What depends on the steps' times and the prompt, and not on the latents: made once for a run.
@@ -56,8 +58,18 @@ class Unet {
   // DataLoss (code "bad_weights"), ("non_finite_weights"); Cancelled. See WeightReader.
   static absl::StatusOr<std::shared_ptr<const Unet>> Load(const TensorSet& set, const UnetConfig& config,
                                                           const WeightOptions& options);
-  // What Load takes, from the config alone.
-  static int64_t WeightsBytes(const UnetConfig& config, Precision precision);
+  // What Load takes, by the headers of the files.
+  static int64_t WeightsBytes(const TensorSet& set, const UnetConfig& config, const WeightOptions& options);
+
+  // The most that one call takes beside the weights and the conditions, its result and the copy of its input among it;
+  // `rows` with guidance is twice the takes. And what the conditions of a run take while and after they are made.
+  static int64_t WorkingBytes(const UnetConfig& config, const WeightOptions& options, int64_t rows, int64_t height,
+                              int64_t width);
+  static int64_t ConditionsBytes(const UnetConfig& config, const WeightOptions& options, int64_t steps, int64_t rows);
+  // Whether the convolutions of a level, counted from the finest, are kept tiled where they can be (nn/conv3x3.h): where
+  // there are many positions for a weight, and few weights. Two levels have two thirds of the work and a sixth of the
+  // weights.
+  static bool WantsTiles(size_t level) { return level < 2; }
 
   // `times` one for each step, as the scheduler counts them. `embeddings` [rows, class_dim], undefined where class_dim
   // is 0: then `rows` times the same.
