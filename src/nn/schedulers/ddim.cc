@@ -15,8 +15,8 @@ Scheduler::Mix DdimScheduler::MixAt(int64_t position) const {
 
 at::Tensor DdimScheduler::Step(at::Tensor output, const at::Tensor& sample) {
   const Mix now = MixAt(position_);
-  // Not the next position's time but as far back as training steps lie apart, as the reference has it: where the spacing
-  // is uneven, or at the end, the two differ.
+  // Not the next position's time but as far back as training steps lie apart, as the reference has it: where the
+  // spacing is uneven, or at the end, the two differ.
   const int64_t before = timesteps_[static_cast<size_t>(position_)] - config_.num_train_timesteps / steps();
   const double alpha = before >= 0                ? alphas_[static_cast<size_t>(before)]
                        : config_.set_alpha_to_one ? 1.0

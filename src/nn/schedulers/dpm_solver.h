@@ -6,8 +6,9 @@
 
 namespace grym {
 
-// Source: Lu et al., "DPM-Solver++", 2022, algorithm 2 (2M); the spacing of Karras et al., "Elucidating the Design Space of
-// Diffusion-Based Generative Models", 2022, equation 5 with rho 7; edges as diffusers' DPMSolverMultistepScheduler (0.42).
+// Source: Lu et al., "DPM-Solver++", 2022, algorithm 2 (2M); the spacing of Karras et al., "Elucidating the Design
+// Space of Diffusion-Based Generative Models", 2022, equation 5 with rho 7; edges as diffusers'
+// DPMSolverMultistepScheduler (0.42).
 class DpmSolverScheduler final : public Scheduler {
  public:
   DpmSolverScheduler(const SchedulerConfig& config, std::vector<int64_t> timesteps);

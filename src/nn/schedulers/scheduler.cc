@@ -12,8 +12,8 @@
 namespace grym {
 namespace {
 
-// Signal left at the share `time` of the whole. Source: Nichol and Dhariwal, "Improved Denoising Diffusion Probabilistic
-// Models", 2021, equation 17, s = 0.008.
+// Signal left at the share `time` of the whole. Source: Nichol and Dhariwal, "Improved Denoising Diffusion
+// Probabilistic Models", 2021, equation 17, s = 0.008.
 double SquaredCosine(double time) { return std::pow(std::cos((time + 0.008) / 1.008 * std::acos(-1.0) / 2), 2); }
 
 std::vector<double> BetasOf(const SchedulerConfig& config) {

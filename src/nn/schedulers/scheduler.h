@@ -49,8 +49,8 @@ absl::StatusOr<SchedulerConfig> ReadSchedulerConfig(const Json& json, const std:
 absl::StatusOr<SchedulerConfig> ReadSchedulerConfig(const Json& json, const std::string& where, SchedulerKind kind);
 
 // The share of the signal's power that is left after each training step: [num_train_timesteps], falling from near 1.
-// Source: Ho et al., "Denoising Diffusion Probabilistic Models", 2020, equation 4; Nichol and Dhariwal, 2021, equation 17
-// (squared cosine); Lin et al., "Common Diffusion Noise Schedules", 2023, algorithm 1 (zero terminal signal). Differs
+// Source: Ho et al., "Denoising Diffusion Probabilistic Models", 2020, equation 4; Nichol and Dhariwal, 2021, equation
+// 17 (squared cosine); Lin et al., "Common Diffusion Noise Schedules", 2023, algorithm 1 (zero terminal signal). Differs
 // from diffusers: in double, where it rounds every step to float32.
 std::vector<double> CumulativeAlphas(const SchedulerConfig& config);
 
