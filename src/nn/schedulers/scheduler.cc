@@ -1,0 +1,115 @@
+#include "nn/schedulers/scheduler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/format.h"
+#include "base/status.h"
+#include "nn/schedulers/ddim.h"
+#include "nn/schedulers/dpm_solver.h"
+
+namespace grym {
+namespace {
+
+// Signal left at the share `time` of the whole. Source: Nichol and Dhariwal, "Improved Denoising Diffusion
+// Probabilistic Models", 2021, equation 17, s = 0.008.
+double SquaredCosine(double time) { return std::pow(std::cos((time + 0.008) / 1.008 * std::acos(-1.0) / 2), 2); }
+
+std::vector<double> BetasOf(const SchedulerConfig& config) {
+  const auto count = static_cast<size_t>(config.num_train_timesteps);
+  std::vector<double> betas(count);
+  const bool root = config.beta_schedule == BetaSchedule::kScaledLinear;
+  const double first = root ? std::sqrt(config.beta_start) : config.beta_start;
+  const double last = root ? std::sqrt(config.beta_end) : config.beta_end;
+  for (size_t i = 0; i < count; ++i) {
+    if (config.beta_schedule == BetaSchedule::kSquaredCosine) {
+      const auto from = static_cast<double>(i) / static_cast<double>(count);
+      const auto to = static_cast<double>(i + 1) / static_cast<double>(count);
+      betas[i] = std::min(1 - SquaredCosine(to) / SquaredCosine(from), 0.999);
+      continue;
+    }
+    const double at = count == 1 ? 0 : static_cast<double>(i) / static_cast<double>(count - 1);
+    const double value = first + (last - first) * at;
+    betas[i] = root ? value * value : value;
+  }
+  return betas;
+}
+
+// numpy's arange(start, 0, -step), whose length and values depend on how it rounds.
+std::vector<double> FallingRange(double start, double step) {
+  const double second = start - step, delta = second - start;
+  std::vector<double> values;
+  const auto count = static_cast<int64_t>(std::ceil((0 - start) / -step));
+  for (int64_t i = 0; i < count; ++i) values.push_back(start + static_cast<double>(i) * delta);
+  return values;
+}
+
+// `divisions` is what the range is cut into: the number of steps, or one more where the last one is left out.
+std::vector<int64_t> TimestepsOf(const SchedulerConfig& config, int64_t steps, int64_t divisions) {
+  const int64_t train = config.num_train_timesteps;
+  std::vector<int64_t> times;
+  if (config.spacing == TimestepSpacing::kTrailing) {
+    const auto whole = static_cast<double>(train);
+    for (const double time : FallingRange(whole, whole / static_cast<double>(steps)))
+      times.push_back(static_cast<int64_t>(std::nearbyint(time)) - 1);
+    return times;
+  }
+  for (int64_t i = divisions - 1; i >= divisions - steps; --i) {
+    if (config.spacing == TimestepSpacing::kLeading) {
+      times.push_back(i * (train / divisions) + config.steps_offset);
+    } else {
+      const double step = divisions == 1 ? 0 : static_cast<double>(train - 1) / static_cast<double>(divisions - 1);
+      times.push_back(static_cast<int64_t>(std::nearbyint(static_cast<double>(i) * step)));
+    }
+  }
+  return times;
+}
+
+}  // namespace
+
+std::vector<double> CumulativeAlphas(const SchedulerConfig& config) {
+  std::vector<double> alphas = BetasOf(config);
+  double product = 1;
+  for (double& value : alphas) value = product *= 1 - value;
+  if (!config.rescale_betas_zero_snr) return alphas;
+  const double first = std::sqrt(alphas.front()), last = std::sqrt(alphas.back());
+  for (double& value : alphas) value = std::pow((std::sqrt(value) - last) * first / (first - last), 2);
+  // A logarithm is taken of it; the same floor as the reference's.
+  if (config.kind == SchedulerKind::kDpmSolver) alphas.back() = std::ldexp(1.0, -24);
+  return alphas;
+}
+
+absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerConfig& config, int64_t steps) {
+  const bool ddim = config.kind == SchedulerKind::kDdim;
+  const int64_t most = config.num_train_timesteps - (ddim ? 0 : 1);
+  if (steps < 1 || steps > most) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_steps",
+                 Formatted("steps: want 1 to %d, got %d", most, steps));
+  }
+  std::vector<int64_t> times = TimestepsOf(config, steps, ddim ? steps : steps + 1);
+  if (times.front() >= config.num_train_timesteps) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_steps",
+                 Formatted("steps: want so few that steps_offset %d still fits, got %d, which start at time %d of %d",
+                           config.steps_offset, steps, times.front(), config.num_train_timesteps));
+  }
+  if (ddim) return std::unique_ptr<Scheduler>(new DdimScheduler(config, std::move(times)));
+  return std::unique_ptr<Scheduler>(new DpmSolverScheduler(config, std::move(times)));
+}
+
+at::Tensor Scheduler::AddNoise(const at::Tensor& original, const at::Tensor& noise, int64_t position) const {
+  const Mix mix = position >= steps() ? Mix{} : MixAt(position);
+  return at::mul(original, mix.signal).add_(noise, mix.noise);
+}
+
+void Scheduler::StartAt(int64_t position) {
+  position_ = position;
+  previous_ = at::Tensor();
+}
+
+void Scheduler::Restore(const State& state) {
+  position_ = state.position;
+  previous_ = state.previous;
+}
+
+}  // namespace grym

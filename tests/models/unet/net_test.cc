@@ -1,0 +1,146 @@
+#include "models/unet/net.h"
+
+#include <cstdlib>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "runtime/memory_budget.h"
+#include "runtime/torch_guard.h"
+#include "support/peer.h"
+#include "support/peer_unet.h"
+
+namespace grym {
+namespace {
+
+using testing::LoadUnet;
+using testing::PeerCheckpoint;
+using testing::PeerRun;
+using testing::PeerTensor;
+
+at::Tensor FirstStep(const Unet& unet, const TensorSet& run) {
+  const auto output = TorchGuard("unet", [&]() -> absl::StatusOr<at::Tensor> {
+    const at::Tensor embeds = PeerTensor(run, "prompt_embeds"), times = PeerTensor(run, "timesteps");
+    const UnetConditions conditions =
+        unet.Conditions({static_cast<double>(times.data_ptr<int64_t>()[0])}, embeds, embeds.size(0));
+    return unet(PeerTensor(run, "unet.0.input"), conditions, 0);
+  });
+  EXPECT_TRUE(output.ok()) << output.status();
+  return output.ok() ? *output : at::Tensor();
+}
+
+void ExpectSameStep(const std::string& name, const std::filesystem::path& checkpoint,
+                    const std::vector<std::string>& options) {
+  const auto run = TensorSet::Open(PeerRun(checkpoint, name, options));
+  ASSERT_TRUE(run.ok()) << run.status();
+  const auto unet = LoadUnet(checkpoint);
+  ASSERT_TRUE(unet);
+  EXPECT_THAT(unet->unread_tensors(), ::testing::IsEmpty());
+  const at::Tensor ours = FirstStep(*unet, *run), theirs = PeerTensor(*run, "unet.0.output");
+  testing::ExpectSameStage(name, ours, theirs);
+  const auto distance = testing::DistanceOf(ours, theirs);
+  ::testing::Test::RecordProperty(name + " max relative error", std::to_string(distance.max_relative_error));
+}
+
+TEST(UnetTest, AnswersAsTheReferenceDoes) {
+  GRYM_NEED_PEER();
+  ExpectSameStep("two-seconds", PeerCheckpoint("audioldm-tiny"), {"--seconds", "2", "--steps", "3"});
+}
+
+TEST(UnetTest, AnswersAsTheReferenceDoesToOddLengthsAndOtherSeeds) {
+  GRYM_NEED_PEER();
+  // 1.16 s: 29 latent positions, which are halved upwards on the way down.
+  ExpectSameStep("odd", PeerCheckpoint("audioldm-tiny"), {"--seconds", "1.16", "--steps", "2", "--seed", "5"});
+}
+
+TEST(UnetTest, AnswersAsTheReferenceDoesFromHalfCheckpoints) {
+  GRYM_NEED_PEER();
+  ExpectSameStep("half", PeerCheckpoint("audioldm-tiny", "half", {"--dtype", "float16", "--seed", "3"}),
+                 {"--seconds", "1", "--steps", "2"});
+}
+
+// A folder of the full size, where the run asks for it: GRYM_PEER_FULL=audioldm-s.
+TEST(UnetTest, AnswersAsTheReferenceDoesAtFullSize) {
+  GRYM_NEED_PEER();
+  const char* preset = std::getenv("GRYM_PEER_FULL");
+  if (!preset) GTEST_SKIP() << "set GRYM_PEER_FULL=audioldm-s (or -m, -l) for minutes of work at full size";
+  ExpectSameStep("full", PeerCheckpoint(preset), {"--seconds", "5.12", "--steps", "2"});
+}
+
+TEST(UnetTest, LoadingTakesWhatTheHeadersSay) {
+  GRYM_NEED_PEER();
+  const auto checkpoint = PeerCheckpoint("audioldm-tiny");
+  const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
+  const auto config = ReadUnetConfig(*ReadConfig(checkpoint / "unet" / "config.json"), "unet/config.json");
+  const auto set = TensorSet::Open(checkpoint / "unet");
+  ASSERT_TRUE(config.ok() && set.ok());
+  const BudgetScope scope(budget);
+  const auto unet = LoadUnet(checkpoint);
+  const auto told = static_cast<double>(Unet::WeightsBytes(*set, *config, {}));
+  EXPECT_NEAR(static_cast<double>(budget->used_bytes()), told, 0.01 * told);
+}
+
+TEST(UnetTest, ARunTakesWhatIsToldWithinATenth) {
+  GRYM_NEED_PEER();
+  const char* full = std::getenv("GRYM_PEER_FULL");
+  const auto unet = LoadUnet(PeerCheckpoint(full ? full : "audioldm-tiny"));
+  ASSERT_TRUE(unet);
+  for (const int64_t frames : {29, 128, 512}) {
+    const auto budget = std::make_shared<MemoryBudget>(int64_t{8} << 30);
+    const BudgetScope scope(budget);
+    const auto made = TorchGuard("unet", [&]() -> absl::StatusOr<at::Tensor> {
+      const UnetConditions conditions = unet->Conditions({501}, at::zeros({2, unet->config().class_dim}), 2);
+      const at::Tensor latents = at::zeros({2, unet->config().in_channels, frames, 16});
+      const int64_t before = budget->used_bytes();
+      budget->ResetPeak();
+      auto output = (*unet)(latents, conditions, 0);
+      const auto taken = static_cast<double>(budget->peak_bytes() - before);
+      const auto told = static_cast<double>(Unet::WorkingBytes(unet->config(), {}, 2, frames, 16));
+      EXPECT_GE(told, taken) << frames;
+      EXPECT_LE(told, 1.1 * taken) << frames;
+      return output;
+    });
+    ASSERT_TRUE(made.ok()) << made.status();
+  }
+}
+
+Json TinyConfig() {
+  return *Json::Parse(R"({"block_out_channels": [16, 32], "norm_num_groups": 8, "layers_per_block": 1,
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"], "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+    "cross_attention_dim": [16, 32], "class_embed_type": "simple_projection", "class_embeddings_concat": true,
+    "projection_class_embeddings_input_dim": 32, "in_channels": 8, "out_channels": 8})");
+}
+
+TEST(UnetConfigTest, HeadsAreCountedByTheFieldThatIsNamedForTheirSize) {
+  Json json = TinyConfig();
+  EXPECT_EQ(ReadUnetConfig(json, "unet")->heads, (std::vector<int64_t>{8, 8}));
+  json["attention_head_dim"] = Json::ArrayOf(std::vector<int>{2, 4});
+  EXPECT_EQ(ReadUnetConfig(json, "unet")->heads, (std::vector<int64_t>{2, 4}));
+  json["num_attention_heads"] = 16;
+  EXPECT_EQ(ReadUnetConfig(json, "unet")->heads, (std::vector<int64_t>{16, 16}));
+}
+
+TEST(UnetConfigTest, WhatIsNotBuiltIsNamedByFieldAndValue) {
+  const auto refused = [](const char* field, Json value) {
+    Json json = TinyConfig();
+    json[field] = std::move(value);
+    return ReadUnetConfig(json, "unet/config.json").status();
+  };
+  const auto shift = refused("resnet_time_scale_shift", "scale_shift");
+  EXPECT_EQ(shift.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(shift.message(), ::testing::HasSubstr("resnet_time_scale_shift: want \"default\", got \"scale_shift\""));
+  EXPECT_EQ(refused("class_embed_type", "timestep").code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(refused("cross_attention_dim", 768).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused("norm_num_groups", 7).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused("block_out_channels", "many").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused("layers_per_block", 0).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused("attention_head_dim", 5).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(UnetConfigTest, UnknownFieldsAreListed) {
+  Json json = TinyConfig();
+  json["sparkle"] = 3;
+  EXPECT_THAT(ReadUnetConfig(json, "unet")->ignored_fields, ::testing::ElementsAre("sparkle"));
+}
+
+}  // namespace
+}  // namespace grym

@@ -1,0 +1,28 @@
+// A checkpoint's network, loaded as the models do it.
+#pragma once
+#include <gtest/gtest.h>
+
+#include "checkpoint/config_reader.h"
+#include "models/unet/net.h"
+#include "runtime/torch_guard.h"
+
+namespace grym::testing {
+
+inline std::shared_ptr<const Unet> LoadUnet(const std::filesystem::path& checkpoint,
+                                            Precision precision = Precision::kFloat32) {
+  const auto json = ReadConfig(checkpoint / "unet" / "config.json");
+  EXPECT_TRUE(json.ok()) << json.status();
+  if (!json.ok()) return nullptr;
+  const auto config = ReadUnetConfig(*json, "unet/config.json");
+  EXPECT_TRUE(config.ok()) << config.status();
+  const auto set = TensorSet::Open(checkpoint / "unet");
+  EXPECT_TRUE(set.ok()) << set.status();
+  if (!config.ok() || !set.ok()) return nullptr;
+  WeightOptions options;
+  options.precision = precision;
+  const auto unet = TorchGuard("unet", [&] { return Unet::Load(*set, *config, options); });
+  EXPECT_TRUE(unet.ok()) << unet.status();
+  return unet.ok() ? *unet : nullptr;
+}
+
+}  // namespace grym::testing
