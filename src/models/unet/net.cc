@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "nn/attention.h"
-#include "nn/group_norm_silu.h"
+#include "nn/norm_silu.h"
 
 namespace grym {
 namespace {

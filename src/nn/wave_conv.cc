@@ -1,0 +1,53 @@
+#include "nn/wave_conv.h"
+
+namespace grym {
+namespace {
+
+// [frames, channels] as the channels-last image [1, channels, 1, frames], and back; both are views.
+at::Tensor ImageOf(const at::Tensor& wave) {
+  return wave.view({1, 1, wave.size(0), wave.size(1)}).permute({0, 3, 1, 2});
+}
+at::Tensor WaveOf(const at::Tensor& image) { return image.permute({0, 2, 3, 1}).view({image.size(3), image.size(1)}); }
+
+}  // namespace
+
+WaveConv::WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation,
+                   c10::ScalarType compute, int64_t typical_frames) {
+  if (!weight.defined()) return;
+  conv_ = PackedConv(weight.unsqueeze(2), bias, {{0, padding}, {1, 1}, {1, dilation}}, compute,
+                     {1, weight.size(1), 1, typical_frames});
+}
+
+at::Tensor WaveConv::operator()(const at::Tensor& wave) const { return WaveOf(conv_(ImageOf(wave))); }
+
+at::Tensor WaveConv::WithLeakyRelu(const at::Tensor& wave, double slope) const {
+  return WaveOf(conv_.WithLeakyRelu(ImageOf(wave), slope));
+}
+
+void WaveConv::AddTo(at::Tensor& sum, const at::Tensor& wave) const {
+  at::Tensor image = ImageOf(sum);
+  conv_.AddTo(image, ImageOf(wave));
+}
+
+// Output frame n takes what input frame t gives to its tap j where n = t stride + j - padding. With n + padding =
+// q stride + r and j = m stride + r that is t = q - m: for each r a convolution over m = 0 .. taps - 1.
+WaveUpsample::WaveUpsample(const at::Tensor& weight, const at::Tensor& bias, int64_t stride, int64_t padding,
+                           c10::ScalarType compute, int64_t typical_frames)
+    : stride_(stride), padding_(padding) {
+  if (!weight.defined()) return;
+  const int64_t in = weight.size(0);
+  out_ = weight.size(1);
+  kernel_ = weight.size(2);
+  const int64_t taps = (kernel_ + stride - 1) / stride;
+  at::Tensor phases = at::constant_pad_nd(weight, {0, taps * stride - kernel_}).view({in, out_, taps, stride});
+  phases = phases.flip(2).permute({3, 1, 0, 2}).reshape({stride * out_, in, taps});
+  conv_ = WaveConv(phases, bias.defined() ? bias.repeat({stride}) : bias, taps - 1, 1, compute, typical_frames);
+}
+
+at::Tensor WaveUpsample::operator()(const at::Tensor& wave) const {
+  const at::Tensor phases = conv_(wave);  // [frames + taps - 1, stride * out]
+  const int64_t frames = (wave.size(0) - 1) * stride_ - 2 * padding_ + kernel_;
+  return phases.view({phases.size(0) * stride_, out_}).narrow(0, padding_, frames);
+}
+
+}  // namespace grym

@@ -1,0 +1,45 @@
+// Convolutions of waves: signals along time with many channels, [frames, channels] in memory, as the kernels like them.
+#pragma once
+#include <cstdint>
+
+#include "nn/packed_conv.h"
+
+namespace grym {
+
+// torch.nn.Conv1d of stride 1, as a two-dimensional channels-last convolution over images one row high. That needs no
+// copy into another layout and back, which is what costs LibTorch's own conv1d up to half its time.
+class WaveConv {
+ public:
+  WaveConv() = default;
+  // `weight` [out, in, kernel] in the storage type, `bias` [out] in the compute type.
+  WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation, c10::ScalarType compute,
+           int64_t typical_frames);
+  // wave [frames, in] -> [frames + 2 padding - dilation (kernel - 1), out]; contiguous.
+  at::Tensor operator()(const at::Tensor& wave) const;
+  at::Tensor WithLeakyRelu(const at::Tensor& wave, double slope) const;
+  // sum += conv(wave); `sum` [frames, out] is contiguous.
+  void AddTo(at::Tensor& sum, const at::Tensor& wave) const;
+
+ private:
+  PackedConv conv_;
+};
+
+// torch.nn.ConvTranspose1d, as `stride` short convolutions of the input, one for each place of an output frame between
+// two input frames, whose outputs then lie side by side in memory in the order of time: nothing is multiplied by the
+// zeros between the frames, and nothing is added up afterwards. Source: the sub-pixel convolution of Shi et al.,
+// "Real-Time Single Image and Video Super-Resolution", 2016, section 3, with any kernel and padding.
+class WaveUpsample {
+ public:
+  WaveUpsample() = default;
+  // `weight` [in, out, kernel], `bias` [out]. Requires 0 <= padding < kernel.
+  WaveUpsample(const at::Tensor& weight, const at::Tensor& bias, int64_t stride, int64_t padding,
+               c10::ScalarType compute, int64_t typical_frames);
+  // wave [frames, in] -> [(frames - 1) stride - 2 padding + kernel, out]; contiguous, and a view of somewhat more.
+  at::Tensor operator()(const at::Tensor& wave) const;
+
+ private:
+  WaveConv conv_;
+  int64_t stride_ = 1, padding_ = 0, kernel_ = 1, out_ = 0;
+};
+
+}  // namespace grym
