@@ -21,4 +21,14 @@ at::Tensor Activate(Activation activation, const at::Tensor& x) {
   return at::gelu(x);
 }
 
+void ActivateInPlace(Activation activation, at::Tensor& x) {
+  switch (activation) {
+    case Activation::kGelu: at::gelu_(x); break;
+    case Activation::kGeluTanh: at::gelu_(x, "tanh"); break;
+    case Activation::kRelu: at::relu_(x); break;
+    case Activation::kSilu: at::silu_(x); break;
+    case Activation::kTanh: at::tanh_(x); break;
+  }
+}
+
 }  // namespace grym

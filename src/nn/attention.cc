@@ -1,5 +1,9 @@
 #include "nn/attention.h"
 
+#include <algorithm>
+
+#include "runtime/memory_budget.h"
+
 namespace grym {
 
 at::Tensor Attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, int64_t heads,
@@ -10,6 +14,12 @@ at::Tensor Attention(const at::Tensor& query, const at::Tensor& key, const at::T
       by_head(query), by_head(key), by_head(value),
       bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, 0.0, false, scale);
   return mixed.transpose(1, 2).reshape({batch, query.size(1), heads * dim});
+}
+
+int64_t AttentionScratchBytes(int64_t frames, int64_t heads, int64_t dim) {
+  const int64_t rows = std::min<int64_t>(frames, frames >= 768 ? 256 : frames >= 192 ? 64 : 32);
+  const int64_t each = rows * (std::min<int64_t>(frames, 512) + 2 + dim);
+  return AllocatedBytes(at::get_num_threads() * each * 4) + AllocatedBytes(frames * heads * 4);
 }
 
 }  // namespace grym

@@ -13,4 +13,8 @@ namespace grym {
 at::Tensor Attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, int64_t heads,
                      const at::Tensor& bias = {}, std::optional<double> scale = std::nullopt);
 
+// What the CPU's kernel takes beside its result, as LibTorch 2.13's flash attention does: for each thread a block of
+// scores, its rows' sums and its rows' results, and the rows' sums of all.
+int64_t AttentionScratchBytes(int64_t frames, int64_t heads, int64_t dim);
+
 }  // namespace grym

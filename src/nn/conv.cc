@@ -1,9 +1,20 @@
 #include "nn/conv.h"
 
+#include <array>
+
 namespace grym {
 
+at::Tensor AsChannelsLast(const at::Tensor& x) {
+  return x.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast).squeeze(2);
+}
+
+// As a picture one line high: conv1d itself copies every input to channels-first and its output back.
 at::Tensor Conv1d::operator()(const at::Tensor& x) const {
-  return at::conv1d(x, weight.to(x.scalar_type()), bias, stride, padding, dilation, groups);
+  const at::Tensor line = x.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor kernel = weight.to(x.scalar_type()).unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast);
+  const std::array<int64_t, 2> strides{1, stride}, paddings{0, padding}, dilations{1, dilation};
+  return at::conv2d(line, kernel, bias, at::IntArrayRef(strides), at::IntArrayRef(paddings), at::IntArrayRef(dilations),
+                    groups).squeeze(2);
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
@@ -14,6 +25,7 @@ Conv1d ReadConv1d(WeightReader& weights, const std::string& layer, int64_t in, i
                   bool bias) {
   Conv1d conv;
   conv.weight = weights.Matrix(layer + ".weight", {out, in, kernel});
+  if (conv.weight.defined()) conv.weight = AsChannelsLast(conv.weight);
   if (bias) conv.bias = weights.Vector(layer + ".bias", {out});
   return conv;
 }

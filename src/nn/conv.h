@@ -11,11 +11,14 @@ namespace grym {
 // Along time, as torch.nn.Conv1d. The input and output are [batch, channels, frames] in LibTorch's terms, whatever
 // their strides; each of them is kept channels-last in memory, since the kernels turn other layouts into it and back.
 struct Conv1d {
-  at::Tensor weight;  // [out, in / groups, kernel], in the compute type
+  at::Tensor weight;  // [out, in / groups, kernel], channels-last in memory (AsChannelsLast): else each call copies it
   at::Tensor bias;    // [out], or undefined
   int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
   at::Tensor operator()(const at::Tensor& x) const;
 };
+
+// [batch, channels, frames] of the same numbers, channels beside each other in memory.
+at::Tensor AsChannelsLast(const at::Tensor& x);
 
 struct Conv2d {
   at::Tensor weight;  // [out, in / groups, height, width], channels-last in memory

@@ -1,30 +1,46 @@
 // y = x W' + b, whatever the weights are kept in.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "runtime/tensor.h"
 #include "runtime/weights.h"
 
 namespace grym {
 
+inline constexpr int64_t kInt4Group = 64;  // by default; 32 and 128 are the others that published weights use
+
 // A weight matrix [out, in] at its precision. Immutable once loaded; copies share the storage.
 struct WeightMatrix {
   Precision precision = Precision::kFloat32;
   int64_t out = 0, in = 0;
+  int64_t group = 0;  // int4: weights of a row that share a scale; the last group of a row may be shorter
   at::Tensor plain;   // [out, in] in the storage type, for the floating tiers
-  at::Tensor codes;   // int8: [out, in]; int4: as LibTorch's kernel packs it
-  at::Tensor scales;  // int8: [out]; int4: [groups, out, 2], scale and zero
+  at::Tensor codes;   // int8: [out, in]; int4: uint8 [out, (in + 1) / 2], the even column in the low half
+  at::Tensor scales;  // int8: float32 [out]; int4: float16 [out, groups, 2]: w = scale * code + offset, code in [0, 15]
 
-  static WeightMatrix Pack(const at::Tensor& weight, Precision precision);
+  // Requires float32 [out, in] for int8 and int4. Their scales are those of the least squared error among several
+  // widths of the grid, each refined by least squares (nn/weight_codes.h), not those of the row's extremes.
+  static WeightMatrix Pack(const at::Tensor& weight, Precision precision, int64_t group = kInt4Group);
   bool loaded() const { return plain.defined() || codes.defined(); }
+  // Rows [begin, begin + count) in `type`: a view where they are kept so, else a copy.
+  at::Tensor Rows(int64_t begin, int64_t count, c10::ScalarType type) const;
+  // What Pack keeps for a matrix, as the allocator counts it.
+  static int64_t BytesKept(int64_t out, int64_t in, Precision precision, int64_t group = kInt4Group);
 };
 
 struct Linear {
   WeightMatrix weight;
   at::Tensor bias;  // [out], or undefined
-  // x [..., in] in the compute type -> [..., out].
+  // x [..., in] in the compute type -> [..., out]. Weights of another type are converted some rows at a time, never
+  // the whole matrix: LibTorch's own kernels for packed int8 and int4 weights (_weight_int8pack_mm and
+  // _weight_int4pack_mm_for_cpu, measured in 2.13) take float32 inputs 54 and 77 times slower than float32 weights for
+  // 500 rows on a CPU with AVX2, and rounding the inputs to bfloat16 costs an error of 3e-3.
   at::Tensor operator()(const at::Tensor& x) const;
 };
+
+// The most that a product takes beside its input, its result and the weights.
+int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision);
 
 // "<layer>.weight" [out, in] and, if wanted, "<layer>.bias" [out].
 Linear ReadLinear(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, bool bias = true);

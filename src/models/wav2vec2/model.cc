@@ -1,0 +1,146 @@
+#include "models/wav2vec2/model.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "base/status.h"
+#include "checkpoint/config_reader.h"
+#include "runtime/torch_guard.h"
+
+namespace grym {
+namespace {
+
+constexpr char kComponent[] = "wav2vec2";
+// Of two cores with AVX2 at some 75 GFLOP/s each, for 100 million weights; a first guess until runs are measured.
+constexpr double kSecondsPerAudioSecond = 0.12;
+
+ModelInfo InfoOf(const ModelFolder& folder, const ModelContext& context, const Wav2Vec2Config& config) {
+  ModelInfo info;
+  info.id = context.options.id.empty() ? ModelIdOf(kComponent, folder.folder()) : context.options.id;
+  info.version = "1";
+  info.name = "wav2vec2";
+  info.description = Formatted("speech representations, %d layers of %d%s", config.layers, config.hidden,
+                               config.ctc_head ? ", with letters (CTC)" : "");
+  info.licence = "of the checkpoint";
+  info.capabilities = {Capability::kEmbedAudio};
+  info.rate_hz = config.rate_hz;
+  info.channels = 1;
+  info.device = context.device.str();
+  const double size = static_cast<double>(config.layers * config.hidden * config.hidden) / (12.0 * 768 * 768);
+  info.seconds_per_audio_second = kSecondsPerAudioSecond * size;
+  return info;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>> Wav2Vec2Model::LoadNet(const TensorSet& set,
+                                                                          const Wav2Vec2Config& config,
+                                                                          Precision precision,
+                                                                          const ModelContext& context,
+                                                                          const CancelToken& cancel) {
+  const BudgetScope scope(context.budget);
+  WeightOptions options;
+  options.precision = precision;
+  options.device = context.device;
+  options.cancel = cancel;
+  return TorchGuard("wav2vec2: loading", [&]() { return Wav2Vec2Net::Load(set, config, options); });
+}
+
+absl::StatusOr<std::shared_ptr<const Wav2Vec2Model>> Wav2Vec2Model::Open(const ModelFolder& folder,
+                                                                         const ModelContext& context) {
+  std::shared_ptr<Wav2Vec2Model> model(new Wav2Vec2Model);
+  GRYM_ASSIGN_OR_RETURN(model->config_, ReadWav2Vec2Config(folder.config(), "config.json"));
+  if (folder.preprocessor()) {
+    GRYM_ASSIGN_OR_RETURN(const Json json, ReadConfig(*folder.preprocessor()));
+    GRYM_RETURN_IF_ERROR(ReadWav2Vec2Preprocessor(json, "preprocessor_config.json", model->config_));
+  }
+  GRYM_ASSIGN_OR_RETURN(TensorSet opened, TensorSet::Open(folder.weights()));
+  const auto set = std::make_shared<const TensorSet>(std::move(opened));
+  model->context_ = context;
+  model->precision_ = context.PrecisionOf(kComponent);
+  model->info_ = InfoOf(folder, context, model->config_);
+
+  // One frame is the least that a request can be.
+  const double shortest_s = static_cast<double>(model->config_.SamplesOf(1)) / model->config_.rate_hz;
+  for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
+    const bool fits = model->PlanToHear(shortest_s).fits();
+    if (fits || !context.options.may_lower_precision) break;
+    if (lower <= model->precision_) continue;
+    model->precision_ = lower;
+    model->levers_ = {std::string("lowered precision to ") + PrecisionName(lower)};
+  }
+  const MemoryPlan least = model->PlanToHear(shortest_s);
+  if (!least.fits()) return OverBudget("wav2vec2", least);
+  model->info_.weights_bytes = least.weights_bytes();
+  model->net_ = std::make_unique<const Component<Wav2Vec2Net>>(
+      [set, config = model->config_, precision = model->precision_, context](const CancelToken& cancel) {
+        return LoadNet(*set, config, precision, context, cancel);
+      });
+  return std::shared_ptr<const Wav2Vec2Model>(std::move(model));
+}
+
+MemoryPlan Wav2Vec2Model::PlanToHear(double audio_s, const Wav2Vec2Wants& wants) const {
+  const int64_t longest = FramesOfWindows(config_, {}).longest;
+  // Longer recordings than a day take no more either, and their samples need not be counted.
+  const auto samples = static_cast<int64_t>(std::clamp(audio_s, 0.0, 86'400.0) * config_.rate_hz);
+  const int64_t frames = std::clamp<int64_t>(config_.FramesOf(samples), 1, longest);
+  MemoryPlan plan = PlanForFrames(frames, wants);
+  if (config_.FramesOf(samples) > longest) {
+    plan.phases[0].tiling = Formatted("windows of %d frames, %d of context at either side", longest,
+                                      FramesOfWindows(config_, {}).context);
+  }
+  return plan;
+}
+
+MemoryPlan Wav2Vec2Model::PlanForFrames(int64_t frames, const Wav2Vec2Wants& wants) const {
+  MemoryPlan plan;
+  plan.device = context_.device.str();
+  plan.budget_bytes = context_.budget->limit_bytes();
+  PhasePlan phase;
+  phase.component = kComponent;
+  phase.precision = precision_;
+  phase.weights_bytes = Wav2Vec2Net::WeightBytes(config_, precision_, context_.device);
+  phase.working_bytes = Wav2Vec2Net::WorkingBytes(config_, precision_, context_.device, frames, wants);
+  plan.phases = {std::move(phase)};
+  plan.levers = levers_;
+  plan.ignored_fields = config_.unknown_fields;
+  return plan;
+}
+
+ResourceNeed Wav2Vec2Model::NeedToHear(Capability, double audio_s) const {
+  const MemoryPlan plan = PlanToHear(audio_s, {.hidden_states = true});
+  ResourceNeed need;
+  need.weights_bytes = plan.weights_bytes();
+  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
+  need.cores = at::get_num_threads();
+  need.seconds = audio_s * info_.seconds_per_audio_second;
+  return need;
+}
+
+ResourceNeed Wav2Vec2Model::Need(const GenerateAudioRequest& request) const {
+  return NeedToHear(Capability::kEmbedAudio, request.duration_s);
+}
+
+absl::StatusOr<std::string> Wav2Vec2Model::Plan(const GenerateAudioRequest& request) const {
+  const MemoryPlan plan = PlanToHear(request.duration_s);
+  if (!plan.fits()) return OverBudget("wav2vec2", plan);
+  return plan.ToJson().Dump(2);
+}
+
+std::unique_ptr<Wav2Vec2Session> Wav2Vec2Model::NewSession(const Wav2Vec2Windows& windows) const {
+  const auto admit = [this](int64_t frames, const Wav2Vec2Wants& wants) {
+    const MemoryPlan plan = PlanForFrames(frames, wants);
+    return plan.fits() ? absl::OkStatus() : OverBudget("wav2vec2", plan);
+  };
+  return std::make_unique<Wav2Vec2Session>(
+      config_, [this](const CancelToken& cancel) { return net_->Get(cancel); }, admit, context_.budget, windows);
+}
+
+absl::StatusOr<std::unique_ptr<Embedder>> Wav2Vec2Model::NewEmbedder() const { return NewSession(); }
+
+absl::StatusOr<std::shared_ptr<const Model>> OpenWav2Vec2(const ModelFolder& folder, const ModelContext& context) {
+  GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const Wav2Vec2Model> model, Wav2Vec2Model::Open(folder, context));
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+}  // namespace grym
