@@ -1,9 +1,15 @@
 #include "models/register_all.h"
 
 #include "base/status.h"
+#include "models/audioldm/model.h"
 #include "models/clap/config.h"
 #include "models/clap/model.h"
+#include "models/hifigan/config.h"
 #include "models/t5/config.h"
+#include "models/unet/config.h"
+#include "models/vae/config.h"
+#include "models/wav2vec2/config.h"
+#include "models/wav2vec2/model.h"
 
 namespace grym {
 namespace {
@@ -24,11 +30,26 @@ absl::StatusOr<ConfigReading> ReadClapText(const Json& json, const std::string& 
   return Reading(ParseClapTextConfig(json, where), &ClapTextConfig::ignored);
 }
 
+absl::StatusOr<ConfigReading> ReadHifiGan(const Json& json, const std::string& where) {
+  return Reading(HifiGanConfig::Parse(json, where), &HifiGanConfig::unknown_fields);
+}
+absl::StatusOr<ConfigReading> ReadUnet(const Json& json, const std::string& where) {
+  return Reading(ReadUnetConfig(json, where), &UnetConfig::ignored_fields);
+}
+absl::StatusOr<ConfigReading> ReadVae(const Json& json, const std::string& where) {
+  return Reading(VaeConfig::Parse(json, where), &VaeConfig::unknown_fields);
+}
+absl::StatusOr<ConfigReading> ReadWav2Vec2(const Json& json, const std::string& where) {
+  return Reading(ReadWav2Vec2Config(json, where), &Wav2Vec2Config::unknown_fields);
+}
+
 }  // namespace
 
 const std::vector<ModelFamily>& ModelFamilies() {
   static const std::vector<ModelFamily> families = {
+      {"AudioLDMPipeline", &OpenAudioLdm},
       {"clap", &OpenClap},
+      {"wav2vec2", &OpenWav2Vec2},
   };
   return families;
 }
@@ -37,7 +58,11 @@ const std::vector<ConfigFamily>& ConfigFamilies() {
   static const std::vector<ConfigFamily> families = {
       {"clap", &ReadClap},
       {"clap_text_model", &ReadClapText},
+      {"hifigan", &ReadHifiGan},
       {"t5", &ReadT5},
+      {"unet", &ReadUnet},
+      {"vae", &ReadVae},
+      {"wav2vec2", &ReadWav2Vec2},
   };
   return families;
 }

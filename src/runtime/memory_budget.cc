@@ -134,6 +134,24 @@ bool MemoryBudget::Reserve(int64_t bytes) {
   return true;
 }
 
+void MemoryBudget::AddReclaimer(const void* owner, std::function<void()> give_up) {
+  std::lock_guard<std::mutex> lock(reclaimers_mutex_);
+  reclaimers_[owner] = std::move(give_up);
+}
+
+void MemoryBudget::RemoveReclaimer(const void* owner) {
+  std::lock_guard<std::mutex> lock(reclaimers_mutex_);
+  reclaimers_.erase(owner);
+}
+
+void MemoryBudget::ReclaimFromOthers(const void* asker) {
+  // Under the lock, so that nobody is destroyed while it is asked; none of them asks back.
+  std::lock_guard<std::mutex> lock(reclaimers_mutex_);
+  for (const auto& [owner, give_up] : reclaimers_) {
+    if (owner != asker) give_up();
+  }
+}
+
 BudgetScope::BudgetScope(std::shared_ptr<MemoryBudget> budget) : outer_(std::move(current_budget)) {
   InstallAllocator();
   current_budget = std::move(budget);

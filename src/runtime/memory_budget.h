@@ -2,7 +2,10 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace grym {
@@ -21,6 +24,12 @@ class MemoryBudget {
   // What is used already stays; the next reservation is judged by the new limit.
   void SetLimit(int64_t bytes) { limit_bytes_.store(bytes, std::memory_order_relaxed); }
 
+  // `give_up` lets go of what its owner does not need at the moment: an idle model's weights. `owner` tells it apart.
+  void AddReclaimer(const void* owner, std::function<void()> give_up);
+  void RemoveReclaimer(const void* owner);
+  // Asks everyone but `asker`.
+  void ReclaimFromOthers(const void* asker);
+
   bool Reserve(int64_t bytes);  // false: over the limit, and nothing has changed
   void GiveBack(int64_t bytes) { used_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
 
@@ -29,6 +38,8 @@ class MemoryBudget {
   std::atomic<int64_t> limit_bytes_;
   std::atomic<int64_t> used_bytes_{0};
   std::atomic<int64_t> peak_bytes_{0};
+  std::mutex reclaimers_mutex_;
+  std::map<const void*, std::function<void()>> reclaimers_;
 };
 
 // While it lives, what this thread allocates for tensors on the CPU is counted on `budget` until it is freed, on any

@@ -79,6 +79,7 @@ absl::StatusOr<HifiGanConfig> HifiGanConfig::Parse(const Json& json, const std::
   GRYM_RETURN_IF_ERROR(reader.Finish());
   config.resblock_dilation_sizes.resize(config.resblock_kernel_sizes.size());
   config.unknown_fields = reader.UnknownFields();
+  config.resolved = reader.Resolved();
   return config;
 }
 

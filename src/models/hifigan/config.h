@@ -21,6 +21,7 @@ struct HifiGanConfig {
   double leaky_relu_slope = 0.1;
   bool normalize_before = true;
   std::vector<std::string> unknown_fields;
+  Json resolved;  // every field in use, given or default
 
   size_t levels() const { return upsample_rates.size(); }
   int64_t channels(size_t level) const { return upsample_initial_channel >> (level + 1); }  // after its upsampling

@@ -214,6 +214,7 @@ absl::StatusOr<UnetConfig> ReadUnetConfig(const Json& json, const std::string& w
                  "time_cond_proj_dim", "time_embedding_act_fn", "time_embedding_type", "timestep_post_act",
                  "upcast_attention"});
   config.ignored_fields = reader.UnknownFields();
+  config.resolved = reader.Resolved();
   GRYM_RETURN_IF_ERROR(reader.Finish());
   return config;
 }

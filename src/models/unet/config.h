@@ -33,6 +33,7 @@ struct UnetConfig {
   bool class_concat = false;    // beside the embedded time; else added to it
   bool linear_projection = false;
   std::vector<std::string> ignored_fields;
+  Json resolved;  // every field in use, given or default
 
   size_t levels() const { return channels.size(); }
   int64_t embedding_dim() const { return class_concat ? 2 * time_dim : time_dim; }

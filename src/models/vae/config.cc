@@ -50,6 +50,7 @@ absl::StatusOr<VaeConfig> VaeConfig::Parse(const Json& json, const std::string& 
                  "latents_std", "force_upcast"});
   GRYM_RETURN_IF_ERROR(reader.Finish());
   config.unknown_fields = reader.UnknownFields();
+  config.resolved = reader.Resolved();
   return config;
 }
 

@@ -21,6 +21,7 @@ struct VaeConfig {
   bool mid_block_add_attention = true;
   bool use_quant_conv = true, use_post_quant_conv = true;
   std::vector<std::string> unknown_fields;
+  Json resolved;  // every field in use, given or default
 
   // A latent frame stands for so many mel frames, and a latent row for so many mel bands.
   int64_t stride() const { return int64_t{1} << (block_out_channels.size() - 1); }

@@ -133,6 +133,7 @@ absl::StatusOr<Wav2Vec2Config> ReadWav2Vec2Config(const Json& json, const std::s
     config.ctc_head = config.ctc_head || name.text() == "Wav2Vec2ForCTC";
   }
   config.unknown_fields = reader.UnknownFields();
+  config.resolved = reader.Resolved();
   return config;
 }
 

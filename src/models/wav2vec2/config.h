@@ -29,6 +29,7 @@ struct Wav2Vec2Config {
   bool ctc_head = false;  // by architectures: Wav2Vec2ForCTC
 
   std::vector<std::string> unknown_fields;
+  Json resolved;  // every field in use, given or default
 
   // Of the feature extractor (Wav2Vec2FeatureExtractor).
   int rate_hz = 16000;

@@ -1,0 +1,251 @@
+#include "models/audioldm/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/format.h"
+#include "base/number_text.h"
+#include "base/status.h"
+#include "models/audioldm/session.h"
+#include "models/hifigan/working_set.h"
+#include "models/vae/working_set.h"
+#include "runtime/torch_guard.h"
+
+namespace grym {
+namespace {
+
+// Of two cores with AVX2 and the small checkpoint at 10 steps; a first guess until runs are measured.
+constexpr double kAudioLdmSecondsPerAudioSecond = 3;
+// Latents, the noise, both rows of the network's input and what a step of the schedule leaves: so many times the latents.
+constexpr int64_t kLatentCopies = 9;
+
+Precision PrecisionOf(const ModelContext& context, const char* component) { return context.PrecisionOf(component); }
+
+WeightOptions OptionsFor(const ModelContext& context, const char* component, const CancelToken& cancel) {
+  return {context.PrecisionOf(component), context.device, cancel};
+}
+
+ModelInfo AudioLdmInfo(const ModelFolder& folder, const ModelContext& context, const AudioLdmParts& parts) {
+  ModelInfo info;
+  info.id = context.options.id.empty() ? ModelIdOf("audioldm", folder.folder()) : context.options.id;
+  info.version = "1";
+  info.name = "AudioLDM";
+  info.description = "Text to sound by latent diffusion; from a recording at a strength, or a span of it made anew";
+  info.licence = "that of the checkpoint";
+  info.capabilities = {Capability::kGenerate};
+  info.request_fields = {"negative_prompt", "guidance", "steps", "reference_audio", "reference_strength"};
+  info.params = {
+      {"solver", ParamType::kChoice, "", 0, 0, {"checkpoint", "dpmsolver++"}, "checkpoint",
+       "The folder's own schedule, or DPM-Solver++(2M), which wants fewer steps"},
+      {"window_s", ParamType::kFloat, "s", 0, 60, {}, "10.24",
+       "What is longer is made in windows of this length that overlap by a quarter; 0: at once whatever its length"},
+      {"mask_start_s", ParamType::kFloat, "s", 0, 60, {}, "0", "With a recording: where the span begins that is made anew"},
+      {"mask_end_s", ParamType::kFloat, "s", 0, 60, {}, "0", "Where it ends; 0: no span, all of it changes"},
+  };
+  info.rate_hz = static_cast<int>(parts.geometry.rate_hz);
+  info.channels = 1;
+  info.device = context.device.str();
+  info.seconds_per_audio_second = kAudioLdmSecondsPerAudioSecond;
+  return info;
+}
+
+}  // namespace
+
+void AudioLdmModel::MakeComponents() {
+  // Each load holds the context by value: the model may be gone while a session still ends.
+  text_ = std::make_unique<const Component<ClapTextNet>>(
+      [set = parts_.text_set, config = parts_.text,
+       context = context_](const CancelToken& cancel) -> absl::StatusOr<std::shared_ptr<const ClapTextNet>> {
+        WeightReader weights(*set, "text_encoder", OptionsFor(context, "text_encoder", cancel));
+        auto net = std::make_shared<const ClapTextNet>(ClapTextNet::Read(weights, config));
+        GRYM_RETURN_IF_ERROR(weights.status());
+        return net;
+      });
+  unet_ = std::make_unique<const Component<Unet>>(
+      [set = parts_.unet_set, config = parts_.unet, context = context_](const CancelToken& cancel) {
+        return Unet::Load(*set, config, OptionsFor(context, "unet", cancel));
+      });
+  decoder_ = std::make_unique<const Component<VaeDecoder>>(
+      [set = parts_.vae_set, config = parts_.vae, context = context_](const CancelToken& cancel) {
+        return VaeDecoder::Load(*set, config, OptionsFor(context, "vae", cancel));
+      });
+  encoder_ = std::make_unique<const Component<VaeEncoder>>(
+      [set = parts_.vae_set, config = parts_.vae, context = context_](const CancelToken& cancel) {
+        return VaeEncoder::Load(*set, config, OptionsFor(context, "vae", cancel));
+      });
+  vocoder_ = std::make_unique<const Component<HifiGan>>(
+      [set = parts_.vocoder_set, config = parts_.vocoder, context = context_](const CancelToken& cancel) {
+        return HifiGan::Load(*set, config, OptionsFor(context, "vocoder", cancel));
+      });
+}
+
+absl::StatusOr<std::shared_ptr<const AudioLdmModel>> AudioLdmModel::Open(const ModelFolder& folder,
+                                                                         const ModelContext& context) {
+  std::shared_ptr<AudioLdmModel> model(new AudioLdmModel);
+  model->context_ = context;
+  GRYM_ASSIGN_OR_RETURN(model->parts_, AudioLdmParts::Read(folder));
+  for (const char* component : {"text_encoder", "unet", "vae", "vocoder"}) {
+    const Precision precision = context.PrecisionOf(component);
+    if (precision != Precision::kInt8 && precision != Precision::kInt4) continue;
+    return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
+                 Formatted("audioldm/%s: want float32, bfloat16 or float16, got %s", component,
+                           PrecisionName(precision)));
+  }
+  model->MakeComponents();
+  model->info_ = AudioLdmInfo(folder, context, model->parts_);
+  for (const PhasePlan& phase : model->PlanWith({.duration_s = 1}, true, 0, 0).memory.phases)
+    model->info_.weights_bytes += phase.weights_bytes;
+  context.budget->AddReclaimer(model.get(), [raw = model.get()] { raw->DropAll(); });
+  return std::shared_ptr<const AudioLdmModel>(std::move(model));
+}
+
+AudioLdmModel::~AudioLdmModel() {
+  if (context_.budget) context_.budget->RemoveReclaimer(this);
+}
+
+void AudioLdmModel::DropAll() const {
+  text_->Drop();
+  unet_->Drop();
+  decoder_->Drop();
+  encoder_->Drop();
+  vocoder_->Drop();
+}
+
+absl::StatusOr<std::vector<int32_t>> AudioLdmModel::Tokens(const std::string& text, int64_t* dropped) const {
+  GRYM_ASSIGN_OR_RETURN(std::vector<int32_t> ids, parts_.tokenizer->Encode(text));
+  const auto most = static_cast<size_t>(parts_.text.most_tokens());
+  *dropped = static_cast<int64_t>(ids.size() > most ? ids.size() - most : 0);
+  if (ids.size() > most) {
+    ids[most - 1] = ids.back();
+    ids.resize(most);
+  }
+  return ids;
+}
+
+AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights, int64_t tile_frames,
+                                     int64_t chunk_frames) const {
+  const c10::Device device = context_.device;
+  const std::vector<int64_t> shape = parts_.geometry.Shape(1, std::max(work.duration_s, 0.1));
+  const int64_t frames = shape[2], bins = shape[3], rows = work.guidance > 1 ? 2 : 1;
+  const int64_t latents = AllocatedBytes(shape[1] * frames * bins * 4);
+  const int64_t mel_frames = frames * parts_.geometry.scale, mel = AllocatedBytes(mel_frames * parts_.geometry.bins * 4);
+  const int64_t seen = work.window > 0 ? std::min(work.window, frames) : frames;
+  AudioLdmPlan plan;
+  plan.tile_frames = tile_frames;
+  plan.chunk_frames = chunk_frames;
+  plan.memory.device = device.str();
+  plan.memory.keep_weights = keep_weights;
+  plan.memory.ignored_fields = parts_.ignored_fields;
+  std::vector<PhasePlan>& phases = plan.memory.phases;
+
+  const Precision text = PrecisionOf(context_, "text_encoder"), unet = PrecisionOf(context_, "unet"),
+                  vae = PrecisionOf(context_, "vae"), vocoder = PrecisionOf(context_, "vocoder");
+  phases.push_back({"text_encoder", text, ClapTextNet::WeightBytes(parts_.text, text, device),
+                    ClapTextNet::WorkingBytes(parts_.text, text, device, work.tokens), "whole"});
+  if (work.from_sound) {
+    phases.push_back({"vae_encoder", vae, VaeEncoderWeightBytes(parts_.vae, vae),
+                      2 * mel + VaeEncodeBytes(parts_.vae, vae, device, 1, mel_frames, parts_.geometry.bins) + latents,
+                      "whole"});
+  }
+  const WeightOptions options{unet, device, {}};
+  phases.push_back({"unet", unet, Unet::WeightsBytes(*parts_.unet_set, parts_.unet, options),
+                    Unet::WorkingBytes(parts_.unet, options, rows, seen, bins) +
+                        Unet::ConditionsBytes(parts_.unet, options, work.steps, rows) + kLatentCopies * latents,
+                    work.window > 0 && frames > work.window ? Formatted("windows of %d positions", work.window)
+                                                            : "whole"});
+  phases.push_back({"vae", vae, VaeDecoderWeightBytes(parts_.vae, vae),
+                    2 * latents + VaeDecodeBytes(parts_.vae, vae, device, 1, frames, bins, tile_frames),
+                    tile_frames > 0 ? Formatted("tiles of %d frames", tile_frames) : "whole"});
+  phases.push_back({"vocoder", vocoder, HifiGanWeightBytes(parts_.vocoder, vocoder),
+                    2 * mel + HifiGanBytes(parts_.vocoder, vocoder, device, 1, mel_frames, chunk_frames),
+                    chunk_frames > 0 ? Formatted("chunks of %d frames", chunk_frames) : "whole"});
+  if (!keep_weights) plan.memory.levers.push_back("dropped components after their phase");
+  if (tile_frames > 0) plan.memory.levers.push_back("tiled the autoencoder and cut the vocoder's work into chunks");
+  return plan;
+}
+
+absl::StatusOr<AudioLdmPlan> AudioLdmModel::PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const {
+  struct Cut {
+    bool keep;
+    int64_t tile, chunk;
+  };
+  // From the fastest to the smallest.
+  constexpr Cut kCuts[] = {{true, 0, 0},     {false, 0, 0},    {false, 256, 256},
+                           {false, 128, 128}, {false, 64, 64}, {false, 32, 32}};
+  AudioLdmPlan plan;
+  for (const Cut& cut : kCuts) {
+    plan = PlanWith(work, cut.keep, cut.tile, cut.chunk);
+    plan.memory.budget_bytes = budget_bytes;
+    if (plan.memory.fits()) return plan;
+  }
+  return OverBudget("audioldm", plan.memory);
+}
+
+int64_t AudioLdmModel::AvailableBytes() const {
+  int64_t own = 0;
+  const AudioLdmPlan plan = PlanWith({.duration_s = 1, .from_sound = true}, true, 0, 0);
+  for (const PhasePlan& phase : plan.memory.phases) {
+    const bool loaded = phase.component == "text_encoder"  ? text_->loaded()
+                        : phase.component == "unet"        ? unet_->loaded()
+                        : phase.component == "vae"         ? decoder_->loaded()
+                        : phase.component == "vae_encoder" ? encoder_->loaded()
+                                                           : vocoder_->loaded();
+    if (loaded) own += phase.weights_bytes;
+  }
+  return context_.budget->limit_bytes() - std::max<int64_t>(0, context_.budget->used_bytes() - own);
+}
+
+absl::StatusOr<AudioLdmWork> AudioLdmModel::WorkOf(const GenerateAudioRequest& request, double sound_s) const {
+  AudioLdmWork work;
+  work.from_sound = sound_s > 0;
+  work.duration_s = work.from_sound ? sound_s : request.duration_s;
+  if (!(work.duration_s >= 0.05 && work.duration_s <= 60)) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_duration",
+                 Formatted("audioldm/duration_s: want 0.05 to 60, got %g", work.duration_s));
+  }
+  work.steps = request.steps.value_or(10);
+  work.guidance = request.guidance.value_or(2.5);
+  int64_t dropped = 0;
+  GRYM_ASSIGN_OR_RETURN(const std::vector<int32_t> prompt, Tokens(request.prompt, &dropped));
+  GRYM_ASSIGN_OR_RETURN(const std::vector<int32_t> negative, Tokens(request.negative_prompt, &dropped));
+  work.tokens = static_cast<int64_t>(prompt.size() + (work.guidance > 1 ? negative.size() : 0));
+  const auto window = request.parameters.find("window_s");
+  const double window_s = window == request.parameters.end() ? 10.24 : ParseNumber(window->second).value_or(10.24);
+  if (window_s > 0) work.window = std::max<int64_t>(8, parts_.geometry.LatentFrames(window_s));
+  return work;
+}
+
+ResourceNeed AudioLdmModel::Need(const GenerateAudioRequest& request) const {
+  ResourceNeed need;
+  need.cores = at::get_num_threads();
+  need.seconds = request.duration_s * info_.seconds_per_audio_second;
+  const auto work = WorkOf(request, request.reference_buffer ? request.reference_buffer->duration_s() : 0);
+  if (!work.ok()) return need;  // the session says what is wrong
+  const auto plan = PlanFor(*work, context_.budget->limit_bytes());
+  const MemoryPlan memory = plan.ok() ? plan->memory : PlanWith(*work, false, 32, 32).memory;
+  need.weights_bytes = memory.weights_bytes();
+  need.peak_bytes = memory.peak_bytes() - memory.weights_bytes();
+  return need;
+}
+
+absl::StatusOr<std::string> AudioLdmModel::Plan(const GenerateAudioRequest& request) const {
+  double sound_s = request.reference_buffer ? request.reference_buffer->duration_s() : 0;
+  if (sound_s == 0 && !request.reference_audio.empty()) {
+    GRYM_ASSIGN_OR_RETURN(const AudioFileInfo file, ProbeAudioFile(request.reference_audio));
+    sound_s = static_cast<double>(file.frames) / file.rate_hz;
+  }
+  GRYM_ASSIGN_OR_RETURN(const AudioLdmWork work, WorkOf(request, sound_s));
+  GRYM_ASSIGN_OR_RETURN(const AudioLdmPlan plan, PlanFor(work, AvailableBytes()));
+  return plan.memory.ToJson().Dump(2);
+}
+
+absl::StatusOr<std::unique_ptr<Generator>> AudioLdmModel::NewGenerator() const {
+  return std::make_unique<AudioLdmGenerator>(shared_from_this());
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> OpenAudioLdm(const ModelFolder& folder, const ModelContext& context) {
+  GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const AudioLdmModel> model, AudioLdmModel::Open(folder, context));
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+}  // namespace grym

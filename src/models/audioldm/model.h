@@ -1,0 +1,84 @@
+// AudioLDM behind the Model interface: text to sound, sound to sound, and a span of a sound made anew.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grymsynth/model.h"
+#include "models/audioldm/parts.h"
+#include "models/clap/text_net.h"
+#include "models/hifigan/net.h"
+#include "models/unet/net.h"
+#include "models/vae/net.h"
+#include "runtime/component.h"
+#include "runtime/memory_plan.h"
+#include "runtime/model_context.h"
+
+namespace grym {
+
+// What a request asks of the parts.
+struct AudioLdmWork {
+  double duration_s = 0;
+  int64_t steps = 10;
+  double guidance = 2.5;
+  int64_t tokens = 64;      // of prompt and negative prompt together
+  bool from_sound = false;  // a reference recording is encoded first
+  int64_t window = 0;       // latent positions that the network sees at once; 0: all
+};
+
+// A plan with the sizes of tiles that it counts with.
+struct AudioLdmPlan {
+  MemoryPlan memory;
+  int64_t tile_frames = 0;   // of VaeDecoder::Decode
+  int64_t chunk_frames = 0;  // of HifiGan::Synthesize
+};
+
+// Threads: immutable; sessions of any thread share the components, each of which is read when it is first wanted.
+class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdmModel> {
+ public:
+  // Configs, tokenizer and the weights' headers are read. Errors as of AudioLdmParts::Read; Unimplemented (code
+  // "unsupported_dtype") for int8 and int4.
+  static absl::StatusOr<std::shared_ptr<const AudioLdmModel>> Open(const ModelFolder& folder,
+                                                                   const ModelContext& context);
+  ~AudioLdmModel() override;
+
+  const ModelInfo& info() const override { return info_; }
+  ResourceNeed Need(const GenerateAudioRequest& request) const override;
+  absl::StatusOr<std::string> Plan(const GenerateAudioRequest& request) const override;
+  absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const override;
+
+  const AudioLdmParts& parts() const { return parts_; }
+  const ModelContext& context() const { return context_; }
+  // Tokens of a text, cut to what the tower takes: the last one, </s>, stays. `dropped` counts the cut ones.
+  absl::StatusOr<std::vector<int32_t>> Tokens(const std::string& text, int64_t* dropped) const;
+  // The first plan that keeps to `budget_bytes`, by the levers in their order; ResourceExhausted (code "over_budget").
+  absl::StatusOr<AudioLdmPlan> PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const;
+  // What the budget leaves to this model: its limit but for what others hold.
+  int64_t AvailableBytes() const;
+  absl::StatusOr<AudioLdmWork> WorkOf(const GenerateAudioRequest& request, double sound_s) const;
+
+  const Component<ClapTextNet>& text() const { return *text_; }
+  const Component<Unet>& unet() const { return *unet_; }
+  const Component<VaeDecoder>& decoder() const { return *decoder_; }
+  const Component<VaeEncoder>& encoder() const { return *encoder_; }
+  const Component<HifiGan>& vocoder() const { return *vocoder_; }
+  void DropAll() const;
+
+ private:
+  AudioLdmModel() = default;
+  void MakeComponents();
+  AudioLdmPlan PlanWith(const AudioLdmWork& work, bool keep_weights, int64_t tile_frames, int64_t chunk_frames) const;
+
+  AudioLdmParts parts_;
+  ModelContext context_;
+  ModelInfo info_;
+  std::unique_ptr<const Component<ClapTextNet>> text_;
+  std::unique_ptr<const Component<Unet>> unet_;
+  std::unique_ptr<const Component<VaeDecoder>> decoder_;
+  std::unique_ptr<const Component<VaeEncoder>> encoder_;
+  std::unique_ptr<const Component<HifiGan>> vocoder_;
+};
+
+absl::StatusOr<std::shared_ptr<const Model>> OpenAudioLdm(const ModelFolder& folder, const ModelContext& context);
+
+}  // namespace grym

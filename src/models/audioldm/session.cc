@@ -1,0 +1,253 @@
+#include "models/audioldm/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/format.h"
+#include "base/number_text.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "grymsynth/audio_file.h"
+#include "model/provenance.h"
+#include "models/audioldm/denoise.h"
+#include "models/vae/log_mel.h"
+#include "runtime/memory_budget.h"
+#include "runtime/torch_guard.h"
+
+namespace grym {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double ParameterOf(const GenerateAudioRequest& request, const char* name, double fallback) {
+  const auto found = request.parameters.find(name);
+  return found == request.parameters.end() ? fallback : ParseNumber(found->second).value_or(fallback);
+}
+
+// Columns [frames] of the latents: 1 where the span lies.
+at::Tensor MaskOf(const LatentGeometry& geometry, int64_t frames, double start_s, double end_s) {
+  at::Tensor mask = at::zeros({1, 1, frames, 1}, at::kFloat);
+  const double position_s = geometry.column_s() * static_cast<double>(geometry.scale);
+  const auto first = std::clamp<int64_t>(static_cast<int64_t>(std::floor(start_s / position_s)), 0, frames - 1);
+  const auto last = std::clamp<int64_t>(static_cast<int64_t>(std::ceil(end_s / position_s)), first + 1, frames);
+  mask.narrow(2, first, last - first).fill_(1);
+  return mask;
+}
+
+}  // namespace
+
+struct AudioLdmGenerator::Run {
+  const GenerateAudioRequest& request;
+  const RunOptions& options;
+  AudioLdmWork work;
+  AudioLdmPlan plan;
+  std::vector<float> sound;  // the recording, mono at the model's rate; empty without one
+  double sound_s = 0;
+  GenerateAudioResult result;
+  // A component that the plan lets go leaves with its phase.
+  template <class Net>
+  void EndPhase(const char* name, Clock::time_point start, const Component<Net>& component) {
+    result.timings_s[name] = SecondsSince(start);
+    if (!plan.memory.keep_weights) component.Drop();
+  }
+};
+
+absl::Status AudioLdmGenerator::Prepare(Run& run) const {
+  const GenerateAudioRequest& request = run.request;
+  if (request.reference_buffer || !request.reference_audio.empty()) {
+    absl::StatusOr<AudioBuffer> loaded = AudioBuffer();
+    if (!request.reference_buffer) loaded = LoadAudio(request.reference_audio, {}, RunOptions{run.options.cancel, {}});
+    if (!loaded.ok()) return loaded.status();
+    AudioBuffer sound = request.reference_buffer ? *request.reference_buffer : *std::move(loaded);
+    if (sound.empty()) return Error(absl::StatusCode::kInvalidArgument, "no_frames", "audioldm: want frames, got none");
+    run.sound_s = sound.duration_s();
+    sound.ReplaceNonFinite();
+    if (sound.channels() > 1) sound = sound.ToMono();
+    const int rate_hz = model_->info().rate_hz;
+    if (run.sound_s <= 60 && sound.rate_hz() != rate_hz) {  // what is too long is refused below
+      GRYM_ASSIGN_OR_RETURN(sound, Resample(sound, rate_hz, ResampleQuality::kBest, {run.options.cancel, {}}));
+    }
+    run.sound.assign(sound.channel(0).begin(), sound.channel(0).end());
+  }
+  GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, run.sound_s));
+  absl::StatusOr<AudioLdmPlan> plan = model_->PlanFor(run.work, model_->AvailableBytes());
+  if (!plan.ok()) {  // idle models go first
+    model_->context().budget->ReclaimFromOthers(model_.get());
+    plan = model_->PlanFor(run.work, model_->AvailableBytes());
+  }
+  if (!plan.ok()) return plan.status();
+  run.plan = *std::move(plan);
+  return absl::OkStatus();
+}
+
+// [rows, dim], the negative prompt's first where there is guidance, each of length 1.
+absl::StatusOr<at::Tensor> AudioLdmGenerator::EmbedTexts(Run& run) const {
+  const Clock::time_point start = Clock::now();
+  std::vector<std::vector<int32_t>> ids;
+  std::vector<std::pair<const char*, std::string>> texts = {{"prompt", run.request.prompt}};
+  if (run.work.guidance > 1) texts.insert(texts.begin(), {"negative_prompt", run.request.negative_prompt});
+  for (const auto& [name, text] : texts) {
+    int64_t dropped = 0;
+    absl::StatusOr<std::vector<int32_t>> tokens = model_->Tokens(text, &dropped);
+    if (!tokens.ok()) return Annotate(tokens.status(), name);
+    ids.push_back(*std::move(tokens));
+    if (dropped > 0) {
+      run.result.warnings.push_back(Formatted("%s: cut to %d tokens, %d were dropped", name, ids.back().size(), dropped));
+    }
+  }
+  at::Tensor embeddings;
+  {
+    GRYM_ASSIGN_OR_RETURN(const auto net, model_->text().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(embeddings, net->Embed(ids, run.options.cancel));
+  }
+  run.EndPhase("text_encoder", start, model_->text());
+  return NormalizedRows(embeddings);
+}
+
+// The recording as latents [1, channels, frames, bins], scaled as the diffusion wants them.
+absl::StatusOr<at::Tensor> AudioLdmGenerator::EncodeSound(Run& run) const {
+  const Clock::time_point start = Clock::now();
+  const LatentGeometry& geometry = model_->parts().geometry;
+  const int64_t frames = geometry.LatentFrames(run.work.duration_s) * geometry.scale;
+  LogMelOptions options;
+  options.rate_hz = static_cast<int>(geometry.rate_hz);
+  options.hop = static_cast<int>(geometry.hop_frames);
+  options.bands = static_cast<int>(geometry.bins);
+  GRYM_ASSIGN_OR_RETURN(at::Tensor mel, LogMel(CentredAtHalfScale(run.sound), options));
+  const int64_t had = mel.size(2);
+  if (had < frames) {  // silence behind its end
+    const at::Tensor silence = at::full({1, 1, frames - had, geometry.bins}, std::log(options.floor), mel.options());
+    mel = at::cat({mel, silence}, 2);
+  } else if (had > frames) {
+    mel = mel.narrow(2, 0, frames).contiguous();
+  }
+  at::Tensor latents;
+  {
+    GRYM_ASSIGN_OR_RETURN(const auto net, model_->encoder().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const LatentDistribution found, net->Encode(mel, RunOptions{run.options.cancel, {}}));
+    latents = at::mul(found.mean, model_->parts().vae.scaling_factor);
+  }
+  run.EndPhase("vae_encoder", start, model_->encoder());
+  return latents;
+}
+
+absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeLatents(Run& run, const at::Tensor& embeddings,
+                                                          const at::Tensor& original) {
+  const Clock::time_point start = Clock::now();
+  const AudioLdmParts& parts = model_->parts();
+  DenoiseRequest wanted;
+  wanted.steps = run.work.steps;
+  wanted.guidance = run.work.guidance;
+  wanted.seed = run.request.seed;
+  wanted.shape = parts.geometry.Shape(1, run.work.duration_s);
+  wanted.embeddings = embeddings;
+  wanted.window = run.work.window;
+  if (original.defined()) {
+    wanted.original = original;
+    wanted.strength = run.request.reference_strength;
+    const double end_s = ParameterOf(run.request, "mask_end_s", 0);
+    if (end_s > 0) {
+      const double start_s = ParameterOf(run.request, "mask_start_s", 0);
+      if (start_s >= end_s || start_s >= run.work.duration_s) {
+        return Error(absl::StatusCode::kInvalidArgument, "bad_request",
+                     Formatted("audioldm/mask_start_s: want less than mask_end_s %g and the recording's %g, got %g",
+                               end_s, run.work.duration_s, start_s));
+      }
+      wanted.mask = MaskOf(parts.geometry, wanted.shape[2], start_s, end_s).to(original.device());
+    }
+  }
+  GRYM_RETURN_IF_ERROR(CheckDenoiseRequest(parts.unet, wanted));
+  const auto solver = run.request.parameters.find("solver");
+  const bool dpm = solver != run.request.parameters.end() && solver->second == "dpmsolver++";
+  int64_t bad_step = -1;
+  at::Tensor latents;
+  {
+    GRYM_ASSIGN_OR_RETURN(const auto net, model_->unet().Get(run.options.cancel));
+    const auto look = [&bad_step](int64_t step, const at::Tensor& now) {
+      if (bad_step < 0 && !now.isfinite().all().item<bool>()) bad_step = step;
+    };
+    const RunOptions part = PartOf(run.options, 0.05, 0.8);
+    GRYM_ASSIGN_OR_RETURN(
+        latents, Denoise(*net, dpm ? parts.dpm_solver : parts.schedule, wanted, part, &kept_, look));
+  }
+  if (bad_step >= 0) {
+    kept_ = {};
+    return Error(absl::StatusCode::kInternal, "non_finite_result",
+                 Formatted("audioldm: want finite latents, step %d gave others", bad_step));
+  }
+  if (wanted.window > 0 && wanted.shape[2] > wanted.window) {
+    std::vector<int64_t> seams = WindowStarts(wanted.shape[2], wanted.window);
+    seams.erase(seams.begin());
+    run.result.facts["seam_ratio"] = Formatted("%.3f", SeamRatio(latents, seams));
+  }
+  run.EndPhase("unet", start, model_->unet());
+  return latents;
+}
+
+absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeWave(Run& run, at::Tensor latents) const {
+  Clock::time_point start = Clock::now();
+  at::Tensor mel;
+  {
+    GRYM_ASSIGN_OR_RETURN(const auto net, model_->decoder().Get(run.options.cancel));
+    latents = at::div(latents, model_->parts().vae.scaling_factor);
+    GRYM_ASSIGN_OR_RETURN(mel, net->Decode(latents, run.plan.tile_frames, PartOf(run.options, 0.8, 0.9)));
+    latents.reset();
+  }
+  run.EndPhase("vae", start, model_->decoder());
+  start = Clock::now();
+  at::Tensor wave;
+  {
+    GRYM_ASSIGN_OR_RETURN(const auto net, model_->vocoder().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(
+        wave, net->Synthesize(mel.select(1, 0), run.plan.chunk_frames, PartOf(run.options, 0.9, 1)));
+  }
+  run.EndPhase("vocoder", start, model_->vocoder());
+  return wave.to(at::kCPU, at::kFloat).contiguous();
+}
+
+absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) {
+  GRYM_ASSIGN_OR_RETURN(const at::Tensor embeddings, EmbedTexts(run));
+  at::Tensor original;
+  if (!run.sound.empty()) {
+    GRYM_ASSIGN_OR_RETURN(original, EncodeSound(run));
+  }
+  GRYM_ASSIGN_OR_RETURN(at::Tensor latents, MakeLatents(run, embeddings, original));
+  original.reset();
+  GRYM_ASSIGN_OR_RETURN(const at::Tensor wave, MakeWave(run, std::move(latents)));
+  const int64_t frames = std::min(model_->parts().geometry.SoundFrames(run.work.duration_s), wave.size(-1));
+  GRYM_ASSIGN_OR_RETURN(run.result.audio, AudioBuffer::Create(1, frames, model_->info().rate_hz));
+  std::copy_n(wave.const_data_ptr<float>(), frames, run.result.audio.mutable_channel(0).begin());
+  return std::move(run.result);
+}
+
+absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Generate(const GenerateAudioRequest& request,
+                                                                const RunOptions& options) {
+  Run run{request, options, {}, {}, {}, 0, {}};
+  GRYM_RETURN_IF_ERROR(Prepare(run));
+  const std::string asked = RequestToJson(request);
+  if (asked != kept_for_ || request.reference_buffer) kept_ = {};
+  kept_for_ = asked;
+  const std::shared_ptr<MemoryBudget>& budget = model_->context().budget;
+  absl::StatusOr<GenerateAudioResult> made = absl::UnknownError("");
+  {
+    const BudgetScope scope(budget);
+    budget->ResetPeak();
+    made = TorchGuard("audioldm", [&] { return Make(run); });
+  }
+  if (!made.ok()) return made.status();
+  kept_ = {};
+  made->peak_bytes = budget->peak_bytes();
+  GenerateAudioRequest resolved = request;
+  resolved.model = model_->info().id;
+  resolved.steps = static_cast<int>(run.work.steps);
+  resolved.guidance = run.work.guidance;
+  made->provenance.request_json = RequestToJson(resolved);
+  SignResult(model_->info(), request, made->provenance);
+  made->facts["plan"] = run.plan.memory.ToJson().Dump();
+  return made;
+}
+
+}  // namespace grym
