@@ -15,8 +15,8 @@ struct ChannelAffine {
   at::Tensor scale, shift;  // [channels], float32
 };
 
-// What group normalisation multiplies and adds, measured over an image [1, channels, height, width], channels-last, that
-// comes whole or row of tiles by row of tiles. Sums are taken around a value of the channel, in double across blocks of
+// What group normalisation multiplies and adds, measured over an image [1, channels, height, width], channels-last,
+// that comes whole or tile by tile. Sums are taken around a value of the channel, in double across blocks of
 // fixed size: for one cutting into tiles the same bits with any number of threads.
 // Source: Wu and He, "Group Normalization", 2018, equations 1 to 4.
 class GroupSums {

@@ -12,10 +12,9 @@ at::Tensor WaveOf(const at::Tensor& image) { return image.permute({0, 2, 3, 1}).
 }  // namespace
 
 WaveConv::WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation,
-                   c10::ScalarType compute, int64_t typical_frames) {
+                   c10::ScalarType compute) {
   if (!weight.defined()) return;
-  conv_ = PackedConv(weight.unsqueeze(2), bias, {{0, padding}, {1, 1}, {1, dilation}}, compute,
-                     {1, weight.size(1), 1, typical_frames});
+  conv_ = FusedConv(weight.unsqueeze(2), bias, {{0, padding}, {1, 1}, {1, dilation}}, compute);
 }
 
 at::Tensor WaveConv::operator()(const at::Tensor& wave) const { return WaveOf(conv_(ImageOf(wave))); }
@@ -32,7 +31,7 @@ void WaveConv::AddTo(at::Tensor& sum, const at::Tensor& wave) const {
 // Output frame n takes what input frame t gives to its tap j where n = t stride + j - padding. With n + padding =
 // q stride + r and j = m stride + r that is t = q - m: for each r a convolution over m = 0 .. taps - 1.
 WaveUpsample::WaveUpsample(const at::Tensor& weight, const at::Tensor& bias, int64_t stride, int64_t padding,
-                           c10::ScalarType compute, int64_t typical_frames)
+                           c10::ScalarType compute)
     : stride_(stride), padding_(padding) {
   if (!weight.defined()) return;
   const int64_t in = weight.size(0);
@@ -41,7 +40,7 @@ WaveUpsample::WaveUpsample(const at::Tensor& weight, const at::Tensor& bias, int
   const int64_t taps = (kernel_ + stride - 1) / stride;
   at::Tensor phases = at::constant_pad_nd(weight, {0, taps * stride - kernel_}).view({in, out_, taps, stride});
   phases = phases.flip(2).permute({3, 1, 0, 2}).reshape({stride * out_, in, taps});
-  conv_ = WaveConv(phases, bias.defined() ? bias.repeat({stride}) : bias, taps - 1, 1, compute, typical_frames);
+  conv_ = WaveConv(phases, bias.defined() ? bias.repeat({stride}) : bias, taps - 1, 1, compute);
 }
 
 at::Tensor WaveUpsample::operator()(const at::Tensor& wave) const {

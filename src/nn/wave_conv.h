@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "nn/packed_conv.h"
+#include "nn/fused_conv.h"
 
 namespace grym {
 
@@ -12,8 +12,8 @@ class WaveConv {
  public:
   WaveConv() = default;
   // `weight` [out, in, kernel] in the storage type, `bias` [out] in the compute type.
-  WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation, c10::ScalarType compute,
-           int64_t typical_frames);
+  WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation,
+           c10::ScalarType compute);
   // wave [frames, in] -> [frames + 2 padding - dilation (kernel - 1), out]; contiguous.
   at::Tensor operator()(const at::Tensor& wave) const;
   at::Tensor WithLeakyRelu(const at::Tensor& wave, double slope) const;
@@ -21,7 +21,7 @@ class WaveConv {
   void AddTo(at::Tensor& sum, const at::Tensor& wave) const;
 
  private:
-  PackedConv conv_;
+  FusedConv conv_;
 };
 
 // torch.nn.ConvTranspose1d, as `stride` short convolutions of the input, one for each place of an output frame between
@@ -33,7 +33,7 @@ class WaveUpsample {
   WaveUpsample() = default;
   // `weight` [in, out, kernel], `bias` [out]. Requires 0 <= padding < kernel.
   WaveUpsample(const at::Tensor& weight, const at::Tensor& bias, int64_t stride, int64_t padding,
-               c10::ScalarType compute, int64_t typical_frames);
+               c10::ScalarType compute);
   // wave [frames, in] -> [(frames - 1) stride - 2 padding + kernel, out]; contiguous, and a view of somewhat more.
   at::Tensor operator()(const at::Tensor& wave) const;
 

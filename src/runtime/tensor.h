@@ -50,7 +50,6 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/max.h>
 #include <ATen/ops/mean.h>
-#include <ATen/ops/mkldnn_reorder_conv2d_weight.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/native_group_norm.h>

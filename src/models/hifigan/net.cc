@@ -12,15 +12,14 @@ namespace {
 
 constexpr int64_t kOuterKernel = 7;       // of the first and the last convolution
 constexpr double kLastLeakySlope = 0.01;  // torch's default, which the reference takes before the last convolution
-constexpr int64_t kTypicalFrames = 512;   // 5.12 s, AudioLDM's usual clip
 
 int64_t SamePadding(int64_t kernel, int64_t dilation) { return dilation * (kernel - 1) / 2; }
 
 WaveConv ReadWaveConv(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t kernel,
-                      int64_t dilation, int64_t frames) {
+                      int64_t dilation) {
   const at::Tensor weight = weights.WeightNormedMatrix(layer, {out, in, kernel});
   return WaveConv(weight, weights.Vector(layer + ".bias", {out}), SamePadding(kernel, dilation), dilation,
-                  weights.compute_type(), frames);
+                  weights.compute_type());
 }
 
 // Floor and ceiling of a / b for b > 0 and any a.
@@ -67,15 +66,14 @@ void HifiGan::Read(WeightReader& weights) {
     mean_ = weights.Vector("mean", {bands});
     scale_ = weights.Vector("scale", {bands});
   }
-  first_ = ReadWaveConv(weights, "conv_pre", bands, config_.upsample_initial_channel, kOuterKernel, 1, kTypicalFrames);
+  first_ = ReadWaveConv(weights, "conv_pre", bands, config_.upsample_initial_channel, kOuterKernel, 1);
   for (size_t level = 0; level < config_.levels(); ++level) {
     const int64_t in = config_.upsample_initial_channel >> level, channels = config_.channels(level);
-    const int64_t before = config_.FramesAfter(level, kTypicalFrames), after = config_.FramesAfter(level + 1, kTypicalFrames);
     const std::string layer = "upsampler." + std::to_string(level);
     Level made;
     const at::Tensor weight = weights.WeightNormedMatrix(layer, {in, channels, config_.upsample_kernel_sizes[level]});
     made.upsample = WaveUpsample(weight, weights.Vector(layer + ".bias", {channels}), config_.upsample_rates[level],
-                                 config_.padding(level), weights.compute_type(), before);
+                                 config_.padding(level), weights.compute_type());
     for (size_t k = 0; k < config_.resblock_kernel_sizes.size(); ++k) {
       const int64_t kernel = config_.resblock_kernel_sizes[k];
       const std::string block = "resblocks." + std::to_string(level * config_.resblock_kernel_sizes.size() + k);
@@ -83,16 +81,15 @@ void HifiGan::Read(WeightReader& weights) {
       for (size_t i = 0; i < config_.resblock_dilation_sizes[k].size(); ++i) {
         const std::string number = std::to_string(i);
         convs.dilated.push_back(ReadWaveConv(weights, block + ".convs1." + number, channels, channels, kernel,
-                                             config_.resblock_dilation_sizes[k][i], after));
+                                             config_.resblock_dilation_sizes[k][i]));
         convs.plain.push_back(
-            ReadWaveConv(weights, block + ".convs2." + number, channels, channels, kernel, 1, after));
+            ReadWaveConv(weights, block + ".convs2." + number, channels, channels, kernel, 1));
       }
       made.blocks.push_back(std::move(convs));
     }
     levels_.push_back(std::move(made));
   }
-  last_ = ReadWaveConv(weights, "conv_post", config_.channels(config_.levels() - 1), 1, kOuterKernel, 1,
-                       config_.FramesAfter(config_.levels(), kTypicalFrames));
+  last_ = ReadWaveConv(weights, "conv_post", config_.channels(config_.levels() - 1), 1, kOuterKernel, 1);
 }
 
 absl::StatusOr<at::Tensor> HifiGan::Synthesize(const at::Tensor& mel, int64_t chunk_frames,

@@ -33,7 +33,8 @@ class HifiGan {
   // mel [batch, frames, model_in_dim] -> waves float32 [batch, FramesAfter(levels, frames)] within +-1, one after
   // another. `chunk_frames` > 0: computed in pieces of so many mel frames, each with all the frames around it that it
   // depends on: equal to the whole but for rounding. Cancelled between layers. InvalidArgument (code "bad_mel").
-  absl::StatusOr<at::Tensor> Synthesize(const at::Tensor& mel, int64_t chunk_frames = 0, const RunOptions& run = {}) const;
+  absl::StatusOr<at::Tensor> Synthesize(const at::Tensor& mel, int64_t chunk_frames = 0,
+                                        const RunOptions& run = {}) const;
   const HifiGanConfig& config() const { return config_; }
 
  private:

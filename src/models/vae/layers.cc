@@ -24,7 +24,7 @@ TiledImage TilesOf(const at::Tensor& x) {
   return {x.size(2), [x](int64_t begin, int64_t end) { return x.narrow(2, begin, end - begin); }};
 }
 
-at::Tensor NormedConvRows(const ChannelAffine& affine, Activation act, const PackedConv& conv, const TiledImage& x,
+at::Tensor NormedConvRows(const ChannelAffine& affine, Activation act, const FusedConv& conv, const TiledImage& x,
                           int64_t begin, int64_t end) {
   const int64_t from = std::max<int64_t>(0, begin - 1), to = std::min(x.frames, end + 1);
   const at::Tensor rows = x.rows(from, to);
@@ -71,7 +71,7 @@ at::Tensor VaeResnet::Tiled(const TiledImage& x, int64_t tile) const {
     }
     const at::Tensor own = source.narrow(2, begin - from, rows);
     sum.narrow(2, begin, rows).copy_(shortcut.loaded() ? shortcut(own) : own);
-    const TiledImage here{to - from, [&](int64_t first, int64_t last) { return source.narrow(2, first, last - first); }};
+    const TiledImage here = TilesOf(source);
     inner.narrow(2, begin, rows).copy_(NormedConvRows(affine, act, conv1, here, begin - from, end - from));
   });
   AddSecondHalf(inner, tile, sum);
@@ -128,14 +128,14 @@ at::Tensor VaeUpsample::Rows(const at::Tensor& x, int64_t begin, int64_t end) co
 at::Tensor VaeDownsample::operator()(const at::Tensor& x) const { return conv(at::constant_pad_nd(x, {0, 1, 0, 1})); }
 
 VaeResnet ReadVaeResnet(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t groups,
-                        Activation act, std::array<int64_t, 2> size) {
+                        Activation act) {
   VaeResnet resnet;
   resnet.act = act;
   resnet.norm1 = ReadGroupNorm(weights, layer + ".norm1", in, groups, kVaeEpsilon);
-  resnet.conv1 = ReadPackedConv(weights, layer + ".conv1", in, out, 3, 1, 1, size);
+  resnet.conv1 = ReadFusedConv(weights, layer + ".conv1", in, out, 3, 1, 1);
   resnet.norm2 = ReadGroupNorm(weights, layer + ".norm2", out, groups, kVaeEpsilon);
-  resnet.conv2 = ReadPackedConv(weights, layer + ".conv2", out, out, 3, 1, 1, size);
-  if (in != out) resnet.shortcut = ReadPackedConv(weights, layer + ".conv_shortcut", in, out, 1, 0, 1, size);
+  resnet.conv2 = ReadFusedConv(weights, layer + ".conv2", out, out, 3, 1, 1);
+  if (in != out) resnet.shortcut = ReadFusedConv(weights, layer + ".conv_shortcut", in, out, 1, 0, 1);
   return resnet;
 }
 
@@ -169,8 +169,7 @@ VaeAttention ReadVaeAttention(WeightReader& weights, const std::string& layer, i
   return attention;
 }
 
-VaeUpsample ReadVaeUpsample(WeightReader& weights, const std::string& layer, int64_t channels,
-                            std::array<int64_t, 2> size) {
+VaeUpsample ReadVaeUpsample(WeightReader& weights, const std::string& layer, int64_t channels) {
   VaeUpsample upsample;
   const at::Tensor read = weights.Matrix(layer + ".weight", {channels, channels, 3, 3});
   const at::Tensor bias = weights.Vector(layer + ".bias", {channels});
@@ -184,9 +183,8 @@ VaeUpsample ReadVaeUpsample(WeightReader& weights, const std::string& layer, int
   };
   for (int64_t a = 0; a < 2; ++a) {
     for (int64_t b = 0; b < 2; ++b) {
-      upsample.phases[a][b] = PackedConv(along(along(weight, 2, a), 3, b).to(read.scalar_type()), bias,
-                                         {{1, 1}, {1, 1}, {1, 1}}, weights.compute_type(),
-                                         {1, channels, size[0], size[1]});
+      upsample.phases[a][b] = FusedConv(along(along(weight, 2, a), 3, b).to(read.scalar_type()), bias,
+                                         {{1, 1}, {1, 1}, {1, 1}}, weights.compute_type());
     }
   }
   return upsample;

@@ -8,7 +8,7 @@
 #include "nn/group_norm_silu.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
-#include "nn/packed_conv.h"
+#include "nn/fused_conv.h"
 
 namespace grym {
 
@@ -25,7 +25,7 @@ struct TiledImage {
 // is that of diffusers 0.42.1, resnet.py, ResnetBlock2D without a time embedding.
 struct VaeResnet {
   GroupNorm norm1, norm2;
-  PackedConv conv1, conv2, shortcut;
+  FusedConv conv1, conv2, shortcut;
   Activation act = Activation::kSilu;
 
   // Takes x over: nobody else may hold its memory.
@@ -51,7 +51,7 @@ struct VaeAttention {
 // one for each place of a large pixel in a small one, with the sums of those weights that meet the same pixel. 4 / 9
 // of the multiplications, equal but for rounding. Source: as WaveUpsample, nn/wave_conv.h.
 struct VaeUpsample {
-  PackedConv phases[2][2];
+  FusedConv phases[2][2];
   at::Tensor operator()(const at::Tensor& x) const;
   // Frames [begin, end) of the large image alone.
   at::Tensor Rows(const at::Tensor& x, int64_t begin, int64_t end) const;
@@ -59,25 +59,24 @@ struct VaeUpsample {
 
 // Half the size. One row of zeros is put after each side, none before it, as diffusers does for this family.
 struct VaeDownsample {
-  PackedConv conv;
+  FusedConv conv;
   at::Tensor operator()(const at::Tensor& x) const;
 };
 
 // Calls work(begin, end) for [0, frames) in steps of `tile`.
 void ForEachTile(int64_t frames, int64_t tile, const std::function<void(int64_t begin, int64_t end)>& work);
 // Rows [begin, end) of conv(act(norm(x))) for a convolution of 3 x 3 with a padding of 1.
-at::Tensor NormedConvRows(const ChannelAffine& affine, Activation act, const PackedConv& conv, const TiledImage& x,
+at::Tensor NormedConvRows(const ChannelAffine& affine, Activation act, const FusedConv& conv, const TiledImage& x,
                           int64_t begin, int64_t end);
 // An image in memory as one of tiles; borrows nothing.
 TiledImage TilesOf(const at::Tensor& x);
 
 // `channels`: what the checkpoint's mid block has. Names as in `layer` + ".norm1.weight".
 VaeResnet ReadVaeResnet(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t groups,
-                        Activation act, std::array<int64_t, 2> size);
+                        Activation act);
 // Under its names of today, to_q to_k to_v to_out.0, and of the published files, query key value proj_attn; the
 // matrices as such or as 1 x 1 convolutions.
 VaeAttention ReadVaeAttention(WeightReader& weights, const std::string& layer, int64_t channels, int64_t groups);
-VaeUpsample ReadVaeUpsample(WeightReader& weights, const std::string& layer, int64_t channels,
-                            std::array<int64_t, 2> size);
+VaeUpsample ReadVaeUpsample(WeightReader& weights, const std::string& layer, int64_t channels);
 
 }  // namespace grym

@@ -1,7 +1,6 @@
 #include "models/vae/net.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/format.h"
@@ -11,17 +10,11 @@
 namespace grym {
 namespace {
 
-// The blocks of the weights are chosen for AudioLDM's usual clip: 128 latent frames are 5.12 s.
-constexpr std::array<int64_t, 2> kTypicalLatent = {128, 16};
-
-std::array<int64_t, 2> SizeAt(int64_t factor) { return {kTypicalLatent[0] * factor, kTypicalLatent[1] * factor}; }
-
 VaeMidBlock ReadMidBlock(WeightReader& weights, const std::string& layer, const VaeConfig& config) {
   const int64_t channels = config.block_out_channels.back();
   VaeMidBlock middle;
   const auto resnet = [&](const char* name) {
-    return ReadVaeResnet(weights, layer + name, channels, channels, config.norm_num_groups, config.act_fn,
-                         kTypicalLatent);
+    return ReadVaeResnet(weights, layer + name, channels, channels, config.norm_num_groups, config.act_fn);
   };
   middle.first = resnet(".resnets.0");
   middle.second = resnet(".resnets.1");
@@ -63,28 +56,26 @@ void VaeDecoder::Read(WeightReader& weights) {
   const std::vector<int64_t>& channels = config_.block_out_channels;
   const int64_t latent = config_.latent_channels, groups = config_.norm_num_groups;
   if (config_.use_post_quant_conv) {
-    post_quant_ = ReadPackedConv(weights, "post_quant_conv", latent, latent, 1, 0, 1, kTypicalLatent);
+    post_quant_ = ReadFusedConv(weights, "post_quant_conv", latent, latent, 1, 0, 1);
   }
-  in_ = ReadPackedConv(weights, "decoder.conv_in", latent, channels.back(), 3, 1, 1, kTypicalLatent);
+  in_ = ReadFusedConv(weights, "decoder.conv_in", latent, channels.back(), 3, 1, 1);
   middle_ = ReadMidBlock(weights, "decoder.mid_block", config_);
   int64_t in = channels.back();
   for (size_t i = 0; i < channels.size(); ++i) {
     const int64_t out = channels[channels.size() - 1 - i];
     const std::string layer = Numbered("decoder.up_blocks", static_cast<int64_t>(i));
-    const std::array<int64_t, 2> size = SizeAt(int64_t{1} << i);
     Block block;
     for (int64_t j = 0; j <= config_.layers_per_block; ++j) {
       block.resnets.push_back(
-          ReadVaeResnet(weights, Numbered(layer + ".resnets", j), in, out, groups, config_.act_fn, size));
+          ReadVaeResnet(weights, Numbered(layer + ".resnets", j), in, out, groups, config_.act_fn));
       in = out;
     }
     block.has_upsample = i + 1 < channels.size();
-    if (block.has_upsample) block.upsample = ReadVaeUpsample(weights, layer + ".upsamplers.0.conv", out, size);
+    if (block.has_upsample) block.upsample = ReadVaeUpsample(weights, layer + ".upsamplers.0.conv", out);
     blocks_.push_back(std::move(block));
   }
   norm_out_ = ReadGroupNorm(weights, "decoder.conv_norm_out", channels.front(), groups, 1e-6);
-  out_ = ReadPackedConv(weights, "decoder.conv_out", channels.front(), config_.out_channels, 3, 1, 1,
-                        SizeAt(config_.stride()));
+  out_ = ReadFusedConv(weights, "decoder.conv_out", channels.front(), config_.out_channels, 3, 1, 1);
 }
 
 absl::StatusOr<at::Tensor> VaeDecoder::Decode(const at::Tensor& latents, int64_t tile_frames,
@@ -163,30 +154,29 @@ absl::StatusOr<std::shared_ptr<const VaeEncoder>> VaeEncoder::Load(const TensorS
 
 void VaeEncoder::Read(WeightReader& weights) {
   const std::vector<int64_t>& channels = config_.block_out_channels;
-  const int64_t latent = config_.latent_channels, groups = config_.norm_num_groups, stride = config_.stride();
-  in_ = ReadPackedConv(weights, "encoder.conv_in", config_.in_channels, channels.front(), 3, 1, 1, SizeAt(stride));
+  const int64_t latent = config_.latent_channels, groups = config_.norm_num_groups;
+  in_ = ReadFusedConv(weights, "encoder.conv_in", config_.in_channels, channels.front(), 3, 1, 1);
   int64_t in = channels.front();
   for (size_t i = 0; i < channels.size(); ++i) {
     const std::string layer = Numbered("encoder.down_blocks", static_cast<int64_t>(i));
-    const std::array<int64_t, 2> size = SizeAt(stride >> i);
     Block block;
     for (int64_t j = 0; j < config_.layers_per_block; ++j) {
       block.resnets.push_back(
-          ReadVaeResnet(weights, Numbered(layer + ".resnets", j), in, channels[i], groups, config_.act_fn, size));
+          ReadVaeResnet(weights, Numbered(layer + ".resnets", j), in, channels[i], groups, config_.act_fn));
       in = channels[i];
     }
     block.has_downsample = i + 1 < channels.size();
     if (block.has_downsample) {
       block.downsample.conv =
-          ReadPackedConv(weights, layer + ".downsamplers.0.conv", in, in, 3, 0, 2, {size[0] + 1, size[1] + 1});
+          ReadFusedConv(weights, layer + ".downsamplers.0.conv", in, in, 3, 0, 2);
     }
     blocks_.push_back(std::move(block));
   }
   middle_ = ReadMidBlock(weights, "encoder.mid_block", config_);
   norm_out_ = ReadGroupNorm(weights, "encoder.conv_norm_out", channels.back(), groups, 1e-6);
-  out_ = ReadPackedConv(weights, "encoder.conv_out", channels.back(), 2 * latent, 3, 1, 1, kTypicalLatent);
+  out_ = ReadFusedConv(weights, "encoder.conv_out", channels.back(), 2 * latent, 3, 1, 1);
   if (config_.use_quant_conv) {
-    quant_ = ReadPackedConv(weights, "quant_conv", 2 * latent, 2 * latent, 1, 0, 1, kTypicalLatent);
+    quant_ = ReadFusedConv(weights, "quant_conv", 2 * latent, 2 * latent, 1, 0, 1);
   }
 }
 

@@ -33,7 +33,8 @@ class VaeDecoder {
   // takes the memory of one. `tile_frames` > 0: the last block, where the memory goes, is computed in tiles of so many
   // frames of the output; that changes nothing but rounding and costs a few per cent of time (README.md).
   // Cancelled between layers. InvalidArgument (code "bad_latents") for another shape.
-  absl::StatusOr<at::Tensor> Decode(const at::Tensor& latents, int64_t tile_frames = 0, const RunOptions& run = {}) const;
+  absl::StatusOr<at::Tensor> Decode(const at::Tensor& latents, int64_t tile_frames = 0,
+                                    const RunOptions& run = {}) const;
   const VaeConfig& config() const { return config_; }
 
  private:
@@ -48,7 +49,7 @@ class VaeDecoder {
   VaeConfig config_;
   c10::ScalarType compute_ = c10::ScalarType::Float;
   c10::Device device_ = c10::Device(c10::DeviceType::CPU);
-  PackedConv post_quant_, in_, out_;
+  FusedConv post_quant_, in_, out_;
   VaeMidBlock middle_;
   std::vector<Block> blocks_;
   GroupNorm norm_out_;
@@ -82,7 +83,7 @@ class VaeEncoder {
   VaeConfig config_;
   c10::ScalarType compute_ = c10::ScalarType::Float;
   c10::Device device_ = c10::Device(c10::DeviceType::CPU);
-  PackedConv quant_, in_, out_;
+  FusedConv quant_, in_, out_;
   VaeMidBlock middle_;
   std::vector<Block> blocks_;
   GroupNorm norm_out_;

@@ -1,4 +1,4 @@
-#include "nn/packed_conv.h"
+#include "nn/fused_conv.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
@@ -24,7 +24,7 @@ bool HasFusedOperators() {
   return FindFusedOperator("", false).has_value() && FindFusedOperator("binary", true).has_value();
 }
 
-bool CanPack(const at::Tensor& weight, c10::ScalarType compute) {
+bool CanFuse(const at::Tensor& weight, c10::ScalarType compute) {
   return weight.device().is_cpu() && weight.scalar_type() == compute && at::globalContext().hasMKLDNN() &&
          at::globalContext().userEnabledMkldnn() && HasFusedOperators();
 }
@@ -33,32 +33,26 @@ int64_t RoundedUp(int64_t value, int64_t step) { return (value + step - 1) / ste
 
 }  // namespace
 
-PackedConv::PackedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, c10::ScalarType compute,
-                       const std::array<int64_t, 4>& typical)
+FusedConv::FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, c10::ScalarType compute)
     : bias_(std::move(bias)), shape_(shape) {
   if (!weight.defined()) return;  // the reader keeps what is wrong with it
   out_ = weight.size(0);
   in_ = weight.size(1);
-  if (!CanPack(weight, compute)) {
-    weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
-    return;
-  }
-  packed_ = true;
-  weight_ = at::mkldnn_reorder_conv2d_weight(weight.contiguous().to_mkldnn(), shape.padding, shape.stride,
-                                             shape.dilation, 1, at::IntArrayRef(typical));
+  fused_ = CanFuse(weight, compute);
+  weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-at::Tensor PackedConv::Plain(const at::Tensor& x) const {
+at::Tensor FusedConv::Plain(const at::Tensor& x) const {
   return at::conv2d(x, weight_.to(x.scalar_type()), bias_, shape_.stride, shape_.padding, shape_.dilation);
 }
 
-at::Tensor PackedConv::operator()(const at::Tensor& x) const {
+at::Tensor FusedConv::operator()(const at::Tensor& x) const {
   // A leaky ReLU of slope 1 is none; oneDNN's operator names it "none".
   return WithLeakyRelu(x, 1);
 }
 
-at::Tensor PackedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
-  if (!packed_) {
+at::Tensor FusedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
+  if (!fused_) {
     at::Tensor y = Plain(x);
     return slope == 1 ? y : at::leaky_relu_(y, slope);
   }
@@ -78,8 +72,8 @@ at::Tensor PackedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
   return stack.front().toTensor();
 }
 
-void PackedConv::AddTo(at::Tensor& sum, const at::Tensor& x) const {
-  if (!packed_) {
+void FusedConv::AddTo(at::Tensor& sum, const at::Tensor& x) const {
+  if (!fused_) {
     sum.add_(Plain(x));
     return;
   }
@@ -99,22 +93,22 @@ void PackedConv::AddTo(at::Tensor& sum, const at::Tensor& x) const {
   FindFusedOperator("binary", true)->callBoxed(stack);
 }
 
-int64_t PackedConvBytes(int64_t out, int64_t in, int64_t taps, Precision precision, c10::Device device) {
-  const bool packed = device.is_cpu() && StorageType(precision) == ComputeType(precision, device) &&
-                      at::globalContext().hasMKLDNN();
-  constexpr int64_t kBlock = 8;  // of AVX2; the few layers with fewer channels are too small to count on AVX-512
-  // Sides below a block stay as they are where oneDNN keeps them plain, which only makes it less.
-  const int64_t elements = packed ? RoundedUp(out, kBlock) * (in < kBlock ? in : RoundedUp(in, kBlock)) * taps
-                                  : out * in * taps;
-  return AllocatedBytes(BytesOf(precision, elements));
+int64_t ConvScratchBytes(int64_t out, int64_t in, int64_t taps, Precision precision, c10::Device device) {
+  const int64_t bytes = ComputeType(precision, device) == c10::ScalarType::Float ? 4 : 2;
+  constexpr int64_t kMostChannels = 24;
+  constexpr int64_t kKernelBytes = 8192;  // of sums for each thread; 6,144 measured with AVX2
+  return AllocatedBytes(RoundedUp(out, kMostChannels) * in * taps * bytes) + at::get_num_threads() * kKernelBytes;
 }
 
-PackedConv ReadPackedConv(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t kernel,
-                          int64_t padding, int64_t stride, std::array<int64_t, 2> typical_size) {
+int64_t ConvWeightBytes(int64_t out, int64_t in, int64_t taps, Precision precision) {
+  return AllocatedBytes(BytesOf(precision, out * in * taps)) + AllocatedBytes(out * 4);
+}
+
+FusedConv ReadFusedConv(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t kernel,
+                        int64_t padding, int64_t stride) {
   const at::Tensor weight = weights.Matrix(layer + ".weight", {out, in, kernel, kernel});
-  const at::Tensor bias = weights.Vector(layer + ".bias", {out});
-  return PackedConv(weight, bias, {{padding, padding}, {stride, stride}, {1, 1}}, weights.compute_type(),
-                    {1, in, typical_size[0], typical_size[1]});
+  return FusedConv(weight, weights.Vector(layer + ".bias", {out}), {{padding, padding}, {stride, stride}, {1, 1}},
+                   weights.compute_type());
 }
 
 }  // namespace grym

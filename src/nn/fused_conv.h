@@ -1,0 +1,53 @@
+// Convolutions that do what follows them most often (a leaky ReLU, a sum with a residual) in the same pass.
+#pragma once
+#include <array>
+#include <cstdint>
+
+#include "runtime/tensor.h"
+#include "runtime/weights.h"
+
+namespace grym {
+
+// Two-dimensional, of channels-last inputs; the outputs are channels-last as well. On a CPU whose LibTorch has oneDNN
+// and where the weights are kept in the type that is computed in, oneDNN does both in one pass; elsewhere they are two.
+// The weights stay plain, and each call lays them out in oneDNN's blocks. Packing them once was tried: which blocks a
+// kernel wants depends on the size of its input, and from the wrong ones oneDNN 3 takes 270 to 430 ms for 3 MB where
+// plain ones take a few.
+// Immutable once made; threads: const methods may run together.
+class FusedConv {
+ public:
+  struct Shape {
+    std::array<int64_t, 2> padding = {0, 0}, stride = {1, 1}, dilation = {1, 1};
+  };
+  FusedConv() = default;
+  // `weight` [out, in, height, width] in the storage type, `bias` [out] in the compute type or undefined.
+  FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, c10::ScalarType compute);
+
+  bool loaded() const { return weight_.defined(); }
+  int64_t in() const { return in_; }
+  int64_t out() const { return out_; }
+  // x [1, in, height, width] in the compute type.
+  at::Tensor operator()(const at::Tensor& x) const;
+  at::Tensor WithLeakyRelu(const at::Tensor& x, double slope) const;
+  // sum += conv(x), in place. `sum` is channels-last and of the output's shape.
+  void AddTo(at::Tensor& sum, const at::Tensor& x) const;
+
+ private:
+  at::Tensor Plain(const at::Tensor& x) const;
+  at::Tensor weight_, bias_;
+  Shape shape_;
+  int64_t in_ = 0, out_ = 0;
+  bool fused_ = false;
+};
+
+// What one call takes beside its arguments and result, at most: a copy of its weights in oneDNN's blocks, which are of
+// 24 channels and fewer, or converted from the type that they are kept in; and the kernel's own sums.
+int64_t ConvScratchBytes(int64_t out, int64_t in, int64_t taps, Precision precision, c10::Device device);
+// What a convolution with a bias takes once loaded.
+int64_t ConvWeightBytes(int64_t out, int64_t in, int64_t taps, Precision precision);
+
+// "<layer>.weight" [out, in, kernel, kernel] and "<layer>.bias".
+FusedConv ReadFusedConv(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t kernel,
+                          int64_t padding, int64_t stride);
+
+}  // namespace grym
