@@ -19,7 +19,8 @@ at::Tensor Attention(const at::Tensor& query, const at::Tensor& key, const at::T
 int64_t AttentionScratchBytes(int64_t frames, int64_t heads, int64_t dim) {
   const int64_t rows = std::min<int64_t>(frames, frames >= 768 ? 256 : frames >= 192 ? 64 : 32);
   const int64_t each = rows * (std::min<int64_t>(frames, 512) + 2 + dim);
-  return AllocatedBytes(at::get_num_threads() * each * 4) + AllocatedBytes(frames * heads * 4);
+  return AllocatedBytes(at::get_num_threads() * each * 4) + AllocatedBytes(frames * heads * 4) +
+         2 * AllocatedBytes(8);  // the state of a dropout that is not wanted
 }
 
 }  // namespace grym

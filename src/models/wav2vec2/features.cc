@@ -110,8 +110,15 @@ int64_t FeatureEncoder::WorkingBytes(const Wav2Vec2Config& config, int64_t frame
   for (size_t i = 0; i < config.conv_dim.size(); ++i) {
     const int64_t here = AllocatedBytes(config.RowsOf(needed, i + 1) * config.conv_dim[i] * element_bytes);
     most = std::max(most, before + here);
-    if (config.norm_every_conv) most = std::max(most, (i == 0 ? 0 : before) + 2 * here);
+    if (config.norm_every_conv) {  // its result beside its input, and each row's mean and deviation
+      const int64_t rows = AllocatedBytes(config.RowsOf(needed, i + 1) * element_bytes);
+      most = std::max(most, (i == 0 ? 0 : before) + 2 * here + 2 * rows);
+    }
     before = here;
+  }
+  if (!config.norm_every_conv) {  // the first weights with the norm in them
+    most += AllocatedBytes(config.conv_kernel[0] * config.conv_dim[0] * element_bytes) +
+            AllocatedBytes(config.conv_dim[0] * element_bytes);
   }
   return most + AllocatedBytes(frames * config.conv_dim.back() * element_bytes);
 }

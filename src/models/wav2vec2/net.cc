@@ -152,11 +152,10 @@ int64_t Wav2Vec2Net::WorkingBytes(const Wav2Vec2Config& config, Precision precis
   const int64_t samples = AllocatedBytes(config.SamplesOf(frames) * 4);
   const int64_t extract = wants.extract_features ? rows(last) : 0;
   const int64_t scratch = std::max(LinearScratchBytes(wide, dim, precision), LinearScratchBytes(dim, wide, precision));
-  // The positions' kernel is converted whole where it is kept in another type.
-  const int64_t kernel = StorageType(precision) == ComputeType(precision, device)
-                             ? 0
-                             : AllocatedBytes(dim * (dim / config.position_groups) * config.position_kernel * element);
-  const int64_t positions = extract + 2 * rows(dim) + AllocatedBytes((frames + 1) * dim * element) + kernel;
+  // The positions' kernel is converted whole where it is kept in another type, and oneDNN arranges a copy of its own.
+  const int64_t kernel = AllocatedBytes(dim * (dim / config.position_groups) * config.position_kernel * element);
+  const int64_t copies = StorageType(precision) == ComputeType(precision, device) ? 1 : 2;
+  const int64_t positions = extract + rows(dim) + AllocatedBytes((frames + 1) * dim * element) + copies * kernel;
   // Of a layer: the input, and the norm of it, and either three projections and their mix, or the wide rows and the sum.
   const int64_t norms = config.norm_first ? 2 : 1;
   const int64_t kept = wants.hidden_states ? config.layers * rows(dim) : rows(dim);
