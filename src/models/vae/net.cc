@@ -155,6 +155,8 @@ absl::StatusOr<std::shared_ptr<const VaeEncoder>> VaeEncoder::Load(const TensorS
 void VaeEncoder::Read(WeightReader& weights) {
   const std::vector<int64_t>& channels = config_.block_out_channels;
   const int64_t latent = config_.latent_channels, groups = config_.norm_num_groups;
+  // First what is largest: the copy that laying it out takes is gone again before the weights are complete.
+  middle_ = ReadMidBlock(weights, "encoder.mid_block", config_);
   in_ = ReadFusedConv(weights, "encoder.conv_in", config_.in_channels, channels.front(), 3, 1, 1);
   int64_t in = channels.front();
   for (size_t i = 0; i < channels.size(); ++i) {
@@ -172,7 +174,6 @@ void VaeEncoder::Read(WeightReader& weights) {
     }
     blocks_.push_back(std::move(block));
   }
-  middle_ = ReadMidBlock(weights, "encoder.mid_block", config_);
   norm_out_ = ReadGroupNorm(weights, "encoder.conv_norm_out", channels.back(), groups, 1e-6);
   out_ = ReadFusedConv(weights, "encoder.conv_out", channels.back(), 2 * latent, 3, 1, 1);
   if (config_.use_quant_conv) {
