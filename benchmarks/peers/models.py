@@ -1,0 +1,262 @@
+"""Our native models beside transformers and diffusers: one process, one LibTorch, the same checkpoints, float32.
+
+    python3 benchmarks/peers/models.py --build build/release --out out/bench/peers_models.json [--threads 2]
+
+Checkpoints have the published models' shapes and seeded random weights; the scripts that make them are looked for in
+GRYM_SHARED/fixtures (default ../shared). Each row is the best of several runs, ours and theirs in turn. `agreement` is
+the signal to noise ratio of our result against theirs in dB. --short: tiny checkpoints, each once.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent)]
+import peer_environment  # noqa: E402
+
+PROMPT = "a dog barks twice in the distance while rain falls"
+
+
+def snr_db(ours, theirs):
+    import numpy as np
+    a, b = np.asarray(ours, np.float64).ravel(), np.asarray(theirs, np.float64).ravel()
+    count = min(a.size, b.size)
+    error = ((a[:count] - b[:count]) ** 2).sum()
+    return float(10 * np.log10((b[:count] ** 2).sum() / max(error, 1e-300)))
+
+
+def timed(work):
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+class Bench:
+    def __init__(self, folder, fixtures, short):
+        self.folder, self.fixtures, self.short = folder, fixtures, short
+        self.rows, self.times = [], 1 if short else 3
+
+    def checkpoint(self, preset):
+        path = self.folder / preset
+        if not path.exists():
+            print(f"   making {preset}", flush=True)
+            part = Path(f"{path}.part")
+            subprocess.run([sys.executable, str(self.fixtures / "make_checkpoint.py"), preset, str(part)], check=True,
+                           stdout=subprocess.DEVNULL)
+            part.rename(path)
+        return path
+
+    def both(self, ours, theirs):
+        """Best times and last results, in turn so that both meet the same machine."""
+        best = [float("inf"), float("inf")]
+        results = [None, None]
+        for _ in range(self.times + 1):  # the first one warms up
+            for i, work in enumerate((ours, theirs)):
+                seconds, results[i] = timed(work)
+                best[i] = min(best[i], seconds)
+        return best, results
+
+    def row(self, job, seconds, agreement=None):
+        self.rows.append({"job": job, "ours_s": seconds[0], "peer_s": seconds[1], "ratio": seconds[1] / seconds[0],
+                          "agreement_db": agreement})
+        print(f"   {job}: {seconds[0]:.3f} s, theirs {seconds[1]:.3f} s", flush=True)
+
+
+def sound(seconds, rate):
+    import numpy as np
+    t = np.arange(int(seconds * rate)) / rate
+    noise = np.random.default_rng(7).standard_normal(t.size)
+    return (0.3 * np.sin(2 * np.pi * (110 * t + 40 * t * t)) + 0.05 * noise).astype(np.float32)
+
+
+def wav2vec2(bench):
+    import grymsynth
+    import torch
+    from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
+    seconds = 2 if bench.short else 10
+    folder = bench.checkpoint("wav2vec2-tiny" if bench.short else "wav2vec2-base")
+    audio = sound(seconds, 16000)
+    model = grymsynth.Model.open(folder, device="cpu")
+    peer, extractor = Wav2Vec2Model.from_pretrained(folder).eval(), Wav2Vec2FeatureExtractor.from_pretrained(folder)
+    heard = grymsynth.Audio(audio[None], 16000)
+
+    def theirs():
+        with torch.inference_mode():
+            values = extractor(audio, sampling_rate=16000, return_tensors="pt").input_values
+            return peer(values, output_hidden_states=True).hidden_states
+    best, (ours, reference) = bench.both(lambda: model.hidden_states(heard), theirs)
+    bench.row(f"{folder.name}, {seconds} s, every layer", best, snr_db(ours[-1], reference[-1]))
+
+
+def clap(bench):
+    import grymsynth
+    import numpy as np
+    import torch
+    from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
+    folder, audio = bench.checkpoint("clap-tiny" if bench.short else "clap"), sound(10, 48000)
+    model = grymsynth.Model.open(folder, device="cpu")
+    peer, extractor = ClapModel.from_pretrained(folder).eval(), ClapFeatureExtractor.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    heard = grymsynth.Audio(audio[None], 48000)
+
+    def unit(found):
+        row = getattr(found, "pooler_output", found).numpy()[0]
+        return row / np.linalg.norm(row)
+
+    def their_audio():
+        with torch.inference_mode():
+            values = extractor(audio, sampling_rate=48000, return_tensors="pt")
+            return unit(peer.get_audio_features(**values))
+
+    def their_text():
+        with torch.inference_mode():
+            return unit(peer.get_text_features(**tokenizer(PROMPT, return_tensors="pt")))
+    best, (ours, reference) = bench.both(lambda: model.embed_audio(heard), their_audio)
+    bench.row(f"{folder.name}, audio of 10 s with its features", best, snr_db(ours, reference))
+    best, (ours, reference) = bench.both(lambda: model.embed_text(PROMPT), their_text)
+    bench.row(f"{folder.name}, text of {len(tokenizer(PROMPT).input_ids)} tokens", best, snr_db(ours, reference))
+
+
+class Stages:
+    """How long each part of diffusers' pipeline takes, by hooks around its calls."""
+
+    def __init__(self, pipeline):
+        self.seconds = {}
+        for name, owner, method in (("text_encoder", pipeline, "_encode_prompt"), ("unet", pipeline.unet, "forward"),
+                                    ("vae", pipeline.vae, "decode"), ("vocoder", pipeline.vocoder, "forward")):
+            self.wrap(name, owner, method)
+
+    def wrap(self, name, owner, method):
+        original = getattr(owner, method)
+
+        def around(*args, **kwargs):
+            seconds, result = timed(lambda: original(*args, **kwargs))
+            self.seconds[name] = self.seconds.get(name, 0) + seconds
+            return result
+        setattr(owner, method, around)
+
+
+def audioldm(bench):
+    import grymsynth
+    import torch
+    from diffusers import AudioLDMPipeline
+    folder = bench.checkpoint("audioldm-tiny" if bench.short else "audioldm-s")
+    seconds = 5.12
+    opening, pipeline = timed(lambda: AudioLDMPipeline.from_pretrained(folder))
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.unet.to(memory_format=torch.channels_last)   # the reference's best setting here
+    pipeline.vae.to(memory_format=torch.channels_last)
+    stages = Stages(pipeline)
+    model = grymsynth.Model.open(folder, device="cpu")
+    request = grymsynth.GenerateAudioRequest(prompt=PROMPT, duration_s=seconds, seed=0, steps=10, guidance=2.5)
+    first, _ = timed(lambda: model.generate(request, raw=True))
+    their_stages, our_stages = {}, {}
+
+    def keep(best, found):
+        for name, value in found.items():
+            best[name] = min(best.get(name, float("inf")), value)
+
+    def ours():
+        made = model.generate(request, raw=True)
+        keep(our_stages, made.timings_s)
+        return made
+
+    def theirs():
+        stages.seconds.clear()
+        with torch.inference_mode():
+            audio = pipeline(PROMPT, audio_length_in_s=seconds, num_inference_steps=10, guidance_scale=2.5,
+                             generator=torch.Generator().manual_seed(0), output_type="pt").audios
+        keep(their_stages, stages.seconds)
+        return audio
+    best, (made, reference) = bench.both(ours, theirs)
+    for name in ("text_encoder", "unet", "vae", "vocoder"):
+        bench.row(f"{folder.name}, 5.12 s, 10 steps: {name}", (our_stages[name], their_stages[name]))
+    bench.row(f"{folder.name}, 5.12 s, 10 steps: whole", best, snr_db(made.audio.samples, reference))
+    plan = model.plan(request)
+    return {"planned_peak_bytes": plan["peakBytes"], "measured_peak_bytes": made.peak_bytes,
+            "first_take_s": first, "peer_loading_s": opening}
+
+
+def steps(bench):
+    """How near fewer steps come to a result of 200, by the folder's own DDIM and by DPM-Solver++."""
+    import grymsynth
+    folder = bench.checkpoint("audioldm-tiny" if bench.short else "audioldm-s")
+    model = grymsynth.Model.open(folder, device="cpu")
+    rows = []
+    for solver in ("checkpoint", "dpmsolver++"):
+        def make(count):
+            return timed(lambda: model.generate(grymsynth.GenerateAudioRequest(
+                prompt=PROMPT, duration_s=1.28, seed=0, steps=count, guidance=2.5, parameters={"solver": solver}), raw=True))
+        _, reference = make(40 if bench.short else 200)
+        for count in (10, 15, 20, 25, 30):
+            seconds, made = make(count)
+            rows.append({"solver": solver, "steps": count, "seconds": seconds,
+                         "to_200_steps_db": snr_db(made.audio.samples, reference.audio.samples)})
+    return rows
+
+
+def markdown(result):
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    lines = [f"Native models beside the reference, {result['threads']} threads, float32 ({versions})", "",
+             "| job | grymsynth | reference | times as fast | agreement |", "|---|---:|---:|---:|---:|"]
+    for row in result["rows"]:
+        agreement = "" if row["agreement_db"] is None else f"{row['agreement_db']:.0f} dB"
+        lines.append(f"| {row['job']} | {row['ours_s']:.3f} s | {row['peer_s']:.3f} s | {row['ratio']:.2f} | {agreement} |")
+    lines += ["", "| solver | steps | time | signal to noise against 200 steps |", "|---|---:|---:|---:|"]
+    for row in result["steps"]:
+        lines.append(f"| {row['solver']} | {row['steps']} | {row['seconds']:.2f} s | {row['to_200_steps_db']:.1f} dB |")
+    memory = result["audioldm"]
+    lines += ["", f"AudioLDM: planned {memory['planned_peak_bytes'] / 2**20:.1f} MiB at most, measured "
+              f"{memory['measured_peak_bytes'] / 2**20:.1f}; first take, loading included, {memory['first_take_s']:.2f} s "
+              f"(the reference loads in {memory['peer_loading_s']:.2f} s)."]
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--short", action="store_true")
+    options = parser.parse_args()
+    if Path(sys.prefix).resolve() != peer_environment.folder_of(options.build, "models"):
+        python = peer_environment.make(options.build, "models")
+        if python is None:
+            raise SystemExit("the reference libraries cannot be installed here")
+        raise SystemExit(subprocess.run([str(python), __file__, *sys.argv[1:]],
+                                        env=peer_environment.environment(options.build)).returncode)
+    shared = Path(os.environ.get("GRYM_SHARED", HERE.parents[2] / "shared"))
+    if not (shared / "fixtures" / "make_checkpoint.py").exists():
+        print(f"   no {shared / 'fixtures'}: there are no checkpoints to measure (set GRYM_SHARED)")
+        options.out.write_text(json.dumps({"rows": [], "markdown": ""}))
+        return
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import diffusers
+    import grymsynth
+    import torch
+    import transformers
+    diffusers.logging.set_verbosity_error()
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(options.threads)
+    folder = options.build.resolve().parent / "peers" / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    bench = Bench(folder, shared / "fixtures", options.short)
+    wav2vec2(bench)
+    clap(bench)
+    memory = audioldm(bench)
+    result = {"threads": options.threads, "rows": bench.rows, "audioldm": memory, "steps": steps(bench),
+              "versions": {"grymsynth": grymsynth.version(), "torch": torch.__version__,
+                           "transformers": transformers.__version__, "diffusers": diffusers.__version__}}
+    result["markdown"] = markdown(result)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=1))
+    options.out.with_suffix(".md").write_text(result["markdown"])
+    print(result["markdown"])
+
+
+if __name__ == "__main__":
+    main()
