@@ -8,6 +8,17 @@ if(TARGET grymsynth_c)
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES capi/grymsynth.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endif()
+# The native models, in an export of their own: who has no LibTorch can still use the rest.
+if(GRYM_WITH_TORCH)
+  install(TARGETS grymsynth_torch EXPORT grymsynthTorchTargets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  if(TARGET grymsynth_torch_c)
+    install(TARGETS grymsynth_torch_c EXPORT grymsynthTorchTargets
+      ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(FILES capi/grymsynth_torch.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  endif()
+  install(EXPORT grymsynthTorchTargets NAMESPACE grymsynth:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/grymsynth)
+endif()
 install(EXPORT grymsynthTargets NAMESPACE grymsynth:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/grymsynth)
 set(GRYM_STATIC_CORE ON)
 if(BUILD_SHARED_LIBS)
