@@ -27,8 +27,11 @@ class MemoryBudget {
   // `give_up` lets go of what its owner does not need at the moment: an idle model's weights. `owner` tells it apart.
   void AddReclaimer(const void* owner, std::function<void()> give_up);
   void RemoveReclaimer(const void* owner);
-  // Asks everyone but `asker`.
+  // Asks everyone but `asker`; MakeRoom only where so many bytes more would be over the limit.
   void ReclaimFromOthers(const void* asker);
+  void MakeRoom(const void* asker, int64_t bytes) {
+    if (used_bytes() + bytes > limit_bytes()) ReclaimFromOthers(asker);
+  }
 
   bool Reserve(int64_t bytes);  // false: over the limit, and nothing has changed
   void GiveBack(int64_t bytes) { used_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }

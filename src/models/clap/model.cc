@@ -86,7 +86,15 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
   model->text_ = LazyTower<ClapTextNet>(kTextTower, set, model->config_.text, context);
   model->info_ = ClapInfo(folder, context, model->config_, model->features_);
   model->info_.weights_bytes = model->AudioPhase(0).weights_bytes + model->TextPhase(0).weights_bytes;
+  context.budget->AddReclaimer(model.get(), [raw = model.get()] {
+    raw->audio_->Drop();
+    raw->text_->Drop();
+  });
   return std::shared_ptr<const ClapModel>(std::move(model));
+}
+
+ClapModel::~ClapModel() {
+  if (context_.budget) context_.budget->RemoveReclaimer(this);
 }
 
 absl::Status ClapModel::ReadLogitScale(const TensorSet& set) {
@@ -155,6 +163,7 @@ absl::StatusOr<std::shared_ptr<const ClapAudioNet>> ClapModel::AudioTower(double
                                                                           const CancelToken& cancel) const {
   const PhasePlan phase = AudioPhase(audio_s);
   const int64_t wanted = (audio_->loaded() ? 0 : phase.weights_bytes) + phase.working_bytes;
+  context_.budget->MakeRoom(this, wanted);
   if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) text_->Drop();
   if (const MemoryPlan plan = PlanFor({.audio_s = audio_s}); !plan.fits()) return OverBudget("clap", plan);
   return audio_->Get(cancel);
@@ -164,6 +173,7 @@ absl::StatusOr<std::shared_ptr<const ClapTextNet>> ClapModel::TextTower(int64_t 
                                                                         const CancelToken& cancel) const {
   const PhasePlan phase = TextPhase(tokens);
   const int64_t wanted = (text_->loaded() ? 0 : phase.weights_bytes) + phase.working_bytes;
+  context_.budget->MakeRoom(this, wanted);
   if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) audio_->Drop();
   if (const MemoryPlan plan = PlanFor({.tokens = tokens}); !plan.fits()) return OverBudget("clap", plan);
   return text_->Get(cancel);

@@ -30,6 +30,7 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
   // Reads the configs, the tokenizer and the weights' header. Errors as of these. A folder without a
   // preprocessor_config.json takes transformers' defaults.
   static absl::StatusOr<std::shared_ptr<const ClapModel>> Open(const ModelFolder& folder, const ModelContext& context);
+  ~ClapModel() override;
 
   const ModelInfo& info() const override { return info_; }
   ResourceNeed Need(const GenerateAudioRequest& request) const override;

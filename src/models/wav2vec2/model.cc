@@ -76,7 +76,12 @@ absl::StatusOr<std::shared_ptr<const Wav2Vec2Model>> Wav2Vec2Model::Open(const M
       [set, config = model->config_, precision = model->precision_, context](const CancelToken& cancel) {
         return LoadNet(*set, config, precision, context, cancel);
       });
+  context.budget->AddReclaimer(model.get(), [raw = model.get()] { raw->Unload(); });
   return std::shared_ptr<const Wav2Vec2Model>(std::move(model));
+}
+
+Wav2Vec2Model::~Wav2Vec2Model() {
+  if (context_.budget) context_.budget->RemoveReclaimer(this);
 }
 
 MemoryPlan Wav2Vec2Model::PlanToHear(double audio_s, const Wav2Vec2Wants& wants) const {
@@ -130,6 +135,7 @@ absl::StatusOr<std::string> Wav2Vec2Model::Plan(const GenerateAudioRequest& requ
 std::unique_ptr<Wav2Vec2Session> Wav2Vec2Model::NewSession(const Wav2Vec2Windows& windows) const {
   const auto admit = [this](int64_t frames, const Wav2Vec2Wants& wants) {
     const MemoryPlan plan = PlanForFrames(frames, wants);
+    context_.budget->MakeRoom(this, plan.peak_bytes() - (net_->loaded() ? plan.weights_bytes() : 0));
     return plan.fits() ? absl::OkStatus() : OverBudget("wav2vec2", plan);
   };
   return std::make_unique<Wav2Vec2Session>(

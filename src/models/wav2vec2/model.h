@@ -19,6 +19,8 @@ class Wav2Vec2Model : public Model {
   static absl::StatusOr<std::shared_ptr<const Wav2Vec2Model>> Open(const ModelFolder& folder,
                                                                    const ModelContext& context);
 
+  ~Wav2Vec2Model() override;
+
   const ModelInfo& info() const override { return info_; }
   const Wav2Vec2Config& config() const { return config_; }
   Precision precision() const { return precision_; }
