@@ -89,6 +89,7 @@ grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym
     GRYM_C_RETURN_IF_ERROR(CheckSet(dims, "dims"));
     *dims = 0;
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+    if (audio) GRYM_C_RETURN_IF_ERROR(Find(audio, "audio").status());
     GRYM_C_RETURN_IF_ERROR(CheckSet(model, "model"));
     GRYM_C_ASSIGN_OR_RETURN(const auto opened, found->orchestrator().Find(model));
     GRYM_C_ASSIGN_OR_RETURN(const auto embedder, opened->NewEmbedder());

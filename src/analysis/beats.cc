@@ -43,7 +43,7 @@ class BeatPath {
 };
 
 // The activation's own peak within a sixteenth of a beat, between frames.
-double Refine(const Activation& activation, int64_t frame, double period) {
+double Refine(const BeatCurve& activation, int64_t frame, double period) {
   const int64_t reach = std::max<int64_t>(1, std::lround(period / kObservation));
   const int64_t count = static_cast<int64_t>(activation.values.size());
   int64_t peak = frame;
@@ -72,7 +72,7 @@ double NearestOnset(std::span<const double> onsets_s, double time_s, double reac
 
 }  // namespace
 
-std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s, double range,
+std::vector<double> TrackBeats(const BeatCurve& activation, double bpm, std::span<const double> onsets_s, double range,
                                const CancelToken& cancel) {
   std::vector<double> times;
   if (bpm <= 0 || activation.values.empty()) return times;

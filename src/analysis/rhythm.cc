@@ -42,7 +42,7 @@ double TempoOfBeats(const std::vector<double>& beats) {
 }
 
 // How far onset strength on the beats stands above its mean.
-double PulseContrast(const Activation& activation, const std::vector<double>& beats) {
+double PulseContrast(const BeatCurve& activation, const std::vector<double>& beats) {
   double on = 0, all = 0;
   for (const double beat : beats) {
     const int64_t centre = std::lround(beat * activation.rate_hz - 0.25);
@@ -60,7 +60,7 @@ double PulseContrast(const Activation& activation, const std::vector<double>& be
 
 // How alike the onset patterns of neighbouring beats are: each beat's activation in twelve parts, correlated with the
 // beats one, two and four later, the best of the three. Follows the beats, so a changing tempo costs nothing.
-double BeatLikeness(const Activation& activation, const std::vector<double>& beats) {
+double BeatLikeness(const BeatCurve& activation, const std::vector<double>& beats) {
   constexpr int kParts = 12;
   std::vector<std::array<double, kParts>> patterns;
   double total = 0;
@@ -98,7 +98,7 @@ double BeatLikeness(const Activation& activation, const std::vector<double>& bea
 }
 
 // How sure it is that the beats found are any, by the strokes alone: vibrato is as steady as a drummer.
-double ThereIsABeat(const Activation& strokes, double bpm, const std::vector<double>& beats) {
+double ThereIsABeat(const BeatCurve& strokes, double bpm, const std::vector<double>& beats) {
   // The tracker finds beats in anything and pulls them onto onsets, so random onsets already reach a likeness of about
   // 0.35 and a contrast of 0.15; what is above counts.
   double sure = std::clamp((BeatLikeness(strokes, beats) - 0.35) / 0.45, 0.0, 1.0) *
@@ -115,7 +115,7 @@ double ThereIsABeat(const Activation& strokes, double bpm, const std::vector<dou
 Rhythm FindRhythm(const OnsetSeries& onsets, std::span<const double> onsets_s, const ChromaFrames& chroma,
                   double duration_s, const CancelToken& cancel) {
   Rhythm rhythm;
-  const Activation activation = BeatActivation(onsets);
+  const BeatCurve activation = BeatActivation(onsets);
   const TempoEstimate tempo = EstimateTempo(activation);
   if (tempo.bpm <= 0) return rhythm;
   const SteadyTempo steady = MeasureSteadyTempo(activation, tempo.bpm);

@@ -13,7 +13,7 @@ namespace grym {
 std::vector<double> PickOnsets(const OnsetSeries& onsets);
 
 // Onset strength as the beat tracker sees it: half the rate, local mean taken off, in [0, 1].
-struct Activation {
+struct BeatCurve {
   double rate_hz = 0;
   std::vector<float> values;
 };
@@ -21,7 +21,7 @@ struct Activation {
 // 80 cents to 2.7; the softest notes that a bow or a breath begins lie from 5 upwards, struck ones above 10.
 inline constexpr float kFaintRise = 2.5f;
 // `floor` is taken off every rise. Where a beat lies is told by all of them, whether there is one by strokes alone.
-Activation BeatActivation(const OnsetSeries& onsets, float floor = 0);
+BeatCurve BeatActivation(const OnsetSeries& onsets, float floor = 0);
 
 // The beat, its halves and its quarters, and how much each speaks for it in a spectrum of onsets.
 inline constexpr std::pair<int, double> kBeatLevels[] = {{1, 1.0}, {2, 1.0}, {4, 0.5}};
@@ -30,7 +30,7 @@ struct TempoEstimate {
   double bpm = 0;      // most likely beat; 0 when there is nothing to hear
   double rivalry = 0;  // how loud the best of half, double, a third more, ... speaks beside it, [0, 1]
 };
-TempoEstimate EstimateTempo(const Activation& activation);
+TempoEstimate EstimateTempo(const BeatCurve& activation);
 
 // The steady clock nearest to a coarse tempo, exact to about 0.1 % in 20 s.
 struct SteadyTempo {
@@ -40,12 +40,12 @@ struct SteadyTempo {
   double significance = 0;
   bool agreed = false;  // three of four minutes have it
 };
-SteadyTempo MeasureSteadyTempo(const Activation& activation, double bpm);
+SteadyTempo MeasureSteadyTempo(const BeatCurve& activation, double bpm);
 
 inline constexpr double kChangingRange = 1.35;
 // Times of the beats at about `bpm`, following changes within a factor of `range`. A beat that falls on an onset takes
 // its time.
-std::vector<double> TrackBeats(const Activation& activation, double bpm, std::span<const double> onsets_s,
+std::vector<double> TrackBeats(const BeatCurve& activation, double bpm, std::span<const double> onsets_s,
                                double range = kChangingRange, const CancelToken& cancel = {});
 
 struct Rhythm {

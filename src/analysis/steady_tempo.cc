@@ -71,7 +71,7 @@ Grid BestGrid(const Pulses& pulses, double near_hz) {
 
 // The Fourier tempogram (Grosche and Müller 2011) over whole minutes, read at the beat, its halves and its quarters at
 // once; its significance is Rayleigh's: pulses strewn at random give a resultant of 1 / sqrt(count).
-SteadyTempo MeasureSteadyTempo(const Activation& activation, double bpm) {
+SteadyTempo MeasureSteadyTempo(const BeatCurve& activation, double bpm) {
   SteadyTempo steady;
   if (bpm <= 0) return steady;
   // Squared: the activation is a root, and the beat is told by its strong strokes.

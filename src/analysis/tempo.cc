@@ -7,8 +7,8 @@
 
 namespace grym {
 
-Activation BeatActivation(const OnsetSeries& onsets, float floor) {
-  Activation activation;
+BeatCurve BeatActivation(const OnsetSeries& onsets, float floor) {
+  BeatCurve activation;
   activation.rate_hz = onsets.rate_hz / 2;
   std::vector<float> halved(onsets.whole.size() / 2);
   for (size_t i = 0; i < halved.size(); ++i) {
@@ -31,7 +31,7 @@ Activation BeatActivation(const OnsetSeries& onsets, float floor) {
   return activation;
 }
 
-TempoEstimate EstimateTempo(const Activation& activation) {
+TempoEstimate EstimateTempo(const BeatCurve& activation) {
   TempoEstimate estimate;
   if (activation.values.size() < 2 * activation.rate_hz) return estimate;
   constexpr int64_t kWindow = TempoMeter::kWindow;

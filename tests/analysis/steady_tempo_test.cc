@@ -11,8 +11,8 @@ namespace {
 
 constexpr double kActivationRate_hz = 86;
 
-Activation Strokes(const std::vector<double>& times_s, double duration_s) {
-  Activation activation;
+BeatCurve Strokes(const std::vector<double>& times_s, double duration_s) {
+  BeatCurve activation;
   activation.rate_hz = kActivationRate_hz;
   activation.values.assign(static_cast<size_t>(duration_s * kActivationRate_hz), 0.0f);
   for (const double time : times_s) {
@@ -66,7 +66,7 @@ TEST(SteadyClockTest, ATempoThatChangesWithinMinutesIsNotSteady) {
 
 TEST(SteadyClockTest, NothingHasNone) {
   EXPECT_EQ(MeasureSteadyTempo(Strokes({}, 20), 120).bpm, 0);
-  EXPECT_EQ(MeasureSteadyTempo(Activation{kActivationRate_hz, {}}, 120).significance, 0);
+  EXPECT_EQ(MeasureSteadyTempo(BeatCurve{kActivationRate_hz, {}}, 120).significance, 0);
   EXPECT_FALSE(MeasureSteadyTempo(Strokes({1, 2}, 20), 0).agreed);
 }
 
