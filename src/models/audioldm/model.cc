@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/format.h"
 #include "base/number_text.h"
@@ -111,6 +112,11 @@ void AudioLdmModel::DropAll() const {
   vocoder_->Drop();
 }
 
+void AudioLdmModel::DropBeside(const AudioLdmPlan& plan, const AudioLdmWork& work) const {
+  if (!plan.memory.keep_weights) return DropAll();
+  if (!work.from_sound) encoder_->Drop();
+}
+
 absl::StatusOr<std::vector<int32_t>> AudioLdmModel::Tokens(const std::string& text, int64_t* dropped) const {
   GRYM_ASSIGN_OR_RETURN(std::vector<int32_t> ids, parts_.tokenizer->Encode(text));
   const auto most = static_cast<size_t>(parts_.text.most_tokens());
@@ -172,13 +178,14 @@ absl::StatusOr<AudioLdmPlan> AudioLdmModel::PlanFor(const AudioLdmWork& work, in
   // From the fastest to the smallest.
   constexpr Cut kCuts[] = {{true, 0, 0},     {false, 0, 0},    {false, 256, 256},
                            {false, 128, 128}, {false, 64, 64}, {false, 32, 32}};
-  AudioLdmPlan plan;
+  std::optional<AudioLdmPlan> least;
   for (const Cut& cut : kCuts) {
-    plan = PlanWith(work, cut.keep, cut.tile, cut.chunk);
+    AudioLdmPlan plan = PlanWith(work, cut.keep, cut.tile, cut.chunk);
     plan.memory.budget_bytes = budget_bytes;
     if (plan.memory.fits()) return plan;
+    if (!least || plan.memory.peak_bytes() < least->memory.peak_bytes()) least = std::move(plan);
   }
-  return OverBudget("audioldm", plan.memory);
+  return OverBudget("audioldm", least->memory);
 }
 
 int64_t AudioLdmModel::AvailableBytes() const {
@@ -204,6 +211,9 @@ absl::StatusOr<AudioLdmWork> AudioLdmModel::WorkOf(const GenerateAudioRequest& r
                  Formatted("audioldm/duration_s: want 0.05 to 60, got %g", work.duration_s));
   }
   work.steps = request.steps.value_or(10);
+  const auto solver = request.parameters.find("solver");
+  const bool dpm = solver != request.parameters.end() && solver->second == "dpmsolver++";
+  GRYM_RETURN_IF_ERROR(Scheduler::Create(dpm ? parts_.dpm_solver : parts_.schedule, work.steps).status());
   work.guidance = request.guidance.value_or(2.5);
   int64_t dropped = 0;
   GRYM_ASSIGN_OR_RETURN(const std::vector<int32_t> prompt, Tokens(request.prompt, &dropped));

@@ -51,10 +51,12 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   const ModelContext& context() const { return context_; }
   // Tokens of a text, cut to what the tower takes: the last one, </s>, stays. `dropped` counts the cut ones.
   absl::StatusOr<std::vector<int32_t>> Tokens(const std::string& text, int64_t* dropped) const;
-  // The first plan that keeps to `budget_bytes`, by the levers in their order; ResourceExhausted (code "over_budget").
+  // The first plan that keeps to `budget_bytes`, by the levers in their order; ResourceExhausted (code "over_budget")
+  // with what the smallest of them takes.
   absl::StatusOr<AudioLdmPlan> PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const;
   // What the budget leaves to this model: its limit but for what others hold.
   int64_t AvailableBytes() const;
+  // InvalidArgument (codes "bad_duration", "bad_steps").
   absl::StatusOr<AudioLdmWork> WorkOf(const GenerateAudioRequest& request, double sound_s) const;
 
   const Component<ClapTextNet>& text() const { return *text_; }
@@ -63,6 +65,8 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   const Component<VaeEncoder>& encoder() const { return *encoder_; }
   const Component<HifiGan>& vocoder() const { return *vocoder_; }
   void DropAll() const;
+  // Lets go of what earlier requests left loaded and `plan` has not counted.
+  void DropBeside(const AudioLdmPlan& plan, const AudioLdmWork& work) const;
 
  private:
   AudioLdmModel() = default;

@@ -37,6 +37,11 @@ at::Tensor MaskOf(const LatentGeometry& geometry, int64_t frames, double start_s
   return mask;
 }
 
+// What a tensor holds of the budget.
+int64_t HeldBytes(const at::Tensor& tensor) {
+  return tensor.defined() ? AllocatedBytes(static_cast<int64_t>(tensor.storage().nbytes())) : 0;
+}
+
 }  // namespace
 
 struct AudioLdmGenerator::Run {
@@ -55,7 +60,7 @@ struct AudioLdmGenerator::Run {
   }
 };
 
-absl::Status AudioLdmGenerator::Prepare(Run& run) const {
+absl::Status AudioLdmGenerator::Prepare(Run& run) {
   const GenerateAudioRequest& request = run.request;
   if (request.reference_buffer || !request.reference_audio.empty()) {
     absl::StatusOr<AudioBuffer> loaded = AudioBuffer();
@@ -73,19 +78,25 @@ absl::Status AudioLdmGenerator::Prepare(Run& run) const {
     run.sound.assign(sound.channel(0).begin(), sound.channel(0).end());
   }
   GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, run.sound_s));
-  absl::StatusOr<AudioLdmPlan> plan = model_->PlanFor(run.work, model_->AvailableBytes());
+  // What an interrupted run left is this run's own: with it as without it the plan, and so the bytes, are the same.
+  const int64_t kept = HeldBytes(kept_.latents) + HeldBytes(kept_.scheduler.previous);
+  absl::StatusOr<AudioLdmPlan> plan = model_->PlanFor(run.work, model_->AvailableBytes() + kept);
   if (!plan.ok()) {  // idle models go first
     model_->context().budget->ReclaimFromOthers(model_.get());
-    plan = model_->PlanFor(run.work, model_->AvailableBytes());
+    plan = model_->PlanFor(run.work, model_->AvailableBytes() + kept);
   }
   if (!plan.ok()) return plan.status();
   run.plan = *std::move(plan);
+  if (run.plan.memory.peak_bytes() > model_->AvailableBytes()) kept_ = {};  // no room for it: from the start again
+  model_->DropBeside(run.plan, run.work);
   return absl::OkStatus();
 }
 
 // [rows, dim], the negative prompt's first where there is guidance, each of length 1.
 absl::StatusOr<at::Tensor> AudioLdmGenerator::EmbedTexts(Run& run) const {
   const Clock::time_point start = Clock::now();
+  const RunOptions part = PartOf(run.options, 0, 0.05);
+  ProgressReporter(part).Report(0, "text");
   std::vector<std::vector<int32_t>> ids;
   std::vector<std::pair<const char*, std::string>> texts = {{"prompt", run.request.prompt}};
   if (run.work.guidance > 1) texts.insert(texts.begin(), {"negative_prompt", run.request.negative_prompt});
@@ -226,10 +237,10 @@ absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) {
 absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Generate(const GenerateAudioRequest& request,
                                                                 const RunOptions& options) {
   Run run{request, options, {}, {}, {}, 0, {}};
-  GRYM_RETURN_IF_ERROR(Prepare(run));
   const std::string asked = RequestToJson(request);
   if (asked != kept_for_ || request.reference_buffer) kept_ = {};
   kept_for_ = asked;
+  GRYM_RETURN_IF_ERROR(Prepare(run));
   const std::shared_ptr<MemoryBudget>& budget = model_->context().budget;
   absl::StatusOr<GenerateAudioResult> made = absl::UnknownError("");
   {

@@ -24,7 +24,7 @@ class AudioLdmGenerator : public Generator {
  private:
   struct Run;
   absl::StatusOr<at::Tensor> EmbedTexts(Run& run) const;
-  absl::Status Prepare(Run& run) const;
+  absl::Status Prepare(Run& run);
   absl::StatusOr<at::Tensor> EncodeSound(Run& run) const;
   absl::StatusOr<at::Tensor> MakeLatents(Run& run, const at::Tensor& embeddings, const at::Tensor& original);
   absl::StatusOr<at::Tensor> MakeWave(Run& run, at::Tensor latents) const;
