@@ -134,12 +134,13 @@ void DefineMaking(Class& c) {
     const GenerateAudioRequest wanted = *request;
     return std::make_shared<GenerateAudioResult>(Blocking(
         progress, [&](const RunOptions& run, Listener&) { return self->Generate(wanted, run); }));
-  }, py::arg("request"), py::kw_only(), py::arg("progress") = py::none(), kGenerateDoc);
+  }, py::arg("request").none(false), py::kw_only(), py::arg("progress") = py::none(), kGenerateDoc);
   c.def("start_generate", [](const Engine_& self, const std::shared_ptr<GenerateAudioRequest>& request,
                              const py::object& progress) {
     return TypedPyJob<GenerateAudioResult>::Start(
         progress, [self, wanted = *request](const RunOptions& run, Listener&) { return self->Generate(wanted, run); });
-  }, py::arg("request"), py::kw_only(), py::arg("progress") = py::none(), "The same as `generate`, as a Job.");
+  }, py::arg("request").none(false), py::kw_only(), py::arg("progress") = py::none(),
+        "The same as `generate`, as a Job.");
   c.def("models", [](const Engine_& self) {
     return Unlocked([&] { return self->orchestrator().Models(); });
   }, "What is registered, as ModelInfo.");
@@ -157,7 +158,7 @@ void DefineOpening(Class& c) {
                          const std::map<std::string, std::string>& component_dtypes, bool may_lower_precision) {
     const std::filesystem::path path = PathOf(folder);
     const OpenModelOptions options{id, device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
-    if (!self->has_model_opener()) self->AddModelOpener(NativeOpener());
+    if (!self->has_model_opener()) self->AddModelOpener(NativeOpener(/*shared=*/false));
     return ValueOrThrow(Unlocked([&] { return self->OpenModel(path, options); }));
   }, py::arg("folder"), py::kw_only(), py::arg("id") = "", py::arg("device") = "auto", py::arg("dtype") = "float32",
         py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},

@@ -4,6 +4,9 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <mutex>
+#include <random>
+
 #include "face.h"
 #include "grymsynth/engine.h"
 #include "grymsynth/model_orchestrator.h"
@@ -46,8 +49,12 @@ auto Embedding(const Model_& self, const py::object& progress, Work work) {
   });
 }
 
-absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, const GenerateAudioRequest& request,
+absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, GenerateAudioRequest request,
                                                 const RunOptions& run) {
+  if (request.seed < 0) {  // below 2^53, as the engine picks them
+    std::random_device device;
+    request.seed = static_cast<int64_t>((uint64_t{device()} << 32 | device()) & ((uint64_t{1} << 53) - 1));
+  }
   if (const absl::Status valid = ValidateRequest(request); !valid.ok()) return valid;
   std::vector<std::string> warnings;
   if (const absl::Status fits = CheckRequestForModel(model.info(), request, &warnings); !fits.ok()) return fits;
@@ -62,14 +69,13 @@ absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, const Genera
 absl::StatusOr<GenerateAudioResult> GenerateGated(Engine& engine, const Model_& model, GenerateAudioRequest request,
                                                   const RunOptions& run) {
   request.model = model->info().id;
-  const absl::StatusOr<std::shared_ptr<const Model>> known = engine.orchestrator().Find(request.model);
-  if (known.ok() && *known != model) {
-    if (const absl::Status gone = engine.CloseModel(request.model); !gone.ok()) return gone;
-  }
-  if (!known.ok() || *known != model) {
-    if (const absl::Status added = engine.orchestrator().Register(model); !added.ok()) return added;
-  }
-  return engine.Generate(request, run);
+  // One gated call of a bare model at a time: it is registered for the call alone, under its own id.
+  static std::mutex* const one = new std::mutex;
+  const std::lock_guard<std::mutex> lock(*one);
+  if (const absl::Status added = engine.orchestrator().Register(model); !added.ok()) return added;
+  absl::StatusOr<GenerateAudioResult> made = engine.Generate(request, run);
+  engine.orchestrator().Unregister(request.model).IgnoreError();
+  return made;
 }
 
 constexpr const char* kMakeDoc = R"(Makes audio.
@@ -100,7 +106,7 @@ void DefineModel(py::module_& m) {
                           bool may_lower_precision) {
     const std::filesystem::path path = PathOf(folder);
     const OpenModelOptions options{"", device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
-    const ModelOpener open = NativeOpener();
+    const ModelOpener open = NativeOpener(/*shared=*/true);
     return std::const_pointer_cast<Model>(ValueOrThrow(Unlocked([&] { return open(path, options); })));
   }, py::arg("folder"), py::kw_only(), py::arg("device") = "auto", py::arg("dtype") = "float32",
                py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
@@ -108,6 +114,9 @@ void DefineModel(py::module_& m) {
   c.def_property_readonly("info", [](const Model& self) { return self.info(); });
   c.def("plan", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request) {
     const GenerateAudioRequest wanted = request ? *request : GenerateAudioRequest();
+    ThrowUnlessOk(ValidateRequest(wanted));
+    std::vector<std::string> warnings;
+    ThrowUnlessOk(CheckRequestForModel(self->info(), wanted, &warnings));
     return FromJsonText(ValueOrThrow(Unlocked([&] { return self->Plan(wanted); })));
   }, py::arg("request") = py::none(), R"(What a request would take, as a dict; nothing is loaded or run.
 
@@ -122,7 +131,7 @@ Raises: ResourceExhaustedError with both numbers when no plan keeps to the budge
     return std::make_shared<GenerateAudioResult>(Blocking(progress, [&](const RunOptions& run, Listener&) {
       return raw ? GenerateRaw(*self, wanted, run) : GenerateGated(*engine, self, wanted, run);
     }));
-  }, py::arg("request"), py::kw_only(), py::arg("raw") = false, py::arg("progress") = py::none(), kMakeDoc);
+  }, py::arg("request").none(false), py::kw_only(), py::arg("raw") = false, py::arg("progress") = py::none(), kMakeDoc);
   c.def("embed_audio", [](const Model_& self, const py::object& audio, const py::object& progress) {
     const KeptInput input = KeptInput::From(audio);
     std::vector<float> made = Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) {

@@ -2,9 +2,9 @@
 
 namespace grym::python {
 
-ModelOpener NativeOpener() {
+ModelOpener NativeOpener(bool shared) {
   Enter();
-  const py::object made = py::module_::import("grymsynth._native").attr("opener")();
+  const py::object made = py::module_::import("grymsynth._native").attr(shared ? "shared_opener" : "opener")();
   // The name holds the version: both modules must be of one build, since a C++ object passes from one to the other.
   const py::capsule capsule(made);
   const std::string wanted = std::string("grymsynth.ModelOpener ") + GRYM_PYTHON_ABI;

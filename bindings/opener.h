@@ -6,6 +6,7 @@
 namespace grym::python {
 
 // Loads LibTorch and the module on first use. Raises FailedPreconditionError (code "no_torch") with what is missing.
-ModelOpener NativeOpener();
+// `shared`: the one of the process, whose models share one budget for each device; else a new one, an engine's own.
+ModelOpener NativeOpener(bool shared);
 
 }  // namespace grym::python

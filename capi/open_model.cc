@@ -78,6 +78,9 @@ grym_status grym_engine_plan_json(grym_engine* engine, const grym_generate_optio
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
     GRYM_C_ASSIGN_OR_RETURN(const grym::GenerateAudioRequest request, RequestFromC(options));
     GRYM_C_ASSIGN_OR_RETURN(const auto model, found->orchestrator().Find(request.model));
+    GRYM_C_RETURN_IF_ERROR(grym::ValidateRequest(request));
+    std::vector<std::string> warnings;
+    GRYM_C_RETURN_IF_ERROR(grym::CheckRequestForModel(model->info(), request, &warnings));
     GRYM_C_ASSIGN_OR_RETURN(std::string plan, model->Plan(request));
     return TextInto(std::move(plan), out);
   });

@@ -75,3 +75,16 @@ def module() -> ModuleType:
 def opener() -> Any:
     """A capsule with the opener of native models, for the core's module."""
     return module().opener()
+
+
+_shared: Any = None
+
+
+def shared_opener() -> Any:
+    """The same one each time: the models of Model.open share one budget for each device."""
+    global _shared
+    made = opener() if _shared is None else None
+    with _lock:
+        if _shared is None:
+            _shared = made
+        return _shared

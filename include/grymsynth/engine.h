@@ -86,7 +86,8 @@ class GRYM_EXPORT Engine {
   // Opens a folder and registers the model; answers its id, which requests and tasks go by. FailedPrecondition (code
   // "no_opener") when nothing was added that could; AlreadyExists for an id that is taken; the openers' own errors.
   absl::StatusOr<std::string> OpenModel(const std::filesystem::path& folder, const OpenModelOptions& options = {});
-  // Lets a model go; what runs with it ends as it would. NotFound for an unknown id.
+  // Lets a model go that OpenModel opened; what runs with it ends as it would. NotFound for an unknown id,
+  // FailedPrecondition (code "built_in") for one of the engine's own.
   absl::Status CloseModel(std::string_view id);
 
   // Routes, runs, gates (one retry on another seed), and records the run's cost.

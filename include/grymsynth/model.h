@@ -126,7 +126,8 @@ struct OpenModelOptions {
   int64_t budget_bytes = 0;       // of tensors at once, for this model alone; 0: it shares that of the device
   // What all models that share take together on a device; set by the engine, 0 is 6 GiB. The first model settles it.
   int64_t device_budget_bytes = 0;
-  // Whether a request that is over the budget may be made to fit by fewer bits than `dtype`.
+  // Whether what is over the budget may be made to fit by fewer bits than `dtype`. wav2vec2 does so, when it is opened;
+  // the other families have no such lever yet and go without.
   bool may_lower_precision = false;
 };
 

@@ -185,7 +185,14 @@ absl::StatusOr<std::string> Engine::OpenModel(const std::filesystem::path& folde
   return refused;
 }
 
-absl::Status Engine::CloseModel(std::string_view id) { return impl_->orchestrator->Unregister(id); }
+absl::Status Engine::CloseModel(std::string_view id) {
+  for (const char* own : {"composer", "repair", "rules", "rules-embedder"}) {
+    if (id != own) continue;
+    return Error(absl::StatusCode::kFailedPrecondition, "built_in",
+                 "close model: \"" + std::string(own) + "\" is the engine's own");
+  }
+  return impl_->orchestrator->Unregister(id);
+}
 
 absl::StatusOr<GenerateAudioResult> Engine::Generate(const GenerateAudioRequest& request, const RunOptions& run) {
   RunningCalls::Ticket ticket(impl_->calls);

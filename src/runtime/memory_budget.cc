@@ -95,7 +95,7 @@ class CountingAllocator final : public c10::Allocator {
     }
     void* block = nullptr;
     try {
-      block = TakeBlock(bytes);
+      block = budget ? TakeBlock(bytes) : c10::alloc_cpu(bytes);
       if (block && budget) Payers().Add(block, {budget, counted});
     } catch (...) {
       if (block) c10::free_cpu(block);

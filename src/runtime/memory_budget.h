@@ -50,8 +50,9 @@ class MemoryBudget {
 // Scopes nest; the innermost counts. Memory that LibTorch's own worker threads take for scratch is not counted: the
 // kernels in use take none there.
 //
-// The first scope of a process puts the counting allocator into LibTorch. It stays, and hands allocations outside any
-// scope through; blocks of the allocator before it are freed as they always were.
+// The first scope of a process puts the counting allocator into LibTorch. It stays, and takes memory outside any scope
+// as LibTorch's own allocator does (which torch's memory profiler then no longer sees); blocks of the allocator before it
+// are freed as they always were. On a GPU nothing is counted yet: the plan alone keeps to the budget there.
 class BudgetScope {
  public:
   explicit BudgetScope(std::shared_ptr<MemoryBudget> budget);

@@ -1,5 +1,7 @@
 #include "runtime/model_context.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 
 namespace grym {
@@ -23,6 +25,15 @@ absl::StatusOr<ModelContext> ModelContext::Make(const OpenModelOptions& options,
                        : std::make_shared<MemoryBudget>(
                              options.budget_bytes == 0 ? int64_t{6} << 30 : options.budget_bytes, context.device.str());
   return context;
+}
+
+absl::Status ModelContext::CheckComponents(const std::vector<std::string>& names) const {
+  for (const auto& [component, dtype] : options.component_dtypes) {
+    if (std::find(names.begin(), names.end(), component) != names.end()) continue;
+    return Error(absl::StatusCode::kInvalidArgument, "unknown_component",
+                 "component_dtypes: want one of " + Join(names, ", ") + ", got \"" + Printable(component) + "\"");
+  }
+  return absl::OkStatus();
 }
 
 Precision ModelContext::PrecisionOf(const std::string& component) const {

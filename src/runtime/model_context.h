@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "grymsynth/model.h"
@@ -19,6 +20,8 @@ struct ModelContext {
   // gets a budget of its own of that size.
   static absl::StatusOr<ModelContext> Make(const OpenModelOptions& options,
                                            std::shared_ptr<MemoryBudget> device_budget);
+  // InvalidArgument (code "unknown_component") for a name in component_dtypes that the model has not, with those it has.
+  absl::Status CheckComponents(const std::vector<std::string>& names) const;
   // component_dtypes[component], else dtype.
   Precision PrecisionOf(const std::string& component) const;
 };

@@ -17,6 +17,7 @@ constexpr uint64_t kSeedMask = (uint64_t{1} << 53) - 1;
 // Runs the request until it works or the orchestrator says to stop.
 absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
                                                     const RunOptions& run) {
+  const bool named = !request.model.empty();
   for (int attempt = 1;; ++attempt) {
     AudioTask task;
     task.capability = Capability::kGenerate;
@@ -31,7 +32,10 @@ absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestra
     switch (strategy.action) {
       case RecoveryAction::kFail: return made.status();
       case RecoveryAction::kRetryOtherSeed: request.seed = NextSeed(request.seed); break;
-      case RecoveryAction::kUseModel: request.model = strategy.model; break;
+      case RecoveryAction::kUseModel:
+        if (named) return made.status();  // who names a model wants that one or the reason why not
+        request.model = strategy.model;
+        break;
       case RecoveryAction::kRetry:
       case RecoveryAction::kEvictAndRetry: break;
     }

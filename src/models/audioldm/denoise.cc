@@ -100,7 +100,8 @@ absl::StatusOr<at::Tensor> Denoise(const Unet& unet, const SchedulerConfig& sche
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Scheduler> scheduler, Scheduler::Create(schedule, request.steps));
   const bool guided = request.guidance > 1;
   at::Generator generator = SeededGenerator(request.seed);
-  const at::Tensor noise = Noise(request.shape, generator).mul_(scheduler->init_noise_sigma());
+  at::Tensor noise = Noise(request.shape, generator).mul_(scheduler->init_noise_sigma());
+  if (request.embeddings.defined()) noise = noise.to(request.embeddings.device());
   at::Tensor latents = noise;
   if (request.original.defined()) {
     const int64_t steps = scheduler->steps();

@@ -66,7 +66,7 @@ absl::StatusOr<at::Tensor> Denoise(const Unet& unet, const SchedulerConfig& sche
                                    const RunOptions& run, DenoiseState* state = nullptr,
                                    const std::function<void(int64_t step, const at::Tensor& latents)>& after_step = {});
 
-// Each row at length 1, as the reference does with the text's embedding (no longer than 1e-12 stays as it is).
+// Each row at length 1, as the reference does with the text's embedding (divided by 1e-12 at least).
 at::Tensor NormalizedRows(const at::Tensor& rows);
 
 // How much larger the change between neighbours is where windows meet than elsewhere: the mean jump at the seams over

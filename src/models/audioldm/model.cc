@@ -26,6 +26,14 @@ WeightOptions OptionsFor(const ModelContext& context, const char* component, con
   return {context.PrecisionOf(component), context.device, cancel};
 }
 
+// Length of the recording to start from, 0 without one.
+absl::StatusOr<double> SoundSeconds(const GenerateAudioRequest& request) {
+  if (request.reference_buffer) return request.reference_buffer->duration_s();
+  if (request.reference_audio.empty()) return 0.0;
+  GRYM_ASSIGN_OR_RETURN(const AudioFileInfo file, ProbeAudioFile(request.reference_audio));
+  return static_cast<double>(file.frames) / file.rate_hz;
+}
+
 ModelInfo AudioLdmInfo(const ModelFolder& folder, const ModelContext& context, const AudioLdmParts& parts) {
   ModelInfo info;
   info.id = context.options.id.empty() ? ModelIdOf("audioldm", folder.folder()) : context.options.id;
@@ -85,6 +93,7 @@ absl::StatusOr<std::shared_ptr<const AudioLdmModel>> AudioLdmModel::Open(const M
   std::shared_ptr<AudioLdmModel> model(new AudioLdmModel);
   model->context_ = context;
   GRYM_ASSIGN_OR_RETURN(model->parts_, AudioLdmParts::Read(folder));
+  GRYM_RETURN_IF_ERROR(context.CheckComponents({"text_encoder", "unet", "vae", "vocoder"}));
   for (const char* component : {"text_encoder", "unet", "vae", "vocoder"}) {
     const Precision precision = context.PrecisionOf(component);
     if (precision != Precision::kInt8 && precision != Precision::kInt4) continue;
@@ -229,8 +238,10 @@ ResourceNeed AudioLdmModel::Need(const GenerateAudioRequest& request) const {
   ResourceNeed need;
   need.cores = at::get_num_threads();
   need.seconds = request.duration_s * info_.seconds_per_audio_second;
-  const auto work = WorkOf(request, request.reference_buffer ? request.reference_buffer->duration_s() : 0);
-  if (!work.ok()) return need;  // the session says what is wrong
+  const auto sound_s = SoundSeconds(request);
+  if (!sound_s.ok()) return need;  // the session says what is wrong
+  const auto work = WorkOf(request, *sound_s);
+  if (!work.ok()) return need;
   const auto plan = PlanFor(*work, context_.budget->limit_bytes());
   const MemoryPlan memory = plan.ok() ? plan->memory : PlanWith(*work, false, 32, 32).memory;
   need.weights_bytes = memory.weights_bytes();
@@ -239,11 +250,7 @@ ResourceNeed AudioLdmModel::Need(const GenerateAudioRequest& request) const {
 }
 
 absl::StatusOr<std::string> AudioLdmModel::Plan(const GenerateAudioRequest& request) const {
-  double sound_s = request.reference_buffer ? request.reference_buffer->duration_s() : 0;
-  if (sound_s == 0 && !request.reference_audio.empty()) {
-    GRYM_ASSIGN_OR_RETURN(const AudioFileInfo file, ProbeAudioFile(request.reference_audio));
-    sound_s = static_cast<double>(file.frames) / file.rate_hz;
-  }
+  GRYM_ASSIGN_OR_RETURN(const double sound_s, SoundSeconds(request));
   GRYM_ASSIGN_OR_RETURN(const AudioLdmWork work, WorkOf(request, sound_s));
   GRYM_ASSIGN_OR_RETURN(const AudioLdmPlan plan, PlanFor(work, AvailableBytes()));
   return plan.memory.ToJson().Dump(2);

@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "grymsynth/audio_buffer.h"
 
 namespace grym {
 namespace {
@@ -30,11 +31,17 @@ absl::Status CheckTogether(const AudioLdmParts& parts) {
   GRYM_RETURN_IF_ERROR(
       Differ("unet's in_channels", parts.unet.in_channels, "vae's latent_channels", parts.vae.latent_channels));
   GRYM_RETURN_IF_ERROR(Differ("unet's out_channels", parts.unet.out_channels, "in_channels", parts.unet.in_channels));
+  GRYM_RETURN_IF_ERROR(Differ("vae's in_channels", parts.vae.in_channels, "one channel", 1));
   GRYM_RETURN_IF_ERROR(Differ("vae's out_channels", parts.vae.out_channels, "one channel", 1));
   if (parts.vocoder.model_in_dim % parts.vae.stride() != 0) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_config",
                  Formatted("vocoder/config.json: \"model_in_dim\": want a multiple of the vae's stride %d, got %d",
                            parts.vae.stride(), parts.vocoder.model_in_dim));
+  }
+  if (parts.vocoder.sampling_rate < AudioBuffer::kMinRateHz || parts.vocoder.sampling_rate > AudioBuffer::kMaxRateHz) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_config",
+                 Formatted("vocoder/config.json: \"sampling_rate\": want %d to %d, got %d", AudioBuffer::kMinRateHz,
+                           AudioBuffer::kMaxRateHz, parts.vocoder.sampling_rate));
   }
   if (parts.tokenizer->vocabulary_size() > parts.text.vocab_size) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_config",

@@ -160,8 +160,8 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeLatents(Run& run, const at::Te
     wanted.original = original;
     wanted.strength = run.request.reference_strength;
     const double end_s = ParameterOf(run.request, "mask_end_s", 0);
-    if (end_s > 0) {
-      const double start_s = ParameterOf(run.request, "mask_start_s", 0);
+    const double start_s = ParameterOf(run.request, "mask_start_s", 0);
+    if (end_s > 0 || start_s > 0) {
       if (start_s >= end_s || start_s >= run.work.duration_s) {
         return Error(absl::StatusCode::kInvalidArgument, "bad_request",
                      Formatted("audioldm/mask_start_s: want less than mask_end_s %g and the recording's %g, got %g",
@@ -169,6 +169,11 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeLatents(Run& run, const at::Te
       }
       wanted.mask = MaskOf(parts.geometry, wanted.shape[2], start_s, end_s).to(original.device());
     }
+  }
+  if (!original.defined() && (ParameterOf(run.request, "mask_end_s", 0) > 0 ||
+                              ParameterOf(run.request, "mask_start_s", 0) > 0)) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_request",
+                 "audioldm/mask_end_s: want a recording beside the span, got none");
   }
   GRYM_RETURN_IF_ERROR(CheckDenoiseRequest(parts.unet, wanted));
   const auto solver = run.request.parameters.find("solver");
@@ -216,7 +221,12 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeWave(Run& run, at::Tensor late
         wave, net->Synthesize(mel.select(1, 0), run.plan.chunk_frames, PartOf(run.options, 0.9, 1)));
   }
   run.EndPhase("vocoder", start, model_->vocoder());
-  return wave.to(at::kCPU, at::kFloat).contiguous();
+  wave = wave.to(at::kCPU, at::kFloat).contiguous();
+  if (!wave.isfinite().all().item<bool>()) {
+    return Error(absl::StatusCode::kInternal, "non_finite_result",
+                 "audioldm: want finite samples, the autoencoder or the vocoder gave others");
+  }
+  return wave;
 }
 
 absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) {

@@ -67,6 +67,7 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
     model->features_.truncation = ClapTruncation::kRandTrunc;
   }
   GRYM_RETURN_IF_ERROR(CheckClapFeatures(model->features_, model->config_.audio));
+  GRYM_RETURN_IF_ERROR(context.CheckComponents({kAudioTower, kTextTower}));
   for (const Precision precision : {context.PrecisionOf(kAudioTower), context.PrecisionOf(kTextTower)}) {
     if (precision == Precision::kInt8 || precision == Precision::kInt4) {
       return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
