@@ -1,4 +1,7 @@
-"""The second library shows what its header declares, and nothing else. Usage: torch_symbols_test.py HEADER LIBRARY NM"""
+"""The second library shows what its header declares, and nothing else.
+
+Usage: torch_symbols_test.py HEADER LIBRARY NM
+"""
 from __future__ import annotations
 
 import sys

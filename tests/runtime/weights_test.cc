@@ -29,13 +29,14 @@ MadeTensor Floats(const std::string& name, std::vector<int64_t> shape, const std
 std::string FileOf(const std::vector<MadeTensor>& tensors) {
   std::string header = "{", data;
   for (const MadeTensor& tensor : tensors) {
-    std::string shape = ShapeText(tensor.shape);
     header += std::string(header.size() > 1 ? "," : "") + "\"" + tensor.name + "\":{\"dtype\":\"" + tensor.type +
-              "\",\"shape\":" + shape + ",\"data_offsets\":[" + std::to_string(data.size()) + ",";
+              "\",\"shape\":" + ShapeText(tensor.shape) + ",\"data_offsets\":[" + std::to_string(data.size()) + ",";
     data += tensor.data;
     header += std::to_string(data.size()) + "]}";
   }
-  return SafetensorsOf(header + "}", data);
+  header += "}";
+  header.append((8 - header.size() % 8) % 8, ' ');  // so that the data begins where every type may
+  return SafetensorsOf(header, data);
 }
 
 // A set of these tensors and a reader of them.

