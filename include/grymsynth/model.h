@@ -13,9 +13,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grymsynth/audio_buffer.h"
+#include "grymsynth/audio_codec.h"
 #include "grymsynth/audio_file.h"
 #include "grymsynth/export.h"
 #include "grymsynth/generation.h"
+#include "grymsynth/generation_stream.h"
 #include "grymsynth/job.h"
 
 namespace grym {
@@ -32,7 +34,17 @@ struct ParamSpec {
   std::string text;
 };
 
-enum class Capability { kGenerate, kEnhance, kEmbedAudio, kAnalyze, kClassifyStyle, kDetectPatterns, kCompare };
+enum class Capability {
+  kGenerate,
+  kEnhance,
+  kEmbedAudio,
+  kAnalyze,
+  kClassifyStyle,
+  kDetectPatterns,
+  kCompare,
+  kStream,  // gives sound while it makes the rest; never a task of its own
+  kCode,    // opens an AudioCodec; never a task of its own
+};
 GRYM_EXPORT std::string_view CapabilityName(Capability capability);  // "generate", "enhance", ...
 
 struct ModelInfo {
@@ -71,6 +83,17 @@ class GRYM_EXPORT Generator : public Session {
  public:
   // The request is valid and its seed is set. Polls the token at least every 50 ms.
   virtual absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run) = 0;
+  // Several requests, each valid, in one go where the model can; by default one after another. Answers in their order,
+  // each as Generate would answer it, or the first error.
+  virtual absl::StatusOr<std::vector<GenerateAudioResult>> GenerateBatch(
+      std::span<const GenerateAudioRequest> requests, const RunOptions& run);
+  // The same piece by piece. By default the whole is made at the first Next and handed out a second at a time; a model
+  // of Capability::kStream gives what it has.
+  virtual absl::StatusOr<std::unique_ptr<GenerationStream>> Stream(const GenerateAudioRequest& request);
+  // Goes on from GenerationStream::Save, with the blocks that were not given yet. Unimplemented (code
+  // "no_saved_state"); DataLoss for a damaged file; FailedPrecondition (code "other_model") for one that another
+  // checkpoint saved.
+  virtual absl::StatusOr<std::unique_ptr<GenerationStream>> Resume(const std::filesystem::path& saved);
 };
 
 // Numbers with a shape, row-major: shape {2, 3} holds [[v0 v1 v2] [v3 v4 v5]].
@@ -115,6 +138,7 @@ class GRYM_EXPORT Model {
   virtual absl::StatusOr<std::string> Plan(const GenerateAudioRequest& request) const;
   virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const;
   virtual absl::StatusOr<std::unique_ptr<Analyzer>> NewAnalyzer() const;
+  virtual absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec() const;
 };
 
 // How a published checkpoint is opened.
