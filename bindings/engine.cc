@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "face.h"
+#include "generation_stream.h"
 #include "job.h"
 #include "opener.h"
 
@@ -141,6 +142,18 @@ void DefineMaking(Class& c) {
         progress, [self, wanted = *request](const RunOptions& run, Listener&) { return self->Generate(wanted, run); });
   }, py::arg("request").none(false), py::kw_only(), py::arg("progress") = py::none(),
         "The same as `generate`, as a Job.");
+  c.def("stream", [](const Engine_& self, const std::shared_ptr<GenerateAudioRequest>& request) {
+    const GenerateAudioRequest wanted = *request;
+    return Held(std::make_unique<PyGeneration>(
+        self, ValueOrThrow(Unlocked([&] { return self->Stream(wanted); }))));
+  }, py::arg("request").none(false), R"(The same as `generate`, block after block and without the gate.
+
+Returns: GenerationStream, an iterator of Audio.)");
+  c.def("resume_stream", [](const Engine_& self, const std::string& model, const py::object& path) {
+    const std::filesystem::path saved = PathOf(path);
+    return Held(std::make_unique<PyGeneration>(
+        self, ValueOrThrow(Unlocked([&] { return self->ResumeStream(model, saved); }))));
+  }, py::arg("model"), py::arg("path"), "Goes on with what GenerationStream.save wrote, in this process or another.");
   c.def("models", [](const Engine_& self) {
     return Unlocked([&] { return self->orchestrator().Models(); });
   }, "What is registered, as ModelInfo.");

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "face.h"
+#include "generation_stream.h"
 #include "grymsynth/engine.h"
 #include "grymsynth/model_orchestrator.h"
 #include "opener.h"
@@ -49,20 +50,100 @@ auto Embedding(const Model_& self, const py::object& progress, Work work) {
   });
 }
 
-absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, GenerateAudioRequest request,
-                                                const RunOptions& run) {
+// As the engine does it: the seed is picked, and what the model cannot honour is told.
+absl::Status PrepareRaw(const Model& model, GenerateAudioRequest& request, std::vector<std::string>& warnings) {
   if (request.seed < 0) {  // below 2^53, as the engine picks them
     std::random_device device;
     request.seed = static_cast<int64_t>((uint64_t{device()} << 32 | device()) & ((uint64_t{1} << 53) - 1));
   }
   if (const absl::Status valid = ValidateRequest(request); !valid.ok()) return valid;
+  return CheckRequestForModel(model.info(), request, &warnings);
+}
+
+absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, GenerateAudioRequest request,
+                                                const RunOptions& run) {
   std::vector<std::string> warnings;
-  if (const absl::Status fits = CheckRequestForModel(model.info(), request, &warnings); !fits.ok()) return fits;
+  if (const absl::Status fits = PrepareRaw(model, request, warnings); !fits.ok()) return fits;
   absl::StatusOr<std::unique_ptr<Generator>> generator = model.NewGenerator();
   if (!generator.ok()) return generator.status();
   absl::StatusOr<GenerateAudioResult> made = (*generator)->Generate(request, run);
   if (made.ok()) made->warnings.insert(made->warnings.begin(), warnings.begin(), warnings.end());
   return made;
+}
+
+// A generator and the model that it stands on.
+struct OwnGenerator {
+  Model_ model;
+  std::unique_ptr<Generator> generator;
+};
+
+// `open(generator)` answers a stream of it.
+template <class Open>
+Generation_ StreamOf(const Model_& self, Open open) {
+  auto own = std::make_shared<OwnGenerator>();
+  own->model = self;
+  auto stream = Unlocked([&]() -> absl::StatusOr<std::unique_ptr<GenerationStream>> {
+    absl::StatusOr<std::unique_ptr<Generator>> generator = self->NewGenerator();
+    if (!generator.ok()) return generator.status();
+    own->generator = *std::move(generator);
+    return open(*own->generator);
+  });
+  return Held(std::make_unique<PyGeneration>(std::move(own), ValueOrThrow(std::move(stream))));
+}
+
+void DefineStreams(py::class_<Model, Model_>& c) {
+  c.def("stream", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request) {
+    GenerateAudioRequest wanted = *request;
+    std::vector<std::string> warnings;
+    ThrowUnlessOk(PrepareRaw(*self, wanted, warnings));
+    return StreamOf(self, [&](Generator& generator) { return generator.Stream(wanted); });
+  }, py::arg("request").none(false), R"(The model's own waveform, block after block while it is being made.
+
+Returns: GenerationStream, an iterator of Audio.)");
+  c.def("resume_stream", [](const Model_& self, const py::object& path) {
+    const std::filesystem::path saved = PathOf(path);
+    return StreamOf(self, [&](Generator& generator) { return generator.Resume(saved); });
+  }, py::arg("path"), R"(Goes on with what GenerationStream.save wrote, in this process or another.
+
+Raises: DataLossError for a damaged file, FailedPreconditionError (code "other_model") for another checkpoint's.)");
+  c.def("generate_batch", [](const Model_& self, std::vector<GenerateAudioRequest> requests,
+                             const py::object& progress) {
+    std::vector<std::vector<std::string>> warnings(requests.size());
+    for (size_t i = 0; i < requests.size(); ++i) ThrowUnlessOk(PrepareRaw(*self, requests[i], warnings[i]));
+    std::vector<GenerateAudioResult> made = Blocking(
+        progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<std::vector<GenerateAudioResult>> {
+      absl::StatusOr<std::unique_ptr<Generator>> generator = self->NewGenerator();
+      if (!generator.ok()) return generator.status();
+      return (*generator)->GenerateBatch(requests, run);
+    });
+    std::vector<std::shared_ptr<GenerateAudioResult>> results;
+    for (size_t i = 0; i < made.size(); ++i) {
+      made[i].warnings.insert(made[i].warnings.begin(), warnings[i].begin(), warnings[i].end());
+      results.push_back(std::make_shared<GenerateAudioResult>(std::move(made[i])));
+    }
+    return results;
+  }, py::arg("requests"), py::kw_only(), py::arg("progress") = py::none(),
+        "Several requests in one go where the model can; each as generate(request, raw=True) answers it.");
+  c.def("encode", [](const Model_& self, const py::object& audio, const py::object& progress) {
+    const KeptInput input = KeptInput::From(audio);
+    return std::make_shared<AudioCodes>(Blocking(
+        progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<AudioCodes> {
+      absl::StatusOr<std::unique_ptr<AudioCodec>> codec = self->NewCodec();
+      if (!codec.ok()) return codec.status();
+      absl::StatusOr<AudioBuffer> loaded = LoadedInput(input, run);
+      return loaded.ok() ? (*codec)->Encode(*loaded, run) : absl::StatusOr<AudioCodes>(loaded.status());
+    }));
+  }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
+        "AudioCodes of an Audio or a file; any rate and channel count. Raises UnimplementedError for what is no codec.");
+  c.def("decode", [](const Model_& self, const std::shared_ptr<AudioCodes>& codes, const py::object& progress) {
+    return PyAudio::Of(std::make_shared<AudioBuffer>(Blocking(
+        progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<AudioBuffer> {
+      absl::StatusOr<std::unique_ptr<AudioCodec>> codec = self->NewCodec();
+      if (!codec.ok()) return codec.status();
+      return (*codec)->Decode(*codes, run);
+    })));
+  }, py::arg("codes").none(false), py::kw_only(), py::arg("progress") = py::none(),
+        "Audio of AudioCodes, at the codec's own rate.");
 }
 
 // Through the module's own engine, which gates the take and keeps its cost.
@@ -162,6 +243,7 @@ Raises: ResourceExhaustedError with both numbers when no plan keeps to the budge
     return layers;
   }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
         "What each layer answers, the input of the first one first: a list of float32 arrays [frames, dim].");
+  DefineStreams(c);
   c.def("__repr__", [](const Model& self) {
     return py::str("Model(id={!r}, device={!r})").format(self.info().id, self.info().device);
   });

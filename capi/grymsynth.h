@@ -102,6 +102,8 @@ typedef struct grym_models grym_models;         /* what was registered when it w
 typedef struct grym_workflow grym_workflow;     /* a valid workflow document                                    */
 typedef struct grym_run grym_run;               /* a workflow's execution                                       */
 typedef struct grym_job grym_job;               /* a call that runs on a thread of its own                      */
+typedef struct grym_generation grym_generation; /* audio that is being made, given block after block            */
+typedef struct grym_codes grym_codes;           /* audio as the whole numbers of a neural codec                 */
 typedef struct grym_analysis_stream grym_analysis_stream; /* hears while audio runs                             */
 typedef struct grym_text grym_text;             /* text that a function made                                    */
 
@@ -464,6 +466,24 @@ GRYM_C_API int64_t grym_result_seed(const grym_result* result); /* The one used.
 GRYM_C_API grym_status grym_result_to_json(const grym_result* result, grym_text** out);
 GRYM_C_API grym_status grym_result_destroy(grym_result* result); /* Since 0.1. */
 
+/* As grym_engine_generate_json, block after block, with neither gate nor second try. The work is done inside
+ * grym_generation_next, so to pause is not to call it; one thread at a time, another is answered FAILED_PRECONDITION
+ * (code "busy"). Since 0.1. */
+GRYM_C_API grym_status grym_engine_open_generation(grym_engine* engine, const char* request_json,
+                                                   const grym_audio* reference, grym_generation** out);
+/* Goes on with what grym_generation_save wrote, in this process or another; the engine has opened the same checkpoint
+ * by the id `model`. Since 0.1. */
+GRYM_C_API grym_status grym_engine_resume_generation(grym_engine* engine, const char* model, const char* path_utf8,
+                                                     grym_generation** out);
+/* The next block, of any length; *out is NULL and the status OK once there is no more. CANCELLED loses nothing: the next
+ * call goes on. Since 0.1. */
+GRYM_C_API grym_status grym_generation_next(grym_generation* generation, grym_progress_fn progress, void* user_data,
+                                            grym_audio** out);
+GRYM_C_API grym_status grym_generation_save(grym_generation* generation, const char* path_utf8); /* Since 0.1. */
+/* After the last block: seed, warnings, timings, facts; its audio is empty. Since 0.1. */
+GRYM_C_API grym_status grym_generation_finish(grym_generation* generation, grym_result** out);
+GRYM_C_API grym_status grym_generation_destroy(grym_generation* generation); /* Since 0.1. */
+
 /* How good `result` is as a take of `original`. Of each pair exactly one is set. Since 0.1. */
 GRYM_C_API grym_status grym_compare(const grym_audio* original, const char* original_path, const grym_audio* result,
                                     const char* result_path, grym_progress_fn progress, void* user_data,
@@ -521,6 +541,20 @@ GRYM_C_API grym_status grym_engine_plan_json(grym_engine* engine, const grym_gen
 GRYM_C_API grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym_audio* audio,
                                          const char* path_utf8, const char* text_utf8, float* values, size_t capacity,
                                          size_t* dims);
+/* Audio to codes and back, by a model with the capability "code". Of audio and path_utf8 exactly one is set; any rate and
+ * channel count. What is decoded has the codec's own. Since 0.1. */
+GRYM_C_API grym_status grym_engine_encode(grym_engine* engine, const char* model, const grym_audio* audio,
+                                          const char* path_utf8, grym_progress_fn progress, void* user_data,
+                                          grym_codes** out);
+GRYM_C_API grym_status grym_engine_decode(grym_engine* engine, const char* model, const grym_codes* codes,
+                                          grym_progress_fn progress, void* user_data, grym_audio** out); /* Since 0.1. */
+/* Copies `values`, [books, frames] row-major, the coarsest book first. Since 0.1. */
+GRYM_C_API grym_status grym_codes_create(const int32_t* values, int64_t books, int64_t frames, grym_codes** out);
+GRYM_C_API int64_t grym_codes_books(const grym_codes* codes);          /* Since 0.1. */
+GRYM_C_API int64_t grym_codes_frames(const grym_codes* codes);         /* Since 0.1. */
+GRYM_C_API double grym_codes_frame_rate_hz(const grym_codes* codes);   /* 0 where nobody told it. Since 0.1. */
+GRYM_C_API const int32_t* grym_codes_values(const grym_codes* codes);  /* Borrowed, as given to create. Since 0.1. */
+GRYM_C_API grym_status grym_codes_destroy(grym_codes* codes);          /* Since 0.1. */
 /* For grymsynth_torch alone: a C++ object of the same build, told by `build`. Since 0.1. */
 GRYM_C_API grym_status grym_engine_add_model_opener(grym_engine* engine, const void* opener, const char* build);
 GRYM_C_API const char* grym_build(void); /* Names the build that such objects must be of. Since 0.1. */

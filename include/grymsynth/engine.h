@@ -94,6 +94,14 @@ class GRYM_EXPORT Engine {
   absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run = {});
   Job<GenerateAudioResult> StartGenerate(GenerateAudioRequest request, ProgressFn progress = {});
 
+  // As Generate, piece by piece, and with neither gate nor second try: what was given cannot be taken back. The stream
+  // holds its model and its share of the budget. It ends before the engine; once that is closed, Next answers
+  // FailedPrecondition.
+  absl::StatusOr<std::unique_ptr<GenerationStream>> Stream(const GenerateAudioRequest& request);
+  // Goes on with what GenerationStream::Save wrote. Errors as of Generator::Resume; NotFound for an unknown model.
+  absl::StatusOr<std::unique_ptr<GenerationStream>> ResumeStream(std::string_view model,
+                                                                 const std::filesystem::path& saved);
+
   // Runs to the end. A run whose execution_id is in the journal goes on where it stopped; a finished one is returned
   // as it was. The error of a failed run is in WorkflowRun::error; the call itself fails only when it cannot start: for
   // one, when the folder that an export step would write to takes no files.

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/temp_folder.h"
 #include "engine/calls.h"
+#include "engine/engine_stream.h"
 #include "engine/run_summary.h"
 #include "generation/composer.h"
 #include "patterns/embedder.h"
@@ -209,6 +210,15 @@ Job<GenerateAudioResult> Engine::StartGenerate(GenerateAudioRequest request, Pro
     return MakeTake(*impl->orchestrator, std::move(request), run);
   };
   return Job<GenerateAudioResult>::Start(std::move(work), std::move(progress));
+}
+
+absl::StatusOr<std::unique_ptr<GenerationStream>> Engine::Stream(const GenerateAudioRequest& request) {
+  return EngineStream::Open(*impl_->orchestrator, impl_->calls, request);
+}
+
+absl::StatusOr<std::unique_ptr<GenerationStream>> Engine::ResumeStream(std::string_view model,
+                                                                       const std::filesystem::path& saved) {
+  return EngineStream::Resume(*impl_->orchestrator, impl_->calls, model, saved);
 }
 
 absl::StatusOr<WorkflowRun> Engine::Impl::Run(const Workflow& workflow, const WorkflowRunOptions& options) {

@@ -111,6 +111,11 @@ absl::Status ForgiveReferenceFaults(const GenerateAudioRequest& request, GateRep
 
 }  // namespace
 
+int64_t RandomSeed() {
+  std::random_device device;
+  return static_cast<int64_t>((uint64_t{device()} << 32 | device()) & kSeedMask);
+}
+
 int64_t NextSeed(int64_t seed) {
   uint64_t state = static_cast<uint64_t>(seed);
   return static_cast<int64_t>(SplitMix64(state) & kSeedMask);
@@ -126,10 +131,7 @@ absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, Ge
   double highest = 0;
   const RunOptions run = Rising(outer, &highest);
   GRYM_RETURN_IF_ERROR(ValidateRequest(request));
-  if (request.seed < 0) {
-    std::random_device device;
-    request.seed = static_cast<int64_t>((uint64_t{device()} << 32 | device()) & kSeedMask);
-  }
+  if (request.seed < 0) request.seed = RandomSeed();
   std::vector<TakeAttempt> attempts;
   std::string words;
   for (int attempt = 0; attempt < 2; ++attempt) {

@@ -14,6 +14,8 @@ namespace grym {
 absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
                                              const RunOptions& run);
 
+// One that nobody asked for; never negative, exact in every JSON reader.
+int64_t RandomSeed();
 // The seed of the retry; never negative.
 int64_t NextSeed(int64_t seed);
 // A seed for a named part of a run, derived from the run's own; never negative.
