@@ -10,10 +10,9 @@ using namespace grym::capi;  // NOLINT: this file is the edge of that namespace
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<grym::AudioCodec>> CodecOf(grym_engine* engine, const char* model) {
-  GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+absl::StatusOr<std::unique_ptr<grym::AudioCodec>> CodecOf(grym::Engine& engine, const char* model) {
   GRYM_C_RETURN_IF_ERROR(CheckSet(model, "model"));
-  GRYM_C_ASSIGN_OR_RETURN(const auto opened, found->orchestrator().Find(model));
+  GRYM_C_ASSIGN_OR_RETURN(const auto opened, engine.orchestrator().Find(model));
   return opened->NewCodec();
 }
 
@@ -31,11 +30,15 @@ grym_status grym_engine_encode(grym_engine* engine, const char* model, const gry
                                grym_progress_fn progress, void* user_data, grym_codes** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
-    GRYM_C_ASSIGN_OR_RETURN(const auto codec, CodecOf(engine, model));
-    GRYM_C_RETURN_IF_ERROR(KeptInput::From(audio, path_utf8).status());
+    GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(engine, "engine"));
+    std::shared_ptr<const grym::AudioBuffer> given;
     if (audio) {
-      GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(audio, "audio"));
-      return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) { return codec->Encode(*found, run); });
+      GRYM_C_ASSIGN_OR_RETURN(given, Find(audio, "audio"));
+    }
+    GRYM_C_RETURN_IF_ERROR(KeptInput::From(audio, path_utf8).status());
+    GRYM_C_ASSIGN_OR_RETURN(const auto codec, CodecOf(*found, model));
+    if (given) {
+      return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) { return codec->Encode(*given, run); });
     }
     GRYM_C_ASSIGN_OR_RETURN(const grym::AudioBuffer loaded, grym::LoadAudio(PathFromUtf8(path_utf8)));
     return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) { return codec->Encode(loaded, run); });
@@ -46,9 +49,10 @@ grym_status grym_engine_decode(grym_engine* engine, const char* model, const gry
                                grym_progress_fn progress, void* user_data, grym_audio** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
-    GRYM_C_ASSIGN_OR_RETURN(const auto codec, CodecOf(engine, model));
-    GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(codes, "codes"));
-    return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) { return codec->Decode(*found, run); });
+    GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(engine, "engine"));
+    GRYM_C_ASSIGN_OR_RETURN(const auto given, Find(codes, "codes"));
+    GRYM_C_ASSIGN_OR_RETURN(const auto codec, CodecOf(*found, model));
+    return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) { return codec->Decode(*given, run); });
   });
 }
 

@@ -47,6 +47,7 @@ grym_status grym_engine_open_generation(grym_engine* engine, const char* request
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+    if (reference) GRYM_C_RETURN_IF_ERROR(Find(reference, "reference").status());
     GRYM_C_ASSIGN_OR_RETURN(const grym::GenerateAudioRequest request, RequestFromCJson(request_json, reference));
     GRYM_C_ASSIGN_OR_RETURN(auto stream, found->Stream(request));
     return GenerationInto(std::move(found), std::move(stream), out);
