@@ -154,6 +154,30 @@ Returns: GenerationStream, an iterator of Audio.)");
     return Held(std::make_unique<PyGeneration>(
         self, ValueOrThrow(Unlocked([&] { return self->ResumeStream(model, saved); }))));
   }, py::arg("model"), py::arg("path"), "Goes on with what GenerationStream.save wrote, in this process or another.");
+  c.def("hear_patterns", [](const Engine_& self, const std::shared_ptr<AudioPatterns>& patterns,
+                            const py::object& audio, const std::string& model, const py::object& progress) {
+    const KeptInput input = KeptInput::From(audio);
+    const AudioPatterns stored = *patterns;
+    Blocking(progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<bool> {
+      const absl::Status heard = self->HearPatterns(stored, input.input(), model, run);
+      if (!heard.ok()) return heard;
+      return true;
+    });
+  }, py::arg("patterns").none(false), py::arg("audio"), py::kw_only(), py::arg("model"),
+        py::arg("progress") = py::none(),
+        R"(Lets an open embedder hear stored patterns, so that search_memory finds them.
+
+Each is heard where it first occurs in `audio`, an Audio or a file.
+Raises: FailedPreconditionError (code "not_stored") for patterns that were not learnt.)");
+  c.def("search_memory", [](const Engine_& self, const std::string& words, const std::string& model, int limit,
+                            const py::object& progress) {
+    return Blocking(progress, [&](const RunOptions& run, Listener&) {
+      return self->SearchMemory(words, model, limit, run);
+    });
+  }, py::arg("words"), py::kw_only(), py::arg("model"), py::arg("limit") = 10, py::arg("progress") = py::none(),
+        R"(The patterns that sound most like some words, as PatternMatch, by a model that hears and reads (CLAP).
+
+Of those that hear_patterns was called for with that model.)");
   c.def("models", [](const Engine_& self) {
     return Unlocked([&] { return self->orchestrator().Models(); });
   }, "What is registered, as ModelInfo.");

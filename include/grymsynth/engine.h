@@ -102,6 +102,15 @@ class GRYM_EXPORT Engine {
   absl::StatusOr<std::unique_ptr<GenerationStream>> ResumeStream(std::string_view model,
                                                                  const std::filesystem::path& saved);
 
+  // Lets an open embedder hear stored patterns, each where it first occurs in `audio` (at least a second of it), so that
+  // SearchMemory finds them. FailedPrecondition (code "not_stored") for a pattern without an id; errors of the model.
+  absl::Status HearPatterns(const AudioPatterns& patterns, const AudioInput& audio, std::string_view model,
+                            const RunOptions& run = {});
+  // The patterns that sound most like some words, by an embedder that hears and reads (CLAP): of those that HearPatterns
+  // was called for with that model. limit in [1, 1000]. Unimplemented (code "no_text") for one that only hears.
+  absl::StatusOr<std::vector<PatternMatch>> SearchMemory(std::string_view words_utf8, std::string_view model,
+                                                         int limit = 10, const RunOptions& run = {});
+
   // Runs to the end. A run whose execution_id is in the journal goes on where it stopped; a finished one is returned
   // as it was. The error of a failed run is in WorkflowRun::error; the call itself fails only when it cannot start: for
   // one, when the folder that an export step would write to takes no files.

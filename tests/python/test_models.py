@@ -177,3 +177,19 @@ def test_damaged_folders_are_told_of(tmp_path):
     with pytest.raises(gs.DataLossError) as caught:
         gs.Model.open(folder).hidden_states(gs.Audio(np.zeros((1, 16000), np.float32), 16000))
     assert "intermediate_dense" in str(caught.value)
+
+
+def test_words_search_the_memory_by_ear(tmp_path):
+    with gs.Engine(tmp_path / "data") as engine:
+        ears = engine.open_model(reference.checkpoint("clap-tiny"))
+        audio = engine.generate(gs.GenerateAudioRequest(prompt="house", model="composer", duration_s=10, seed=1)).audio
+        found = engine.processor.detect_patterns(audio)
+        assert len(found) > 0
+        engine.recognizer.learn_patterns(found)
+        engine.hear_patterns(found, audio, model=ears)
+        matches = engine.search_memory("white noise", model=ears, limit=3)
+        assert len(matches) == min(3, len(found))
+        likenesses = [match.similarity for match in matches]
+        assert likenesses == sorted(likenesses, reverse=True) and all(-1 <= value <= 1 for value in likenesses)
+        with pytest.raises(gs.UnimplementedError):
+            engine.search_memory("white noise", model="rules-embedder")

@@ -393,6 +393,15 @@ GRYM_C_API grym_status grym_memory_remove(grym_memory* memory, int64_t id); /* S
  * Since 0.1. */
 GRYM_C_API grym_status grym_memory_query(grym_memory* memory, const float* embedding, int32_t limit, int32_t kind,
                                          double min_similarity, grym_matches** out);
+/* Lets an open model that embeds hear stored patterns, each where it first occurs in the recording, so that
+ * grym_engine_search_memory finds them. Of audio and path_utf8 exactly one is set. Since 0.1. */
+GRYM_C_API grym_status grym_engine_hear_patterns(grym_engine* engine, const grym_patterns* patterns,
+                                                 const grym_audio* audio, const char* path_utf8, const char* model,
+                                                 grym_progress_fn progress, void* user_data);
+/* The patterns that sound most like some words, by a model that hears and reads (CLAP). limit in [1, 1000]. Since 0.1. */
+GRYM_C_API grym_status grym_engine_search_memory(grym_engine* engine, const char* words_utf8, const char* model,
+                                                 int32_t limit, grym_progress_fn progress, void* user_data,
+                                                 grym_matches** out);
 /* Reads the index, which the first query does otherwise: seconds for a million patterns. What was read by the time of a
  * cancel is kept. Since 0.1. */
 GRYM_C_API grym_status grym_memory_load_index(grym_memory* memory, grym_progress_fn progress, void* user_data);
