@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/json.h"
+#include "grymsynth/model.h"
 #include "runtime/device.h"
 
 namespace grym {
@@ -37,5 +38,7 @@ struct MemoryPlan {
 
 // ResourceExhausted (code "over_budget") with both numbers and the levers that were taken.
 absl::Status OverBudget(const std::string& where, const MemoryPlan& plan);
+// The plan as the orchestrator counts: weights, what lives beside them, every core that tensors may use.
+ResourceNeed NeedOf(const MemoryPlan& plan, double seconds);
 
 }  // namespace grym

@@ -20,8 +20,6 @@ constexpr double kAudioLdmSecondsPerAudioSecond = 3;
 // Latents, the noise, both rows of the network's input and what a step of the schedule leaves: so many times the latents.
 constexpr int64_t kLatentCopies = 9;
 
-Precision PrecisionOf(const ModelContext& context, const char* component) { return context.PrecisionOf(component); }
-
 WeightOptions OptionsFor(const ModelContext& context, const char* component, const CancelToken& cancel) {
   return {context.PrecisionOf(component), context.device, cancel};
 }
@@ -126,17 +124,6 @@ void AudioLdmModel::DropBeside(const AudioLdmPlan& plan, const AudioLdmWork& wor
   if (!work.from_sound) encoder_->Drop();
 }
 
-absl::StatusOr<std::vector<int32_t>> AudioLdmModel::Tokens(const std::string& text, int64_t* dropped) const {
-  GRYM_ASSIGN_OR_RETURN(std::vector<int32_t> ids, parts_.tokenizer->Encode(text));
-  const auto most = static_cast<size_t>(parts_.text.most_tokens());
-  *dropped = static_cast<int64_t>(ids.size() > most ? ids.size() - most : 0);
-  if (ids.size() > most) {
-    ids[most - 1] = ids.back();
-    ids.resize(most);
-  }
-  return ids;
-}
-
 AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights, int64_t tile_frames,
                                      int64_t chunk_frames) const {
   const c10::Device device = context_.device;
@@ -153,8 +140,8 @@ AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights
   plan.memory.ignored_fields = parts_.ignored_fields;
   std::vector<PhasePlan>& phases = plan.memory.phases;
 
-  const Precision text = PrecisionOf(context_, "text_encoder"), unet = PrecisionOf(context_, "unet"),
-                  vae = PrecisionOf(context_, "vae"), vocoder = PrecisionOf(context_, "vocoder");
+  const Precision text = context_.PrecisionOf("text_encoder"), unet = context_.PrecisionOf("unet"),
+                  vae = context_.PrecisionOf("vae"), vocoder = context_.PrecisionOf("vocoder");
   phases.push_back({"text_encoder", text, ClapTextNet::WeightBytes(parts_.text, text, device),
                     ClapTextNet::WorkingBytes(parts_.text, text, device, work.tokens), "whole"});
   if (work.from_sound) {
@@ -224,10 +211,9 @@ absl::StatusOr<AudioLdmWork> AudioLdmModel::WorkOf(const GenerateAudioRequest& r
   const bool dpm = solver != request.parameters.end() && solver->second == "dpmsolver++";
   GRYM_RETURN_IF_ERROR(Scheduler::Create(dpm ? parts_.dpm_solver : parts_.schedule, work.steps).status());
   work.guidance = request.guidance.value_or(2.5);
-  int64_t dropped = 0;
-  GRYM_ASSIGN_OR_RETURN(const std::vector<int32_t> prompt, Tokens(request.prompt, &dropped));
-  GRYM_ASSIGN_OR_RETURN(const std::vector<int32_t> negative, Tokens(request.negative_prompt, &dropped));
-  work.tokens = static_cast<int64_t>(prompt.size() + (work.guidance > 1 ? negative.size() : 0));
+  GRYM_ASSIGN_OR_RETURN(const ClapTokens prompt, Tokens(request.prompt));
+  GRYM_ASSIGN_OR_RETURN(const ClapTokens negative, Tokens(request.negative_prompt));
+  work.tokens = static_cast<int64_t>(prompt.ids.size() + (work.guidance > 1 ? negative.ids.size() : 0));
   const auto window = request.parameters.find("window_s");
   const double window_s = window == request.parameters.end() ? 10.24 : ParseNumber(window->second).value_or(10.24);
   if (window_s > 0) work.window = std::max<int64_t>(8, parts_.geometry.LatentFrames(window_s));
@@ -235,18 +221,13 @@ absl::StatusOr<AudioLdmWork> AudioLdmModel::WorkOf(const GenerateAudioRequest& r
 }
 
 ResourceNeed AudioLdmModel::Need(const GenerateAudioRequest& request) const {
-  ResourceNeed need;
-  need.cores = at::get_num_threads();
-  need.seconds = request.duration_s * info_.seconds_per_audio_second;
+  const double seconds = request.duration_s * info_.seconds_per_audio_second;
   const auto sound_s = SoundSeconds(request);
-  if (!sound_s.ok()) return need;  // the session says what is wrong
+  if (!sound_s.ok()) return NeedOf({}, seconds);  // the session says what is wrong
   const auto work = WorkOf(request, *sound_s);
-  if (!work.ok()) return need;
+  if (!work.ok()) return NeedOf({}, seconds);
   const auto plan = PlanFor(*work, context_.budget->limit_bytes());
-  const MemoryPlan memory = plan.ok() ? plan->memory : PlanWith(*work, false, 32, 32).memory;
-  need.weights_bytes = memory.weights_bytes();
-  need.peak_bytes = memory.peak_bytes() - memory.weights_bytes();
-  return need;
+  return NeedOf(plan.ok() ? plan->memory : PlanWith(*work, false, 32, 32).memory, seconds);
 }
 
 absl::StatusOr<std::string> AudioLdmModel::Plan(const GenerateAudioRequest& request) const {

@@ -49,8 +49,9 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
 
   const AudioLdmParts& parts() const { return parts_; }
   const ModelContext& context() const { return context_; }
-  // Tokens of a text, cut to what the tower takes: the last one, </s>, stays. `dropped` counts the cut ones.
-  absl::StatusOr<std::vector<int32_t>> Tokens(const std::string& text, int64_t* dropped) const;
+  absl::StatusOr<ClapTokens> Tokens(const std::string& text) const {
+    return TokensOfText(*parts_.tokenizer, parts_.text, text);
+  }
   // The first plan that keeps to `budget_bytes`, by the levers in their order; ResourceExhausted (code "over_budget")
   // with what the smallest of them takes.
   absl::StatusOr<AudioLdmPlan> PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const;

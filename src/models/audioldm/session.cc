@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "audio/mono_at.h"
 #include "base/format.h"
 #include "base/number_text.h"
 #include "base/progress.h"
@@ -66,18 +67,15 @@ absl::Status AudioLdmGenerator::Prepare(Run& run) {
     absl::StatusOr<AudioBuffer> loaded = AudioBuffer();
     if (!request.reference_buffer) loaded = LoadAudio(request.reference_audio, {}, RunOptions{run.options.cancel, {}});
     if (!loaded.ok()) return loaded.status();
-    AudioBuffer sound = request.reference_buffer ? *request.reference_buffer : *std::move(loaded);
-    if (sound.empty()) return Error(absl::StatusCode::kInvalidArgument, "no_frames", "audioldm: want frames, got none");
+    const AudioBuffer& sound = request.reference_buffer ? *request.reference_buffer : *loaded;
     run.sound_s = sound.duration_s();
-    sound.ReplaceNonFinite();
-    if (sound.channels() > 1) sound = sound.ToMono();
-    const int rate_hz = model_->info().rate_hz;
-    if (run.sound_s <= 60 && sound.rate_hz() != rate_hz) {  // what is too long is refused below
-      GRYM_ASSIGN_OR_RETURN(sound, Resample(sound, rate_hz, ResampleQuality::kBest, {run.options.cancel, {}}));
-    }
-    run.sound.assign(sound.channel(0).begin(), sound.channel(0).end());
+    GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, run.sound_s));  // one that is too long is not resampled
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer mono,
+                          MonoAt(sound, model_->info().rate_hz, "audioldm", {run.options.cancel, {}}));
+    run.sound.assign(mono.channel(0).begin(), mono.channel(0).end());
+  } else {
+    GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, 0));
   }
-  GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, run.sound_s));
   // What an interrupted run left is this run's own: with it as without it the plan, and so the bytes, are the same.
   const int64_t kept = HeldBytes(kept_.latents) + HeldBytes(kept_.scheduler.previous);
   absl::StatusOr<AudioLdmPlan> plan = model_->PlanFor(run.work, model_->AvailableBytes() + kept);
@@ -101,13 +99,10 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::EmbedTexts(Run& run) const {
   std::vector<std::pair<const char*, std::string>> texts = {{"prompt", run.request.prompt}};
   if (run.work.guidance > 1) texts.insert(texts.begin(), {"negative_prompt", run.request.negative_prompt});
   for (const auto& [name, text] : texts) {
-    int64_t dropped = 0;
-    absl::StatusOr<std::vector<int32_t>> tokens = model_->Tokens(text, &dropped);
+    absl::StatusOr<ClapTokens> tokens = model_->Tokens(text);
     if (!tokens.ok()) return Annotate(tokens.status(), name);
-    ids.push_back(*std::move(tokens));
-    if (dropped > 0) {
-      run.result.warnings.push_back(Formatted("%s: cut to %d tokens, %d were dropped", name, ids.back().size(), dropped));
-    }
+    if (tokens->dropped > 0) run.result.warnings.push_back(CutWarning(name, *tokens));
+    ids.push_back(std::move(tokens->ids));
   }
   at::Tensor embeddings;
   {

@@ -108,17 +108,6 @@ absl::Status ClapModel::ReadLogitScale(const TensorSet& set) {
   });
 }
 
-absl::StatusOr<std::vector<int32_t>> ClapModel::Tokens(std::string_view text_utf8, int64_t* dropped) const {
-  GRYM_ASSIGN_OR_RETURN(std::vector<int32_t> ids, tokenizer_->Encode(text_utf8));
-  const auto most = static_cast<size_t>(config_.text.most_tokens());
-  if (dropped) *dropped = static_cast<int64_t>(ids.size() > most ? ids.size() - most : 0);
-  if (ids.size() > most) {
-    ids[most - 1] = ids.back();
-    ids.resize(most);
-  }
-  return ids;
-}
-
 PhasePlan ClapModel::AudioPhase(double audio_s) const {
   PhasePlan phase;
   phase.component = kAudioTower;
@@ -183,12 +172,7 @@ absl::StatusOr<std::shared_ptr<const ClapTextNet>> ClapModel::TextTower(int64_t 
 ResourceNeed ClapModel::NeedToHear(Capability capability, double audio_s) const {
   const MemoryPlan plan = PlanFor({.audio_s = std::max(audio_s, 0.001),
                                    .tokens = capability == Capability::kClassifyStyle ? kStyleTokens : 0});
-  ResourceNeed need;
-  need.weights_bytes = plan.weights_bytes();
-  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
-  need.cores = at::get_num_threads();
-  need.seconds = audio_s * info_.seconds_per_audio_second;
-  return need;
+  return NeedOf(plan, audio_s * info_.seconds_per_audio_second);
 }
 
 ResourceNeed ClapModel::Need(const GenerateAudioRequest& request) const {

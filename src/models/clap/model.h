@@ -46,8 +46,9 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
   // What the audio tower's similarities are multiplied by: exp(logit_scale_a).
   double logit_scale() const { return logit_scale_; }
 
-  // Tokens of a text, cut to what the tower takes: its last token stays, which is </s>. `dropped` counts the cut ones.
-  absl::StatusOr<std::vector<int32_t>> Tokens(std::string_view text_utf8, int64_t* dropped = nullptr) const;
+  absl::StatusOr<ClapTokens> Tokens(std::string_view text_utf8) const {
+    return TokensOfText(*tokenizer_, config_.text, text_utf8);
+  }
 
   // Both towers are kept where the budget holds them; else the one that is not wanted goes.
   MemoryPlan PlanFor(const ClapWork& work) const;

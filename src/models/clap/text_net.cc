@@ -9,6 +9,24 @@
 
 namespace grym {
 
+absl::StatusOr<ClapTokens> TokensOfText(const Tokenizer& tokenizer, const ClapTextConfig& config,
+                                        std::string_view text_utf8) {
+  ClapTokens tokens;
+  GRYM_ASSIGN_OR_RETURN(tokens.ids, tokenizer.Encode(text_utf8));
+  const auto most = static_cast<size_t>(config.most_tokens());
+  if (tokens.ids.size() > most) {
+    tokens.dropped = static_cast<int64_t>(tokens.ids.size() - most);
+    tokens.ids[most - 1] = tokens.ids.back();
+    tokens.ids.resize(most);
+  }
+  return tokens;
+}
+
+std::string CutWarning(const std::string& where, const ClapTokens& tokens) {
+  if (tokens.dropped == 0) return "";
+  return Formatted("%s: cut to %d tokens, %d were dropped", where, tokens.ids.size(), tokens.dropped);
+}
+
 ClapTextNet ClapTextNet::Read(WeightReader& weights, const ClapTextConfig& config) {
   ClapTextNet net;
   net.config_ = config;

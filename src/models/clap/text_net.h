@@ -2,10 +2,13 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "checkpoint/tensor_set.h"
 #include "grymsynth/job.h"
+#include "grymsynth/tokenizer.h"
 #include "models/clap/config.h"
 #include "models/clap/projection.h"
 #include "nn/activation.h"
@@ -15,6 +18,17 @@
 #include "runtime/weights.h"
 
 namespace grym {
+
+// What the tower reads of a text.
+struct ClapTokens {
+  std::vector<int32_t> ids;  // with <s> and </s>, which stays where the text is cut
+  int64_t dropped = 0;       // tokens beyond config.most_tokens()
+};
+// Any text, empty or of control characters too. Errors as of Tokenizer::Encode.
+absl::StatusOr<ClapTokens> TokensOfText(const Tokenizer& tokenizer, const ClapTextConfig& config,
+                                        std::string_view text_utf8);
+// "prompt: cut to 512 tokens, 3 were dropped"; "" where nothing was.
+std::string CutWarning(const std::string& where, const ClapTokens& tokens);
 
 // Immutable once read; shared by sessions. Sources: Liu et al., "RoBERTa", 2019; Wu et al., "Large-scale Contrastive
 // Language-Audio Pretraining with Feature Fusion and Keyword-to-Caption Augmentation", 2023; transformers 5.23,

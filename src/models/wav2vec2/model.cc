@@ -114,12 +114,7 @@ MemoryPlan Wav2Vec2Model::PlanForFrames(int64_t frames, const Wav2Vec2Wants& wan
 
 ResourceNeed Wav2Vec2Model::NeedToHear(Capability, double audio_s) const {
   const MemoryPlan plan = PlanToHear(audio_s, {.hidden_states = true});
-  ResourceNeed need;
-  need.weights_bytes = plan.weights_bytes();
-  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
-  need.cores = at::get_num_threads();
-  need.seconds = audio_s * info_.seconds_per_audio_second;
-  return need;
+  return NeedOf(plan, audio_s * info_.seconds_per_audio_second);
 }
 
 ResourceNeed Wav2Vec2Model::Need(const GenerateAudioRequest& request) const {
