@@ -42,6 +42,7 @@ Json MemoryPlan::ToJson() const {
     part["weightsBytes"] = phase.weights_bytes;
     part["workingBytes"] = phase.working_bytes;
     part["tiling"] = phase.tiling;
+    if (!phase.note.empty()) part["note"] = phase.note;
     parts.push_back(std::move(part));
   }
   json["levers"] = Json::ArrayOf(levers);

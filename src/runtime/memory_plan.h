@@ -18,6 +18,7 @@ struct PhasePlan {
   int64_t weights_bytes = 0;   // of this component
   int64_t working_bytes = 0;   // the most that its tensors take at once, beside its weights
   std::string tiling = "whole";  // "tiles of 64 x 16", "chunks of 200 frames"
+  std::string note;              // what the precision does not say: "convolutions in float16"; "" for nothing
 };
 
 struct MemoryPlan {

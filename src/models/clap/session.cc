@@ -103,13 +103,15 @@ absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, 
 }
 
 absl::StatusOr<std::vector<std::vector<float>>> ClapHearing::Texts(const std::vector<std::string>& texts,
-                                                                   const CancelToken& cancel) {
+                                                                   const CancelToken& cancel,
+                                                                   std::vector<std::string>* warnings) {
   GRYM_RETURN_IF_ERROR(cancel.Check());
   std::vector<std::vector<int32_t>> ids;
   int64_t tokens = 0;
   for (const std::string& text : texts) {
     GRYM_ASSIGN_OR_RETURN(ClapTokens of_text, model_->Tokens(text));
     tokens += static_cast<int64_t>(of_text.ids.size());
+    if (warnings && of_text.dropped > 0) warnings->push_back(CutWarning("text", of_text));
     ids.push_back(std::move(of_text.ids));
   }
   GRYM_ASSIGN_OR_RETURN(const auto net, model_->TextTower(tokens, cancel));
@@ -121,11 +123,13 @@ absl::StatusOr<std::vector<std::vector<float>>> ClapHearing::Texts(const std::ve
 }
 
 absl::StatusOr<std::vector<float>> ClapEmbedder::Embed(const AudioBuffer& audio, const RunOptions& run) {
+  warnings_.clear();
   return hearing_.Audio(audio, run);
 }
 
 absl::StatusOr<std::vector<float>> ClapEmbedder::EmbedText(std::string_view text_utf8, const RunOptions& run) {
-  GRYM_ASSIGN_OR_RETURN(auto made, hearing_.Texts({std::string(text_utf8)}, run.cancel));
+  warnings_.clear();
+  GRYM_ASSIGN_OR_RETURN(auto made, hearing_.Texts({std::string(text_utf8)}, run.cancel, &warnings_));
   return std::move(made.front());
 }
 

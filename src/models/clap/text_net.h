@@ -1,6 +1,7 @@
 // CLAP's text tower: RoBERTa, its pooler and the projection. It is AudioLDM's text encoder too.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,13 @@ class ClapTextNet {
  public:
   // Reads "text_model.*" and "text_projection.*" behind the reader's own prefix. The reader's status() tells what is
   // missing; call nothing of the net unless it is OK.
-  static ClapTextNet Read(WeightReader& weights, const ClapTextConfig& config);
+  // `tables`, if set, reads the table of words, in its own precision.
+  static ClapTextNet Read(WeightReader& weights, const ClapTextConfig& config, WeightReader* tables = nullptr);
+  // The same from a folder's tensors, with that table as BesideMatrices says. `where` names the component in errors,
+  // which are those of WeightReader::status.
+  static absl::StatusOr<std::shared_ptr<const ClapTextNet>> Load(const TensorSet& set, const std::string& where,
+                                                                 const WeightOptions& options,
+                                                                 const ClapTextConfig& config);
 
   // What the pipelines call text embeddings, before normalisation: one row for each text, [texts, projection_dim] in
   // the compute type. `ids` are the tokens with <s> and </s> and without padding.
