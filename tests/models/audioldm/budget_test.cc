@@ -9,11 +9,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-void ExpectKeepsToItsSmallestPlan(const GenerateAudioRequest& request) {
-  const auto roomy = Tiny();
+void ExpectKeepsToItsSmallestPlan(const GenerateAudioRequest& request, const std::string& dtype = "float32") {
+  const auto roomy = Tiny(kPlenty, dtype);
   const double sound_s = request.reference_buffer ? request.reference_buffer->duration_s() : 0;
   const int64_t least = SmallestPlan(*roomy, roomy->WorkOf(request, sound_s).value());
-  const auto tight = Tiny(least);
+  const auto tight = Tiny(least, dtype);
   const auto made = Made(*tight, request);
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_LE(made->peak_bytes, least);
@@ -21,7 +21,7 @@ void ExpectKeepsToItsSmallestPlan(const GenerateAudioRequest& request) {
   EXPECT_EQ(tight->context().budget->used_bytes(), 0);  // every component was dropped after its phase
   EXPECT_EQ(Samples(Made(*tight, request)), Samples(made));
 
-  const auto less = Tiny(least - 1);
+  const auto less = Tiny(least - 1, dtype);
   const absl::Status refused = Made(*less, request).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ErrorCode(refused), "over_budget");
@@ -41,6 +41,34 @@ TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanByteForByte) {
   }
   SCOPED_TRACE("from sound");
   ExpectKeepsToItsSmallestPlan(FromChirp(0.5));
+}
+
+TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanInFewerBits) {
+  GRYM_NEED_PEER();
+  for (const char* dtype : {"bfloat16", "float16", "int8", "int4"}) {
+    SCOPED_TRACE(dtype);
+    ExpectKeepsToItsSmallestPlan(Rain(), dtype);
+  }
+  SCOPED_TRACE("from sound");
+  ExpectKeepsToItsSmallestPlan(FromChirp(0.5), "int8");
+}
+
+TEST(AudioLdmBudgetTest, LowersItsPrecisionWhereItMayAndMust) {
+  GRYM_NEED_PEER();
+  const auto folder = PeerCheckpoint("audioldm-tiny");
+  const auto exact = Tiny();
+  const int64_t least = SmallestPlan(*exact, {.duration_s = 0.05, .steps = 1, .tokens = 2});
+  const auto opened = [&](int64_t bytes, bool may) {
+    return OpenAt(folder, std::make_shared<MemoryBudget>(bytes), "float32", may).value();
+  };
+  GenerateAudioRequest request = Rain();
+  request.duration_s = 0.06;
+  request.prompt = request.negative_prompt = "";
+  EXPECT_THAT(opened(kPlenty, true)->Plan(request).value(), ::testing::Not(HasSubstr("lowered")));
+  EXPECT_EQ(ErrorCode(opened(least - 1, false)->Plan(request).status()), "over_budget");
+  const auto lowered = opened(least * 3 / 4, true);
+  EXPECT_THAT(lowered->Plan(request).value(), HasSubstr("lowered precision to "));
+  EXPECT_TRUE(Made(*lowered, request).ok()) << Made(*lowered, request).status();
 }
 
 TEST(AudioLdmBudgetTest, KeepsItsPartsWhereThereIsRoomAndLetsThemGoWhereThereIsNot) {
@@ -104,6 +132,35 @@ TEST(AudioLdmBudgetTest, IsCancelledWithinEachPhaseAndGoesOnToTheSameBytes) {
     other.seed = 99;
     EXPECT_EQ(CancelledIn(*generator, other, "vae decode", &told).code(), absl::StatusCode::kCancelled);
     EXPECT_EQ(Samples(generator->Generate(request, {})), budget == kPlenty ? whole : tiled);
+  }
+}
+
+TEST(AudioLdmBudgetTest, AnotherSessionGoesOnWhereTheLastOneStopped) {
+  GRYM_NEED_PEER();
+  for (const char* solver : {"checkpoint", "dpmsolver++"}) {
+    for (const bool from_sound : {false, true}) {
+      SCOPED_TRACE(solver);
+      GenerateAudioRequest request = from_sound ? FromChirp(1) : Rain();
+      request.steps = 6;
+      request.parameters["solver"] = solver;
+      const std::vector<float> whole = Samples(Made(*Tiny(), request));
+      const auto model = Tiny();
+      RunOptions stopped;
+      stopped.progress = [&](const Progress& now) {
+        if (now.stage == "vae decode") stopped.cancel.Interrupt();  // halfway: denoise_test.cc
+      };
+      ASSERT_EQ(Made(*model, request, stopped).status().code(), absl::StatusCode::kCancelled);
+      GenerateAudioRequest other = request;
+      other.seed = 99;
+      EXPECT_EQ(Made(*model, other)->facts.count("resumed_from_step"), 0u);
+      const auto rest = Made(*model, request);
+      EXPECT_EQ(Samples(rest), whole);
+      ASSERT_EQ(rest->facts.count("resumed_from_step"), 1u);
+      EXPECT_EQ(rest->facts.at("resumed_from_step"), "6");
+      const auto again = Made(*model, request);  // what was kept is gone with its use
+      EXPECT_EQ(Samples(again), whole);
+      EXPECT_EQ(again->facts.count("resumed_from_step"), 0u);
+    }
   }
 }
 

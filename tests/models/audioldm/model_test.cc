@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <thread>
 
 #include "grymsynth/error.h"
@@ -187,16 +188,32 @@ TEST(AudioLdmModelTest, TheSolverOnRequestIsAnotherOne) {
   EXPECT_EQ(Samples(Made(*model, request)), dpm);
 }
 
-TEST(AudioLdmModelTest, NumbersThatItCannotComputeInAreRefusedWithWords) {
+// Of random weights, so a bound and no promise: what a tier costs on published sizes is in the README.
+TEST(AudioLdmModelTest, FewerBitsAreTheSameSoundAtADistance) {
   GRYM_NEED_PEER();
-  const auto budget = std::make_shared<MemoryBudget>(kPlenty);
-  for (const char* dtype : {"int8", "int4"}) {
-    const absl::Status status = OpenAt(PeerCheckpoint("audioldm-tiny"), budget, dtype).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-    EXPECT_EQ(ErrorCode(status), "unsupported_dtype");
-    EXPECT_THAT(std::string(status.message()), HasSubstr(std::string("got ") + dtype));
-    EXPECT_THAT(std::string(status.message()), HasSubstr("bfloat16"));
+  const auto exact = Tiny();
+  const std::vector<float> wanted = Samples(Made(*exact, Rain()));
+  const double power = Energy(wanted, std::vector<float>(wanted.size()));
+  int64_t before = exact->info().weights_bytes;
+  for (const auto& [dtype, least_db] : {std::pair("bfloat16", 20.0), {"int8", 15.0}, {"int4", 0.0}}) {
+    SCOPED_TRACE(dtype);
+    const auto model = Tiny(kPlenty, dtype);
+    const std::vector<float> made = Samples(Made(*model, Rain()));
+    ASSERT_EQ(made.size(), wanted.size());
+    for (const float sample : made) ASSERT_TRUE(std::isfinite(sample));
+    const double snr_db = 10 * std::log10(power / Energy(made, wanted));
+    std::printf("  %s: %lld bytes of weights, %.1f dB to float32\n", dtype,
+                static_cast<long long>(model->info().weights_bytes), snr_db);
+    EXPECT_GT(snr_db, least_db);
+    EXPECT_EQ(model->context().budget->used_bytes(), model->info().weights_bytes);
+    EXPECT_LT(model->info().weights_bytes, before);
+    before = model->info().weights_bytes;
+    EXPECT_EQ(Samples(Made(*model, Rain())), made);
   }
+  const std::string plan = Tiny(kPlenty, "int8")->Plan(Rain()).value();
+  EXPECT_THAT(plan, HasSubstr("convolutions in float16"));
+  EXPECT_THAT(plan, HasSubstr("int8 is for matrices"));
+  const auto budget = std::make_shared<MemoryBudget>(kPlenty);
   EXPECT_EQ(ErrorCode(OpenAt(PeerCheckpoint("audioldm-tiny"), budget, "float12").status()), "bad_dtype");
 }
 

@@ -14,10 +14,12 @@ inline constexpr int64_t kPlenty = int64_t{1} << 30;
 
 inline absl::StatusOr<std::shared_ptr<const AudioLdmModel>> OpenAt(const std::filesystem::path& path,
                                                                    const std::shared_ptr<MemoryBudget>& budget,
-                                                                   const std::string& dtype = "float32") {
+                                                                   const std::string& dtype = "float32",
+                                                                   bool may_lower_precision = false) {
   OpenModelOptions options;
   options.device = "cpu";
   options.dtype = dtype;
+  options.may_lower_precision = may_lower_precision;
   const auto context = ModelContext::Make(options, budget);
   if (!context.ok()) return context.status();
   const auto folder = ModelFolder::Open(path);
@@ -25,8 +27,8 @@ inline absl::StatusOr<std::shared_ptr<const AudioLdmModel>> OpenAt(const std::fi
   return AudioLdmModel::Open(*folder, *context);
 }
 
-inline std::shared_ptr<const AudioLdmModel> Tiny(int64_t budget_bytes = kPlenty) {
-  return OpenAt(PeerCheckpoint("audioldm-tiny"), std::make_shared<MemoryBudget>(budget_bytes)).value();
+inline std::shared_ptr<const AudioLdmModel> Tiny(int64_t budget_bytes = kPlenty, const std::string& dtype = "float32") {
+  return OpenAt(PeerCheckpoint("audioldm-tiny"), std::make_shared<MemoryBudget>(budget_bytes), dtype).value();
 }
 
 inline GenerateAudioRequest Rain() {
