@@ -40,14 +40,21 @@ absl::StatusOr<AudioBuffer> LoadedInput(const KeptInput& input, const RunOptions
   return input.audio ? *input.audio : LoadAudio(input.path, {}, RunOptions{run.cancel, {}});
 }
 
-// Runs `work(embedder, run)` on an embedder of the model's own.
+// Runs `work(embedder, run)` on an embedder of the model's own; what it warns of is a Python warning.
 template <class Work>
 auto Embedding(const Model_& self, const py::object& progress, Work work) {
-  return Blocking(progress, [&](const RunOptions& run, Listener&) -> decltype(work(std::declval<Embedder&>(), run)) {
+  std::vector<std::string> warnings;
+  auto made = Blocking(progress, [&](const RunOptions& run, Listener&) -> decltype(work(std::declval<Embedder&>(), run)) {
     absl::StatusOr<std::unique_ptr<Embedder>> embedder = self->NewEmbedder();
     if (!embedder.ok()) return embedder.status();
-    return work(**embedder, run);
+    auto answer = work(**embedder, run);
+    warnings = (*embedder)->warnings();
+    return answer;
   });
+  for (const std::string& warning : warnings) {
+    if (PyErr_WarnEx(PyExc_UserWarning, warning.c_str(), 1) != 0) throw py::error_already_set();
+  }
+  return made;
 }
 
 // As the engine does it: the seed is picked, and what the model cannot honour is told.
@@ -147,14 +154,19 @@ Raises: DataLossError for a damaged file, FailedPreconditionError (code "other_m
 }
 
 // Through the module's own engine, which gates the take and keeps its cost.
-absl::StatusOr<GenerateAudioResult> GenerateGated(Engine& engine, const Model_& model, GenerateAudioRequest request,
-                                                  const RunOptions& run) {
+absl::StatusOr<GenerateAudioResult> GenerateGated(Engine& engine, const Model_& model, const Model_& ranker,
+                                                  GenerateAudioRequest request, const RunOptions& run) {
   request.model = model->info().id;
+  if (ranker) request.rank_by = ranker->info().id;
   // One gated call of a bare model at a time: it is registered for the call alone, under its own id.
   static std::mutex* const one = new std::mutex;
   const std::lock_guard<std::mutex> lock(*one);
   if (const absl::Status added = engine.orchestrator().Register(model); !added.ok()) return added;
-  absl::StatusOr<GenerateAudioResult> made = engine.Generate(request, run);
+  absl::Status ready;
+  if (ranker && ranker != model) ready = engine.orchestrator().Register(ranker);
+  absl::StatusOr<GenerateAudioResult> made =
+      ready.ok() ? engine.Generate(request, run) : absl::StatusOr<GenerateAudioResult>(ready);
+  if (ranker && ranker != model && ready.ok()) engine.orchestrator().Unregister(request.rank_by).IgnoreError();
   engine.orchestrator().Unregister(request.model).IgnoreError();
   return made;
 }
@@ -164,6 +176,7 @@ constexpr const char* kMakeDoc = R"(Makes audio.
 Args:
   request: a GenerateAudioRequest; its `model` is not read.
   raw: the model's own waveform as it comes, before any judging or post-processing.
+  rank_by: an open Model of sound and text (CLAP) that ranks the takes that the request asks for; not with `raw`.
   progress: called with a Progress; True shows a tqdm bar.
 Returns: GenerateAudioResult. Without `raw`, a take that fails the gate is made once more on another seed.)";
 
@@ -203,16 +216,18 @@ void DefineModel(py::module_& m) {
 
 Raises: ResourceExhaustedError with both numbers when no plan keeps to the budget.)");
   c.def("generate", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request, bool raw,
-                       const py::object& progress) {
+                       const Model_& rank_by, const py::object& progress) {
+    if (raw && rank_by) ThrowBad("rank_by: want it without raw: a raw take is nobody's to rank");
     const GenerateAudioRequest wanted = *request;
     std::shared_ptr<Engine> engine;
     if (!raw) {
       engine = py::module_::import("grymsynth._default").attr("engine")().cast<std::shared_ptr<Engine>>();
     }
     return std::make_shared<GenerateAudioResult>(Blocking(progress, [&](const RunOptions& run, Listener&) {
-      return raw ? GenerateRaw(*self, wanted, run) : GenerateGated(*engine, self, wanted, run);
+      return raw ? GenerateRaw(*self, wanted, run) : GenerateGated(*engine, self, rank_by, wanted, run);
     }));
-  }, py::arg("request").none(false), py::kw_only(), py::arg("raw") = false, py::arg("progress") = py::none(), kMakeDoc);
+  }, py::arg("request").none(false), py::kw_only(), py::arg("raw") = false, py::arg("rank_by") = py::none(),
+        py::arg("progress") = py::none(), kMakeDoc);
   c.def("embed_audio", [](const Model_& self, const py::object& audio, const py::object& progress) {
     const KeptInput input = KeptInput::From(audio);
     std::vector<float> made = Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) {
@@ -230,7 +245,18 @@ Raises: ResourceExhaustedError with both numbers when no plan keeps to the budge
     const auto size = static_cast<int64_t>(made.size());
     return ArrayOf({{size}, std::move(made)});
   }, py::arg("text"), py::kw_only(), py::arg("progress") = py::none(),
-        "A unit vector [dims] float32 in the space of embed_audio. Raises UnimplementedError for a model without text.");
+        "A unit vector [dims] float32 in the space of embed_audio; a text that is too long is cut, with a warning.\n\n"
+        "Raises UnimplementedError for a model without text.");
+  c.def("transcribe", [](const Model_& self, const py::object& audio, const py::object& progress) {
+    const KeptInput input = KeptInput::From(audio);
+    return Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) -> absl::StatusOr<std::string> {
+      absl::StatusOr<AudioBuffer> loaded = LoadedInput(input, run);
+      if (!loaded.ok()) return loaded.status();
+      return embedder.Transcribe(*loaded, run);
+    });
+  }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
+        "What is said in an Audio or a file, as a wav2vec2 with a CTC head writes it.\n\n"
+        "Raises UnimplementedError for a model that was not trained to write.");
   c.def("hidden_states", [](const Model_& self, const py::object& audio, const py::object& progress) {
     const KeptInput input = KeptInput::From(audio);
     std::vector<FloatArray> made = Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) {

@@ -24,11 +24,20 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+// What a tag can carry: no control characters, 64 KiB at most.
+std::string Tag(std::string text) {
+  if (text.size() > size_t{64} << 10) return "";
+  for (char& letter : text) {
+    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) letter = ' ';
+  }
+  return text;
+}
+
 absl::Status SaveAll(const grym::GenerateAudioResult& made, const std::string& prompt,
                      const std::filesystem::path& folder) {
   grym::SaveOptions options;
-  options.metadata = {
-      "", prompt, std::to_string(made.provenance.seed), made.provenance.model, "", made.provenance.request_json, ""};
+  options.metadata = {"", Tag(prompt), std::to_string(made.provenance.seed), made.provenance.model,
+                      "", Tag(made.provenance.request_json), ""};
   absl::Status status = grym::SaveAudio(folder / "take.wav", made.audio, options);
   grym::SaveOptions stem_options;
   stem_options.format = grym::SampleFormat::kFloat32;  // stems are not mastered and may pass full scale

@@ -83,6 +83,10 @@ class GRYM_EXPORT Engine {
   // one call: RegisterTorch (torch_models.h).
   void AddModelOpener(ModelOpener opener);
   bool has_model_opener() const;
+  // The same opener out of a library that is loaded now, for a program that starts without LibTorch: `library`, or ""
+  // for libgrymsynth_native beside this program, in ../lib or where the system looks. FailedPrecondition (code
+  // "no_torch") with what the system said; (code "other_build") for the library of another build.
+  absl::Status LoadNativeModels(const std::filesystem::path& library = {});
   // Opens a folder and registers the model; answers its id, which requests and tasks go by. FailedPrecondition (code
   // "no_opener") when nothing was added that could; AlreadyExists for an id that is taken; the openers' own errors.
   absl::StatusOr<std::string> OpenModel(const std::filesystem::path& folder, const OpenModelOptions& options = {});

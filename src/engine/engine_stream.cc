@@ -13,6 +13,11 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Open(ModelOrches
   RunningCalls::Ticket ticket(calls);
   GRYM_RETURN_IF_ERROR(ticket.Begin({}));
   GRYM_RETURN_IF_ERROR(ValidateRequest(request));
+  if (request.takes.value_or(1) != 1 || !request.rank_by.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument, "not_streamed",
+                 "stream: want one take, got several or a model to rank them by: they are ranked once all are whole");
+  }
+  request.takes.reset();
   if (request.seed < 0) request.seed = RandomSeed();
   AudioTask task;
   task.model = request.model;

@@ -12,7 +12,8 @@ namespace grym {
 
 class EngineStream : public GenerationStream {
  public:
-  // Routes to one model, checks, leases. InvalidArgument (code "not_streamed") where the task takes several models.
+  // Routes to one model, checks, leases. InvalidArgument (code "not_streamed") where the task takes several models
+  // or takes.
   static absl::StatusOr<std::unique_ptr<GenerationStream>> Open(ModelOrchestrator& orchestrator,
                                                                 std::shared_ptr<RunningCalls> calls,
                                                                 GenerateAudioRequest request);

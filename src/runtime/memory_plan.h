@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/json.h"
+#include "grymsynth/model.h"
 #include "runtime/device.h"
 
 namespace grym {
@@ -17,6 +18,7 @@ struct PhasePlan {
   int64_t weights_bytes = 0;   // of this component
   int64_t working_bytes = 0;   // the most that its tensors take at once, beside its weights
   std::string tiling = "whole";  // "tiles of 64 x 16", "chunks of 200 frames"
+  std::string note;              // what the precision does not say: "convolutions in float16"; "" for nothing
 };
 
 struct MemoryPlan {
@@ -37,5 +39,7 @@ struct MemoryPlan {
 
 // ResourceExhausted (code "over_budget") with both numbers and the levers that were taken.
 absl::Status OverBudget(const std::string& where, const MemoryPlan& plan);
+// The plan as the orchestrator counts: weights, what lives beside them, every core that tensors may use.
+ResourceNeed NeedOf(const MemoryPlan& plan, double seconds);
 
 }  // namespace grym

@@ -15,6 +15,7 @@ import declarations
 # These take nothing that could be wrong.
 HARMLESS = {
     "grym_version", "grym_last_error", "grym_last_error_code", "grym_last_error_problems_json", "grym_status_name",
+    "grym_last_warnings",
 }
 # Every kind of handle. The program has one of each alive, in this order.
 HANDLES = [

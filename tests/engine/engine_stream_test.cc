@@ -98,6 +98,13 @@ TEST_F(EngineStreamTest, RefusesWhatTheModelCannotHonourAndSaysWhatItLeftOut) {
   EXPECT_TRUE(absl::IsNotFound(engine_->ResumeStream("nobody", "state").status()));
 }
 
+TEST_F(EngineStreamTest, SeveralTakesCannotBeRankedBeforeTheyAreWhole) {
+  request_.takes = 2;
+  EXPECT_EQ(ErrorCode(engine_->Stream(request_).status()), "not_streamed");
+  request_.takes = 1;
+  EXPECT_TRUE(engine_->Stream(request_).ok());
+}
+
 TEST_F(EngineStreamTest, NoInfinitySlipsThroughAndAClosedEngineGivesNoMore) {
   request_.prompt = "broken";
   auto stream = *engine_->Stream(request_);

@@ -80,6 +80,9 @@ GRYM_C_API const char* grym_last_error_code(void);
 /* All problems of a document that was refused: a JSON array of {"pointer", "code", "message", "hint"}; "[]" for an
  * error that is not about a document. Since 0.1. */
 GRYM_C_API const char* grym_last_error_problems_json(void);
+/* What this thread's last call did otherwise than asked, one line for each ("text: cut to 512 tokens, 3 were dropped");
+ * "" when nothing; results have their warnings in their JSON. Valid until the next grym_ call. Never NULL. Since 0.1. */
+GRYM_C_API const char* grym_last_warnings(void);
 /* Lower-case name of a status ("invalid_argument"); "unknown" for a number that is none. Since 0.1. */
 GRYM_C_API const char* grym_status_name(grym_status status);
 /* Version of the linked library, "0.1.0". Since 0.1. */
@@ -433,7 +436,7 @@ enum { GRYM_QUALITY_DRAFT = 0, GRYM_QUALITY_STANDARD = 1, GRYM_QUALITY_BEST = 2 
 typedef struct grym_generate_options {
   uint32_t struct_size;
   int32_t want_stems;          /* default 0                                                                      */
-  const char* prompt;          /* at most 16 KiB                                                                 */
+  const char* prompt;          /* at most 1 MiB; what a model reads less of it cuts, with a warning              */
   const char* negative_prompt; /* NULL for none                                                                  */
   double duration_s;           /* (0, 600], default 8                                                            */
   int64_t seed;                /* -1, the default: the engine picks one; the result says which                   */
@@ -467,6 +470,12 @@ GRYM_C_API size_t grym_result_stem_count(const grym_result* result);            
 GRYM_C_API const char* grym_result_stem_name(const grym_result* result, size_t index);
 /* Since 0.1. */
 GRYM_C_API grym_status grym_result_stem_audio(const grym_result* result, size_t index, grym_audio** out);
+/* Of several takes ("takes" of a request in JSON) those beside the result, which is the best of them. Since 0.1. */
+GRYM_C_API size_t grym_result_other_take_count(const grym_result* result);
+/* The best first: its seed, its score in [-1, 1] (how near sound and prompt are), its sound. Each out but `audio` may be
+ * NULL. Since 0.1. */
+GRYM_C_API grym_status grym_result_other_take(const grym_result* result, size_t index, int64_t* seed, double* score,
+                                              grym_audio** audio);
 GRYM_C_API int32_t grym_result_has_midi(const grym_result* result); /* Since 0.1. */
 /* FAILED_PRECONDITION when the result has none. Since 0.1. */
 GRYM_C_API grym_status grym_result_save_midi(const grym_result* result, const char* path_utf8);
@@ -545,8 +554,8 @@ GRYM_C_API grym_status grym_engine_close_model(grym_engine* engine, const char* 
 GRYM_C_API grym_status grym_engine_plan_json(grym_engine* engine, const grym_generate_options* options,
                                              grym_text** out);
 /* A unit vector of `*dims` numbers for a recording or, in the same space, for a text; exactly one of audio, path_utf8
- * and text_utf8 is set. `values` holds up to `capacity` of them (0 and NULL ask for *dims alone, and run nothing).
- * Since 0.1. */
+ * and text_utf8 is set. `values` holds up to `capacity` of them (0 and NULL ask for *dims alone, and run nothing). A
+ * text that is too long for the model is cut, which grym_last_warnings tells. Since 0.1. */
 GRYM_C_API grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym_audio* audio,
                                          const char* path_utf8, const char* text_utf8, float* values, size_t capacity,
                                          size_t* dims);
@@ -564,6 +573,10 @@ GRYM_C_API int64_t grym_codes_frames(const grym_codes* codes);         /* Since 
 GRYM_C_API double grym_codes_frame_rate_hz(const grym_codes* codes);   /* 0 where nobody told it. Since 0.1. */
 GRYM_C_API const int32_t* grym_codes_values(const grym_codes* codes);  /* Borrowed, as given to create. Since 0.1. */
 GRYM_C_API grym_status grym_codes_destroy(grym_codes* codes);          /* Since 0.1. */
+/* What is said in a recording, as a model that was trained to write it does (wav2vec2 with a CTC head): exactly one of
+ * audio and path_utf8 is set. UNIMPLEMENTED (code "no_transcription") for a model that was not. Since 0.1. */
+GRYM_C_API grym_status grym_engine_transcribe(grym_engine* engine, const char* model, const grym_audio* audio,
+                                              const char* path_utf8, grym_text** out);
 /* For grymsynth_torch alone: a C++ object of the same build, told by `build`. Since 0.1. */
 GRYM_C_API grym_status grym_engine_add_model_opener(grym_engine* engine, const void* opener, const char* build);
 GRYM_C_API const char* grym_build(void); /* Names the build that such objects must be of. Since 0.1. */
