@@ -28,8 +28,8 @@ GRYM_INLINE float VectorExp(float x) {
   return e * std::bit_cast<float>(exponent);
 }
 
-// x / 2 (1 + erf(x / sqrt 2)), within 4e-7 of max(1, |x|). erfc(z) = t exp(P(t) - z^2), t = 1 / (1 + z / 2); P of
-// the ninth degree is a Chebyshev fit of log(erfc(z) exp(z^2) / t) over z in [0, 9], made for this file and within 5e-8.
+// x / 2 (1 + erf(x / sqrt 2)), within 4e-7 of max(1, |x|). erfc(z) = t exp(P(t) - z^2), t = 1 / (1 + z / 2); P of the
+// ninth degree is a Chebyshev fit of log(erfc(z) exp(z^2) / t) over z in [0, 9], made for this file and within 5e-8.
 // Source of the function: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
 GRYM_INLINE float VectorGelu(float x) {
   const float magnitude = x < 0.0f ? -x : x;
