@@ -16,8 +16,8 @@ struct CacheShape {
 // memory, and with no cost to speak of, since a whole number converts to float in one instruction and the scale goes
 // into the score or the weight of its position. Half of float32's memory, and of the time to read it.
 //
-// Keys lie in blocks of eight positions, [block][dim][8], so that eight scores are summed side by side; values as
-// [position][dim], padded to a multiple of eight. A position's score and the sum over a number of positions have the
+// Keys lie in blocks of sixteen positions, [block][dim][16], so that sixteen scores are summed side by side; values as
+// [position][dim], padded to a multiple of sixteen. A position's score and the sum over a number of positions have the
 // same bits whatever else is computed with them.
 // Threads: heads are apart from each other; one head belongs to one thread at a time.
 class KeyValueCache {
@@ -37,7 +37,7 @@ class KeyValueCache {
     return (layer * shape_.rows + row) * shape_.heads + head;
   }
   CacheShape shape_;
-  int64_t positions_ = 0, padded_dim_ = 0;  // both rounded up to eight
+  int64_t positions_ = 0, padded_dim_ = 0;  // both rounded up to sixteen
   at::Tensor keys_, values_;                // int16 [lanes, positions * dim], [lanes, positions, padded dim]
   at::Tensor scales_;                       // float32 [lanes, 2, positions], of keys and of values
   at::Tensor scores_;                       // float32 [rows * heads, positions + dim]: of the step in work

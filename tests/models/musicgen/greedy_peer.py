@@ -21,7 +21,7 @@ from transformers import MusicgenMelodyForConditionalGeneration
 LONG = "eighties pop with bassy drums and a bright synth lead, slow and a little sad"
 SHORT = "rock"
 folder, out, steps = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # more would wait for each other longer than they work, at this size
 melody = AutoConfig.from_pretrained(folder).model_type == "musicgen_melody"
 model_type = MusicgenMelodyForConditionalGeneration if melody else MusicgenForConditionalGeneration
 model = model_type.from_pretrained(folder, dtype=torch.float32).eval()
