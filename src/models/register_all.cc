@@ -5,6 +5,7 @@
 #include "models/clap/config.h"
 #include "models/clap/model.h"
 #include "models/hifigan/config.h"
+#include "models/musicgen/config.h"
 #include "models/t5/config.h"
 #include "models/unet/config.h"
 #include "models/vae/config.h"
@@ -33,6 +34,9 @@ absl::StatusOr<ConfigReading> ReadClapText(const Json& json, const std::string& 
 absl::StatusOr<ConfigReading> ReadHifiGan(const Json& json, const std::string& where) {
   return Reading(HifiGanConfig::Parse(json, where), &HifiGanConfig::unknown_fields);
 }
+absl::StatusOr<ConfigReading> ReadMusicgen(const Json& json, const std::string& where) {
+  return Reading(ReadMusicgenConfig(json, where), &MusicgenConfig::unknown_fields);
+}
 absl::StatusOr<ConfigReading> ReadUnet(const Json& json, const std::string& where) {
   return Reading(ReadUnetConfig(json, where), &UnetConfig::ignored_fields);
 }
@@ -59,6 +63,8 @@ const std::vector<ConfigFamily>& ConfigFamilies() {
       {"clap", &ReadClap},
       {"clap_text_model", &ReadClapText},
       {"hifigan", &ReadHifiGan},
+      {"musicgen", &ReadMusicgen},
+      {"musicgen_melody", &ReadMusicgen},
       {"t5", &ReadT5},
       {"unet", &ReadUnet},
       {"vae", &ReadVae},
