@@ -40,7 +40,8 @@ class CodeWindow {
   absl::Status Step();
 
  private:
-  CodeWindow(std::shared_ptr<const CodeModel> model, const MusicgenShape& shape) : model_(std::move(model)), shape_(shape) {}
+  CodeWindow(std::shared_ptr<const CodeModel> model, const MusicgenShape& shape)
+      : model_(std::move(model)), shape_(shape) {}
   absl::Status Sample(const Row& row, size_t index);
 
   std::shared_ptr<const CodeModel> model_;  // before the state, which ends first

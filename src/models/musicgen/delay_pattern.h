@@ -7,7 +7,7 @@
 namespace grym {
 
 // A column is what the network takes in one step: one code of every book. Column 0 is padding alone; frame f of book b
-// lies in column 1 + f + Delay(b). With two channels the books of left and right alternate, and a pair shares its delay.
+// lies in column 1 + f + Delay(b). With two channels the books of left and right alternate, a pair has one delay.
 // Source: Copet et al., "Simple and Controllable Music Generation", 2023, section 2.2; transformers 5.23,
 // build_delay_pattern_mask and apply_delay_pattern_mask. Differs: below MostDelay() frames the reference leaves the
 // pattern out; such a sound, three frames, is asked of nobody here.

@@ -1,5 +1,5 @@
-// What MusicGen is made of, as everything around the network sees it: plain numbers, no tensors. The pipeline is written
-// against this, and tested with networks of a few lines.
+// What MusicGen is made of, as everything around the network sees it: plain numbers, no tensors. The pipeline is
+// written against this, and tested with networks of a few lines.
 #pragma once
 #include <cstdint>
 #include <memory>

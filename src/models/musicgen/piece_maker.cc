@@ -84,14 +84,9 @@ int64_t WindowPlan::FramesWithin(const MusicgenShape& shape, const PieceSettings
     left -= steps;
     if (start + frames >= settings.frames) break;
     prompt = settings.window - settings.stride;
-    start += frames - prompt;
+    start += std::max<int64_t>(1, frames - prompt - SoundTrack::MostBack(shape, settings.fade_frames));
   }
   return settings.frames;
-}
-
-bool FitTogether(const PieceSettings& a, const PieceSettings& b) {
-  return a.window == b.window && a.stride == b.stride && a.prompt_frames == b.prompt_frames && a.fade_frames == 0 &&
-         b.fade_frames == 0 && a.melody.has_value() == b.melody.has_value();
 }
 
 PieceMaker::PieceMaker(const MusicgenNets& nets, std::vector<PieceSettings> pieces)
@@ -177,7 +172,7 @@ absl::Status PieceMaker::Step(const CancelToken& cancel) {
     bool all = true;
     for (size_t i = 0; i < pieces_.size(); ++i) all &= Finished(i);
     // Only the sound of a piece that was resumed at its very end is left.
-    if (all) return TakeSound(cancel);
+    if (all) return TakeSound();
     GRYM_RETURN_IF_ERROR(BeginWindows(cancel));
   }
   if (!window_->done()) {
@@ -185,14 +180,14 @@ absl::Status PieceMaker::Step(const CancelToken& cancel) {
     ++steps_;
   }
   network_s_ += SecondsOf(start);
-  return TakeSound(cancel);
+  return TakeSound();
 }
 
-absl::Status PieceMaker::TakeSound(const CancelToken& cancel) {
+absl::Status PieceMaker::TakeSound() {
   const PieceClock::time_point start = PieceClock::now();
   for (size_t i = 0; i < pieces_.size(); ++i) {
     if (tracks_[i].done() && Finished(i)) continue;
-    // A window's end is settled before anything can be cancelled: the search for beats is short.
+    // Not to be cancelled in between: codes that were pushed are not pushed again, and a block is a second at most.
     GRYM_RETURN_IF_ERROR(tracks_[i].Take(states_[i].windows.back(), {}));
   }
   sound_s_ += SecondsOf(start);
@@ -232,12 +227,12 @@ absl::Status PieceMaker::Restore(const PieceState& state, const CancelToken& can
     GRYM_RETURN_IF_ERROR(CheckWindow(shape, wanted, got, i + 1 == state.windows.size()));
     const bool ended = WindowEnded(got) && got.end() < pieces_[0].frames;
     const int64_t latest = got.end() - pieces_[0].fade_frames;
-    if (ended ? got.cut > latest || got.cut <= got.start + got.prompt || (pieces_[0].fade_frames == 0 && got.cut != latest)
-              : got.cut != -1) {
+    const int64_t earliest = pieces_[0].fade_frames > 0 ? got.start + got.prompt + 1 : latest;
+    if (ended ? got.cut > latest || got.cut < earliest : got.cut != -1) {
       return BadState(Formatted("want a window that goes on within its %d frames, got %d", got.frames, got.cut));
     }
     windows.push_back(std::move(got));
-    GRYM_RETURN_IF_ERROR(tracks_[0].Take(windows.back(), {}));
+    GRYM_RETURN_IF_ERROR(tracks_[0].Take(windows.back(), cancel));
   }
   if (!windows.empty() && !WindowEnded(windows.back())) return StartNetwork(cancel);
   return absl::OkStatus();

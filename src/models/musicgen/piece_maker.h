@@ -1,5 +1,6 @@
 // Pieces of music of any length, made side by side step by step: windows of codes, and the sound of them.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,12 +30,12 @@ struct PieceSettings {
 };
 
 // How the windows of a piece follow one another. Source: audiocraft, MusicGen.generate with extend_stride: window i
-// covers `window` frames from i * stride, and begins with what the one before made of them. Differs: with a crossfade it
-// begins where the fade does.
+// covers `window` frames from i * stride, and begins with what the one before made of them. Differs: with a crossfade
+// it begins where the fade does.
 struct WindowPlan {
   static WindowRecord First(const MusicgenShape& shape, const PieceSettings& settings);
   static WindowRecord Next(const MusicgenShape& shape, const PieceSettings& settings, const WindowRecord& before);
-  // Frames that `most_steps` steps can make, all windows counted; requires no crossfade.
+  // Frames that `most_steps` steps make for certain, all windows counted, and what crossfades may make twice.
   static int64_t FramesWithin(const MusicgenShape& shape, const PieceSettings& settings);
 };
 
@@ -44,13 +45,11 @@ struct PieceState {
   std::vector<WindowRecord> windows;  // in their order; the last one may be unfinished
 };
 
-// Whether pieces can be made side by side: windows of equal places and prompts, no crossfade where there are several.
-bool FitTogether(const PieceSettings& a, const PieceSettings& b);
-
 // Threads: one. After an error other than Cancelled it is of no use.
 class PieceMaker {
  public:
-  // `nets` must outlive it. Requires pieces that fit together; a piece of `most_steps` is shortened at once.
+  // `nets` must outlive it. Requires equal windows, strides and prompt lengths, melodies for all or
+  // none, and no crossfade where there are several pieces; a piece of `most_steps` is shortened at once.
   PieceMaker(const MusicgenNets& nets, std::vector<PieceSettings> pieces);
 
   // One step of the network, the sound that follows from it counted in; where a window begins, all that is known is
@@ -77,7 +76,7 @@ class PieceMaker {
  private:
   absl::Status BeginWindows(const CancelToken& cancel);
   absl::Status StartNetwork(const CancelToken& cancel);
-  absl::Status TakeSound(const CancelToken& cancel);
+  absl::Status TakeSound();
   bool Finished(size_t i) const;  // all codes of piece i are there
   bool WindowEnded(const WindowRecord& record) const;
 

@@ -48,8 +48,8 @@ void CodeSampler::KeepLargest() {
   }
 }
 
-// Taken from the unlikely end, as the reference does: of equals the earlier ones go first, and what is left out holds at
-// most 1 - top_p.
+// Taken from the unlikely end, as the reference does: of equals the earlier ones go first, and what is left out holds
+// at most 1 - top_p.
 void CodeSampler::KeepLikeliest() {
   if (options_.top_p >= 1) return;
   size_t kept = 0;

@@ -202,7 +202,8 @@ absl::StatusOr<SavedPiece> LoadPiece(const std::filesystem::path& path, const st
   CodeBytes codes(parts.second);
   GRYM_ASSIGN_OR_RETURN(piece.prompt, codes.Take(shape.pattern.books * piece.prompt_frames));
   for (const int32_t code : piece.prompt) {
-    if (code < 0 || code >= shape.vocab) return DamagedState(Formatted("want codes below %d, got %d", shape.vocab, code));
+    if (code < 0 || code >= shape.vocab)
+      return DamagedState(Formatted("want codes below %d, got %d", shape.vocab, code));
   }
   GRYM_ASSIGN_OR_RETURN(piece.state, StateOf(json, shape, codes));
   if (!codes.empty()) return DamagedState("want no bytes behind the codes");

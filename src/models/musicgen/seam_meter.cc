@@ -34,7 +34,7 @@ void SeamMeter::Push(std::span<const float> mono) {
 
 double SeamMeter::ratio() const {
   const auto count = static_cast<int64_t>(flux_.size());
-  // The largest of three neighbours, at seams as elsewhere: a seam between two frames is not told apart from one in one.
+  // The largest of three neighbours, at seams as elsewhere: a seam may lie between two frames.
   const auto change = [&](int64_t frame) {
     double largest = 0;
     for (int64_t f = std::max<int64_t>(1, frame - 1); f <= std::min(count - 1, frame + 1); ++f)

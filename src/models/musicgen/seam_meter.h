@@ -9,8 +9,8 @@
 
 namespace grym {
 
-// Change is the spectral flux: the sum over bins of |log(1 + 1000 |X|)|'s difference between neighbouring frames of 1024
-// samples, 512 apart. Threads: one at a time.
+// Change is the spectral flux: the sum over bins of |log(1 + 1000 |X|)|'s difference between neighbouring frames of
+// 1024 samples, 512 apart. Threads: one at a time.
 class SeamMeter {
  public:
   SeamMeter();

@@ -49,21 +49,25 @@ SoundTrack::SoundTrack(const MusicgenShape& shape, const Options& options, NewSo
   out_.resize(channels);
 }
 
+int64_t SoundTrack::MostBack(const MusicgenShape& shape, int64_t fade_frames) {
+  return fade_frames > 0 ? fade_frames + static_cast<int64_t>(kSearch_s * shape.frame_rate_hz()) : 0;
+}
+
 int64_t SoundTrack::BlockFrames() const {
   return static_cast<int64_t>(shape_.frame_rate_hz() * (pushed_ == 0 ? kFirstBlock_s : kBlock_s));
 }
 
 absl::Status SoundTrack::Take(WindowRecord& record, const CancelToken& cancel) {
-  if (record.start != window_start_) GRYM_RETURN_IF_ERROR(Begin(record));
+  if (record.start != window_start_) GRYM_RETURN_IF_ERROR(Begin(record, cancel));
   const bool ended = record.columns >= shape_.pattern.Columns(record.frames);
   const int64_t whole = record.start + shape_.pattern.WholeFrames(record.columns, record.frames);
   while (whole - pushed_ >= std::max<int64_t>(1, BlockFrames())) {
-    GRYM_RETURN_IF_ERROR(Push(record, pushed_ + BlockFrames()));
+    GRYM_RETURN_IF_ERROR(Push(record, pushed_ + BlockFrames(), cancel));
   }
   return ended ? EndWindow(record, cancel) : absl::OkStatus();
 }
 
-absl::Status SoundTrack::Begin(const WindowRecord& record) {
+absl::Status SoundTrack::Begin(const WindowRecord& record, const CancelToken& cancel) {
   const bool fades = options_.fade_frames > 0 && window_start_ >= 0;
   window_start_ = record.start;
   if (!stream_ || fades) {
@@ -75,16 +79,17 @@ absl::Status SoundTrack::Begin(const WindowRecord& record) {
     next_ = from * shape_.hop;
     pending_start_ = floor_;
     pushed_ = from;
-    if (from < own) GRYM_RETURN_IF_ERROR(Push(record, own));
+    if (from < own) GRYM_RETURN_IF_ERROR(Push(record, own, cancel));
   }
-  const auto back = options_.fade_frames + static_cast<int64_t>(kSearch_s * shape_.frame_rate_hz());
-  limit_ = options_.fade_frames > 0 && !Last(record) ? (record.end() - back) * shape_.hop : kNoLimit;
+  const int64_t back = MostBack(shape_, options_.fade_frames);
+  limit_ = back > 0 && !Last(record) ? (record.end() - back) * shape_.hop : kNoLimit;
   // Without a fade, where the second window's own frames begin is where a seam may be heard.
   if (!fades && record.start > 0) seams_.AddSeam((record.start + record.prompt) * shape_.hop);
   return absl::OkStatus();
 }
 
-absl::Status SoundTrack::Push(const WindowRecord& record, int64_t until) {
+absl::Status SoundTrack::Push(const WindowRecord& record, int64_t until, const CancelToken& cancel) {
+  GRYM_RETURN_IF_ERROR(cancel.Check());
   const int64_t count = until - pushed_;
   std::vector<int32_t> codes(static_cast<size_t>(shape_.pattern.books * count));
   for (int64_t book = 0; book < shape_.pattern.books; ++book) {
@@ -100,7 +105,7 @@ absl::Status SoundTrack::Push(const WindowRecord& record, int64_t until) {
 absl::Status SoundTrack::EndWindow(WindowRecord& record, const CancelToken& cancel) {
   const bool last = Last(record);
   if (!stream_) return absl::OkStatus();  // it ended before
-  if (pushed_ < record.end()) GRYM_RETURN_IF_ERROR(Push(record, record.end()));
+  if (pushed_ < record.end()) GRYM_RETURN_IF_ERROR(Push(record, record.end(), cancel));
   if (!last && options_.fade_frames == 0) {
     record.cut = record.end();
     return absl::OkStatus();
@@ -142,7 +147,7 @@ absl::StatusOr<int64_t> SoundTrack::ChooseCut(const WindowRecord& record, const 
   RunOptions run;
   run.cancel = cancel;
   GRYM_ASSIGN_OR_RETURN(const AudioFeatures features, AnalyzeSource(*source, run, 1, {AnalysisPart::kRhythm}));
-  const auto earliest = latest - static_cast<int64_t>(kSearch_s * shape_.frame_rate_hz());
+  const int64_t earliest = record.end() - MostBack(shape_, options_.fade_frames);
   for (auto beat = features.beats_s.rbegin(); beat != features.beats_s.rend(); ++beat) {
     const double middle = (start_s + *beat) * shape_.frame_rate_hz();
     const auto cut = static_cast<int64_t>(std::llround(middle - static_cast<double>(options_.fade_frames) / 2));

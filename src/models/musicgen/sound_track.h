@@ -14,9 +14,9 @@
 namespace grym {
 
 // Without a crossfade the codes of all windows are one row of frames to the codec, since each window goes on from codes
-// of the one before. With one, the next window begins earlier, so that both have made the frames of the fade: its middle
-// lies on the last beat that leaves room for it, where one is heard, and the gains keep the power whatever the two have
-// in common. What it gives does not depend on when it is asked, so that a piece that is resumed is the same.
+// of the one before. With one, the next window begins earlier, so that both have made the frames of the fade: its
+// middle lies on the last beat that leaves room for it, where one is heard, and the gains keep the power whatever the
+// two have in common. What it gives does not depend on when it is asked, so that a piece that is resumed is the same.
 // Threads: one.
 class SoundTrack {
  public:
@@ -28,8 +28,11 @@ class SoundTrack {
   using NewSound = std::function<absl::StatusOr<std::unique_ptr<SoundStream>>()>;
   SoundTrack(const MusicgenShape& shape, const Options& options, NewSound new_sound);
 
+  // Frames before a window's end that its cut may lie, at most.
+  static int64_t MostBack(const MusicgenShape& shape, int64_t fade_frames);
   // Takes the whole frames of a window; after its last column, `record.cut` is settled where another window follows
   // and nothing has settled it before. Windows come in order, each any number of times.
+  // Of no use after an error, also Cancelled.
   absl::Status Take(WindowRecord& record, const CancelToken& cancel);
   // What became final since the last call, [channels, any]; all of it comes to Options::samples.
   std::vector<std::vector<float>> TakeSamples();
@@ -38,8 +41,8 @@ class SoundTrack {
   const SeamMeter& seams() const { return seams_; }
 
  private:
-  absl::Status Begin(const WindowRecord& record);
-  absl::Status Push(const WindowRecord& record, int64_t until);
+  absl::Status Begin(const WindowRecord& record, const CancelToken& cancel);
+  absl::Status Push(const WindowRecord& record, int64_t until, const CancelToken& cancel);
   absl::Status EndWindow(WindowRecord& record, const CancelToken& cancel);
   absl::StatusOr<int64_t> ChooseCut(const WindowRecord& record, const CancelToken& cancel) const;
   void Arrive(const std::vector<float>& planar);

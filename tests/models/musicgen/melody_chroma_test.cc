@@ -45,8 +45,9 @@ AudioBuffer Tone(double frequency_hz, double seconds, int rate_hz, float level =
   auto tone = AudioBuffer::Create(2, static_cast<int64_t>(seconds * rate_hz), rate_hz).value();
   for (int c = 0; c < 2; ++c) {
     auto samples = tone.mutable_channel(c);
+    const double step = 6.283185307179586 * frequency_hz / rate_hz;
     for (size_t i = 0; i < samples.size(); ++i)
-      samples[i] = level * static_cast<float>(std::sin(6.283185307179586 * frequency_hz * static_cast<double>(i) / rate_hz));
+      samples[i] = level * static_cast<float>(std::sin(step * static_cast<double>(i)));
   }
   return tone;
 }

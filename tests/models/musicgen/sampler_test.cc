@@ -29,8 +29,9 @@ TEST(CodeSamplerTest, ScoresAreTransformers) {
         for (const char* top_p : {"1", "0.9", "0.3"}) {
           const std::string name = std::string("sampler.") + guidance + "." + temperature + "." + top_k + "." + top_p;
           SCOPED_TRACE(name);
-          CodeSampler sampler(static_cast<int64_t>(vocab),
-                              Options(std::stod(guidance), std::stod(temperature), std::stol(top_k), std::stod(top_p)), 1);
+          const SamplingOptions options =
+              Options(std::stod(guidance), std::stod(temperature), std::stol(top_k), std::stod(top_p));
+          CodeSampler sampler(static_cast<int64_t>(vocab), options, 1);
           const std::vector<float> wanted = peer.Floats(name);
           for (size_t row = 0; row < 3; ++row) {
             const auto scores = sampler.Scores(&conditional[row * vocab], &unconditional[row * vocab]);
