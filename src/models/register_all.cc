@@ -4,6 +4,7 @@
 #include "models/audioldm/model.h"
 #include "models/clap/config.h"
 #include "models/clap/model.h"
+#include "models/encodec/model.h"
 #include "models/hifigan/config.h"
 #include "models/musicgen/config.h"
 #include "models/t5/config.h"
@@ -31,6 +32,9 @@ absl::StatusOr<ConfigReading> ReadClapText(const Json& json, const std::string& 
   return Reading(ParseClapTextConfig(json, where), &ClapTextConfig::ignored);
 }
 
+absl::StatusOr<ConfigReading> ReadEncodec(const Json& json, const std::string& where) {
+  return Reading(EncodecConfig::Parse(json, where), &EncodecConfig::unknown_fields);
+}
 absl::StatusOr<ConfigReading> ReadHifiGan(const Json& json, const std::string& where) {
   return Reading(HifiGanConfig::Parse(json, where), &HifiGanConfig::unknown_fields);
 }
@@ -53,6 +57,7 @@ const std::vector<ModelFamily>& ModelFamilies() {
   static const std::vector<ModelFamily> families = {
       {"AudioLDMPipeline", &OpenAudioLdm},
       {"clap", &OpenClap},
+      {"encodec", &OpenEncodec},
       {"wav2vec2", &OpenWav2Vec2},
   };
   return families;
@@ -62,6 +67,7 @@ const std::vector<ConfigFamily>& ConfigFamilies() {
   static const std::vector<ConfigFamily> families = {
       {"clap", &ReadClap},
       {"clap_text_model", &ReadClapText},
+      {"encodec", &ReadEncodec},
       {"hifigan", &ReadHifiGan},
       {"musicgen", &ReadMusicgen},
       {"musicgen_melody", &ReadMusicgen},
