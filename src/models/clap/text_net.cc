@@ -177,17 +177,21 @@ int64_t ClapTextNet::WeightBytes(const ClapTextConfig& config, Precision precisi
 int64_t ClapTextNet::WorkingBytes(const ClapTextConfig& config, Precision precision, c10::Device device,
                                   int64_t tokens) {
   // The wide layer before and after its activation beside the layer's input and its attention's output; or the joined
-  // queries, keys and values beside the input and two copies of the mix. Weights of another type are brought to the
-  // compute type some rows at a time.
+  // queries, keys and values beside the input and two copies of the mix, and what the attention keeps for each thread.
+  // Weights of another type are brought to the compute type some rows at a time.
   const int64_t dim = config.hidden_size, wide = config.intermediate_size;
   const c10::ScalarType type = ComputeType(precision, device);
-  const int64_t most = std::max(2 * dim + 2 * wide, 6 * dim);
+  const auto rows = [&](int64_t width) {
+    return AllocatedBytes(tokens * width * static_cast<int64_t>(c10::elementSize(type)));
+  };
+  const int64_t attention = 6 * rows(dim) + AttentionScratchBytes(tokens, config.heads, dim / config.heads);
+  const int64_t most = std::max(2 * rows(dim) + 2 * rows(wide), attention);
   int64_t scratch = 0;
   if (IsPacked(precision) || StorageType(precision) != type) {
     scratch = std::max({LinearScratchBytes(3 * dim, dim, precision), LinearScratchBytes(wide, dim, precision),
                         LinearScratchBytes(dim, wide, precision)});
   }
-  return AllocatedBytes(tokens * most * static_cast<int64_t>(c10::elementSize(type))) + scratch;
+  return most + scratch;
 }
 
 }  // namespace grym

@@ -149,7 +149,7 @@ absl::Status MusicgenDecoder::ReadProjections(const TensorSet& set, const Weight
 
 int64_t MusicgenDecoder::WeightBytes(const MusicgenConfig& config, Precision precision) {
   const int64_t dim = config.hidden, vector = AllocatedBytes(dim * 4);
-  const auto matrix = [&](int64_t out, int64_t in) { return PackedLinear::BytesFor(out, in, false, precision); };
+  const auto matrix = [&](int64_t out, int64_t in) { return PackedLinear::BytesKept(out, in, precision); };
   int64_t layer = matrix(3 * dim, dim) + matrix(dim, dim) + matrix(config.ffn, dim) + matrix(dim, config.ffn);
   layer += 4 * vector;
   if (!config.melody) layer += 2 * matrix(dim, dim) + matrix(2 * dim, dim) + 2 * vector;

@@ -1,6 +1,7 @@
 #include "models/musicgen/key_value_cache.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -26,12 +27,16 @@ GRYM_INLINE void FromPairs(const int16_t* from, EightLanes& first, EightLanes& s
   first = __builtin_convertvector(low, EightLanes);
   second = __builtin_convertvector(high, EightLanes);
 }
+GRYM_INLINE void TakeLarger(const EightLanes& x, EightLanes& most) { most = x > most ? x : most; }
 #else
 GRYM_INLINE void FromPairs(const int16_t* from, EightLanes& first, EightLanes& second) {
   for (int i = 0; i < kLanes; ++i) {
     first.v[i] = static_cast<float>(from[2 * i]);
     second.v[i] = static_cast<float>(from[2 * i + 1]);
   }
+}
+GRYM_INLINE void TakeLarger(const EightLanes& x, EightLanes& most) {
+  for (int i = 0; i < kLanes; ++i) most.v[i] = x.v[i] > most.v[i] ? x.v[i] : most.v[i];
 }
 #endif
 GRYM_INLINE void Fill(const float* from, EightLanes& to) { to = *reinterpret_cast<const EightLanes*>(from); }
@@ -70,25 +75,24 @@ GRYM_HOT void ScoreBlocks(const int16_t* keys, const float* scales, const float*
 // count for nothing.
 GRYM_HOT float WeighScores(const float* GRYM_RESTRICT scales, int64_t count, int64_t padded,
                            float* GRYM_RESTRICT scores) {
-  float most[kLanes];
-  for (int i = 0; i < kLanes; ++i) most[i] = -std::numeric_limits<float>::infinity();
+  float lanes[kLanes], total = 0;
+  for (int i = 0; i < kLanes; ++i) lanes[i] = -std::numeric_limits<float>::infinity();
   for (int64_t i = count; i < padded; ++i) scores[i] = -std::numeric_limits<float>::infinity();
+  EightLanes most, sum, x;
+  Fill(lanes, most);
   for (int64_t i = 0; i < padded; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float score = scores[i + lane];
-      most[lane] = score > most[lane] ? score : most[lane];
-    }
+    Fill(scores + i, x);
+    TakeLarger(x, most);
   }
-  const float largest = *std::max_element(most, most + kLanes);
+  Keep(most, lanes);
+  const float largest = *std::max_element(lanes, lanes + kLanes);
   for (int64_t i = 0; i < padded; ++i) scores[i] = VectorExp(scores[i] - largest);
   for (int64_t i = count; i < padded; ++i) scores[i] = 0;
-  EightLanes sum, x;
   Fill(kNoLanes, sum);
   for (int64_t i = 0; i < padded; i += kLanes) {
     Fill(scores + i, x);
     sum = sum + x;
   }
-  float lanes[kLanes], total = 0;
   Keep(sum, lanes);
   for (const float lane : lanes) total += lane;
   for (int64_t i = 0; i < count; ++i) scores[i] *= scales[i];
@@ -121,24 +125,26 @@ GRYM_HOT void MixValues(const int16_t* values, int64_t padded_dim, const float* 
   for (; i < padded_dim; i += kPair) SumValues<1>(values + i, padded_dim, weights, count, out + i);
 }
 
-// The scale of a vector's codes: its largest magnitude over 32767, NaN where anything is not finite.
-float ScaleOf(const float* numbers, int64_t dim) {
-  float largest = 0, finite = 0;
+// The largest magnitude, NaN where anything is not finite. As whole numbers, which magnitudes are ordered as: a maximum
+// of floats is no vector code.
+GRYM_HOT float LargestOf(const float* numbers, int64_t dim) {
+  uint32_t largest = 0;
   for (int64_t i = 0; i < dim; ++i) {
-    const float magnitude = std::fabs(numbers[i]);
+    const uint32_t magnitude = std::bit_cast<uint32_t>(numbers[i]) & 0x7fffffffu;
     largest = magnitude > largest ? magnitude : largest;
-    finite += magnitude * 0;
   }
-  return finite == 0 ? largest / 32767 : std::numeric_limits<float>::quiet_NaN();
+  return largest < 0x7f800000u ? std::bit_cast<float>(largest) : std::numeric_limits<float>::quiet_NaN();
 }
 
-// 1 / scale, or 0 for a vector that has no codes but zeros. Denormal scales are among them: their inverse is infinite.
+// 1 / scale, or 0 where all codes are zeros: those of denormal scales are, whose inverse may be infinite.
 float InverseOf(float scale) { return scale >= std::numeric_limits<float>::min() ? 1 / scale : 0; }
 
-int16_t CodeOf(float number, float inverse) {
-  const float code = inverse > 0 ? number * inverse : 0;
-  const auto whole = static_cast<int32_t>(code + (code < 0 ? -0.5f : 0.5f));
-  return static_cast<int16_t>(std::clamp(whole, -32767, 32767));
+// The nearest whole numbers to number * inverse, by the low bits of a sum with 1.5 * 2^23. Requires those to be below
+// 32767.5, or a scale that makes NaN of whatever comes out.
+GRYM_HOT void CodesOf(const float* GRYM_RESTRICT numbers, int64_t count, float inverse, int16_t* GRYM_RESTRICT codes) {
+  for (int64_t i = 0; i < count; ++i) {
+    codes[i] = static_cast<int16_t>(std::bit_cast<int32_t>(numbers[i] * inverse + 12582912.0f));
+  }
 }
 
 }  // namespace
@@ -169,14 +175,18 @@ void KeyValueCache::Write(int64_t layer, int64_t row, int64_t head, int64_t posi
   int16_t* const keys = keys_.mutable_data_ptr<int16_t>() + (lane * positions_ + block) * dim;
   int16_t* const values = values_.mutable_data_ptr<int16_t>() + (lane * positions_ + position) * padded_dim_;
   float* const scales = scales_.mutable_data_ptr<float>() + lane * 2 * positions_ + position;
-  scales[0] = ScaleOf(key, dim);
-  scales[positions_] = ScaleOf(value, dim);
-  const float of_key = InverseOf(scales[0]), of_value = InverseOf(scales[positions_]);
+  scales[0] = LargestOf(key, dim) / 32767;
+  scales[positions_] = LargestOf(value, dim) / 32767;
   const int64_t place = Interleaved(position % kPair);
   std::fill_n(values, padded_dim_, int16_t{0});
-  for (int64_t i = 0; i < dim; ++i) {
-    keys[i * kPair + place] = CodeOf(key[i], of_key);
-    values[Interleaved(i)] = CodeOf(value[i], of_value);
+  constexpr int64_t kAtOnce = 64;
+  int16_t codes[kAtOnce];
+  for (int64_t begin = 0; begin < dim; begin += kAtOnce) {
+    const int64_t count = std::min(kAtOnce, dim - begin);
+    CodesOf(key + begin, count, InverseOf(scales[0]), codes);
+    for (int64_t i = 0; i < count; ++i) keys[(begin + i) * kPair + place] = codes[i];
+    CodesOf(value + begin, count, InverseOf(scales[positions_]), codes);
+    for (int64_t i = 0; i < count; ++i) values[Interleaved(begin + i)] = codes[i];
   }
 }
 

@@ -6,7 +6,6 @@
 #include "dsp/dispatch.h"
 #include "dsp/lanes.h"
 #include "nn/weight_codes.h"
-#include "runtime/memory_budget.h"
 
 namespace grym {
 namespace {
@@ -89,8 +88,8 @@ PackedLinear PackedLinear::Pack(const at::Tensor& weight, const at::Tensor& bias
   return packed;
 }
 
-int64_t PackedLinear::BytesFor(int64_t out, int64_t in, bool bias, Precision precision, int64_t group) {
-  return WeightMatrix::BytesKept(out, in, precision, group) + (bias ? AllocatedBytes(out * 4) : 0);
+int64_t PackedLinear::BytesKept(int64_t out, int64_t in, Precision precision, int64_t group) {
+  return WeightMatrix::BytesKept(out, in, precision, group);
 }
 
 void PackedLinear::Apply(const at::Tensor& x, at::Tensor& y) const {

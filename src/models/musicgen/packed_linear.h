@@ -14,13 +14,13 @@ class PackedLinear {
   // weight float32 [out, in] contiguous; bias float32 [out] or undefined. `group` is int4's.
   static PackedLinear Pack(const at::Tensor& weight, const at::Tensor& bias, Precision precision,
                            int64_t group = kInt4Group);
-  // What Pack keeps, as the allocator counts it.
-  static int64_t BytesFor(int64_t out, int64_t in, bool bias, Precision precision, int64_t group = kInt4Group);
+  // What Pack keeps beside the bias, as the allocator counts it.
+  static int64_t BytesKept(int64_t out, int64_t in, Precision precision, int64_t group = kInt4Group);
 
   bool loaded() const { return weight_.loaded(); }
   int64_t in() const { return weight_.in; }
   int64_t out() const { return weight_.out; }
-  int64_t bytes() const { return BytesFor(out(), in(), bias_.defined(), weight_.precision, group_); }
+  int64_t bytes() const { return BytesKept(out(), in(), weight_.precision, group_); }
   // x float32 [rows, in] -> y float32 [rows, out], both contiguous, y given. A row's result has the same bits however
   // many rows there are: each is summed in eight partial sums over the inputs, alone.
   void Apply(const at::Tensor& x, at::Tensor& y) const;
