@@ -15,6 +15,8 @@ namespace {
 
 // Cancelled within so many steps while what is known is taken in.
 constexpr int64_t kPrefillSteps = 64;
+// The codec works on a second at once, and has no more room than for that.
+int64_t SoundBlock(const MusicgenShape& shape) { return static_cast<int64_t>(shape.frame_rate_hz()); }
 // Of each tensor, beside its name, type and shape: other weights of the same sizes are another checkpoint.
 constexpr size_t kPrintBytes = 64;
 
@@ -106,7 +108,8 @@ class NativeSound : public SoundStream {
  public:
   NativeSound(std::shared_ptr<const EncodecDecoder> net, const MusicgenShape& shape)
       : net_(std::move(net)), pattern_(shape.pattern) {
-    for (int c = 0; c < pattern_.channels; ++c) streams_.push_back(std::make_unique<EncodecDecoder::Stream>(*net_));
+    for (int c = 0; c < pattern_.channels; ++c)
+      streams_.push_back(std::make_unique<EncodecDecoder::Stream>(*net_, SoundBlock(shape)));
   }
   absl::StatusOr<std::vector<float>> Push(std::span<const int32_t> codes, int64_t frames) override {
     std::vector<float> planar;
@@ -302,7 +305,7 @@ MusicgenBytes NativeMusicgenNets::Bytes(const MusicgenWork& work) const {
   const Precision text = context_.PrecisionOf("text_encoder"), codec = context_.PrecisionOf("audio_encoder");
   const int64_t tokens = std::max<int64_t>(1, work.tokens), channels = shape_.pattern.channels;
   const int64_t conditioning = tokens + (shape_.melody ? shape_.chroma.length : 0);
-  const auto block = static_cast<int64_t>(shape_.frame_rate_hz());
+  const int64_t block = SoundBlock(shape_);
   MusicgenBytes bytes;
   bytes.text_weights = T5Encoder::WeightBytes(config_.text, text);
   bytes.text_working = T5Encoder::WorkingBytes(config_.text, tokens, text);
@@ -310,7 +313,7 @@ MusicgenBytes NativeMusicgenNets::Bytes(const MusicgenWork& work) const {
   bytes.cache = MusicgenDecoder::StateBytes(config_, work.rows, std::max<int64_t>(1, work.steps - 1), conditioning);
   bytes.decoder_working = 2 * AllocatedBytes(work.rows * conditioning * config_.hidden * 4);
   bytes.codec_weights = EncodecDecoder::WeightBytes(codec_, codec);
-  bytes.codec_working = channels * EncodecDecoder::WorkingBytes(codec_, 2 * block);
+  bytes.codec_working = channels * EncodecDecoder::WorkingBytes(codec_, block, block);
   if (work.prompt_samples > 0) {
     bytes.encoder_weights = EncodecEncoder::WeightBytes(codec_, codec);
     bytes.encoder_working = EncodecEncoder::WorkingBytes(codec_, work.prompt_samples);

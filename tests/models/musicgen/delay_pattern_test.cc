@@ -1,5 +1,7 @@
 #include "models/musicgen/delay_pattern.h"
 
+#include <gmock/gmock.h>
+
 #include "around_peer.h"
 
 namespace grym {

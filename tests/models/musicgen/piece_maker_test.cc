@@ -1,5 +1,8 @@
 #include "models/musicgen/piece_maker.h"
 
+#include <gmock/gmock.h>
+
+#include <algorithm>
 #include <cmath>
 
 #include "fake_nets.h"

@@ -156,7 +156,8 @@ TEST(MusicgenWholeTest, PlansWhatItTakes) {
   ASSERT_TRUE(result.ok());
   const Json plan = *Json::Parse(model->Plan(Greedy()).value());
   const double planned = plan.at("peakBytes").number();
-  std::printf("peak %lld bytes, planned %.0f\n", static_cast<long long>(result->peak_bytes), planned);
+  std::printf("peak %lld bytes, planned %.0f: %s\n", static_cast<long long>(result->peak_bytes), planned,
+              plan.at("phases").Dump().c_str());
   EXPECT_LE(static_cast<double>(result->peak_bytes), planned * 1.1);
   EXPECT_GE(static_cast<double>(result->peak_bytes), planned * 0.7);
 }
