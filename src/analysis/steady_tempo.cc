@@ -33,8 +33,8 @@ Pulses PulsesOf(std::span<const float> strength, double rate_hz) {
   return pulses;
 }
 
-// The pulses' sums on the circles that eight frequencies go round, which turn by `turn_re`, `turn_im` a frame: one alone
-// would wait for each of its multiplications.
+// The pulses' sums on the circles that eight frequencies go round, which turn by `turn_re`, `turn_im` a frame: one
+// alone would wait for each of its multiplications.
 constexpr size_t kAtOnce = 8;
 
 GRYM_HOT void SumOnCircles(const float* strength, size_t count, const double* turn_re, const double* turn_im,

@@ -144,7 +144,9 @@ TEST(LiveRhythmTest, NoBeatsWhereThereAreNone) {
 
 // As RhythmTest's of the whole recording: neither what swells nor what comes at random is a beat.
 TEST(LiveRhythmTest, FreeTimeHasNoBeats) {
-  const auto beats_of = [](const std::vector<float>& samples) { return HearLive(testing::Mono(samples))->beats_s.size(); };
+  const auto beats_of = [](const std::vector<float>& samples) {
+    return HearLive(testing::Mono(samples))->beats_s.size();
+  };
   for (const double vibrato_hz : {4.6, 5.5, 6.3}) {
     for (const double cents : {30.0, 75.0})
       EXPECT_EQ(beats_of(testing::VibratoTone(vibrato_hz, cents)), 0u) << vibrato_hz << " Hz, " << cents << " cents";
