@@ -7,6 +7,7 @@
 #include "models/encodec/model.h"
 #include "models/hifigan/config.h"
 #include "models/musicgen/config.h"
+#include "models/musicgen/native_nets.h"
 #include "models/t5/config.h"
 #include "models/unet/config.h"
 #include "models/vae/config.h"
@@ -58,6 +59,8 @@ const std::vector<ModelFamily>& ModelFamilies() {
       {"AudioLDMPipeline", &OpenAudioLdm},
       {"clap", &OpenClap},
       {"encodec", &OpenEncodec},
+      {"musicgen", &OpenMusicgen},
+      {"musicgen_melody", &OpenMusicgen},
       {"wav2vec2", &OpenWav2Vec2},
   };
   return families;
