@@ -30,6 +30,13 @@ void PutPackedField(uint8_t* to, T value) {
   std::memcpy(to, &value, sizeof(T));
 }
 
+// FNV-1a, 64 bits: a side may change within what fills it up without changing the size.
+uint64_t SumOfHeader(const uint8_t* head) {
+  uint64_t sum = 0xcbf29ce484222325u;
+  for (int i = 0; i < 48; ++i) sum = (sum ^ head[i]) * 0x100000001b3u;
+  return sum;
+}
+
 bool KnownFormat(WeightFormat format) { return format >= WeightFormat::kFloat32 && format <= WeightFormat::kInt4; }
 
 absl::Status DamagedPacked(const std::string& what) {
@@ -102,6 +109,7 @@ void WritePackedHeader(const PackedLayout& layout, uint8_t* to) {
   PutPackedField(to + 24, static_cast<uint64_t>(layout.out));
   PutPackedField(to + 32, static_cast<uint64_t>(layout.in));
   PutPackedField(to + 40, static_cast<uint64_t>(layout.bytes()));
+  PutPackedField(to + 48, SumOfHeader(to));
 }
 
 absl::StatusOr<PackedView> PackedView::Open(std::span<const uint8_t> bytes) {
@@ -126,7 +134,9 @@ absl::StatusOr<PackedView> PackedView::Open(std::span<const uint8_t> bytes) {
     return DamagedPacked(Formatted("want %d bytes for %s [%d, %d], the header says %u", layout->bytes(),
                                    WeightFormatName(layout->format), layout->out, layout->in, said));
   }
-  if (std::memcmp(head, whole, sizeof(whole)) != 0) return DamagedPacked("want zeros in the reserved fields");
+  if (std::memcmp(head, whole, sizeof(whole)) != 0) {
+    return DamagedPacked("want the header's own sum, and zeros in what is reserved");
+  }
   if (bytes.size() != static_cast<size_t>(layout->bytes())) {
     return DamagedPacked(Formatted("want %d bytes, got %d", layout->bytes(), bytes.size()));
   }

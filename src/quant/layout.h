@@ -2,7 +2,8 @@
 //
 // Version 1, little endian. A header of 64 bytes:
 //   0  8 characters "grymqnt" and a zero   8  uint32 version   12 uint32 format   16 uint32 group   20 uint32 zero
-//   24 uint64 out    32 uint64 in   40 uint64 bytes, the header included   48 16 zeros
+//   24 uint64 out    32 uint64 in   40 uint64 bytes, the header included
+//   48 uint64 FNV-1a of the 48 bytes before it   56 8 zeros
 // then one block for each four rows (the last block is filled up with rows of zeros), each a multiple of 64 bytes:
 //   for each 64 columns (the last filled up with zeros) four tiles, one of each row;
 //   then, for int8 and int4, for each group of columns four scales and four offsets of bfloat16;
@@ -59,7 +60,7 @@ class PackedView {
  public:
   PackedView() = default;
   // Reads the header and believes none of it: DataLoss (code "bad_packed_weights") for another magic or version, an
-  // unknown format, a shape or group out of range, anything but zeros in the reserved fields, and a size that is not
+  // unknown format, a shape or group out of range, a sum of the header that is not its own, and a size that is not
   // exactly the one that the shape takes, in the header or in `bytes`. Any alignment is read; 64 bytes are fastest.
   static absl::StatusOr<PackedView> Open(std::span<const uint8_t> bytes);
   // As Open, and all scales, offsets and floating weights are looked at as well: DataLoss (code "non_finite_weights").

@@ -61,7 +61,7 @@ TEST(LayoutTest, OpensWhatWasPackedAtAnyAlignment) {
 
 // Every bit of the header counts: whichever one is turned over, the bytes are refused.
 TEST(LayoutTest, EveryDamagedBitOfTheHeaderIsFound) {
-  std::vector<uint8_t> bytes = PackedBytes(LayoutOf(WeightFormat::kInt8, 8, 64, 64), std::vector<float>(512, 1.0f));
+  std::vector<uint8_t> bytes = PackedBytes(LayoutOf(WeightFormat::kInt8, 7, 60, 64), std::vector<float>(420, 1.0f));
   for (size_t bit = 0; bit < 8 * kPackedHeaderBytes; ++bit) {
     bytes[bit / 8] ^= static_cast<uint8_t>(1u << bit % 8);
     EXPECT_EQ(ErrorCode(PackedView::Open(bytes).status()), "bad_packed_weights") << "bit " << bit;
