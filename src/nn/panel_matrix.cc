@@ -81,7 +81,8 @@ int64_t PanelMatrix::BytesKept(int64_t in, int64_t out) {
 
 void EluInto(const float* x, float* y, int64_t count) {
   const PanelKernels& kernels = BestPanelKernels();
-  ForRanges(count, 4096, count < 16384, [&](int64_t begin, int64_t end) { kernels.elu(x + begin, y + begin, end - begin); });
+  ForRanges(count, 4096, count < 16384,
+            [&](int64_t begin, int64_t end) { kernels.elu(x + begin, y + begin, end - begin); });
 }
 
 // Units that are not there have weights and biases of 0: their outputs stay 0.

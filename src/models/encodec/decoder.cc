@@ -100,7 +100,7 @@ int64_t EncodecDecoder::WorkingBytes(const EncodecConfig& config, int64_t frames
   return std::max(sound + room, (config.audio_channels == 1 ? 1 : 2) * sound);
 }
 
-// Each convolution holds back its right padding, and an upsampling the part that it cuts at the left, in its own frames.
+// Each convolution holds back its right padding, and an upsampling what it cuts at the left, in its own frames.
 int64_t EncodecDecoder::LatencyFrames(const EncodecConfig& config) {
   const EncodecDecoder shape(config);
   int64_t behind = shape.last_.right;

@@ -33,7 +33,7 @@ class EncodecDecoder {
   static absl::StatusOr<std::shared_ptr<const EncodecDecoder>> Load(const TensorSet& set, const EncodecConfig& config,
                                                                     const WeightOptions& options,
                                                                     const std::string& prefix = "");
-  // InvalidArgument (code "bad_codes") unless codes are int64 [1 .. books, frames > 0] with values in [0, codebook_size).
+  // InvalidArgument (code "bad_codes") unless codes are int64 [1 .. books, frames > 0], in [0, codebook_size).
   absl::Status Check(const at::Tensor& codes) const { return quantizer_.Check(codes); }
   // Requires codes that Check accepts; fewer books than the config has are a coarser sound. Answers float32
   // [audio_channels, frames * hop], or an undefined tensor once `cancel` is set.
@@ -64,8 +64,8 @@ class EncodecDecoder {
   std::vector<Level> levels_;
 };
 
-// Codes in, the samples that are final out; all of them together are what Decode answers, up to rounding. Belongs to one
-// thread; `decoder` must outlive it. Dropped once it was cancelled. Its room is taken at once and given back with it.
+// Codes in, the samples that are final out; all of them together are what Decode answers, up to rounding. Belongs to
+// one thread; `decoder` must outlive it. Dropped once it was cancelled. Its room is taken at once and given back with it.
 class EncodecDecoder::Stream {
  public:
   // `block_frames`: the most that is worked on at once; a longer push is cut.

@@ -29,8 +29,8 @@ class EncodecEncoder {
                                                                     const std::string& prefix = "");
   // InvalidArgument (code "bad_wave") unless `wave` is float32 [audio_channels, samples > 0] on the CPU.
   absl::Status Check(const at::Tensor& wave) const;
-  // Requires a wave that Check accepts -> int64 [books, config().FramesOf(samples)], or an undefined tensor once `cancel`
-  // is set. All books of the largest bandwidth: those of a smaller one are the first of them.
+  // Requires a wave that Check accepts -> int64 [books, config().FramesOf(samples)], or an undefined tensor once
+  // `cancel` is set. All books of the largest bandwidth: those of a smaller one are the first of them.
   at::Tensor Encode(const at::Tensor& wave, const CancelToken& cancel = {}) const;
   // What is quantised there: float32 [frames, hidden_size].
   at::Tensor States(const at::Tensor& wave, const CancelToken& cancel = {}) const;
@@ -55,8 +55,8 @@ class EncodecEncoder {
   CodeBooks quantizer_;
 };
 
-// Samples in, the codes that are final out; all of them together are what Encode answers, up to rounding: where two rows
-// of a book are equally near but for it, the other may be taken. Belongs to one thread; `encoder` must outlive it.
+// Samples in, the codes that are final out; all of them together are what Encode answers, up to rounding: where two
+// rows of a book are equally near but for it, the other may be taken. Belongs to one thread; `encoder` must outlive it.
 class EncodecEncoder::Stream {
  public:
   explicit Stream(const EncodecEncoder& encoder, int64_t chunk_samples = kEncodecChunkSamples);

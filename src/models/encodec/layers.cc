@@ -60,7 +60,7 @@ EncodecUpsample ShapeOfUpsample(const EncodecConfig& config, size_t level) {
   return shape;
 }
 
-// Input frame t gives its taps 0 .. 2 ratio - 1 to the output frames from t * ratio on. Group q of `ratio` output frames
+// Input frame t gives its taps 0 .. 2 ratio - 1 to the output frames from t * ratio on. Group q of `ratio` outputs
 // so takes the first half of frame q's taps and the second half of frame q - 1's.
 EncodecUpsample ReadEncodecUpsample(WeightReader& weights, const std::string& layer, const EncodecConfig& config,
                                     size_t level) {
@@ -135,7 +135,7 @@ float* ConvStream::Append(int64_t count) {
   return queue_.Append(count);
 }
 
-// The padded frame `index` before or behind the signal x[0 .. seen). As the reference has it, a signal that is no longer
+// The padded frame `index` before or behind the signal x[0 .. seen). As the reference has it, a signal no longer
 // than its padding is made longer with zeros before it is reflected.
 void ConvStream::PadFront() {
   const size_t frame_bytes = static_cast<size_t>(conv_->in) * sizeof(float);

@@ -40,7 +40,7 @@ class EncodecCodecModel : public Model, public std::enable_shared_from_this<Enco
 
   // Both halves are kept where the budget holds them; else the one that is not wanted goes.
   MemoryPlan PlanFor(const EncodecWork& work) const;
-  // The half, after making room for it and the work. ResourceExhausted (code "over_budget") before anything is allocated.
+  // The half, after making room for it and the work. ResourceExhausted (code "over_budget") before it allocates.
   absl::StatusOr<std::shared_ptr<const EncodecEncoder>> Encoder(double audio_s, const CancelToken& cancel) const;
   absl::StatusOr<std::shared_ptr<const EncodecDecoder>> Decoder(int64_t frames, const CancelToken& cancel) const;
 

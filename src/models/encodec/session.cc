@@ -176,8 +176,8 @@ absl::StatusOr<AudioBuffer> EncodecCodec::DecodeAll(const AudioCodes& codes, con
   progress.Report(0, "load");
   const int64_t frames = codes.frames, whole = frames * model_->config().hop();
   GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const EncodecDecoder> net, model_->Decoder(frames, run.cancel));
-  GRYM_ASSIGN_OR_RETURN(AudioBuffer sound,
-                        AudioBuffer::Create(channels(), codes.sound_frames > 0 ? codes.sound_frames : whole, rate_hz()));
+  const int64_t wanted = codes.sound_frames > 0 ? codes.sound_frames : whole;
+  GRYM_ASSIGN_OR_RETURN(AudioBuffer sound, AudioBuffer::Create(channels(), wanted, rate_hz()));
   const BudgetScope scope(model_->context().budget);
   int64_t made = 0;
   const absl::Status done = TorchGuard("encodec", [&]() -> absl::Status {

@@ -12,8 +12,8 @@
 namespace grym {
 namespace {
 
-// Rows of the table are looked up, never multiplied: below 16 bits there is no time to be won, and a token's error would
-// go through every layer.
+// Rows of the table are looked up, never multiplied: below 16 bits there is no time to be won, and a token's error
+// would go through every layer.
 Precision TablePrecision(Precision precision) {
   return precision == Precision::kInt8 || precision == Precision::kInt4 ? Precision::kFloat16 : precision;
 }
@@ -149,11 +149,12 @@ int64_t T5Encoder::WeightBytes(const T5Config& config, Precision precision) {
                         WeightMatrix::BytesKept((config.gated ? 2 : 1) * wide, dim, precision) +
                         WeightMatrix::BytesKept(dim, wide, precision);
   return AllocatedBytes(BytesOf(TablePrecision(precision), config.vocab_size * dim)) +
-         AllocatedBytes(config.relative_attention_num_buckets * config.num_heads * 4) + config.num_layers * layer + norm;
+         AllocatedBytes(config.relative_attention_num_buckets * config.num_heads * 4) + norm +
+         config.num_layers * layer;
 }
 
 // The states and what the positions add beside the most of: queries, keys and values with what they are made of or what
-// is made of them, or the wide layer with the same. Weights of another type than the sums are unfolded some rows a time.
+// is made of them, or the wide layer with the same. Weights of another type than the sums are unfolded in parts.
 int64_t T5Encoder::WorkingBytes(const T5Config& config, int64_t tokens, Precision precision) {
   const c10::Device cpu(c10::DeviceType::CPU);
   const c10::ScalarType type = ComputeType(precision, cpu);

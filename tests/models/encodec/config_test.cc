@@ -10,7 +10,9 @@
 namespace grym {
 namespace {
 
-absl::StatusOr<EncodecConfig> Parsed(const char* text) { return EncodecConfig::Parse(*Json::Parse(text), "config.json"); }
+absl::StatusOr<EncodecConfig> Parsed(const char* text) {
+  return EncodecConfig::Parse(*Json::Parse(text), "config.json");
+}
 
 TEST(EncodecConfigTest, TakesTheReferencesDefaults) {
   const auto config = Parsed("{}");

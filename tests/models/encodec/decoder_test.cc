@@ -78,7 +78,9 @@ TEST(EncodecDecoderTest, DecodesEveryKindAsTransformersDoes) {
       const at::Tensor wave = Decoded(*net, codes), reference = testing::PeerTensor(peer, name + "wave");
       ASSERT_EQ(wave.sizes(), reference.sizes());
       EXPECT_GT(DistanceOf(wave, reference).snr_db, 90);
-      for (const int64_t block : {1, 3, 16}) EXPECT_LT((Streamed(*net, codes, block) - wave).abs().max().item<double>(), 1e-5);
+      for (const int64_t block : {1, 3, 16}) {
+        EXPECT_LT((Streamed(*net, codes, block) - wave).abs().max().item<double>(), 1e-5);
+      }
     }
   }
 }
