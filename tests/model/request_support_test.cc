@@ -46,6 +46,8 @@ TEST(RequestSupportTest, EveryFieldIsSeenWhenSet) {
   request.reference_midi = "a.mid";
   request.reference_strength = 0.75;
   request.want_stems = true;
+  request.takes = 2;
+  request.rank_by = "ears";
   request.quality = QualityTier::kBest;
   request.enhancement_level = 1;
   request.preserve_original_characteristics = false;
