@@ -50,8 +50,12 @@ WeightFormat PackedFormat(Precision precision, bool exact_half) {
 
 PackedLinear PackedLinear::Pack(const at::Tensor& weight, const at::Tensor& bias, Precision precision, int64_t group) {
   const bool exact_half = precision == Precision::kFloat32 && FitsHalf(weight);
-  const PackedLayout layout =
-      LayoutFor(weight.size(0), weight.size(1), PackedFormat(precision, exact_half), group);
+  return PackAs(weight, bias, PackedFormat(precision, exact_half), group);
+}
+
+PackedLinear PackedLinear::PackAs(const at::Tensor& weight, const at::Tensor& bias, WeightFormat format,
+                                  int64_t group) {
+  const PackedLayout layout = LayoutFor(weight.size(0), weight.size(1), format, group);
   PackedLinear linear;
   linear.packed_ = at::empty({layout.bytes()}, at::kByte);
   linear.bias_ = bias;

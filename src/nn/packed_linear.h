@@ -20,6 +20,8 @@ class PackedLinear {
   // int8 and int4: 32, 64 or 128. float32 weights that all are exactly float16 are kept as such: the same results at
   // half the bytes. Rows are packed on LibTorch's threads.
   static PackedLinear Pack(const at::Tensor& weight, const at::Tensor& bias, Precision precision, int64_t group = 64);
+  // The same as exactly `format`, for a network that decides for all of its matrices at once.
+  static PackedLinear PackAs(const at::Tensor& weight, const at::Tensor& bias, WeightFormat format, int64_t group = 64);
   // What `packed` of another PackedLinear was saved as: uint8 [bytes] on the CPU, contiguous, taken without a copy.
   // DataLoss (code "bad_packed_weights") for damaged bytes, (code "bad_weights") for other sides than [out, in].
   static absl::StatusOr<PackedLinear> Open(const at::Tensor& packed, const at::Tensor& bias, int64_t out, int64_t in);

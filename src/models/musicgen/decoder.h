@@ -10,8 +10,8 @@
 #include "checkpoint/tensor_set.h"
 #include "models/musicgen/config.h"
 #include "models/musicgen/decoder_state.h"
-#include "models/musicgen/packed_linear.h"
 #include "nn/norm.h"
+#include "nn/packed_linear.h"
 #include "runtime/weights.h"
 
 namespace grym {

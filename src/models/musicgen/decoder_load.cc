@@ -27,7 +27,7 @@ PackedLinear ReadPacked(WeightReader& weights, const std::vector<std::string>& l
                         Precision storage) {
   if (layers.size() == 1) {
     const at::Tensor weight = weights.Exact(layers[0] + ".weight", {out_each, in});
-    return weight.defined() ? PackedLinear::Pack(weight, {}, storage) : PackedLinear();
+    return weight.defined() ? PackedLinear::PackAs(weight, {}, PackedFormat(storage)) : PackedLinear();
   }
   at::Tensor whole = at::empty({static_cast<int64_t>(layers.size()) * out_each, in}, at::kFloat);
   bool complete = true;
@@ -36,7 +36,7 @@ PackedLinear ReadPacked(WeightReader& weights, const std::vector<std::string>& l
     complete = complete && part.defined();  // the reader tells, of every layer
     if (complete) whole.narrow(0, static_cast<int64_t>(i) * out_each, out_each).copy_(part);
   }
-  return complete ? PackedLinear::Pack(whole, {}, storage) : PackedLinear();
+  return complete ? PackedLinear::PackAs(whole, {}, PackedFormat(storage)) : PackedLinear();
 }
 
 bool FitsHalf(std::span<const std::byte> bytes, ElementType type) {
