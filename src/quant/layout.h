@@ -14,6 +14,7 @@
 //   int4: c = 16 n + l is bits 4 n to 4 n + 3 of 16-bit word l, code + 8.
 // weight = scale * code + offset with the code in [-128, 127] or [-8, 7]. What fills columns up has the code 0.
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -43,7 +44,10 @@ struct PackedLayout {
 
   int64_t tiles() const { return (in + kTileColumns - 1) / kTileColumns; }
   int64_t padded_in() const { return tiles() * kTileColumns; }
-  int64_t groups() const { return group == 0 ? 0 : (in + group - 1) / group; }
+  // By a shift: a block's product asks, and a division takes as long as a tile does.
+  int64_t groups() const {
+    return group == 0 ? 0 : (in + group - 1) >> std::countr_zero(static_cast<uint64_t>(group));
+  }
   int64_t blocks() const { return (out + kPackedRows - 1) / kPackedRows; }
   int64_t tile_bytes() const;
   int64_t meta_begin() const { return tiles() * kPackedRows * tile_bytes(); }  // within a block

@@ -65,9 +65,10 @@ GRYM_HOT uint32_t LargestSize(const float* GRYM_RESTRICT x, int64_t count) {
   return largest;
 }
 
+constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: what is added to it becomes whole
+
 // Answers the sum of what is written. |x * inverse| is at most 32767 but for rounding, and a NaN becomes 0.
 GRYM_HOT int32_t RoundToInt16(const float* GRYM_RESTRICT x, int64_t count, float inverse, int16_t* GRYM_RESTRICT to) {
-  constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: what is added to it becomes whole
   int32_t sum = 0;
   for (int64_t i = 0; i < count; ++i) {
     const float whole = (x[i] * inverse + kRounder) - kRounder;
@@ -79,31 +80,87 @@ GRYM_HOT int32_t RoundToInt16(const float* GRYM_RESTRICT x, int64_t count, float
   return sum;
 }
 
+// The same in 8 bits.
+GRYM_HOT int32_t RoundToInt8(const float* GRYM_RESTRICT x, int64_t count, float inverse, int8_t* GRYM_RESTRICT to) {
+  int32_t sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const float whole = (x[i] * inverse + kRounder) - kRounder;
+    const float raised = whole > -127.0f ? whole : -127.0f;
+    const auto number = static_cast<int32_t>(raised < 127.0f ? raised : 127.0f);
+    to[i] = static_cast<int8_t>(number);
+    sum += number;
+  }
+  return sum;
+}
+
+// How one group of inputs is rounded. What is not finite spoils the result, as it does with floats.
+struct GroupRounding {
+  float scale = 0, inverse = 0;
+};
+GroupRounding RoundingOf(const float* x, int64_t count, float most) {
+  const uint32_t largest = LargestSize(x, count);
+  if (largest >= 0x7f800000u) return {std::numeric_limits<float>::quiet_NaN(), 0};
+  const float scale = std::bit_cast<float>(largest) / most, inverse = 1 / scale;
+  return std::isfinite(inverse) ? GroupRounding{scale, inverse} : GroupRounding{};
+}
+
 void PrepareRounded(const PackedLayout& layout, const float* x, float* to) {
   auto* const rounded = reinterpret_cast<int16_t*>(to);
+  const int64_t groups = layout.groups();
   float* const scales = to + layout.padded_in() / 2;
-  for (int64_t g = 0; g < layout.groups(); ++g) {
+  for (int64_t g = 0; g < groups; ++g) {
     const int64_t from = g * layout.group, count = std::min(layout.group, layout.in - from);
-    const uint32_t largest = LargestSize(x + from, count);
-    const bool finite = largest < 0x7f800000u;
-    const float scale = std::bit_cast<float>(largest) / 32767.0f, inverse = 1 / scale;
-    const bool usable = finite && std::isfinite(inverse);
-    const int32_t sum = RoundToInt16(x + from, count, usable ? inverse : 0.0f, rounded + from);
-    // What is not finite spoils the result, as it does with floats.
-    scales[g] = usable ? scale : finite ? 0.0f : std::numeric_limits<float>::quiet_NaN();
-    scales[layout.groups() + g] = scales[g] * static_cast<float>(sum);
+    const GroupRounding group = RoundingOf(x + from, count, 32767);
+    const int32_t sum = RoundToInt16(x + from, count, group.inverse, rounded + from);
+    scales[g] = group.scale;
+    scales[groups + g] = group.scale * static_cast<float>(sum);
   }
   std::fill(rounded + layout.in, rounded + layout.padded_in(), int16_t{0});
 }
 
-BlockProduct BlockProductOf(ProductPath path, WeightFormat format) {
-  if (path == ProductPath::kInt16) return Int16BlockProduct(format);
-  return path == ProductPath::kAvx2 ? Avx2BlockProduct(format) : PortableBlockProduct(format);
+// A tile's bytes stand as its codes do: the columns of the low halves of 32 bytes, then those of the high halves.
+void OrderByBytes(const int8_t* GRYM_RESTRICT from, int8_t* GRYM_RESTRICT to) {
+  for (int64_t i = 0; i < 16; ++i) {
+    to[2 * i] = from[i];
+    to[2 * i + 1] = from[32 + i];
+    to[32 + 2 * i] = from[16 + i];
+    to[33 + 2 * i] = from[48 + i];
+  }
+}
+
+void PrepareBytes(const PackedLayout& layout, const float* x, float* to) {
+  auto* const bytes = reinterpret_cast<int8_t*>(to);
+  const int64_t groups = layout.groups(), padded = layout.padded_in();
+  float* const scales = to + padded / 4;
+  std::array<int8_t, 2 * kTileColumns> rounded;  // the widest group
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t from = g * layout.group, count = std::min(layout.group, layout.in - from);
+    const GroupRounding group = RoundingOf(x + from, count, 127);
+    rounded.fill(0);
+    const int32_t sum = RoundToInt8(x + from, count, group.inverse, rounded.data());
+    scales[g] = group.scale;
+    scales[groups + g] = group.scale * static_cast<float>(sum);
+    const int64_t tiled = std::min(layout.group, padded - from);
+    for (int64_t i = 0; i < tiled; i += kTileColumns) OrderByBytes(rounded.data() + i, bytes + from + i);
+  }
+}
+
+BlockProduct BlockProductOf(ProductPath path, const PackedLayout& layout) {
+  if (path == ProductPath::kInt8) return Int8BlockProduct(layout);
+  if (path == ProductPath::kInt16) return Int16BlockProduct(layout.format);
+  return path == ProductPath::kAvx2 ? Avx2BlockProduct(layout.format) : PortableBlockProduct(layout.format);
+}
+
+using PreparedRow = void (*)(const PackedLayout& layout, const float* x, float* to);
+PreparedRow PreparedRowOf(ProductPath path, const PackedLayout& layout) {
+  if (!HasGroups(layout.format) || path == ProductPath::kPortable || path == ProductPath::kAvx2) return PrepareExact;
+  return path == ProductPath::kInt8 && TakesByteInputs(layout) ? PrepareBytes : PrepareRounded;
 }
 
 }  // namespace
 
 const char* ProductPathName(ProductPath path) {
+  if (path == ProductPath::kInt8) return "int8";
   if (path == ProductPath::kInt16) return "int16";
   return path == ProductPath::kAvx2 ? "avx2" : "portable";
 }
@@ -119,29 +176,28 @@ bool ProductPathRuns(ProductPath path) {
 }
 
 ProductPath BestProductPath() {
-  static const ProductPath best = ProductPathRuns(ProductPath::kInt16) ? ProductPath::kInt16 : ProductPath::kPortable;
+  static const ProductPath best = ProductPathRuns(ProductPath::kInt8) ? ProductPath::kInt8 : ProductPath::kPortable;
   return best;
 }
 
 void PrepareInputs(const PackedLayout& layout, const float* x, int64_t rows, float* prepared, ProductPath path) {
   const int64_t stride = PreparedRowFloats(layout);
-  const bool rounded = path == ProductPath::kInt16 && HasGroups(layout.format);
-  for (int64_t r = 0; r < rows; ++r) {
-    (rounded ? PrepareRounded : PrepareExact)(layout, x + r * layout.in, prepared + r * stride);
-  }
+  const PreparedRow prepare = PreparedRowOf(path, layout);
+  for (int64_t r = 0; r < rows; ++r) prepare(layout, x + r * layout.in, prepared + r * stride);
 }
 
 void MultiplyBlocks(const PackedView& weights, const float* prepared, int64_t rows, int64_t begin_block,
                     int64_t end_block, const float* bias, float* y, ProductPath path) {
   const PackedLayout& layout = weights.layout();
-  const BlockProduct product = BlockProductOf(path, layout.format);
-  const int64_t stride = PreparedRowFloats(layout);
+  const BlockProduct product = BlockProductOf(path, layout);
+  const int64_t stride = PreparedRowFloats(layout), bytes = layout.block_bytes();
   alignas(64) std::array<float, kRowsAtOnce * kPackedRows> sums;
-  for (int64_t block = begin_block; block < end_block; ++block) {
+  const uint8_t* at = weights.block(begin_block);
+  for (int64_t block = begin_block; block < end_block; ++block, at += bytes) {
     const int64_t first = block * kPackedRows, lanes = std::min(kPackedRows, layout.out - first);
     for (int64_t from = 0; from < rows; from += kRowsAtOnce) {
       const int64_t count = std::min(kRowsAtOnce, rows - from);
-      product(layout, weights.block(block), prepared + from * stride, count, sums.data());
+      product(layout, at, prepared + from * stride, count, sums.data());
       for (int64_t r = 0; r < count; ++r) {
         float* const to = y + (from + r) * layout.out + first;
         const float* const sum = sums.data() + r * kPackedRows;

@@ -30,14 +30,15 @@ at::Tensor Applied(const PackedLinear& linear, const at::Tensor& x) {
   return y;
 }
 
-// 4e-5: inputs of int8 and int4 are rounded to 16 bits (quant/product.h).
+// Inputs are rounded, to 16 bits for int8 and to 8 for int4 (quant/product.h).
 TEST(PackedLinearTest, EqualsLibTorchOverTheDecodedWeights) {
   const at::Tensor weight = DrawnMatrix(130, 200, 1), bias = DrawnMatrix(1, 130, 2).view({-1});
   for (const Precision precision : kPrecisions) {
     const PackedLinear linear = PackedLinear::Pack(weight, bias, precision);
+    const double most = precision == Precision::kInt4 ? 8e-3 : 4e-5;
     for (const int64_t rows : {1, 2, 40, 500}) {  // 500 rows go in several passes
       const at::Tensor x = DrawnMatrix(rows, 200, rows);
-      EXPECT_LE(RelativeDifference(Applied(linear, x), at::linear(x, linear.Decoded(), bias)), 4e-5)
+      EXPECT_LE(RelativeDifference(Applied(linear, x), at::linear(x, linear.Decoded(), bias)), most)
           << PrecisionName(precision) << " " << rows;
     }
   }
@@ -64,6 +65,9 @@ TEST(PackedLinearTest, FloatsThatAreHalfNumbersAreKeptAsSuch) {
   const PackedLinear linear = PackedLinear::Pack(rounded, {}, Precision::kFloat32);
   EXPECT_EQ(linear.layout().format, WeightFormat::kFloat16);
   EXPECT_TRUE(linear.Decoded().equal(rounded));
+  const PackedLinear asked = PackedLinear::PackAs(rounded, {}, WeightFormat::kFloat32);
+  EXPECT_EQ(asked.layout().format, WeightFormat::kFloat32);
+  EXPECT_TRUE(asked.Decoded().equal(rounded));
 }
 
 TEST(PackedLinearTest, OpensWhatItSavedAndRefusesWhatIsDamaged) {

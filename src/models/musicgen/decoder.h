@@ -28,8 +28,9 @@ struct MusicgenLayer {
 // range, room in the state) is checked and throws there.
 //
 // Paper: Copet et al., "Simple and Controllable Music Generation", 2023 (arXiv 2306.05284). Reference: transformers
-// 5.23, MusicgenForCausalLM and MusicgenMelodyForCausalLM. Differs: all sums in float32 whatever the weights are kept
-// in, and keys and values in 16 bits (key_value_cache.h).
+// 5.23, MusicgenForCausalLM and MusicgenMelodyForCausalLM. Differs: sums in float32 whatever the weights are kept in,
+// but for whole-number sums of rounded inputs with int8 and int4 (quant/product.h), and keys and values in 16 bits
+// (key_value_cache.h).
 class MusicgenDecoder {
  public:
   using State = MusicgenState;
