@@ -30,6 +30,7 @@ Json MemoryPlan::ToJson() const {
   json["schema"] = "grymsynth.plan/1";
   json["device"] = device;
   json["budgetBytes"] = budget_bytes;
+  json["enforcedBy"] = enforced_by;
   json["weightsBytes"] = weights_bytes();
   json["peakBytes"] = peak_bytes();
   json["keepWeights"] = keep_weights;
@@ -41,12 +42,17 @@ Json MemoryPlan::ToJson() const {
     part["weightsBytes"] = phase.weights_bytes;
     part["workingBytes"] = phase.working_bytes;
     part["tiling"] = phase.tiling;
+    part["streamed"] = phase.streamed;
     parts.push_back(std::move(part));
   }
   json["levers"] = Json::ArrayOf(levers);
   json["ignoredFields"] = Json::ArrayOf(ignored_fields);
   json["unreadTensors"] = Json::ArrayOf(unread_tensors);
   return json;
+}
+
+void PutBefore(const std::vector<std::string>& evicted, MemoryPlan& plan) {
+  plan.levers.insert(plan.levers.begin(), evicted.begin(), evicted.end());
 }
 
 absl::Status OverBudget(const std::string& where, const MemoryPlan& plan) {

@@ -1,5 +1,6 @@
 // AudioLDM behind the Model interface: text to sound, sound to sound, and a span of a sound made anew.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -54,8 +55,10 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   // The first plan that keeps to `budget_bytes`, by the levers in their order; ResourceExhausted (code "over_budget")
   // with what the smallest of them takes.
   absl::StatusOr<AudioLdmPlan> PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const;
-  // What the budget leaves to this model: its limit but for what others hold.
-  int64_t AvailableBytes() const;
+  // A lease on all that `plan` takes, which is made for `work` here, beside `kept_bytes` that the session kept of an
+  // interrupted run; `let_go` is called where the budget does not hold both.
+  absl::StatusOr<MemoryLease> Lease(const AudioLdmWork& work, int64_t kept_bytes, const std::function<void()>& let_go,
+                                    const CancelToken& cancel, AudioLdmPlan& plan) const;
   // InvalidArgument (codes "bad_duration", "bad_steps").
   absl::StatusOr<AudioLdmWork> WorkOf(const GenerateAudioRequest& request, double sound_s) const;
 
@@ -65,8 +68,6 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   const Component<VaeEncoder>& encoder() const { return *encoder_; }
   const Component<HifiGan>& vocoder() const { return *vocoder_; }
   void DropAll() const;
-  // Lets go of what earlier requests left loaded and `plan` has not counted.
-  void DropBeside(const AudioLdmPlan& plan, const AudioLdmWork& work) const;
 
  private:
   AudioLdmModel() = default;

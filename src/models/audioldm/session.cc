@@ -52,12 +52,17 @@ struct AudioLdmGenerator::Run {
   std::vector<float> sound;  // the recording, mono at the model's rate; empty without one
   double sound_s = 0;
   GenerateAudioResult result;
-  // A component that the plan lets go leaves with its phase.
+  MemoryLease lease;  // the last to go: what the run holds is counted on it
+  // A component's net: where the plan keeps weights the one that all share, else one of this run alone, which goes with
+  // its phase whoever else is at work.
   template <class Net>
-  void EndPhase(const char* name, Clock::time_point start, const Component<Net>& component) {
-    result.timings_s[name] = SecondsSince(start);
-    if (!plan.memory.keep_weights) component.Drop();
+  absl::StatusOr<std::shared_ptr<const Net>> Fetch(const Component<Net>& component) {
+    if (!plan.memory.keep_weights) return component.LoadOwn(options.cancel);
+    GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const Net> net, component.Get(options.cancel));
+    lease.Hold(net);
+    return net;
   }
+  void EndPhase(const char* name, Clock::time_point start) { result.timings_s[name] = SecondsSince(start); }
 };
 
 absl::Status AudioLdmGenerator::Prepare(Run& run) {
@@ -78,17 +83,8 @@ absl::Status AudioLdmGenerator::Prepare(Run& run) {
     run.sound.assign(sound.channel(0).begin(), sound.channel(0).end());
   }
   GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, run.sound_s));
-  // What an interrupted run left is this run's own: with it as without it the plan, and so the bytes, are the same.
   const int64_t kept = HeldBytes(kept_.latents) + HeldBytes(kept_.scheduler.previous);
-  absl::StatusOr<AudioLdmPlan> plan = model_->PlanFor(run.work, model_->AvailableBytes() + kept);
-  if (!plan.ok()) {  // idle models go first
-    model_->context().budget->ReclaimFromOthers(model_.get());
-    plan = model_->PlanFor(run.work, model_->AvailableBytes() + kept);
-  }
-  if (!plan.ok()) return plan.status();
-  run.plan = *std::move(plan);
-  if (run.plan.memory.peak_bytes() > model_->AvailableBytes()) kept_ = {};  // no room for it: from the start again
-  model_->DropBeside(run.plan, run.work);
+  GRYM_ASSIGN_OR_RETURN(run.lease, model_->Lease(run.work, kept, [this] { kept_ = {}; }, run.options.cancel, run.plan));
   return absl::OkStatus();
 }
 
@@ -111,10 +107,10 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::EmbedTexts(Run& run) const {
   }
   at::Tensor embeddings;
   {
-    GRYM_ASSIGN_OR_RETURN(const auto net, model_->text().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->text()));
     GRYM_ASSIGN_OR_RETURN(embeddings, net->Embed(ids, run.options.cancel));
   }
-  run.EndPhase("text_encoder", start, model_->text());
+  run.EndPhase("text_encoder", start);
   return NormalizedRows(embeddings);
 }
 
@@ -137,11 +133,11 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::EncodeSound(Run& run) const {
   }
   at::Tensor latents;
   {
-    GRYM_ASSIGN_OR_RETURN(const auto net, model_->encoder().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->encoder()));
     GRYM_ASSIGN_OR_RETURN(const LatentDistribution found, net->Encode(mel, RunOptions{run.options.cancel, {}}));
     latents = at::mul(found.mean, model_->parts().vae.scaling_factor);
   }
-  run.EndPhase("vae_encoder", start, model_->encoder());
+  run.EndPhase("vae_encoder", start);
   return latents;
 }
 
@@ -181,7 +177,7 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeLatents(Run& run, const at::Te
   int64_t bad_step = -1;
   at::Tensor latents;
   {
-    GRYM_ASSIGN_OR_RETURN(const auto net, model_->unet().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->unet()));
     const auto look = [&bad_step](int64_t step, const at::Tensor& now) {
       if (bad_step < 0 && !now.isfinite().all().item<bool>()) bad_step = step;
     };
@@ -199,7 +195,7 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeLatents(Run& run, const at::Te
     seams.erase(seams.begin());
     run.result.facts["seam_ratio"] = Formatted("%.3f", SeamRatio(latents, seams));
   }
-  run.EndPhase("unet", start, model_->unet());
+  run.EndPhase("unet", start);
   return latents;
 }
 
@@ -207,20 +203,20 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeWave(Run& run, at::Tensor late
   Clock::time_point start = Clock::now();
   at::Tensor mel;
   {
-    GRYM_ASSIGN_OR_RETURN(const auto net, model_->decoder().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->decoder()));
     latents = at::div(latents, model_->parts().vae.scaling_factor);
     GRYM_ASSIGN_OR_RETURN(mel, net->Decode(latents, run.plan.tile_frames, PartOf(run.options, 0.8, 0.9)));
     latents.reset();
   }
-  run.EndPhase("vae", start, model_->decoder());
+  run.EndPhase("vae", start);
   start = Clock::now();
   at::Tensor wave;
   {
-    GRYM_ASSIGN_OR_RETURN(const auto net, model_->vocoder().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->vocoder()));
     GRYM_ASSIGN_OR_RETURN(
         wave, net->Synthesize(mel.select(1, 0), run.plan.chunk_frames, PartOf(run.options, 0.9, 1)));
   }
-  run.EndPhase("vocoder", start, model_->vocoder());
+  run.EndPhase("vocoder", start);
   wave = wave.to(at::kCPU, at::kFloat).contiguous();
   if (!wave.isfinite().all().item<bool>()) {
     return Error(absl::StatusCode::kInternal, "non_finite_result",
@@ -246,21 +242,19 @@ absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) {
 
 absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Generate(const GenerateAudioRequest& request,
                                                                 const RunOptions& options) {
-  Run run{request, options, {}, {}, {}, 0, {}};
+  Run run{request, options, {}, {}, {}, 0, {}, {}};
   const std::string asked = RequestToJson(request);
   if (asked != kept_for_ || request.reference_buffer) kept_ = {};
   kept_for_ = asked;
   GRYM_RETURN_IF_ERROR(Prepare(run));
-  const std::shared_ptr<MemoryBudget>& budget = model_->context().budget;
   absl::StatusOr<GenerateAudioResult> made = absl::UnknownError("");
   {
-    const BudgetScope scope(budget);
-    budget->ResetPeak();
+    const BudgetScope scope(run.lease);
     made = TorchGuard("audioldm", [&] { return Make(run); });
   }
   if (!made.ok()) return made.status();
   kept_ = {};
-  made->peak_bytes = budget->peak_bytes();
+  made->peak_bytes = run.lease.peak_bytes();
   GenerateAudioRequest resolved = request;
   resolved.model = model_->info().id;
   resolved.steps = static_cast<int>(run.work.steps);

@@ -39,18 +39,18 @@ ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const
 
 template <class Net, class Config>
 std::unique_ptr<const Component<Net>> LazyTower(const char* name, std::shared_ptr<const TensorSet> set,
-                                                const Config& config, const ModelContext& context) {
+                                                const Config& config, const ModelContext& context, int64_t bytes) {
   const std::string where = std::string("clap/") + name;
   return std::make_unique<const Component<Net>>(
       [=](const CancelToken& cancel) -> absl::StatusOr<std::shared_ptr<const Net>> {
-        const BudgetScope scope(context.budget);
         return TorchGuard(where, [&]() -> absl::StatusOr<std::shared_ptr<const Net>> {
           WeightReader weights(*set, where, {context.PrecisionOf(name), context.device, cancel});
           auto net = std::make_shared<const Net>(Net::Read(weights, config));
           GRYM_RETURN_IF_ERROR(weights.status());
           return net;
         });
-      });
+      },
+      bytes);
 }
 
 }  // namespace
@@ -83,13 +83,14 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
   GRYM_ASSIGN_OR_RETURN(TensorSet opened, TensorSet::Open(folder.weights()));
   const auto set = std::make_shared<const TensorSet>(std::move(opened));
   GRYM_RETURN_IF_ERROR(model->ReadLogitScale(*set));
-  model->audio_ = LazyTower<ClapAudioNet>(kAudioTower, set, model->config_.audio, context);
-  model->text_ = LazyTower<ClapTextNet>(kTextTower, set, model->config_.text, context);
+  model->audio_ = LazyTower<ClapAudioNet>(kAudioTower, set, model->config_.audio, context,
+                                          model->AudioPhase(0).weights_bytes);
+  model->text_ = LazyTower<ClapTextNet>(kTextTower, set, model->config_.text, context,
+                                        model->TextPhase(0).weights_bytes);
   model->info_ = ClapInfo(folder, context, model->config_, model->features_);
   model->info_.weights_bytes = model->AudioPhase(0).weights_bytes + model->TextPhase(0).weights_bytes;
-  context.budget->AddReclaimer(model.get(), [raw = model.get()] {
-    raw->audio_->Drop();
-    raw->text_->Drop();
+  context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
+    return raw->audio_->Idle(let_go) + raw->text_->Idle(let_go);
   });
   return std::shared_ptr<const ClapModel>(std::move(model));
 }
@@ -149,6 +150,7 @@ MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
   MemoryPlan plan;
   plan.device = context_.device.str();
   plan.budget_bytes = context_.budget->limit_bytes();
+  plan.enforced_by = context_.budget->enforced_by();
   if (work.tokens > 0) plan.phases.push_back(TextPhase(work.tokens));
   if (work.audio_s > 0) plan.phases.push_back(AudioPhase(work.audio_s));
   if (!plan.fits() && plan.phases.size() > 1) {
@@ -160,24 +162,30 @@ MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
   return plan;
 }
 
-absl::StatusOr<std::shared_ptr<const ClapAudioNet>> ClapModel::AudioTower(double audio_s,
-                                                                          const CancelToken& cancel) const {
-  const PhasePlan phase = AudioPhase(audio_s);
-  const int64_t wanted = (audio_->loaded() ? 0 : phase.weights_bytes) + phase.working_bytes;
-  context_.budget->MakeRoom(this, wanted);
-  if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) text_->Drop();
-  if (const MemoryPlan plan = PlanFor({.audio_s = audio_s}); !plan.fits()) return OverBudget("clap", plan);
-  return audio_->Get(cancel);
+template <class Net>
+absl::StatusOr<ClapModel::Tower<Net>> ClapModel::TowerFor(const ClapWork& work, const Component<Net>& component,
+                                                          const CancelToken& cancel) const {
+  const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
+    MemoryPlan plan = PlanFor(work);
+    plan.budget_bytes = budget_bytes;
+    if (!plan.fits()) return OverBudget("clap", plan);
+    LeaseAsk wanted{info_.id, this, plan.peak_bytes(), {}, 0};
+    component.Claim(wanted);
+    return wanted;
+  };
+  Tower<Net> tower;
+  GRYM_ASSIGN_OR_RETURN(tower.lease, context_.Lease(ask, cancel));
+  const BudgetScope scope(tower.lease);
+  GRYM_ASSIGN_OR_RETURN(tower.net, component.Get(cancel));
+  return tower;
 }
 
-absl::StatusOr<std::shared_ptr<const ClapTextNet>> ClapModel::TextTower(int64_t tokens,
-                                                                        const CancelToken& cancel) const {
-  const PhasePlan phase = TextPhase(tokens);
-  const int64_t wanted = (text_->loaded() ? 0 : phase.weights_bytes) + phase.working_bytes;
-  context_.budget->MakeRoom(this, wanted);
-  if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) audio_->Drop();
-  if (const MemoryPlan plan = PlanFor({.tokens = tokens}); !plan.fits()) return OverBudget("clap", plan);
-  return text_->Get(cancel);
+absl::StatusOr<ClapModel::Tower<ClapAudioNet>> ClapModel::AudioTower(double audio_s, const CancelToken& cancel) const {
+  return TowerFor({.audio_s = audio_s}, *audio_, cancel);
+}
+
+absl::StatusOr<ClapModel::Tower<ClapTextNet>> ClapModel::TextTower(int64_t tokens, const CancelToken& cancel) const {
+  return TowerFor({.tokens = tokens}, *text_, cancel);
 }
 
 ResourceNeed ClapModel::NeedToHear(Capability capability, double audio_s) const {
