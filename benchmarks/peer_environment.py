@@ -19,6 +19,7 @@ PACKAGES = {
                "tokenizers==0.23.3", "sentencepiece==0.2.3", "protobuf==7.36.2", "soundfile==0.14.0"],
 }
 NEEDED = {"numpy", "mir_eval", "transformers==5.23.0", "diffusers==0.42.1"}  # without these there is nothing to compare
+SAME = {"musicgen": "models"}  # scripts whose environment is another's
 # Look into the site-packages of the Python that makes them: one LibTorch for both sides, and it is not installed twice.
 SHARE_TORCH = {"models"}
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
@@ -26,7 +27,7 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 
 
 def folder_of(build, name):
-    return build.resolve().parent / "peers" / name
+    return build.resolve().parent / "peers" / SAME.get(name, name)
 
 
 def missing_in(folder):
@@ -50,6 +51,7 @@ def _install(python, packages, log):
 
 def make(build, name):
     """The environment's python, or None where even NEEDED cannot be installed. Made once; what is missing is told."""
+    name = SAME.get(name, name)
     folder, packages = folder_of(build, name), PACKAGES.get(name, ["numpy"])
     python, stamp, log = folder / "bin" / "python", folder / "installed", folder / "pip.log"
     if not (stamp.exists() and stamp.read_text() == " ".join(packages)):

@@ -20,6 +20,11 @@ HERE = Path(__file__).resolve().parent
 # Row of a peer table and the peer -> the largest ratio ours/peer that still passes. Wide: they catch a lost factor, not
 # a percent.
 GATES = {("analyse, everything", "librosa (less in it)"): 1.5}
+# What the native models are compared with: each row's ratio to the reference and its agreement, as once measured.
+KEPT_MODELS = HERE / "kept_models.json"
+# A row that is by so much slower, beside the reference, than the kept one has lost more than noise; and so has one whose
+# numbers agree with the reference's by so much less. Rounding differs between machines.
+MOST_SLOWER, MOST_DB_LESS = 2.0, 15.0
 
 
 def run_ours(build, out, short):
@@ -71,6 +76,26 @@ def run_peers(build, out, short):
     return tables
 
 
+def compare_models(table, kept):
+    """Lines of the native models' rows beside the kept ones, and of what is too far from them."""
+    lines, failed = [], []
+    for row in table["rows"]:
+        before = kept.get(row["job"])
+        if before is None:
+            continue
+        ratio = before.get("ratio")  # none for the tiny checkpoints of --short: milliseconds measured once
+        lines.append(f"   {row['job']}: {row['ratio']:.2f} times as fast as the reference" +
+                     (f", kept {ratio:.2f}" if ratio else ""))
+        if ratio and row["ratio"] * MOST_SLOWER < ratio:
+            failed.append(f"{row['job']}: want at least {ratio / MOST_SLOWER:.2f} times the reference's speed, "
+                          f"got {row['ratio']:.2f}")
+        wanted = before.get("agreement_db")
+        if wanted is not None and row["agreement_db"] < wanted - MOST_DB_LESS:
+            failed.append(f"{row['job']}: want an agreement of {wanted - MOST_DB_LESS:.0f} dB, "
+                          f"got {row['agreement_db']:.0f}")
+    return lines, failed
+
+
 def print_tables(rows, tables):
     lines = ["", "| benchmark | time | audio seconds a second |", "|---|---:|---:|"]
     for row in rows:
@@ -104,12 +129,16 @@ def main():
     machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
     (args.out / "table.md").write_text(text + "\n")
     (args.out / "all.json").write_text(json.dumps({"machine": machine, "ours": rows, "long_file": long_file, "peers": tables}, indent=1))
+    lines, lost = compare_models(tables.get("models", {"rows": []}), json.loads(KEPT_MODELS.read_text()))
+    print("\n".join(["native models beside the kept measurements:"] + lines) if lines else "no native models were measured")
     failed = [row for table in tables.values() for row in table["rows"]
               if row.get("peer") and row["ours"] / row["peer"] > GATES.get((row["work"], row["by"]), float("inf"))]
     for row in failed:
         print(f"gate: {row['work']}: {row['ours'] / row['peer']:.2f} times {row['by']}, want at most {GATES[row['work'], row['by']]}")
+    for line in lost:
+        print(f"gate: {line}")
     print(f"benchmarks took {time.monotonic() - started:.0f} s; JSON in {args.out}")
-    return 1 if failed else 0
+    return 1 if failed or lost else 0
 
 
 if __name__ == "__main__":

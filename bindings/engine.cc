@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "face.h"
+#include "generation_stream.h"
 #include "job.h"
 #include "opener.h"
 
@@ -141,6 +142,42 @@ void DefineMaking(Class& c) {
         progress, [self, wanted = *request](const RunOptions& run, Listener&) { return self->Generate(wanted, run); });
   }, py::arg("request").none(false), py::kw_only(), py::arg("progress") = py::none(),
         "The same as `generate`, as a Job.");
+  c.def("stream", [](const Engine_& self, const std::shared_ptr<GenerateAudioRequest>& request) {
+    const GenerateAudioRequest wanted = *request;
+    return Held(std::make_unique<PyGeneration>(
+        self, ValueOrThrow(Unlocked([&] { return self->Stream(wanted); }))));
+  }, py::arg("request").none(false), R"(The same as `generate`, block after block and without the gate.
+
+Returns: GenerationStream, an iterator of Audio.)");
+  c.def("resume_stream", [](const Engine_& self, const std::string& model, const py::object& path) {
+    const std::filesystem::path saved = PathOf(path);
+    return Held(std::make_unique<PyGeneration>(
+        self, ValueOrThrow(Unlocked([&] { return self->ResumeStream(model, saved); }))));
+  }, py::arg("model"), py::arg("path"), "Goes on with what GenerationStream.save wrote, in this process or another.");
+  c.def("hear_patterns", [](const Engine_& self, const std::shared_ptr<AudioPatterns>& patterns,
+                            const py::object& audio, const std::string& model, const py::object& progress) {
+    const KeptInput input = KeptInput::From(audio);
+    const AudioPatterns stored = *patterns;
+    Blocking(progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<bool> {
+      const absl::Status heard = self->HearPatterns(stored, input.input(), model, run);
+      if (!heard.ok()) return heard;
+      return true;
+    });
+  }, py::arg("patterns").none(false), py::arg("audio"), py::kw_only(), py::arg("model"),
+        py::arg("progress") = py::none(),
+        R"(Lets an open embedder hear stored patterns, so that search_memory finds them.
+
+Each is heard where it first occurs in `audio`, an Audio or a file.
+Raises: FailedPreconditionError (code "not_stored") for patterns that were not learnt.)");
+  c.def("search_memory", [](const Engine_& self, const std::string& words, const std::string& model, int limit,
+                            const py::object& progress) {
+    return Blocking(progress, [&](const RunOptions& run, Listener&) {
+      return self->SearchMemory(words, model, limit, run);
+    });
+  }, py::arg("words"), py::kw_only(), py::arg("model"), py::arg("limit") = 10, py::arg("progress") = py::none(),
+        R"(The patterns that sound most like some words, as PatternMatch, by a model that hears and reads (CLAP).
+
+Of those that hear_patterns was called for with that model.)");
   c.def("models", [](const Engine_& self) {
     return Unlocked([&] { return self->orchestrator().Models(); });
   }, "What is registered, as ModelInfo.");

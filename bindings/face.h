@@ -186,6 +186,7 @@ void BindEngine(py::module_& m);
 void BindEvaluation(py::module_& m);
 void BindFeatures(py::module_& m);
 void BindGeneration(py::module_& m);
+void BindGenerationStream(py::module_& m);
 void BindJob(py::module_& m);
 void BindMemory(py::module_& m);
 void BindMidi(py::module_& m);

@@ -90,6 +90,8 @@ constexpr Field kFields[] = {
     {"reference_strength", SetMember<&Request::reference_strength>},
     {"want_stems", SetMember<&Request::want_stems>},
     {"quality", [](Request& request, const py::object& name) { request.quality = TierOf(name.cast<std::string>()); }},
+    {"takes", SetMember<&Request::takes>},
+    {"rank_by", SetMember<&Request::rank_by>},
     {"allow_unsupported", SetMember<&Request::allow_unsupported>},
     {"enhancement_level", SetMember<&Request::enhancement_level>},
     {"preserve_original_characteristics", SetMember<&Request::preserve_original_characteristics>},
@@ -156,6 +158,8 @@ Args:
   reference_audio: an Audio or a path to start from; reference_strength in [0, 1].
   enhancement_level: [0, 1], for a reference; preserve_original_characteristics keeps its tempo, key and balance.
   want_stems: whether the result has stems.
+  takes: so many, 1 to 8, each on a seed of its own; the best by the prompt is the result, the rest are its other_takes.
+  rank_by: id of the open model of sound and text that ranks them (CLAP); "" takes the first that is open.
   allow_unsupported: a field that the model cannot honour is then a warning, not an error.
   parameters: the model's own, by name.)");
   c.def(py::init(&RequestFrom));
@@ -177,6 +181,8 @@ Args:
   Attribute(c, "mood", &Request::mood);
   Attribute(c, "reference_strength", &Request::reference_strength);
   Attribute(c, "want_stems", &Request::want_stems);
+  Attribute(c, "takes", &Request::takes, "[1, 8]");
+  Attribute(c, "rank_by", &Request::rank_by);
   Attribute(c, "allow_unsupported", &Request::allow_unsupported);
   Attribute(c, "enhancement_level", &Request::enhancement_level);
   Attribute(c, "preserve_original_characteristics", &Request::preserve_original_characteristics);
@@ -208,6 +214,13 @@ Args:
   });
 }
 
+// A take, and the result that holds it.
+struct PyTake {
+  Result whole;
+  size_t index = 0;
+  const RankedTake* operator->() const { return &whole->other_takes[index]; }
+};
+
 py::dict StemsOf(const Result& self) {
   py::dict stems;
   for (const Stem& stem : self->stems) stems[py::str(stem.name)] = AudioOf(self, stem.audio);
@@ -232,6 +245,14 @@ void BindGeneration(py::module_& m) {
       .def_readonly("seed", &TakeAttempt::seed)
       .def_readonly("passed", &TakeAttempt::passed)
       .def_readonly("failures", &TakeAttempt::failures);
+  py::class_<PyTake>(m, "RankedTake", "One of several takes.")
+      .def_property_readonly("seed", [](const PyTake& take) { return take->seed; })
+      .def_property_readonly("score", [](const PyTake& take) { return take->score; },
+                             "[-1, 1], how near sound and prompt are; 0 where no model ranked.")
+      .def_property_readonly("audio", [](const PyTake& take) { return AudioOf(take.whole, take->audio); })
+      .def("__repr__", [](const PyTake& take) {
+        return py::str("RankedTake(seed={}, score={:.4f})").format(take->seed, take->score);
+      });
   py::class_<GenerateAudioResult, Result>(m, "GenerateAudioResult")
       .def_property_readonly("audio", [](const Result& self) { return AudioOf(self, self->audio); })
       .def_property_readonly("stems", &StemsOf, "Audio by name; their sum is the mix before mastering.")
@@ -239,6 +260,11 @@ void BindGeneration(py::module_& m) {
         if (self->mix.empty()) return std::nullopt;
         return AudioOf(self, self->mix);
       }, "Before mastering; None unless stems were asked for.")
+      .def_property_readonly("other_takes", [](const Result& self) {
+        std::vector<PyTake> takes;
+        for (size_t i = 0; i < self->other_takes.size(); ++i) takes.push_back({self, i});
+        return takes;
+      }, "Of several takes those beside the result, which is the best; the best of them first.")
       .def_property_readonly("midi", [](const Result& self) {
         return self->midi ? std::shared_ptr<Midi>(self, &*self->midi) : nullptr;
       })

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "face.h"
+#include "generation_stream.h"
 #include "grymsynth/engine.h"
 #include "grymsynth/model_orchestrator.h"
 #include "opener.h"
@@ -39,25 +40,37 @@ absl::StatusOr<AudioBuffer> LoadedInput(const KeptInput& input, const RunOptions
   return input.audio ? *input.audio : LoadAudio(input.path, {}, RunOptions{run.cancel, {}});
 }
 
-// Runs `work(embedder, run)` on an embedder of the model's own.
+// Runs `work(embedder, run)` on an embedder of the model's own; what it warns of is a Python warning.
 template <class Work>
 auto Embedding(const Model_& self, const py::object& progress, Work work) {
-  return Blocking(progress, [&](const RunOptions& run, Listener&) -> decltype(work(std::declval<Embedder&>(), run)) {
+  std::vector<std::string> warnings;
+  auto made = Blocking(progress, [&](const RunOptions& run, Listener&) -> decltype(work(std::declval<Embedder&>(), run)) {
     absl::StatusOr<std::unique_ptr<Embedder>> embedder = self->NewEmbedder();
     if (!embedder.ok()) return embedder.status();
-    return work(**embedder, run);
+    auto answer = work(**embedder, run);
+    warnings = (*embedder)->warnings();
+    return answer;
   });
+  for (const std::string& warning : warnings) {
+    if (PyErr_WarnEx(PyExc_UserWarning, warning.c_str(), 1) != 0) throw py::error_already_set();
+  }
+  return made;
 }
 
-absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, GenerateAudioRequest request,
-                                                const RunOptions& run) {
+// As the engine does it: the seed is picked, and what the model cannot honour is told.
+absl::Status PrepareRaw(const Model& model, GenerateAudioRequest& request, std::vector<std::string>& warnings) {
   if (request.seed < 0) {  // below 2^53, as the engine picks them
     std::random_device device;
     request.seed = static_cast<int64_t>((uint64_t{device()} << 32 | device()) & ((uint64_t{1} << 53) - 1));
   }
   if (const absl::Status valid = ValidateRequest(request); !valid.ok()) return valid;
+  return CheckRequestForModel(model.info(), request, &warnings);
+}
+
+absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, GenerateAudioRequest request,
+                                                const RunOptions& run) {
   std::vector<std::string> warnings;
-  if (const absl::Status fits = CheckRequestForModel(model.info(), request, &warnings); !fits.ok()) return fits;
+  if (const absl::Status fits = PrepareRaw(model, request, warnings); !fits.ok()) return fits;
   absl::StatusOr<std::unique_ptr<Generator>> generator = model.NewGenerator();
   if (!generator.ok()) return generator.status();
   absl::StatusOr<GenerateAudioResult> made = (*generator)->Generate(request, run);
@@ -65,15 +78,95 @@ absl::StatusOr<GenerateAudioResult> GenerateRaw(const Model& model, GenerateAudi
   return made;
 }
 
+// A generator and the model that it stands on.
+struct OwnGenerator {
+  Model_ model;
+  std::unique_ptr<Generator> generator;
+};
+
+// `open(generator)` answers a stream of it.
+template <class Open>
+Generation_ StreamOf(const Model_& self, Open open) {
+  auto own = std::make_shared<OwnGenerator>();
+  own->model = self;
+  auto stream = Unlocked([&]() -> absl::StatusOr<std::unique_ptr<GenerationStream>> {
+    absl::StatusOr<std::unique_ptr<Generator>> generator = self->NewGenerator();
+    if (!generator.ok()) return generator.status();
+    own->generator = *std::move(generator);
+    return open(*own->generator);
+  });
+  return Held(std::make_unique<PyGeneration>(std::move(own), ValueOrThrow(std::move(stream))));
+}
+
+void DefineStreams(py::class_<Model, Model_>& c) {
+  c.def("stream", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request) {
+    GenerateAudioRequest wanted = *request;
+    std::vector<std::string> warnings;
+    ThrowUnlessOk(PrepareRaw(*self, wanted, warnings));
+    return StreamOf(self, [&](Generator& generator) { return generator.Stream(wanted); });
+  }, py::arg("request").none(false), R"(The model's own waveform, block after block while it is being made.
+
+Returns: GenerationStream, an iterator of Audio.)");
+  c.def("resume_stream", [](const Model_& self, const py::object& path) {
+    const std::filesystem::path saved = PathOf(path);
+    return StreamOf(self, [&](Generator& generator) { return generator.Resume(saved); });
+  }, py::arg("path"), R"(Goes on with what GenerationStream.save wrote, in this process or another.
+
+Raises: DataLossError for a damaged file, FailedPreconditionError (code "other_model") for another checkpoint's.)");
+  c.def("generate_batch", [](const Model_& self, std::vector<GenerateAudioRequest> requests,
+                             const py::object& progress) {
+    std::vector<std::vector<std::string>> warnings(requests.size());
+    for (size_t i = 0; i < requests.size(); ++i) ThrowUnlessOk(PrepareRaw(*self, requests[i], warnings[i]));
+    std::vector<GenerateAudioResult> made = Blocking(
+        progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<std::vector<GenerateAudioResult>> {
+      absl::StatusOr<std::unique_ptr<Generator>> generator = self->NewGenerator();
+      if (!generator.ok()) return generator.status();
+      return (*generator)->GenerateBatch(requests, run);
+    });
+    std::vector<std::shared_ptr<GenerateAudioResult>> results;
+    for (size_t i = 0; i < made.size(); ++i) {
+      made[i].warnings.insert(made[i].warnings.begin(), warnings[i].begin(), warnings[i].end());
+      results.push_back(std::make_shared<GenerateAudioResult>(std::move(made[i])));
+    }
+    return results;
+  }, py::arg("requests"), py::kw_only(), py::arg("progress") = py::none(),
+        "Several requests in one go where the model can; each as generate(request, raw=True) answers it.");
+  c.def("encode", [](const Model_& self, const py::object& audio, const py::object& progress) {
+    const KeptInput input = KeptInput::From(audio);
+    return std::make_shared<AudioCodes>(Blocking(
+        progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<AudioCodes> {
+      absl::StatusOr<std::unique_ptr<AudioCodec>> codec = self->NewCodec();
+      if (!codec.ok()) return codec.status();
+      absl::StatusOr<AudioBuffer> loaded = LoadedInput(input, run);
+      return loaded.ok() ? (*codec)->Encode(*loaded, run) : absl::StatusOr<AudioCodes>(loaded.status());
+    }));
+  }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
+        "AudioCodes of an Audio or a file; any rate and channel count. Raises UnimplementedError for what is no codec.");
+  c.def("decode", [](const Model_& self, const std::shared_ptr<AudioCodes>& codes, const py::object& progress) {
+    return PyAudio::Of(std::make_shared<AudioBuffer>(Blocking(
+        progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<AudioBuffer> {
+      absl::StatusOr<std::unique_ptr<AudioCodec>> codec = self->NewCodec();
+      if (!codec.ok()) return codec.status();
+      return (*codec)->Decode(*codes, run);
+    })));
+  }, py::arg("codes").none(false), py::kw_only(), py::arg("progress") = py::none(),
+        "Audio of AudioCodes, at the codec's own rate.");
+}
+
 // Through the module's own engine, which gates the take and keeps its cost.
-absl::StatusOr<GenerateAudioResult> GenerateGated(Engine& engine, const Model_& model, GenerateAudioRequest request,
-                                                  const RunOptions& run) {
+absl::StatusOr<GenerateAudioResult> GenerateGated(Engine& engine, const Model_& model, const Model_& ranker,
+                                                  GenerateAudioRequest request, const RunOptions& run) {
   request.model = model->info().id;
+  if (ranker) request.rank_by = ranker->info().id;
   // One gated call of a bare model at a time: it is registered for the call alone, under its own id.
   static std::mutex* const one = new std::mutex;
   const std::lock_guard<std::mutex> lock(*one);
   if (const absl::Status added = engine.orchestrator().Register(model); !added.ok()) return added;
-  absl::StatusOr<GenerateAudioResult> made = engine.Generate(request, run);
+  absl::Status ready;
+  if (ranker && ranker != model) ready = engine.orchestrator().Register(ranker);
+  absl::StatusOr<GenerateAudioResult> made =
+      ready.ok() ? engine.Generate(request, run) : absl::StatusOr<GenerateAudioResult>(ready);
+  if (ranker && ranker != model && ready.ok()) engine.orchestrator().Unregister(request.rank_by).IgnoreError();
   engine.orchestrator().Unregister(request.model).IgnoreError();
   return made;
 }
@@ -83,6 +176,7 @@ constexpr const char* kMakeDoc = R"(Makes audio.
 Args:
   request: a GenerateAudioRequest; its `model` is not read.
   raw: the model's own waveform as it comes, before any judging or post-processing.
+  rank_by: an open Model of sound and text (CLAP) that ranks the takes that the request asks for; not with `raw`.
   progress: called with a Progress; True shows a tqdm bar.
 Returns: GenerateAudioResult. Without `raw`, a take that fails the gate is made once more on another seed.)";
 
@@ -122,16 +216,18 @@ void DefineModel(py::module_& m) {
 
 Raises: ResourceExhaustedError with both numbers when no plan keeps to the budget.)");
   c.def("generate", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request, bool raw,
-                       const py::object& progress) {
+                       const Model_& rank_by, const py::object& progress) {
+    if (raw && rank_by) ThrowBad("rank_by: want it without raw: a raw take is nobody's to rank");
     const GenerateAudioRequest wanted = *request;
     std::shared_ptr<Engine> engine;
     if (!raw) {
       engine = py::module_::import("grymsynth._default").attr("engine")().cast<std::shared_ptr<Engine>>();
     }
     return std::make_shared<GenerateAudioResult>(Blocking(progress, [&](const RunOptions& run, Listener&) {
-      return raw ? GenerateRaw(*self, wanted, run) : GenerateGated(*engine, self, wanted, run);
+      return raw ? GenerateRaw(*self, wanted, run) : GenerateGated(*engine, self, rank_by, wanted, run);
     }));
-  }, py::arg("request").none(false), py::kw_only(), py::arg("raw") = false, py::arg("progress") = py::none(), kMakeDoc);
+  }, py::arg("request").none(false), py::kw_only(), py::arg("raw") = false, py::arg("rank_by") = py::none(),
+        py::arg("progress") = py::none(), kMakeDoc);
   c.def("embed_audio", [](const Model_& self, const py::object& audio, const py::object& progress) {
     const KeptInput input = KeptInput::From(audio);
     std::vector<float> made = Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) {
@@ -149,7 +245,18 @@ Raises: ResourceExhaustedError with both numbers when no plan keeps to the budge
     const auto size = static_cast<int64_t>(made.size());
     return ArrayOf({{size}, std::move(made)});
   }, py::arg("text"), py::kw_only(), py::arg("progress") = py::none(),
-        "A unit vector [dims] float32 in the space of embed_audio. Raises UnimplementedError for a model without text.");
+        "A unit vector [dims] float32 in the space of embed_audio; a text that is too long is cut, with a warning.\n\n"
+        "Raises UnimplementedError for a model without text.");
+  c.def("transcribe", [](const Model_& self, const py::object& audio, const py::object& progress) {
+    const KeptInput input = KeptInput::From(audio);
+    return Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) -> absl::StatusOr<std::string> {
+      absl::StatusOr<AudioBuffer> loaded = LoadedInput(input, run);
+      if (!loaded.ok()) return loaded.status();
+      return embedder.Transcribe(*loaded, run);
+    });
+  }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
+        "What is said in an Audio or a file, as a wav2vec2 with a CTC head writes it.\n\n"
+        "Raises UnimplementedError for a model that was not trained to write.");
   c.def("hidden_states", [](const Model_& self, const py::object& audio, const py::object& progress) {
     const KeptInput input = KeptInput::From(audio);
     std::vector<FloatArray> made = Embedding(self, progress, [&](Embedder& embedder, const RunOptions& run) {
@@ -162,6 +269,7 @@ Raises: ResourceExhaustedError with both numbers when no plan keeps to the budge
     return layers;
   }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
         "What each layer answers, the input of the first one first: a list of float32 arrays [frames, dim].");
+  DefineStreams(c);
   c.def("__repr__", [](const Model& self) {
     return py::str("Model(id={!r}, device={!r})").format(self.info().id, self.info().device);
   });

@@ -22,6 +22,7 @@ PYBIND11_MODULE(_grymsynth, m) {
   BindStream(m);
   BindMemory(m);
   BindGeneration(m);
+  BindGenerationStream(m);
   BindEvaluation(m);
   BindModel(m);
   BindCheckpoint(m);

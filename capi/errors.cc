@@ -36,6 +36,7 @@ constexpr char kNoMemoryCode[] = "out_of_memory";
 
 struct LastError {
   ErrorTexts texts;
+  std::string warnings;
   bool no_memory = false;  // then `texts` says nothing
 };
 
@@ -72,9 +73,16 @@ void ClearLastError() noexcept {
   LastError& last = ThisThread();
   last.no_memory = false;
   last.texts.message.clear();
+  last.warnings.clear();
   // Short enough for the small-string buffer, so nothing is allocated.
   last.texts.code = "ok";
   last.texts.problems = "[]";
+}
+
+void SetLastWarnings(const std::vector<std::string>& warnings) {
+  std::string lines;
+  for (const std::string& warning : warnings) lines += (lines.empty() ? "" : "\n") + CleanMessage(warning);
+  ThisThread().warnings = std::move(lines);
 }
 
 grym_status SetLastError(const absl::Status& status) noexcept {
@@ -119,6 +127,7 @@ const char* grym_last_error(void) {
 const char* grym_last_error_code(void) {
   return ThisThread().no_memory ? grym::capi::kNoMemoryCode : ThisThread().texts.code.c_str();
 }
+const char* grym_last_warnings(void) { return ThisThread().warnings.c_str(); }
 const char* grym_last_error_problems_json(void) {
   return ThisThread().no_memory ? "[]" : ThisThread().texts.problems.c_str();
 }

@@ -143,6 +143,27 @@ grym_status grym_result_stem_audio(const grym_result* result, size_t index, grym
   });
 }
 
+size_t grym_result_other_take_count(const grym_result* result) {
+  return GuardValue<size_t>(0, [&]() -> absl::StatusOr<size_t> {
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(result, "result"));
+    return found->other_takes.size();
+  });
+}
+
+grym_status grym_result_other_take(const grym_result* result, size_t index, int64_t* seed, double* score,
+                                   grym_audio** audio) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_RETURN_IF_ERROR(ClearOut(audio, "audio"));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(result, "result"));
+    GRYM_C_RETURN_IF_ERROR(CheckIndex(index, found->other_takes.size(), "index"));
+    const grym::RankedTake& take = found->other_takes[index];
+    *audio = NewHandle<grym_audio>(std::shared_ptr<const grym::AudioBuffer>(found, &take.audio));
+    if (seed) *seed = take.seed;
+    if (score) *score = take.score;
+    return absl::OkStatus();
+  });
+}
+
 int32_t grym_result_has_midi(const grym_result* result) {
   return GuardValue<int32_t>(0, [&]() -> absl::StatusOr<int32_t> {
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(result, "result"));

@@ -80,6 +80,9 @@ GRYM_C_API const char* grym_last_error_code(void);
 /* All problems of a document that was refused: a JSON array of {"pointer", "code", "message", "hint"}; "[]" for an
  * error that is not about a document. Since 0.1. */
 GRYM_C_API const char* grym_last_error_problems_json(void);
+/* What this thread's last call did otherwise than asked, one line for each ("text: cut to 512 tokens, 3 were dropped");
+ * "" when nothing; results have their warnings in their JSON. Valid until the next grym_ call. Never NULL. Since 0.1. */
+GRYM_C_API const char* grym_last_warnings(void);
 /* Lower-case name of a status ("invalid_argument"); "unknown" for a number that is none. Since 0.1. */
 GRYM_C_API const char* grym_status_name(grym_status status);
 /* Version of the linked library, "0.1.0". Since 0.1. */
@@ -102,6 +105,8 @@ typedef struct grym_models grym_models;         /* what was registered when it w
 typedef struct grym_workflow grym_workflow;     /* a valid workflow document                                    */
 typedef struct grym_run grym_run;               /* a workflow's execution                                       */
 typedef struct grym_job grym_job;               /* a call that runs on a thread of its own                      */
+typedef struct grym_generation grym_generation; /* audio that is being made, given block after block            */
+typedef struct grym_codes grym_codes;           /* audio as the whole numbers of a neural codec                 */
 typedef struct grym_analysis_stream grym_analysis_stream; /* hears while audio runs                             */
 typedef struct grym_text grym_text;             /* text that a function made                                    */
 
@@ -391,6 +396,15 @@ GRYM_C_API grym_status grym_memory_remove(grym_memory* memory, int64_t id); /* S
  * Since 0.1. */
 GRYM_C_API grym_status grym_memory_query(grym_memory* memory, const float* embedding, int32_t limit, int32_t kind,
                                          double min_similarity, grym_matches** out);
+/* Lets an open model that embeds hear stored patterns, each where it first occurs in the recording, so that
+ * grym_engine_search_memory finds them. Of audio and path_utf8 exactly one is set. Since 0.1. */
+GRYM_C_API grym_status grym_engine_hear_patterns(grym_engine* engine, const grym_patterns* patterns,
+                                                 const grym_audio* audio, const char* path_utf8, const char* model,
+                                                 grym_progress_fn progress, void* user_data);
+/* The patterns that sound most like some words, by a model that hears and reads (CLAP). limit in [1, 1000]. Since 0.1. */
+GRYM_C_API grym_status grym_engine_search_memory(grym_engine* engine, const char* words_utf8, const char* model,
+                                                 int32_t limit, grym_progress_fn progress, void* user_data,
+                                                 grym_matches** out);
 /* Reads the index, which the first query does otherwise: seconds for a million patterns. What was read by the time of a
  * cancel is kept. Since 0.1. */
 GRYM_C_API grym_status grym_memory_load_index(grym_memory* memory, grym_progress_fn progress, void* user_data);
@@ -422,7 +436,7 @@ enum { GRYM_QUALITY_DRAFT = 0, GRYM_QUALITY_STANDARD = 1, GRYM_QUALITY_BEST = 2 
 typedef struct grym_generate_options {
   uint32_t struct_size;
   int32_t want_stems;          /* default 0                                                                      */
-  const char* prompt;          /* at most 16 KiB                                                                 */
+  const char* prompt;          /* at most 1 MiB; what a model reads less of it cuts, with a warning              */
   const char* negative_prompt; /* NULL for none                                                                  */
   double duration_s;           /* (0, 600], default 8                                                            */
   int64_t seed;                /* -1, the default: the engine picks one; the result says which                   */
@@ -456,6 +470,12 @@ GRYM_C_API size_t grym_result_stem_count(const grym_result* result);            
 GRYM_C_API const char* grym_result_stem_name(const grym_result* result, size_t index);
 /* Since 0.1. */
 GRYM_C_API grym_status grym_result_stem_audio(const grym_result* result, size_t index, grym_audio** out);
+/* Of several takes ("takes" of a request in JSON) those beside the result, which is the best of them. Since 0.1. */
+GRYM_C_API size_t grym_result_other_take_count(const grym_result* result);
+/* The best first: its seed, its score in [-1, 1] (how near sound and prompt are), its sound. Each out but `audio` may be
+ * NULL. Since 0.1. */
+GRYM_C_API grym_status grym_result_other_take(const grym_result* result, size_t index, int64_t* seed, double* score,
+                                              grym_audio** audio);
 GRYM_C_API int32_t grym_result_has_midi(const grym_result* result); /* Since 0.1. */
 /* FAILED_PRECONDITION when the result has none. Since 0.1. */
 GRYM_C_API grym_status grym_result_save_midi(const grym_result* result, const char* path_utf8);
@@ -463,6 +483,24 @@ GRYM_C_API int64_t grym_result_seed(const grym_result* result); /* The one used.
 /* Provenance (enough to render it again), warnings, attempts, timings, facts: "grymsynth.result/1". Since 0.1. */
 GRYM_C_API grym_status grym_result_to_json(const grym_result* result, grym_text** out);
 GRYM_C_API grym_status grym_result_destroy(grym_result* result); /* Since 0.1. */
+
+/* As grym_engine_generate_json, block after block, with neither gate nor second try. The work is done inside
+ * grym_generation_next, so to pause is not to call it; one thread at a time, another is answered FAILED_PRECONDITION
+ * (code "busy"). Since 0.1. */
+GRYM_C_API grym_status grym_engine_open_generation(grym_engine* engine, const char* request_json,
+                                                   const grym_audio* reference, grym_generation** out);
+/* Goes on with what grym_generation_save wrote, in this process or another; the engine has opened the same checkpoint
+ * by the id `model`. Since 0.1. */
+GRYM_C_API grym_status grym_engine_resume_generation(grym_engine* engine, const char* model, const char* path_utf8,
+                                                     grym_generation** out);
+/* The next block, of any length; *out is NULL and the status OK once there is no more. CANCELLED loses nothing: the next
+ * call goes on. Since 0.1. */
+GRYM_C_API grym_status grym_generation_next(grym_generation* generation, grym_progress_fn progress, void* user_data,
+                                            grym_audio** out);
+GRYM_C_API grym_status grym_generation_save(grym_generation* generation, const char* path_utf8); /* Since 0.1. */
+/* After the last block: seed, warnings, timings, facts; its audio is empty. Since 0.1. */
+GRYM_C_API grym_status grym_generation_finish(grym_generation* generation, grym_result** out);
+GRYM_C_API grym_status grym_generation_destroy(grym_generation* generation); /* Since 0.1. */
 
 /* How good `result` is as a take of `original`. Of each pair exactly one is set. Since 0.1. */
 GRYM_C_API grym_status grym_compare(const grym_audio* original, const char* original_path, const grym_audio* result,
@@ -516,11 +554,29 @@ GRYM_C_API grym_status grym_engine_close_model(grym_engine* engine, const char* 
 GRYM_C_API grym_status grym_engine_plan_json(grym_engine* engine, const grym_generate_options* options,
                                              grym_text** out);
 /* A unit vector of `*dims` numbers for a recording or, in the same space, for a text; exactly one of audio, path_utf8
- * and text_utf8 is set. `values` holds up to `capacity` of them (0 and NULL ask for *dims alone, and run nothing).
- * Since 0.1. */
+ * and text_utf8 is set. `values` holds up to `capacity` of them (0 and NULL ask for *dims alone, and run nothing). A
+ * text that is too long for the model is cut, which grym_last_warnings tells. Since 0.1. */
 GRYM_C_API grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym_audio* audio,
                                          const char* path_utf8, const char* text_utf8, float* values, size_t capacity,
                                          size_t* dims);
+/* Audio to codes and back, by a model with the capability "code". Of audio and path_utf8 exactly one is set; any rate and
+ * channel count. What is decoded has the codec's own. Since 0.1. */
+GRYM_C_API grym_status grym_engine_encode(grym_engine* engine, const char* model, const grym_audio* audio,
+                                          const char* path_utf8, grym_progress_fn progress, void* user_data,
+                                          grym_codes** out);
+GRYM_C_API grym_status grym_engine_decode(grym_engine* engine, const char* model, const grym_codes* codes,
+                                          grym_progress_fn progress, void* user_data, grym_audio** out); /* Since 0.1. */
+/* Copies `values`, [books, frames] row-major, the coarsest book first. Since 0.1. */
+GRYM_C_API grym_status grym_codes_create(const int32_t* values, int64_t books, int64_t frames, grym_codes** out);
+GRYM_C_API int64_t grym_codes_books(const grym_codes* codes);          /* Since 0.1. */
+GRYM_C_API int64_t grym_codes_frames(const grym_codes* codes);         /* Since 0.1. */
+GRYM_C_API double grym_codes_frame_rate_hz(const grym_codes* codes);   /* 0 where nobody told it. Since 0.1. */
+GRYM_C_API const int32_t* grym_codes_values(const grym_codes* codes);  /* Borrowed, as given to create. Since 0.1. */
+GRYM_C_API grym_status grym_codes_destroy(grym_codes* codes);          /* Since 0.1. */
+/* What is said in a recording, as a model that was trained to write it does (wav2vec2 with a CTC head): exactly one of
+ * audio and path_utf8 is set. UNIMPLEMENTED (code "no_transcription") for a model that was not. Since 0.1. */
+GRYM_C_API grym_status grym_engine_transcribe(grym_engine* engine, const char* model, const grym_audio* audio,
+                                              const char* path_utf8, grym_text** out);
 /* For grymsynth_torch alone: a C++ object of the same build, told by `build`. Since 0.1. */
 GRYM_C_API grym_status grym_engine_add_model_opener(grym_engine* engine, const void* opener, const char* build);
 GRYM_C_API const char* grym_build(void); /* Names the build that such objects must be of. Since 0.1. */

@@ -5,6 +5,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,6 +35,8 @@ struct ErrorTexts {
 ErrorTexts TextsOf(const absl::Status& status);
 
 void ClearLastError() noexcept;
+// For grym_last_warnings.
+void SetLastWarnings(const std::vector<std::string>& warnings);
 // Keeps the error and answers its number. Never throws: when there is no memory for the words, fixed ones stand in.
 grym_status SetLastError(const absl::Status& status) noexcept;
 // Says which exception is on its way; only inside a catch block.

@@ -20,8 +20,8 @@ constexpr const char* kHandleNames[] = {
     "nothing",    "grym_text",     "grym_engine", "grym_audio",      "grym_features", "grym_patterns",
     "grym_style", "grym_enhanced", "grym_processed", "grym_result", "grym_comparison", "grym_memory", "grym_matches",
     "grym_models", "grym_workflow", "grym_run",   "grym_job",
-    "grym_analysis_stream"};
-static_assert(std::size(kHandleNames) == static_cast<size_t>(HandleKind::kAnalysisStream) + 1, "a name per kind");
+    "grym_analysis_stream", "grym_generation", "grym_codes"};
+static_assert(std::size(kHandleNames) == static_cast<size_t>(HandleKind::kCodes) + 1, "a name per kind");
 
 constexpr uint32_t kNoSlot = UINT32_MAX;
 

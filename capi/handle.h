@@ -28,6 +28,7 @@
 namespace grym::capi {
 
 class JobBox;
+struct GenerationBox;
 struct MemoryBox;
 struct ProcessedBox;
 struct RunBox;
@@ -51,7 +52,9 @@ enum class HandleKind : uint8_t {
   kWorkflow,
   kRun,
   kJob,
-  kAnalysisStream
+  kAnalysisStream,
+  kGeneration,
+  kCodes
 };
 
 // Throws std::bad_alloc when there is no room.
@@ -87,6 +90,8 @@ GRYM_C_BEHIND(grym_workflow, const Workflow, kWorkflow);
 GRYM_C_BEHIND(grym_run, const RunBox, kRun);
 GRYM_C_BEHIND(grym_job, JobBox, kJob);
 GRYM_C_BEHIND(grym_analysis_stream, StreamBox, kAnalysisStream);
+GRYM_C_BEHIND(grym_generation, GenerationBox, kGeneration);
+GRYM_C_BEHIND(grym_codes, const AudioCodes, kCodes);
 #undef GRYM_C_BEHIND
 
 template <class Handle>

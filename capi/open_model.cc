@@ -30,20 +30,21 @@ absl::StatusOr<grym::OpenModelOptions> OpenModelOptionsFromC(const grym_open_mod
   return to;
 }
 
+absl::StatusOr<grym::AudioBuffer> RecordingFrom(const grym_audio* audio, const char* path) {
+  GRYM_C_ASSIGN_OR_RETURN(const KeptInput kept, KeptInput::From(audio, path));  // exactly one of them
+  if (!audio) return grym::LoadAudio(PathFromUtf8(path));
+  GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(audio, "audio"));
+  return *found;
+}
+
 absl::StatusOr<std::vector<float>> EmbedOneOf(grym::Embedder& embedder, const grym_audio* audio, const char* path,
                                               const char* text) {
   if (text) {
     if (audio || path) return Bad("text_utf8: want one of audio, path_utf8 and text_utf8, got more");
     return embedder.EmbedText(text, {});
   }
-  GRYM_C_ASSIGN_OR_RETURN(const KeptInput kept, KeptInput::From(audio, path));
-  const grym::AudioInput input = kept.input();
-  if (audio) {
-    GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(audio, "audio"));
-    return embedder.Embed(*found, {});
-  }
-  GRYM_C_ASSIGN_OR_RETURN(const grym::AudioBuffer loaded, grym::LoadAudio(PathFromUtf8(path)));
-  return embedder.Embed(loaded, {});
+  GRYM_C_ASSIGN_OR_RETURN(const grym::AudioBuffer recording, RecordingFrom(audio, path));
+  return embedder.Embed(recording, {});
 }
 
 }  // namespace
@@ -105,7 +106,23 @@ grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym
     }
     GRYM_C_ASSIGN_OR_RETURN(const std::vector<float> made, EmbedOneOf(*embedder, audio, path_utf8, text_utf8));
     std::copy(made.begin(), made.end(), values);
+    SetLastWarnings(embedder->warnings());
     return absl::OkStatus();
+  });
+}
+
+grym_status grym_engine_transcribe(grym_engine* engine, const char* model, const grym_audio* audio,
+                                   const char* path_utf8, grym_text** out) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_RETURN_IF_ERROR(ClearOut(out));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+    if (audio) GRYM_C_RETURN_IF_ERROR(Find(audio, "audio").status());
+    GRYM_C_RETURN_IF_ERROR(CheckSet(model, "model"));
+    GRYM_C_ASSIGN_OR_RETURN(const auto opened, found->orchestrator().Find(model));
+    GRYM_C_ASSIGN_OR_RETURN(const auto embedder, opened->NewEmbedder());
+    GRYM_C_ASSIGN_OR_RETURN(const grym::AudioBuffer recording, RecordingFrom(audio, path_utf8));
+    GRYM_C_ASSIGN_OR_RETURN(std::string text, embedder->Transcribe(recording, {}));
+    return TextInto(std::move(text), out);
   });
 }
 

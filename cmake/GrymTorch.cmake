@@ -109,6 +109,21 @@ function(grym_torch_library)
     PRIVATE $<BUILD_INTERFACE:grym_libtorch> $<INSTALL_INTERFACE:grymsynth::libtorch> $<BUILD_INTERFACE:grym_settings>)
   set_target_properties(grymsynth_torch PROPERTIES EXPORT_NAME torch LINKER_LANGUAGE CXX
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+  # The same for programs that load it while they run (Engine::LoadNativeModels): one symbol, and no link against it.
+  add_library(grymsynth_native MODULE "${PROJECT_SOURCE_DIR}/src/models/native/module.cc")
+  target_link_libraries(grymsynth_native PRIVATE grymsynth_torch grym_engine_view grym_settings)
+  target_compile_definitions(grymsynth_native PRIVATE GRYM_VERSION="${PROJECT_VERSION}")
+  set_target_properties(grymsynth_native PROPERTIES LINKER_LANGUAGE CXX INSTALL_RPATH "$ORIGIN;${GRYM_TORCH_DIR}/lib"
+    LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+  if(APPLE)
+    target_link_options(grymsynth_native PRIVATE "LINKER:-exported_symbol,_grym_native_opener")
+  elseif(UNIX)
+    file(CONFIGURE OUTPUT grymsynth_native.map CONTENT
+      "GRYMSYNTH_NATIVE_${PROJECT_VERSION_MAJOR} {\n  global:\n    grym_native_opener;\n  local:\n    *;\n};\n" @ONLY)
+    target_link_options(grymsynth_native PRIVATE
+      "LINKER:--version-script,${CMAKE_CURRENT_BINARY_DIR}/grymsynth_native.map" "LINKER:--exclude-libs,ALL")
+    set_target_properties(grymsynth_native PROPERTIES LINK_DEPENDS "${CMAKE_CURRENT_BINARY_DIR}/grymsynth_native.map")
+  endif()
   add_library(grym_torch_inside INTERFACE)
   target_link_libraries(grym_torch_inside INTERFACE grymsynth_torch grym_inside grym_libtorch)
   foreach(room IN LISTS rooms)

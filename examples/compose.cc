@@ -1,5 +1,6 @@
 // compose "PROMPT" [-o DIR] [--seconds S] [--seed N] [--tempo BPM] [--key "A minor"] [--structure ABAB]
-//         [--model DIR [--dtype D] [--steps N] [--guidance G] [--negative PROMPT]]
+//         [--model DIR [--dtype D] [--steps N] [--guidance G] [--negative PROMPT] [--temperature T] [--top-k N]
+//          [--reference FILE]]
 // Text to music without any weights: a WAV, its stems and a MIDI file; or by a model from its checkpoint folder.
 #include <cstdio>
 #include <filesystem>
@@ -13,8 +14,10 @@ namespace {
 
 constexpr char kUsage[] =
     "compose \"PROMPT\" [-o DIR] [--seconds S] [--seed N] [--tempo BPM] [--key \"A minor\"] [--structure ABAB]\n"
-    "        [--model DIR [--dtype D] [--steps N] [--guidance G] [--negative PROMPT]]\n"
-    "  --model DIR  a published checkpoint folder (AudioLDM) in place of the composer; needs LibTorch\n"
+    "        [--model DIR [--dtype D] [--steps N] [--guidance G] [--negative PROMPT] [--temperature T] [--top-k N]\n"
+    "         [--reference FILE]]\n"
+    "  --model DIR  a published checkpoint folder (MusicGen, AudioLDM) in place of the composer; needs LibTorch\n"
+    "  --reference FILE  a recording to start from, or the melody of one (WAV or MIDI) for a melody model\n"
     "  -o DIR    where take.wav, take.mid and stems go (default: out/compose)\n"
     "  --seed N  same words and seed, same bytes (default -1: another piece each time)\n"
     "  compose \"slow lo-fi beat with electric piano in D minor\" -o out --seconds 30 --seed 7\n";
@@ -24,11 +27,20 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+// What a tag can carry: no control characters, 64 KiB at most.
+std::string Tag(std::string text) {
+  if (text.size() > size_t{64} << 10) return "";
+  for (char& letter : text) {
+    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) letter = ' ';
+  }
+  return text;
+}
+
 absl::Status SaveAll(const grym::GenerateAudioResult& made, const std::string& prompt,
                      const std::filesystem::path& folder) {
   grym::SaveOptions options;
-  options.metadata = {
-      "", prompt, std::to_string(made.provenance.seed), made.provenance.model, "", made.provenance.request_json, ""};
+  options.metadata = {"", Tag(prompt), std::to_string(made.provenance.seed), made.provenance.model,
+                      "", Tag(made.provenance.request_json), ""};
   absl::Status status = grym::SaveAudio(folder / "take.wav", made.audio, options);
   grym::SaveOptions stem_options;
   stem_options.format = grym::SampleFormat::kFloat32;  // stems are not mastered and may pass full scale
@@ -44,7 +56,7 @@ absl::Status SaveAll(const grym::GenerateAudioResult& made, const std::string& p
 
 int main(int count, char** values) {
   Arguments arguments(count, values, {"-o", "--seconds", "--seed", "--tempo", "--key", "--structure", "--model", "--dtype",
-                                      "--steps", "--guidance", "--negative"});
+                                      "--steps", "--guidance", "--negative", "--temperature", "--top-k", "--reference"});
   grym::GenerateAudioRequest request;
   request.duration_s = arguments.Number("--seconds").value_or(20);
   request.seed = arguments.Integer("--seed", -1).value_or(-1);
@@ -56,6 +68,11 @@ int main(int count, char** values) {
   if (const auto steps = arguments.Integer("--steps", 1)) request.steps = static_cast<int>(*steps);
   request.guidance = arguments.Number("--guidance");
   request.negative_prompt = arguments.Text("--negative");
+  request.temperature = arguments.Number("--temperature");
+  if (const auto top_k = arguments.Integer("--top-k", 0)) request.top_k = static_cast<int>(*top_k);
+  const std::filesystem::path reference = arguments.Text("--reference");
+  const bool notes = reference.extension() == ".mid" || reference.extension() == ".midi";
+  (notes ? request.reference_midi : request.reference_audio) = reference.string();
   if (arguments.error.empty() && arguments.positional.size() != 1) arguments.error = "want one prompt, in quotes";
   if (!arguments.error.empty()) {
     std::fprintf(stderr, "%s\n\n%s", arguments.error.c_str(), kUsage);
@@ -80,6 +97,9 @@ int main(int count, char** values) {
   std::fprintf(stderr, "\n");
   std::printf("%s\n", (folder / "take.wav").string().c_str());
   for (const auto& [name, value] : made->facts) std::printf("  %-12s %s\n", name.c_str(), value.c_str());
+  if (made->peak_bytes > 0) {
+    std::printf("  %-12s %.1f MiB\n", "peak memory", static_cast<double>(made->peak_bytes) / (1 << 20));
+  }
   std::printf("  %-12s %lld\n", "seed", static_cast<long long>(made->provenance.seed));
   for (const std::string& warning : made->warnings) std::printf("  note: %s\n", warning.c_str());
   return 0;

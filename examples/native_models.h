@@ -3,17 +3,12 @@
 #include <string>
 
 #include "grymsynth/engine.h"
-#ifdef GRYM_EXAMPLE_TORCH
-#include "grymsynth/torch_models.h"
-#endif
 
 // The id to put into requests; "" for no folder.
 inline absl::StatusOr<std::string> OpenModelFolder(grym::Engine& engine, const std::string& folder,
                                                    const std::string& dtype) {
   if (folder.empty()) return std::string();
-#ifdef GRYM_EXAMPLE_TORCH
-  grym::RegisterTorch(engine);
-#endif
+  if (const absl::Status loaded = engine.LoadNativeModels(); !loaded.ok()) return loaded;
   grym::OpenModelOptions options;
   if (!dtype.empty()) options.dtype = dtype;
   return engine.OpenModel(folder, options);

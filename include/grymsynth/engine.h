@@ -83,6 +83,10 @@ class GRYM_EXPORT Engine {
   // one call: RegisterTorch (torch_models.h).
   void AddModelOpener(ModelOpener opener);
   bool has_model_opener() const;
+  // The same opener out of a library that is loaded now, for a program that starts without LibTorch: `library`, or ""
+  // for libgrymsynth_native beside this program, in ../lib or where the system looks. FailedPrecondition (code
+  // "no_torch") with what the system said; (code "other_build") for the library of another build.
+  absl::Status LoadNativeModels(const std::filesystem::path& library = {});
   // Opens a folder and registers the model; answers its id, which requests and tasks go by. FailedPrecondition (code
   // "no_opener") when nothing was added that could; AlreadyExists for an id that is taken; the openers' own errors.
   absl::StatusOr<std::string> OpenModel(const std::filesystem::path& folder, const OpenModelOptions& options = {});
@@ -93,6 +97,23 @@ class GRYM_EXPORT Engine {
   // Routes, runs, gates (one retry on another seed), and records the run's cost.
   absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run = {});
   Job<GenerateAudioResult> StartGenerate(GenerateAudioRequest request, ProgressFn progress = {});
+
+  // As Generate, piece by piece, and with neither gate nor second try: what was given cannot be taken back. The stream
+  // holds its model and its share of the budget. It ends before the engine; once that is closed, Next answers
+  // FailedPrecondition.
+  absl::StatusOr<std::unique_ptr<GenerationStream>> Stream(const GenerateAudioRequest& request);
+  // Goes on with what GenerationStream::Save wrote. Errors as of Generator::Resume; NotFound for an unknown model.
+  absl::StatusOr<std::unique_ptr<GenerationStream>> ResumeStream(std::string_view model,
+                                                                 const std::filesystem::path& saved);
+
+  // Lets an open embedder hear stored patterns, each where it first occurs in `audio` (at least a second of it), so that
+  // SearchMemory finds them. FailedPrecondition (code "not_stored") for a pattern without an id; errors of the model.
+  absl::Status HearPatterns(const AudioPatterns& patterns, const AudioInput& audio, std::string_view model,
+                            const RunOptions& run = {});
+  // The patterns that sound most like some words, by an embedder that hears and reads (CLAP): of those that HearPatterns
+  // was called for with that model. limit in [1, 1000]. Unimplemented (code "no_text") for one that only hears.
+  absl::StatusOr<std::vector<PatternMatch>> SearchMemory(std::string_view words_utf8, std::string_view model,
+                                                         int limit = 10, const RunOptions& run = {});
 
   // Runs to the end. A run whose execution_id is in the journal goes on where it stopped; a finished one is returned
   // as it was. The error of a failed run is in WorkflowRun::error; the call itself fails only when it cannot start: for

@@ -20,7 +20,7 @@ enum class QualityTier { kDraft, kStandard, kBest };
 // A field that is unset is the generator's to choose. A field that the generator cannot honour is InvalidArgument
 // (code "unsupported_field", naming field and model), or a warning in the result when `allow_unsupported` is set.
 struct GenerateAudioRequest {
-  std::string prompt;           // UTF-8, at most 16 KiB
+  std::string prompt;           // UTF-8, at most 1 MiB; what a model reads less of it cuts, with a warning
   std::string negative_prompt;
   double duration_s = 8;        // (0, 600]
   int64_t seed = -1;            // -1: the engine picks one; the result says which
@@ -44,6 +44,10 @@ struct GenerateAudioRequest {
   bool want_stems = false;
   QualityTier quality = QualityTier::kStandard;
   bool allow_unsupported = false;
+  // So many takes, [1, 8], each on a seed of its own (the first on `seed`), ranked by how near an embedder of sound and
+  // text (Capability::kEmbedText) finds them to the prompt. The engine's to honour, for any generator.
+  std::optional<int> takes;
+  std::string rank_by;          // id of that model, which scores a single take too; "": of several the first open one
   // Enhanced takes (a reference recording and a generator that can work on it).
   double enhancement_level = 0.5;     // [0, 1]
   bool preserve_original_characteristics = true;
@@ -81,6 +85,13 @@ struct TakeAttempt {
   std::vector<std::string> failures;  // of the gate: "silence", "clipping", ...
 };
 
+// One of several takes.
+struct RankedTake {
+  int64_t seed = 0;
+  double score = 0;  // [-1, 1]: cosine of sound and prompt; 0 where nobody could rank
+  AudioBuffer audio;
+};
+
 struct GenerateAudioResult {
   AudioBuffer audio;
   std::vector<Stem> stems;        // their sum is the mix before mastering; empty unless asked for
@@ -90,6 +101,7 @@ struct GenerateAudioResult {
   std::vector<std::string> warnings;
   std::vector<EnhanceStage> stages;   // repairs of the reference recording, in the order they ran; empty without one
   std::vector<TakeAttempt> attempts;  // the gate's record, one or two
+  std::vector<RankedTake> other_takes;  // of several, best first; the best of all is this result
   std::map<std::string, double> timings_s;
   int64_t peak_bytes = 0;         // of the session's own buffers
   std::map<std::string, std::string> facts;  // "tempo_bpm": "120", "key": "A minor", "genre": "house", "structure"
@@ -100,9 +112,9 @@ GRYM_EXPORT absl::Status ValidateRequest(const GenerateAudioRequest& request);
 // JSON text (schema "grymsynth.request/1"), camelCase names as in workflows: prompt, negativePrompt, durationSeconds,
 // seed, model, temperature, topK, topP, guidance, steps, tempoBpm, key, meter, structure, instruments, mood,
 // referenceAudio, referenceMidi, referenceStrength, wantStems, quality ("draft", "standard", "best"), allowUnsupported,
-// enhancementLevel, preserveOriginalCharacteristics, focusAreas, targetLufs, patterns, parameters. Fields that are
-// unset are left out; buffers are not written. Reading: at most 1 MiB; every member is optional; an unknown member, a
-// wrong type and a value out of range are InvalidArgument (code "invalid_request"), all listed at once.
+// takes, rankBy, enhancementLevel, preserveOriginalCharacteristics, focusAreas, targetLufs, patterns, parameters. Fields
+// that are unset are left out; buffers are not written. Reading: at most 1 MiB; every member is optional; an unknown
+// member, a wrong type and a value out of range are InvalidArgument (code "invalid_request"), all listed at once.
 GRYM_EXPORT std::string RequestToJson(const GenerateAudioRequest& request);
 GRYM_EXPORT absl::StatusOr<GenerateAudioRequest> RequestFromJson(std::string_view json);
 // Provenance, warnings, attempts, timings and facts (schema "grymsynth.result/1"); audio is not written.

@@ -44,6 +44,7 @@ enum class Capability {
   kCompare,
   kStream,  // gives sound while it makes the rest; never a task of its own
   kCode,    // opens an AudioCodec; never a task of its own
+  kEmbedText,  // of a task: its request's prompt, in the space of the model's kEmbedAudio
 };
 GRYM_EXPORT std::string_view CapabilityName(Capability capability);  // "generate", "enhance", ...
 
@@ -77,6 +78,12 @@ struct ResourceNeed {
 class GRYM_EXPORT Session {
  public:
   virtual ~Session() = default;
+  // What the last call of an Embedder or Analyzer did otherwise than asked, in words ("text: cut to 512 tokens, 3 were
+  // dropped"); a Generator's are in its result.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ protected:
+  std::vector<std::string> warnings_;
 };
 
 class GRYM_EXPORT Generator : public Session {
@@ -107,11 +114,15 @@ class GRYM_EXPORT Embedder : public Session {
   virtual int dims() const = 0;
   // One unit vector [dims] for the whole buffer; pooling over windows is the embedder's. Any rate and channel count.
   virtual absl::StatusOr<std::vector<float>> Embed(const AudioBuffer& audio, const RunOptions& run) = 0;
-  // A text in the same space, unit length. Unimplemented (code "no_text") for one that hears only.
+  // A text in the same space, unit length; a long one is cut, and warnings() says so. Unimplemented (code "no_text")
+  // for one that hears only.
   virtual absl::StatusOr<std::vector<float>> EmbedText(std::string_view text_utf8, const RunOptions& run);
   // What each layer answers, the input of the first layer first: shape [frames, dim] each, or what the model's README
   // says. Unimplemented (code "no_hidden_states") for one that has no layers.
   virtual absl::StatusOr<std::vector<FloatArray>> HiddenStates(const AudioBuffer& audio, const RunOptions& run);
+  // What is said in the recording, as the model writes it. Unimplemented (code "no_transcription") for one that was not
+  // trained to write.
+  virtual absl::StatusOr<std::string> Transcribe(const AudioBuffer& audio, const RunOptions& run);
 };
 
 // Hears: analysis, style, patterns, comparison. What it answers is JSON text in the schema of the capability
@@ -150,8 +161,8 @@ struct OpenModelOptions {
   int64_t budget_bytes = 0;       // of tensors at once, for this model alone; 0: it shares that of the device
   // What all models that share take together on a device; set by the engine, 0 is 6 GiB. The first model settles it.
   int64_t device_budget_bytes = 0;
-  // Whether what is over the budget may be made to fit by fewer bits than `dtype`. wav2vec2 does so, when it is opened;
-  // the other families have no such lever yet and go without.
+  // Whether what is over the budget may be made to fit by fewer bits than `dtype`. Settled when the model is opened,
+  // for the least that a request can be.
   bool may_lower_precision = false;
   // How long a call waits, in turn, for memory of the budget that other calls hold before it is refused (code
   // "over_budget"); 0: not at all. It is noticed within 50 ms when it is cancelled meanwhile.

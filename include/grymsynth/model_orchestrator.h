@@ -18,7 +18,7 @@ namespace grym {
 
 struct AudioTask {
   Capability capability = Capability::kGenerate;
-  GenerateAudioRequest request;  // for kGenerate and kEnhance
+  GenerateAudioRequest request;  // for kGenerate and kEnhance; of kEmbedText its prompt
   AudioBuffer audio;             // input of kEmbedAudio
   std::vector<AudioInput> inputs;  // of kAnalyze, kClassifyStyle, kDetectPatterns (one) and kCompare (two); borrowed
   std::string model;             // "": choose
@@ -40,8 +40,9 @@ struct ModelChain {
 
 struct ProcessingResult {
   GenerateAudioResult generated;        // of the last link that makes audio
-  std::vector<float> embedding;         // of kEmbedAudio
+  std::vector<float> embedding;         // of kEmbedAudio and kEmbedText
   std::string json;                     // of an Analyzer
+  std::vector<std::string> warnings;    // of an Embedder
   std::vector<std::string> trace;       // one line per link: model, seconds, checks
 };
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -68,6 +69,14 @@ class GRYM_EXPORT PatternMemory {
   absl::Status LoadIndex(const RunOptions& run = {}) const;
   // A take that used the pattern scored `score` in [0, 1]. NotFound.
   absl::Status RecordOutcome(int64_t id, double score, std::string_view note = "");
+  // Keeps what an embedder heard of a pattern, over what was kept before: a vector [1, 4096] in a space that is named by
+  // the embedder, so that sounds and words of one space can be compared. NotFound; InvalidArgument (code "bad_hearing").
+  absl::Status StoreHearing(int64_t id, std::string_view space, std::span<const float> vector);
+  // The patterns of the space that lie nearest to `vector` by cosine, most similar first. Exact; all vectors of the
+  // space are read, some 40 ms for 100,000 of 512 numbers. limit in [1, 1000]. InvalidArgument (code "bad_hearing") for
+  // a vector that the space cannot hold.
+  absl::StatusOr<std::vector<PatternMatch>> QueryHearing(std::string_view space, std::span<const float> vector,
+                                                         int limit = 10, const RunOptions& run = {}) const;
   // Patterns learnt in the same Store call (heard together), strongest first, without the pattern itself. NotFound.
   absl::StatusOr<std::vector<AudioPattern>> HeardWith(int64_t id, int limit = 20) const;
   // Patterns with recorded outcomes, best mean score first; `similarity` is 0. limit in [1, 1000].

@@ -15,7 +15,8 @@ namespace grym {
 // "unknown_family") for a folder of another family, with those it knows. Threads: any.
 GRYM_EXPORT ModelOpener TorchModelOpener();
 
-// Gives the engine such an opener. Once for each engine.
+// Gives the engine such an opener. Once for each engine. Linked against this library a program waits for LibTorch (0.3 s)
+// at every start; Engine::LoadNativeModels does the same where it is called, and needs no link.
 GRYM_EXPORT void RegisterTorch(Engine& engine);
 
 // Reads a config.json, a model_index.json with its components' configs, or the folder of either, as opening would: every

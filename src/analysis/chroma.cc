@@ -14,6 +14,14 @@ constexpr std::array<double, 8> kHarmonicSemitones = {0, 12, 19.01955, 24, 27.86
 // How strong it is expected to be, next to the note: 0.8^h.
 constexpr std::array<double, 8> kHarmonicGains = {1, 0.8, 0.64, 0.512, 0.4096, 0.32768, 0.262144, 0.2097152};
 
+// The harmonic within 0.35 semitones of an interval in [0, 37], 0 for none: all lie more than 0.7 apart.
+size_t HarmonicAt(double interval) {
+  static constexpr std::array<unsigned char, 38> kNear = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+                                                          2, 0, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 5, 0, 6, 6, 0, 7, 0};
+  const size_t harmonic = kNear[static_cast<size_t>(interval + 0.5)];
+  return harmonic > 0 && std::abs(interval - kHarmonicSemitones[harmonic]) <= 0.35 ? harmonic : 0;
+}
+
 void AddTo(Chroma& chroma, double midi, double weight) {
   const double position = midi - 12 * std::floor(midi / 12);
   const int nearest = static_cast<int>(std::lround(position));
@@ -54,12 +62,10 @@ void ChromaFolder::SuppressHarmonics() {
     for (size_t j = i + 1; j < count_; ++j) {
       const double interval = notes_[j].midi - notes_[i].midi;
       if (interval > 37) break;
-      if (notes_[j].gain > 1.5 * notes_[i].gain) continue;
-      for (size_t h = 1; h < kHarmonicSemitones.size(); ++h) {
-        if (std::abs(interval - kHarmonicSemitones[h]) > 0.35) continue;
-        const double expected = notes_[i].gain * kHarmonicGains[h];
-        notes_[j].gain = std::max(0.15 * notes_[j].gain, notes_[j].gain - 0.8 * expected);
-      }
+      const size_t h = HarmonicAt(interval);
+      if (h == 0 || notes_[j].gain > 1.5 * notes_[i].gain) continue;
+      const double expected = notes_[i].gain * kHarmonicGains[h];
+      notes_[j].gain = std::max(0.15 * notes_[j].gain, notes_[j].gain - 0.8 * expected);
     }
   }
 }

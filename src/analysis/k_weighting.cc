@@ -84,50 +84,34 @@ KWeightedSums::KWeightedSums(int channels, int rate_hz)
   for (int c = 0; c < channels; ++c) lanes_[static_cast<size_t>(c)].weight = WeightOf(c, channels);
 }
 
-// Both filters in transposed direct form II.
-void KWeightedSums::Advance(Lane& lane, const float* samples, int64_t frames) const {
+// Both filters in transposed direct form II, `kCount` channels side by side: a recursion waits for itself, so a second
+// one costs next to nothing.
+template <size_t kCount>
+void KWeightedSums::Advance(Lane* lanes, const float* const* channels, int64_t at, int64_t frames) const {
   const BiquadCoefficients s = shelf_, h = high_pass_;
-  double s1 = lane.shelf_1, s2 = lane.shelf_2, h1 = lane.high_pass_1, h2 = lane.high_pass_2, sum = lane.sum;
-  for (int64_t n = 0; n < frames; ++n) {
-    const double x = samples[n], y = s.b0 * x + s1;
-    s1 = s.b1 * x - s.a1 * y + s2;
-    s2 = s.b2 * x - s.a2 * y;
-    const double z = y + h1;
-    h1 = -2 * y - h.a1 * z + h2;
-    h2 = y - h.a2 * z;
-    sum += z * z;
+  const float* samples[kCount];
+  double s1[kCount], s2[kCount], h1[kCount], h2[kCount], sum[kCount];
+  for (size_t i = 0; i < kCount; ++i) {
+    samples[i] = channels[i] + at;
+    s1[i] = lanes[i].shelf_1, s2[i] = lanes[i].shelf_2;
+    h1[i] = lanes[i].high_pass_1, h2[i] = lanes[i].high_pass_2;
+    sum[i] = lanes[i].sum;
   }
-  lane.shelf_1 = s1;
-  lane.shelf_2 = s2;
-  lane.high_pass_1 = h1;
-  lane.high_pass_2 = h2;
-  lane.sum = sum;
-}
-
-// Two channels side by side: a recursion waits for itself, so the second costs next to nothing.
-void KWeightedSums::AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const float* samples_b, int64_t frames) const {
-  const BiquadCoefficients s = shelf_, h = high_pass_;
-  double s1[2] = {a.shelf_1, b.shelf_1}, s2[2] = {a.shelf_2, b.shelf_2};
-  double h1[2] = {a.high_pass_1, b.high_pass_1}, h2[2] = {a.high_pass_2, b.high_pass_2}, sum[2] = {a.sum, b.sum};
   for (int64_t n = 0; n < frames; ++n) {
-    const double x[2] = {samples_a[n], samples_b[n]};
-    for (int i = 0; i < 2; ++i) {
-      const double y = s.b0 * x[i] + s1[i];
-      s1[i] = s.b1 * x[i] - s.a1 * y + s2[i];
-      s2[i] = s.b2 * x[i] - s.a2 * y;
+    for (size_t i = 0; i < kCount; ++i) {
+      const double x = samples[i][n], y = s.b0 * x + s1[i];
+      s1[i] = s.b1 * x - s.a1 * y + s2[i];
+      s2[i] = s.b2 * x - s.a2 * y;
       const double z = y + h1[i];
       h1[i] = -2 * y - h.a1 * z + h2[i];
       h2[i] = y - h.a2 * z;
       sum[i] += z * z;
     }
   }
-  Lane* lanes[2] = {&a, &b};
-  for (int i = 0; i < 2; ++i) {
-    lanes[i]->shelf_1 = s1[i];
-    lanes[i]->shelf_2 = s2[i];
-    lanes[i]->high_pass_1 = h1[i];
-    lanes[i]->high_pass_2 = h2[i];
-    lanes[i]->sum = sum[i];
+  for (size_t i = 0; i < kCount; ++i) {
+    lanes[i].shelf_1 = s1[i], lanes[i].shelf_2 = s2[i];
+    lanes[i].high_pass_1 = h1[i], lanes[i].high_pass_2 = h2[i];
+    lanes[i].sum = sum[i];
   }
 }
 
@@ -138,10 +122,10 @@ void KWeightedSums::Push(std::span<const float* const> channels, int64_t frames)
     for (size_t c = 0; c < lanes_.size(); ++c) {
       if (lanes_[c].weight == 0) continue;
       if (c + 1 < lanes_.size() && lanes_[c + 1].weight > 0) {
-        AdvanceTwo(lanes_[c], lanes_[c + 1], channels[c] + at, channels[c + 1] + at, count);
+        Advance<2>(&lanes_[c], &channels[c], at, count);
         ++c;
       } else {
-        Advance(lanes_[c], channels[c] + at, count);
+        Advance<1>(&lanes_[c], &channels[c], at, count);
       }
     }
     frames_ += count;

@@ -38,8 +38,8 @@ class KWeightedSums {
     double shelf_1 = 0, shelf_2 = 0, high_pass_1 = 0, high_pass_2 = 0;  // state of the two filters
     double sum = 0;                                                     // of squares, since the last step
   };
-  void Advance(Lane& lane, const float* samples, int64_t frames) const;
-  void AdvanceTwo(Lane& a, Lane& b, const float* samples_a, const float* samples_b, int64_t frames) const;
+  template <size_t kCount>
+  void Advance(Lane* lanes, const float* const* channels, int64_t at, int64_t frames) const;
   void CloseStep();
   int rate_hz_;
   BiquadCoefficients shelf_, high_pass_;

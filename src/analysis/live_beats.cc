@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "analysis/attack.h"
+#include "analysis/rhythm.h"
 #include "analysis/spectral_stream.h"
 #include "dsp/statistics.h"
 
@@ -24,9 +25,8 @@ constexpr double kStays = 1.15;  // another tempo must speak as much louder than
 
 LiveBeats::LiveBeats()
     : halved_(kMeanFrames + 1),
-      rises_(kLargestFrames + 1),
       activation_(kTempoWindows * TempoMeter::kWindow),
-      strong_(kStrongMemory),
+      strokes_(kTempoWindows * TempoMeter::kWindow),
       tempo_(kBeatFrameHz),
       states_(kFastest, kSlowest) {
   states_.Begin(60 * kBeatFrameHz / kStart_bpm, kStartSpread);
@@ -45,18 +45,21 @@ std::optional<double> LiveBeats::HearFlux(float whole, float bass) {
     first_half_ = strength;
     return std::nullopt;
   }
-  const float activation = Strengthen(0.5f * (first_half_ + strength));
+  // BeatActivation without the future.
+  const float halved = 0.5f * (first_half_ + strength);
+  halved_.Push(halved);
+  const auto mean = static_cast<float>(Mean(halved_.Between(halved_.end() - kMeanFrames, halved_.end())));
+  const float activation = all_scale_.Scaled(std::max(0.0f, halved - mean));
   activation_.Push(activation);
+  strokes_.Push(stroke_scale_.Scaled(std::max(0.0f, halved - mean - kFaintRise)));
   states_.Step(activation, {});
   FollowTempo();
   return Tell();
 }
 
-// BeatActivation without the future.
-float LiveBeats::Strengthen(float strength) {
-  halved_.Push(strength);
-  const double mean = Mean(halved_.Between(halved_.end() - kMeanFrames, halved_.end()));
-  const float rise = std::max(0.0f, strength - static_cast<float>(mean));
+LiveBeats::Scale::Scale() : rises_(kLargestFrames + 1), strong_(kStrongMemory) {}
+
+float LiveBeats::Scale::Scaled(float rise) {
   rises_.Push(rise);
   strong_.Add(rise);
   const double scale = std::max<double>(0.8 * rises_.LargestBetween(rises_.end() - kLargestFrames, rises_.end()),
@@ -93,7 +96,10 @@ std::optional<double> LiveBeats::Tell() {
   last_beat_ = beat;
   const double time = Refine(beat, states_.frames(place.interval));
   Remember(time);
-  confidence_ = std::clamp((Likeness() - 0.35) / 0.45, 0.0, 1.0) * std::clamp((Contrast() - 0.15) / 0.3, 0.0, 1.0);
+  // The fewer beats, the more alike they are by chance: of six in free time one in ten is more than 0.6.
+  const auto heard = static_cast<double>(std::min<int64_t>(told_, kMostBeats));
+  const double chance = 0.35 + 2 * (1 / heard - 1.0 / kMostBeats);
+  confidence_ = std::clamp((Likeness() - chance) / 0.45, 0.0, 1.0) * std::clamp((Contrast() - 0.15) / 0.3, 0.0, 1.0);
   sure_ = confidence_ >= (sure_ ? kUnsure : kSure);
   return sure_ ? std::optional(time) : std::nullopt;
 }
@@ -123,19 +129,19 @@ double LiveBeats::Refine(int64_t frame, int interval) const {
   return nearest;
 }
 
-// What BeatLikeness and PulseContrast of the whole recording look at, beat by beat.
+// What BeatLikeness and PulseContrast of the whole recording look at, beat by beat: strokes.
 void LiveBeats::Remember(double time_s) {
   Beat beat;
   beat.time_s = time_s;
   const int64_t centre = std::lround(time_s * kBeatFrameHz - 0.25);
-  beat.peak = activation_.LargestBetween(centre - 3, centre + 3);
+  beat.peak = strokes_.LargestBetween(centre - 3, centre + 3);
   if (told_ > 0) {
     const double before = beats_[static_cast<size_t>((told_ - 1) % kMostBeats)].time_s, length = time_s - before;
     for (int part = 0; part < kParts; ++part) {
       // The first part is centred on the beat.
       const int64_t from = std::lround((before + length * (part - 0.5) / kParts) * kBeatFrameHz);
       const int64_t to = std::lround((before + length * (part + 0.5) / kParts) * kBeatFrameHz);
-      beat.pattern[static_cast<size_t>(part)] = activation_.LargestBetween(from, std::max(from + 1, to));
+      beat.pattern[static_cast<size_t>(part)] = strokes_.LargestBetween(from, std::max(from + 1, to));
     }
   }
   beats_[static_cast<size_t>(told_++ % kMostBeats)] = beat;
@@ -172,7 +178,7 @@ double LiveBeats::Contrast() const {
   for (int64_t b = first; b < told_; ++b) on += beats_[static_cast<size_t>(b % kMostBeats)].peak;
   on /= static_cast<double>(std::max<int64_t>(1, told_ - first));
   const int64_t from = std::lround(beats_[static_cast<size_t>(first % kMostBeats)].time_s * kBeatFrameHz);
-  return std::clamp(on - Mean(activation_.Between(from, activation_.end())), 0.0, 1.0);
+  return std::clamp(on - Mean(strokes_.Between(from, strokes_.end())), 0.0, 1.0);
 }
 
 }  // namespace grym

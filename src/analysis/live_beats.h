@@ -13,9 +13,9 @@ namespace grym {
 
 // The forward half of the bar pointer model (Krebs, Böck and Widmer 2015; its online use: Böck, Krebs and Widmer
 // 2014): at each frame the likeliest state says where the last beat was, and its interval is held near the tempo that
-// the last 24 s speak for. Differs: max-product, as TrackBeats. A beat is told kLag frames after it; where the likeliest
-// state leaps to another phase, none comes within half an interval of the last. Allocates when made, never after.
-// Threads: one at a time.
+// the last 24 s speak for. Whether there is a beat at all is told by strokes alone, as FindRhythm does. Differs:
+// max-product, as TrackBeats. A beat is told kLag frames after it; where the likeliest state leaps to another phase,
+// none comes within half an interval of the last. Allocates when made, never after. Threads: one at a time.
 class LiveBeats {
  public:
   static constexpr int kLag = 5, kSlack = 2;  // frames of the activation, 11.6 ms each
@@ -37,15 +37,24 @@ class LiveBeats {
     float peak = 0;
     std::array<float, kParts> pattern{};  // of the beat that it ends
   };
-  float Strengthen(float strength);
+  // Onset strength scaled by the loudness of the last seconds and minutes.
+  class Scale {
+   public:
+    Scale();
+    float Scaled(float rise);
+
+   private:
+    Recent rises_;
+    RunningPercentile strong_;
+  };
   void FollowTempo();
   std::optional<double> Tell();
   double Refine(int64_t frame, int interval) const;
   void Remember(double time_s);
   double Likeness() const;
   double Contrast() const;
-  Recent halved_, rises_, activation_;
-  RunningPercentile strong_;
+  Recent halved_, activation_, strokes_;  // activation: of all rises; strokes: of those that are some
+  Scale all_scale_, stroke_scale_;
   TempoMeter tempo_;
   BeatStates states_;
   std::array<double, kMostOnsets> onsets_s_{};

@@ -98,6 +98,7 @@ SpectralStream::SpectralStream(int at_once, OnsetListener* listener, What what)
     while (register_end_[r] < onset_bank_.bands() && onset_bank_.centre_hz(register_end_[r]) < kRegisterEndHz[r])
       ++register_end_[r];
   }
+  root_bins_ = what_ == What::kOnsets ? static_cast<size_t>(onset_bank_.end_bin()) : power_.size();
   octave_of_bin_.assign(kSize / 2 + 1, -1);
   for (int k = 1; k <= kSize / 2; ++k) {
     const long octave = std::lround(std::log2(k * kBinHz / 1000)) + 5;
@@ -159,8 +160,7 @@ void SpectralStream::TakeAttack() {
 
 void SpectralStream::Take(const float* first, int frames) {
   fft_.Power(first, kHop, window_.data(), power_lanes_.data());
-  const size_t bins = what_ == What::kOnsets ? static_cast<size_t>(onset_bank_.end_bin()) : power_.size();
-  RootInto(power_lanes_.data(), magnitude_lanes_.data(), bins * kLanes);
+  RootInto(power_lanes_.data(), magnitude_lanes_.data(), root_bins_ * kLanes);
   if (what_ != What::kStatistics) {
     onset_bank_.ApplyToLanes(magnitude_lanes_.data(), band_lanes_.data());
     TakeOnsets(frames);

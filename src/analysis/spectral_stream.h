@@ -63,6 +63,7 @@ class SpectralStream {
   RealFftBatch fft_;
   std::vector<float> window_, power_, magnitude_;      // of one frame
   std::vector<float> power_lanes_, magnitude_lanes_;   // [bins][8]
+  size_t root_bins_ = 0;                               // whose magnitude is asked for
   FilterBank onset_bank_, mel_bank_, third_octave_bank_;
   CosineTransform dct_;
   int64_t index_ = 0, most_frames_ = INT64_MAX, attacks_ = 0, most_attacks_ = INT64_MAX;

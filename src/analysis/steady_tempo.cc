@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <complex>
 #include <numbers>
 
 #include "analysis/rhythm.h"
+#include "dsp/dispatch.h"
+#include "dsp/lanes.h"
 #include "dsp/statistics.h"
 
 namespace grym {
@@ -30,21 +33,51 @@ Pulses PulsesOf(std::span<const float> strength, double rate_hz) {
   return pulses;
 }
 
-// Length of the mean of the pulses on the circle that `hz` goes round: 1 when all lie on one grid.
-double Resultant(const Pulses& pulses, double hz) {
-  const std::complex<double> turn = std::polar(1.0, -2 * std::numbers::pi * hz / pulses.rate_hz);
-  std::complex<double> phase = 1, sum = 0;
-  for (const float value : pulses.strength) {
-    sum += phase * static_cast<double>(value);
-    phase *= turn;
+// The pulses' sums on the circles that eight frequencies go round, which turn by `turn_re`, `turn_im` a frame: one
+// alone would wait for each of its multiplications.
+constexpr size_t kAtOnce = 8;
+
+GRYM_HOT void SumOnCircles(const float* strength, size_t count, const double* turn_re, const double* turn_im,
+                           double* sum_re, double* sum_im) {
+  FourDoubles re[2], im[2], all_re[2] = {}, all_im[2] = {}, by_re[2], by_im[2];
+  for (int half = 0; half < 2; ++half) {
+    by_re[half] = reinterpret_cast<const FourDoubles*>(turn_re)[half];
+    by_im[half] = reinterpret_cast<const FourDoubles*>(turn_im)[half];
+    im[half] = 0.0 * by_re[half];
+    re[half] = 1.0 + im[half];
   }
-  return std::abs(sum) / pulses.total;
+  for (size_t n = 0; n < count; ++n) {
+    const double value = strength[n];
+    for (int half = 0; half < 2; ++half) {
+      all_re[half] = all_re[half] + value * re[half];
+      all_im[half] = all_im[half] + value * im[half];
+      const FourDoubles turned = re[half] * by_re[half] - im[half] * by_im[half];
+      im[half] = re[half] * by_im[half] + im[half] * by_re[half];
+      re[half] = turned;
+    }
+  }
+  for (int half = 0; half < 2; ++half) {
+    reinterpret_cast<FourDoubles*>(sum_re)[half] = all_re[half];
+    reinterpret_cast<FourDoubles*>(sum_im)[half] = all_im[half];
+  }
 }
 
-double OnGrid(const Pulses& pulses, double beat_hz) {
-  double sum = 0;
-  for (const auto& [factor, share] : kBeatLevels) sum += share * Resultant(pulses, factor * beat_hz);
-  return sum;
+// Length of the mean of the pulses on the circle that each of `hz` goes round: 1 when all lie on one grid.
+std::vector<double> Resultants(const Pulses& pulses, const std::vector<double>& hz) {
+  std::vector<double> lengths;
+  for (size_t first = 0; first < hz.size(); first += kAtOnce) {
+    std::array<double, kAtOnce> turn_re{}, turn_im{}, sum_re, sum_im;
+    const size_t count = std::min(kAtOnce, hz.size() - first);
+    for (size_t k = 0; k < count; ++k) {
+      const std::complex<double> turn = std::polar(1.0, -2 * std::numbers::pi * hz[first + k] / pulses.rate_hz);
+      turn_re[k] = turn.real();
+      turn_im[k] = turn.imag();
+    }
+    SumOnCircles(pulses.strength.data(), pulses.strength.size(), turn_re.data(), turn_im.data(), sum_re.data(),
+                 sum_im.data());
+    for (size_t k = 0; k < count; ++k) lengths.push_back(std::hypot(sum_re[k], sum_im[k]) / pulses.total);
+  }
+  return lengths;
 }
 
 struct Grid {
@@ -56,8 +89,15 @@ Grid BestGrid(const Pulses& pulses, double near_hz) {
   const double length_s = static_cast<double>(pulses.strength.size()) / pulses.rate_hz;
   const double step = 1 / (16 * length_s);
   const int reach = static_cast<int>(std::ceil(kSearch * near_hz / step));
-  std::vector<double> strength;
-  for (int i = -reach; i <= reach; ++i) strength.push_back(OnGrid(pulses, near_hz + i * step));
+  std::vector<double> hz;
+  for (const auto& [factor, share] : kBeatLevels) {
+    for (int i = -reach; i <= reach; ++i) hz.push_back(factor * (near_hz + i * step));
+  }
+  const std::vector<double> lengths = Resultants(pulses, hz);
+  std::vector<double> strength(static_cast<size_t>(2 * reach + 1));
+  for (size_t at = 0; const auto& [factor, share] : kBeatLevels) {
+    for (double& sum : strength) sum += share * lengths[at++];
+  }
   const auto best = std::max_element(strength.begin(), strength.end()) - strength.begin();
   double shift = 0;
   if (best > 0 && best + 1 < std::ssize(strength)) {

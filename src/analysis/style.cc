@@ -42,7 +42,7 @@ const std::vector<Rule>& GenreRules() {
       {"rock", {{Facet::kTempo, 100, 160, 20}, {Facet::kPulse, 0.35, 1, 0.3}, {Facet::kFlatness, -2.8, -1.2, 0.6}, {Facet::kCrest, 7, 16, 4}, {Facet::kBass, -14, -4, 4}, {Facet::kKey, 0.3, 1, 0.4}, {Facet::kSevenths, 0, 0.35, 0.3}, {Facet::kTriple, 0, 0.3, 0.5}}},
       {"techno", {{Facet::kTempo, 122, 150, 6, 2}, {Facet::kBass, -4, 0, 3, 1.5}, {Facet::kPulse, 0.6, 1, 0.3, 1.5}, {Facet::kHarmonyRate, 0, 12, 15}, {Facet::kKey, 0, 0.5, 0.4}, {Facet::kSwing, 0.47, 0.53, 0.05}}},
       {"waltz", {{Facet::kTriple, 1, 1, 0.6, 4}, {Facet::kTempo, 75, 200, 20, 1.5}, {Facet::kPulse, 0.4, 1, 0.3}, {Facet::kKey, 0.4, 1, 0.4}}},
-      {"speech", {{Facet::kGlide, 12, 90, 8, 2}, {Facet::kPulse, 0, 0.1, 0.15, 2}, {Facet::kKey, 0, 0.35, 0.3, 1.5}, {Facet::kBass, -60, -6, 8}, {Facet::kSilent, 0.02, 0.6, 0.1, 0.7}, {Facet::kVoiced, 0.2, 0.8, 0.2}}},
+      {"speech", {{Facet::kTalking, 0.7, 1, 0.6, 5}, {Facet::kPulse, 0, 0.1, 0.15, 2}, {Facet::kBass, -60, -6, 8, 0.5}, {Facet::kVoiced, 0.1, 0.8, 0.2}}},
       {"percussion", {{Facet::kKey, 0, 0.35, 0.3, 1.5}, {Facet::kPulse, 0.3, 1, 0.3}, {Facet::kVoiced, 0, 0.2, 0.2, 1.5}, {Facet::kAttack, 7, 30, 3, 1.5}, {Facet::kFlatness, -2.6, -0.5, 0.8}}},
       {"solo instrument", {{Facet::kVoiced, 0.7, 1, 0.25, 2.5}, {Facet::kGlide, 0, 8, 6, 1.5}, {Facet::kKey, 0.2, 1, 0.3}, {Facet::kPulse, 0, 0.4, 0.4}, {Facet::kOnsets, 0, 6, 3}}},
   };
@@ -97,11 +97,24 @@ double RuleScore(const Rule& rule, const Facets& facets) {
   return std::exp(sum / weight);
 }
 
+void SortByScore(std::vector<ScoredLabel>& labels) {
+  std::stable_sort(labels.begin(), labels.end(),
+                   [](const ScoredLabel& a, const ScoredLabel& b) { return a.score > b.score; });
+}
+
 std::vector<ScoredLabel> Rank(const std::vector<Rule>& rules, const Facets& facets) {
   std::vector<ScoredLabel> ranked;
   for (const Rule& rule : rules) ranked.push_back({rule.label, RuleScore(rule, facets)});
-  std::stable_sort(ranked.begin(), ranked.end(), [](const ScoredLabel& a, const ScoredLabel& b) { return a.score > b.score; });
+  SortByScore(ranked);
   return ranked;
+}
+
+// What talks is no music, whatever else it is like.
+void SilenceMusic(double talking, std::vector<ScoredLabel>& genres) {
+  for (ScoredLabel& genre : genres) {
+    if (genre.label != "speech") genre.score *= 1 - talking;
+  }
+  SortByScore(genres);
 }
 
 // Unsure where not even the best rule fits, as for noise and rain (0.63 and less), or where others fit as well. Of 42
@@ -123,6 +136,7 @@ StyleClassification ClassifyStyleOf(const AudioFeatures& features) {
   const Facets facets = MeasureFacets(features);
   StyleClassification style;
   style.genres = Rank(GenreRules(), facets);
+  SilenceMusic(facets[static_cast<size_t>(Facet::kTalking)], style.genres);
   style.moods = Rank(MoodRules(), facets);
   style.textures = Rank(TextureRules(), facets);
   const bool nothing = facets[static_cast<size_t>(Facet::kSilent)] > 0.95 || features.duration_s < 2;

@@ -36,6 +36,59 @@ void MeasureVoice(const AudioFeatures& f, double& voiced, double& glide) {
   glide = Median(steps);
 }
 
+// Pitch in stretches of frames that have one.
+struct Stretches {
+  int count = 0;
+  double typical_s = 0;  // median length
+  double resting = 0;    // share of moments at which the pitch stays within 0.3 semitones for 90 ms
+};
+
+Stretches MeasureStretches(const Pitch& pitch) {
+  constexpr double kShortest_s = 0.06, kMoment_s = 0.09, kAtRest = 0.3;  // semitones
+  constexpr float kClear = 0.3f;
+  Stretches stretches;
+  const size_t frames = pitch.f0_hz.size();
+  if (frames < 2) return stretches;
+  const double hop_s = pitch.times_s[1] - pitch.times_s[0];
+  const auto moment = static_cast<size_t>(std::max(1.0, std::round(kMoment_s / hop_s)));
+  const double most = std::exp2(kAtRest / 12);
+  std::vector<double> lengths_s;
+  int64_t moments = 0, resting = 0;
+  for (size_t first = 0; first < frames;) {
+    size_t end = first;
+    while (end < frames && pitch.f0_hz[end] > 0 && pitch.confidence[end] >= kClear) ++end;
+    if (static_cast<double>(end - first) * hop_s > kShortest_s)
+      lengths_s.push_back(static_cast<double>(end - first) * hop_s);
+    for (size_t i = first; i + moment < end; ++i) {
+      const auto [low, high] = std::minmax_element(pitch.f0_hz.begin() + static_cast<std::ptrdiff_t>(i),
+                                                   pitch.f0_hz.begin() + static_cast<std::ptrdiff_t>(i + moment + 1));
+      if (*high >= 2 * *low) continue;  // another octave, or another note
+      ++moments;
+      resting += *high < most * *low;
+    }
+    first = end + 1;
+  }
+  stretches.count = static_cast<int>(lengths_s.size());
+  stretches.typical_s = Median(lengths_s);
+  stretches.resting = moments > 0 ? static_cast<double>(resting) / static_cast<double>(moments) : 1;
+  return stretches;
+}
+
+// Notes rest on their pitch, or are held longer than a syllable where a voice shakes them; a talking voice glides all
+// the time, a fifth of a second on end, to no beat. Measured: speech by formants at rest for 0.31 to 0.48 of its
+// moments, in stretches of 0.13 to 0.17 s, but for a monotone (0.84); music of the shared set for 0.74 and more, sung
+// vibrato for 0.0, in stretches of 0.34 s and more.
+double MeasureTalking(const AudioFeatures& f) {
+  constexpr int kFewest = 8;
+  const Stretches stretches = MeasureStretches(f.pitch);
+  if (stretches.count < kFewest) return 0;
+  const auto below = [](double value, double full, double none) {
+    return std::clamp((none - value) / (none - full), 0.0, 1.0);
+  };
+  return below(stretches.resting, 0.55, 0.7) * below(stretches.typical_s, 0.22, 0.32) *
+         below(f.tempo_confidence, 0.15, 0.3);
+}
+
 // Where the strongest onset between two beats lies, as a share of the beat, over beats that have one in the middle.
 double MeasureSwing(const AudioFeatures& f) {
   std::vector<double> places;
@@ -100,6 +153,7 @@ Facets MeasureFacets(const AudioFeatures& f) {
   set(Facet::kRange, f.loudness.range_lu);
   set(Facet::kVoiced, voiced * f.duration_s / sounding_s);
   set(Facet::kGlide, glide);
+  set(Facet::kTalking, MeasureTalking(f));
   set(Facet::kKey, f.key_confidence);
   set(Facet::kMinor, !f.key ? 0.5 : ParseKey(*f.key).value_or(0) >= 12 ? 1.0 : 0.0);
   set(Facet::kHarmonyRate, changes);

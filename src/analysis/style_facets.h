@@ -18,6 +18,7 @@ enum class Facet {
   kRange,          // loudness range, LU
   kVoiced,         // share of frames with one clear pitch
   kGlide,          // semitones a second the pitch moves while voiced, median
+  kTalking,        // [0, 1]: moves like a voice that talks
   kKey,            // confidence of the key
   kMinor,          // 1 minor, 0 major, 0.5 unknown
   kHarmonyRate,    // chord changes a minute

@@ -1,5 +1,6 @@
 // Spectral peaks of a mono stream at 11,025 Hz: what tuning, chroma, key, chords and hum are read from.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -53,17 +54,21 @@ class TonalStream {
 
  private:
   void Take(const float* first, int frames);
-  void TakePeaks();
+  void TakePeaks(const float* power);
+  void FindCandidates(const float* power);
   TonalListener* listener_;
   BatchFramer framer_;
   RealFftBatch fft_;
-  std::vector<float> window_, power_;  // of one frame
+  std::vector<float> window_, power_;  // [8][bins]
   std::vector<float> power_lanes_;     // [bins][8]
   TonalFrames frames_;
   struct Candidate {
     float level_db;
     double hz;
   };
+  std::vector<unsigned char> marks_;                   // per bin: a maximum
+  std::vector<int> maxima_;                            // their bins
+  std::array<std::vector<float>, 5> of_maxima_;        // power before, at and after; level in dB; place between bins
   std::vector<Candidate> candidates_;
   std::vector<TonalPeak> found_;  // of one frame
   int64_t most_frames_ = INT64_MAX;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace grym {
@@ -28,6 +29,14 @@ class Random {
   explicit Random(uint64_t seed, std::string_view stream = "") {
     uint64_t state = seed ^ (stream.empty() ? 0 : HashName(stream));
     for (uint64_t& word : state_) word = SplitMix64(state);
+  }
+  // Where it stands, and one that goes on from there; nothing for all zeros, which xoshiro never leaves.
+  const std::array<uint64_t, 4>& state() const { return state_; }
+  static std::optional<Random> FromState(const std::array<uint64_t, 4>& state) {
+    if ((state[0] | state[1] | state[2] | state[3]) == 0) return std::nullopt;
+    Random random(0);
+    random.state_ = state;
+    return random;
   }
   uint64_t Next() {
     const auto rotate = [](uint64_t x, int k) { return (x << k) | (x >> (64 - k)); };

@@ -5,10 +5,10 @@
 #include <numbers>
 
 #include "dsp/dispatch.h"
+#include "dsp/turns.h"
 
 namespace grym {
 namespace {
-
 
 // One radix-4 stage of the decimation-in-frequency Stockham transform of length n = 4 * quarter at stride 1: the inner
 // loop runs over p. Source: Stockham 1966, in the form of Van Loan 1992, section 1.7.
@@ -103,11 +103,7 @@ RealFft::RealFft(int size) : size_(size), half_(size / 2) {
       }
     }
   }
-  for (int k = 0; k <= half_ / 2; ++k) {
-    const double angle = -2 * std::numbers::pi * k / size_;
-    pack_re_.push_back(static_cast<float>(std::cos(angle)));
-    pack_im_.push_back(static_cast<float>(std::sin(angle)));
-  }
+  pack_ = Turns(half_ / 2 + 1, size_);
   re_.resize(half_);
   im_.resize(half_);
   work_re_.resize(half_);
@@ -152,7 +148,8 @@ void RealFft::Forward(const float* in, std::complex<float>* out) {
     const int m = half_ - k;
     const float er = 0.5f * (re[k] + re[m]), ei = 0.5f * (im[k] - im[m]);
     const float oddr = 0.5f * (im[k] + im[m]), oddi = -0.5f * (re[k] - re[m]);
-    const float tr = pack_re_[k] * oddr - pack_im_[k] * oddi, ti = pack_re_[k] * oddi + pack_im_[k] * oddr;
+    const float w_re = pack_[2 * k], w_im = pack_[2 * k + 1];
+    const float tr = w_re * oddr - w_im * oddi, ti = w_re * oddi + w_im * oddr;
     out[k] = {er + tr, ei + ti};
     out[m] = {er - tr, -(ei - ti)};
   }
@@ -172,7 +169,8 @@ void RealFft::Inverse(const std::complex<float>* in, float* out) {
     const int m = half_ - k;
     const float er = 0.5f * (in[k].real() + in[m].real()), ei = 0.5f * (in[k].imag() - in[m].imag());
     const float tr = 0.5f * (in[k].real() - in[m].real()), ti = 0.5f * (in[k].imag() + in[m].imag());
-    const float oddr = pack_re_[k] * tr + pack_im_[k] * ti, oddi = pack_re_[k] * ti - pack_im_[k] * tr;
+    const float w_re = pack_[2 * k], w_im = pack_[2 * k + 1];
+    const float oddr = w_re * tr + w_im * ti, oddi = w_re * ti - w_im * tr;
     im_[k] = er - oddi;
     re_[k] = ei + oddr;
     im_[m] = er + oddi;

@@ -23,10 +23,9 @@ class RealFft {
 
  private:
   void Transform();           // re_, im_ in place
-  void Unpack(const float* in);
   int size_, half_;
   std::vector<float> twiddle_re_, twiddle_im_;  // per stage: w1, w2, w3 [n / 4] each
-  std::vector<float> pack_re_, pack_im_;        // e^(-2 pi i k / size), k < half / 2 + 1
+  std::vector<float> pack_;                     // e^(-2 pi i k / size) as re, im, k <= half / 2
   std::vector<float> re_, im_, work_re_, work_im_;
   std::vector<std::complex<float>> bins_;
 };

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "dsp/dispatch.h"
+#include "dsp/turns.h"
 
 namespace grym {
 namespace {
@@ -72,53 +73,71 @@ GRYM_HOT void FinishEights(float* packed, int blocks, const float* w) {
 }
 
 #if defined(__GNUC__) && !defined(GRYM_PORTABLE_LANES)
-// Eight samples of each of eight frames become four packed points: a transposition in three rounds of shuffles.
-GRYM_HOT void LoadWindowed(const float* in, std::ptrdiff_t hop, const float* window, int size, float* packed) {
-  for (int n = 0; n < size; n += 8) {
-    const EightLanes w = *reinterpret_cast<const EightLanes*>(window + n);
-    const float* first = in + n;  // a frame may begin anywhere: every load is of the type that needs no alignment
-    const EightLanes a = *reinterpret_cast<const EightLanes*>(first) * w;
-    const EightLanes b = *reinterpret_cast<const EightLanes*>(first + hop) * w;
-    const EightLanes c = *reinterpret_cast<const EightLanes*>(first + 2 * hop) * w;
-    const EightLanes d = *reinterpret_cast<const EightLanes*>(first + 3 * hop) * w;
-    const EightLanes e = *reinterpret_cast<const EightLanes*>(first + 4 * hop) * w;
-    const EightLanes f = *reinterpret_cast<const EightLanes*>(first + 5 * hop) * w;
-    const EightLanes g = *reinterpret_cast<const EightLanes*>(first + 6 * hop) * w;
-    const EightLanes h = *reinterpret_cast<const EightLanes*>(first + 7 * hop) * w;
+// Rows become columns, in three rounds of shuffles.
+GRYM_INLINE void Transpose(EightLanes* rows) {
 #define GRYM_PAIRS_LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 4, 12, 5, 13)
 #define GRYM_PAIRS_HIGH(x, y) __builtin_shufflevector(x, y, 2, 10, 3, 11, 6, 14, 7, 15)
 #define GRYM_FOURS_LOW(x, y) __builtin_shufflevector(x, y, 0, 1, 8, 9, 4, 5, 12, 13)
 #define GRYM_FOURS_HIGH(x, y) __builtin_shufflevector(x, y, 2, 3, 10, 11, 6, 7, 14, 15)
 #define GRYM_HALVES_LOW(x, y) __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11)
 #define GRYM_HALVES_HIGH(x, y) __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15)
-    const EightLanes ab_low = GRYM_PAIRS_LOW(a, b), ab_high = GRYM_PAIRS_HIGH(a, b), cd_low = GRYM_PAIRS_LOW(c, d),
-                cd_high = GRYM_PAIRS_HIGH(c, d), ef_low = GRYM_PAIRS_LOW(e, f), ef_high = GRYM_PAIRS_HIGH(e, f),
-                gh_low = GRYM_PAIRS_LOW(g, h), gh_high = GRYM_PAIRS_HIGH(g, h);
-    const EightLanes ad_0 = GRYM_FOURS_LOW(ab_low, cd_low), ad_1 = GRYM_FOURS_HIGH(ab_low, cd_low),
-                ad_2 = GRYM_FOURS_LOW(ab_high, cd_high), ad_3 = GRYM_FOURS_HIGH(ab_high, cd_high),
-                eh_0 = GRYM_FOURS_LOW(ef_low, gh_low), eh_1 = GRYM_FOURS_HIGH(ef_low, gh_low),
-                eh_2 = GRYM_FOURS_LOW(ef_high, gh_high), eh_3 = GRYM_FOURS_HIGH(ef_high, gh_high);
-    EightLanes* out = reinterpret_cast<EightLanes*>(packed + static_cast<std::ptrdiff_t>(n) * kLanes);
-    out[0] = GRYM_HALVES_LOW(ad_0, eh_0);
-    out[1] = GRYM_HALVES_LOW(ad_1, eh_1);
-    out[2] = GRYM_HALVES_LOW(ad_2, eh_2);
-    out[3] = GRYM_HALVES_LOW(ad_3, eh_3);
-    out[4] = GRYM_HALVES_HIGH(ad_0, eh_0);
-    out[5] = GRYM_HALVES_HIGH(ad_1, eh_1);
-    out[6] = GRYM_HALVES_HIGH(ad_2, eh_2);
-    out[7] = GRYM_HALVES_HIGH(ad_3, eh_3);
+  const EightLanes a = rows[0], b = rows[1], c = rows[2], d = rows[3], e = rows[4], f = rows[5], g = rows[6],
+                   h = rows[7];
+  const EightLanes ab_low = GRYM_PAIRS_LOW(a, b), ab_high = GRYM_PAIRS_HIGH(a, b), cd_low = GRYM_PAIRS_LOW(c, d),
+                   cd_high = GRYM_PAIRS_HIGH(c, d), ef_low = GRYM_PAIRS_LOW(e, f), ef_high = GRYM_PAIRS_HIGH(e, f),
+                   gh_low = GRYM_PAIRS_LOW(g, h), gh_high = GRYM_PAIRS_HIGH(g, h);
+  const EightLanes ad_0 = GRYM_FOURS_LOW(ab_low, cd_low), ad_1 = GRYM_FOURS_HIGH(ab_low, cd_low),
+                   ad_2 = GRYM_FOURS_LOW(ab_high, cd_high), ad_3 = GRYM_FOURS_HIGH(ab_high, cd_high),
+                   eh_0 = GRYM_FOURS_LOW(ef_low, gh_low), eh_1 = GRYM_FOURS_HIGH(ef_low, gh_low),
+                   eh_2 = GRYM_FOURS_LOW(ef_high, gh_high), eh_3 = GRYM_FOURS_HIGH(ef_high, gh_high);
+  rows[0] = GRYM_HALVES_LOW(ad_0, eh_0);
+  rows[1] = GRYM_HALVES_LOW(ad_1, eh_1);
+  rows[2] = GRYM_HALVES_LOW(ad_2, eh_2);
+  rows[3] = GRYM_HALVES_LOW(ad_3, eh_3);
+  rows[4] = GRYM_HALVES_HIGH(ad_0, eh_0);
+  rows[5] = GRYM_HALVES_HIGH(ad_1, eh_1);
+  rows[6] = GRYM_HALVES_HIGH(ad_2, eh_2);
+  rows[7] = GRYM_HALVES_HIGH(ad_3, eh_3);
 #undef GRYM_PAIRS_LOW
 #undef GRYM_PAIRS_HIGH
 #undef GRYM_FOURS_LOW
 #undef GRYM_FOURS_HIGH
 #undef GRYM_HALVES_LOW
 #undef GRYM_HALVES_HIGH
+}
+
+// Eight samples of each of eight frames become four packed points.
+GRYM_HOT void LoadWindowed(const float* in, std::ptrdiff_t hop, const float* window, int size, float* packed) {
+  for (int n = 0; n < size; n += 8) {
+    const EightLanes w = *reinterpret_cast<const EightLanes*>(window + n);
+    const float* first = in + n;  // a frame may begin anywhere: every load is of the type that needs no alignment
+    EightLanes rows[8];
+    for (int f = 0; f < 8; ++f) rows[f] = *reinterpret_cast<const EightLanes*>(first + f * hop) * w;
+    Transpose(rows);
+    EightLanes* out = reinterpret_cast<EightLanes*>(packed + static_cast<std::ptrdiff_t>(n) * kLanes);
+    for (int f = 0; f < 8; ++f) out[f] = rows[f];
+  }
+}
+
+GRYM_HOT void TakeEights(const float* lanes, int count, float* out, std::ptrdiff_t stride) {
+  const EightLanes* in = reinterpret_cast<const EightLanes*>(lanes);
+  for (int i = 0; i + 8 <= count; i += 8) {
+    EightLanes rows[8];
+    for (int n = 0; n < 8; ++n) rows[n] = in[i + n];
+    Transpose(rows);
+    for (int f = 0; f < 8; ++f) *reinterpret_cast<EightLanes*>(out + f * stride + i) = rows[f];
   }
 }
 #else
 void LoadWindowed(const float* in, std::ptrdiff_t hop, const float* window, int size, float* packed) {
   for (int f = 0; f < kLanes; ++f) {
     for (int n = 0; n < size; ++n) packed[n * kLanes + f] = in[f * hop + n] * window[n];
+  }
+}
+
+void TakeEights(const float* lanes, int count, float* out, std::ptrdiff_t stride) {
+  for (int f = 0; f < kLanes; ++f) {
+    for (int i = 0; i + kLanes <= count; ++i) out[f * stride + i] = lanes[i * kLanes + f];
   }
 }
 #endif
@@ -216,11 +235,7 @@ RealFftBatch::RealFftBatch(int size) : size_(size), half_(size / 2) {
       }
     }
   }
-  for (int k = 0; k <= half_ / 2; ++k) {
-    const double angle = -2 * std::numbers::pi * k / size_;
-    pack_.push_back(static_cast<float>(std::cos(angle)));
-    pack_.push_back(static_cast<float>(std::sin(angle)));
-  }
+  pack_ = Turns(half_ / 2 + 1, size_);
   for (int k = 0; k < half_; ++k) {
     int place = 0;
     for (int n = half_, rest = k; n > 1;) {
@@ -267,6 +282,13 @@ void RealFftBatch::Inverse(const float* spectra, float* out) {
 
 void TakeLane(const float* lanes, int count, int lane, float* out) {
   for (int i = 0; i < count; ++i) out[i] = lanes[static_cast<std::ptrdiff_t>(i) * kLanes + lane];
+}
+
+void TakeLanes(const float* lanes, int count, float* out, std::ptrdiff_t stride) {
+  TakeEights(lanes, count, out, stride);
+  for (std::ptrdiff_t i = count / kLanes * kLanes; i < count; ++i) {
+    for (int f = 0; f < kLanes; ++f) out[f * stride + i] = lanes[i * kLanes + f];
+  }
 }
 
 }  // namespace grym

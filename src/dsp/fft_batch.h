@@ -38,5 +38,7 @@ class RealFftBatch {
 
 // Lane `lane` of `count` values [count][8].
 void TakeLane(const float* lanes, int count, int lane, float* out);
+// All eight: lane f begins at out + f * stride. Requires stride >= count.
+void TakeLanes(const float* lanes, int count, float* out, std::ptrdiff_t stride);
 
 }  // namespace grym

@@ -11,10 +11,15 @@ inline constexpr int kLanes = 8;
 // Loads and stores need no alignment, and may look into any array of floats. Never let a pointer to it pass through a
 // deduced type (auto, a lambda's result): GCC 12 drops the alignment there and loads as if there were one.
 typedef float EightLanes __attribute__((vector_size(32), may_alias, aligned(4)));
+// Four doubles on the same terms.
+typedef double FourDoubles __attribute__((vector_size(32), may_alias, aligned(8)));
 #define GRYM_INLINE inline __attribute__((always_inline))
 #else
 struct EightLanes {
   float v[kLanes];
+};
+struct FourDoubles {
+  double v[4];
 };
 #define GRYM_LANES_OPERATOR(op)                                     \
   inline EightLanes operator op(const EightLanes& a, const EightLanes& b) {        \
@@ -25,6 +30,16 @@ struct EightLanes {
   inline EightLanes operator op(float a, const EightLanes& b) {               \
     EightLanes result;                                                   \
     for (int i = 0; i < kLanes; ++i) result.v[i] = a op b.v[i];     \
+    return result;                                                  \
+  }                                                                 \
+  inline FourDoubles operator op(const FourDoubles& a, const FourDoubles& b) {     \
+    FourDoubles result;                                                  \
+    for (int i = 0; i < 4; ++i) result.v[i] = a.v[i] op b.v[i];     \
+    return result;                                                  \
+  }                                                                 \
+  inline FourDoubles operator op(double a, const FourDoubles& b) {            \
+    FourDoubles result;                                                  \
+    for (int i = 0; i < 4; ++i) result.v[i] = a op b.v[i];          \
     return result;                                                  \
   }
 GRYM_LANES_OPERATOR(+)

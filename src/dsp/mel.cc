@@ -12,7 +12,7 @@ namespace {
 constexpr double kMelHzPerStep = 200.0 / 3, kMelBreakHz = 1000, kMelBreak = kMelBreakHz / kMelHzPerStep;
 const double kMelLogStep = std::log(6.4) / 27;
 
-GRYM_HOT void WeightedSumOfLanes(const float* values, const float* weights, int count, float* out) {
+GRYM_INLINE void WeightedSum(const float* values, const float* weights, int count, float* out) {
   const EightLanes* in = reinterpret_cast<const EightLanes*>(values);
   EightLanes even = {}, odd = {};
   int i = 0;
@@ -22,6 +22,19 @@ GRYM_HOT void WeightedSumOfLanes(const float* values, const float* weights, int 
   }
   if (i < count) even = even + weights[i] * in[i];
   *reinterpret_cast<EightLanes*>(out) = even + odd;
+}
+
+GRYM_HOT void WeightedSumOfLanes(const float* values, const float* weights, int count, float* out) {
+  WeightedSum(values, weights, count, out);
+}
+
+GRYM_HOT void RunsOfLanes(const float* values, const float* weights, const FilterBank::Run* runs, size_t count,
+                          float* out) {
+  for (size_t band = 0; band < count; ++band) {
+    const FilterBank::Run& run = runs[band];
+    WeightedSum(values + static_cast<std::ptrdiff_t>(run.first) * kLanes, weights + run.offset, run.count,
+                out + static_cast<std::ptrdiff_t>(band) * kLanes);
+  }
 }
 
 }  // namespace
@@ -112,11 +125,7 @@ void FilterBank::Apply(const float* spectrum, float* out) const {
 }
 
 void FilterBank::ApplyToLanes(const float* spectrum, float* out) const {
-  for (size_t band = 0; band < runs_.size(); ++band) {
-    const Run& run = runs_[band];
-    WeightedSumOfLanes(spectrum + static_cast<std::ptrdiff_t>(run.first) * kLanes, weights_.data() + run.offset,
-                       run.count, out + static_cast<std::ptrdiff_t>(band) * kLanes);
-  }
+  RunsOfLanes(spectrum, weights_.data(), runs_.data(), runs_.size(), out);
 }
 
 CosineTransform::CosineTransform(int inputs, int outputs) : inputs_(inputs), outputs_(outputs) {

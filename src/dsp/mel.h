@@ -31,13 +31,14 @@ class FilterBank {
   // Eight spectra at once: `spectrum` [size / 2 + 1][8], `out` [bands][8].
   void ApplyToLanes(const float* spectrum, float* out) const;
 
- private:
-  struct Run {
+  struct Run {  // one band: `count` bins from `first` on, their weights from `offset` on
     int first = 0;
     int offset = 0;
     int count = 0;
     double centre_hz = 0;
   };
+
+ private:
   void Add(double left, double centre, double right, double bin_hz, int bins, double scale);
   std::vector<Run> runs_;
   std::vector<float> weights_;

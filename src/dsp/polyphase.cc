@@ -19,17 +19,20 @@ constexpr double kPassBand = 0.955;  // cut-off as a share of the lower Nyquist 
 
 constexpr int kAtOnce = 4;  // output samples: one alone would wait for each of its additions
 
-// Sums of a[i][n] * b[i][n] over n, `count` of them, a multiple of 8. Eight chains in a fixed order, so that each sum is
-// the same whichever stand beside it.
-GRYM_HOT void DotsOfEights(const float* const* a, const float* const* b, int count, float* out) {
+// Sums of a[i][n] * b[i][n] over n, `count` of them, a multiple of 8. Eight chains in a fixed order, so that each sum
+// is the same whichever stand beside it.
+// With `one_row` all b are b[0], which is then read once.
+template <bool one_row>
+GRYM_INLINE void Dots(const float* const* a, const float* const* b, int count, float* out) {
   const float *a0 = a[0], *a1 = a[1], *a2 = a[2], *a3 = a[3], *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
   EightLanes sum0 = {}, sum1 = {}, sum2 = {}, sum3 = {};
 #define GRYM_EIGHT(p) (*reinterpret_cast<const EightLanes*>((p) + n))
   for (int n = 0; n < count; n += kLanes) {
-    sum0 = sum0 + GRYM_EIGHT(a0) * GRYM_EIGHT(b0);
-    sum1 = sum1 + GRYM_EIGHT(a1) * GRYM_EIGHT(b1);
-    sum2 = sum2 + GRYM_EIGHT(a2) * GRYM_EIGHT(b2);
-    sum3 = sum3 + GRYM_EIGHT(a3) * GRYM_EIGHT(b3);
+    const EightLanes row = GRYM_EIGHT(b0);
+    sum0 = sum0 + GRYM_EIGHT(a0) * row;
+    sum1 = sum1 + GRYM_EIGHT(a1) * (one_row ? row : GRYM_EIGHT(b1));
+    sum2 = sum2 + GRYM_EIGHT(a2) * (one_row ? row : GRYM_EIGHT(b2));
+    sum3 = sum3 + GRYM_EIGHT(a3) * (one_row ? row : GRYM_EIGHT(b3));
   }
 #undef GRYM_EIGHT
   float lanes[kAtOnce][kLanes];
@@ -41,6 +44,14 @@ GRYM_HOT void DotsOfEights(const float* const* a, const float* const* b, int cou
     const float* lane = lanes[i];
     out[i] = ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
   }
+}
+
+GRYM_HOT void DotsOfEights(const float* const* a, const float* const* b, int count, float* out) {
+  Dots<false>(a, b, count, out);
+}
+
+GRYM_HOT void DotsWithOneRow(const float* const* a, const float* const* b, int count, float* out) {
+  Dots<true>(a, b, count, out);
 }
 
 }  // namespace
@@ -127,7 +138,7 @@ void PolyphaseResampler::Drain(std::vector<float>& out, int64_t limit) {
       }
     }
     float sums[kAtOnce];
-    DotsOfEights(inputs, rows, taps_, sums);
+    (phases_ == 1 ? DotsWithOneRow : DotsOfEights)(inputs, rows, taps_, sums);
     out.insert(out.end(), sums, sums + count);
     made_ += count;
   }

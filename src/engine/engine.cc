@@ -12,7 +12,9 @@
 #include "base/status.h"
 #include "base/temp_folder.h"
 #include "engine/calls.h"
+#include "engine/engine_stream.h"
 #include "engine/run_summary.h"
+#include "engine/sound_memory.h"
 #include "generation/composer.h"
 #include "patterns/embedder.h"
 #include "steps/make_take.h"
@@ -209,6 +211,29 @@ Job<GenerateAudioResult> Engine::StartGenerate(GenerateAudioRequest request, Pro
     return MakeTake(*impl->orchestrator, std::move(request), run);
   };
   return Job<GenerateAudioResult>::Start(std::move(work), std::move(progress));
+}
+
+absl::StatusOr<std::unique_ptr<GenerationStream>> Engine::Stream(const GenerateAudioRequest& request) {
+  return EngineStream::Open(*impl_->orchestrator, impl_->calls, request);
+}
+
+absl::StatusOr<std::unique_ptr<GenerationStream>> Engine::ResumeStream(std::string_view model,
+                                                                       const std::filesystem::path& saved) {
+  return EngineStream::Resume(*impl_->orchestrator, impl_->calls, model, saved);
+}
+
+absl::Status Engine::HearPatterns(const AudioPatterns& patterns, const AudioInput& audio, std::string_view model,
+                                  const RunOptions& run) {
+  RunningCalls::Ticket ticket(impl_->calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin(run.cancel));
+  return HearStoredPatterns(*impl_->orchestrator, *impl_->memory, patterns, audio, model, run);
+}
+
+absl::StatusOr<std::vector<PatternMatch>> Engine::SearchMemory(std::string_view words_utf8, std::string_view model,
+                                                               int limit, const RunOptions& run) {
+  RunningCalls::Ticket ticket(impl_->calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin(run.cancel));
+  return SearchByWords(*impl_->orchestrator, *impl_->memory, words_utf8, model, limit, run);
 }
 
 absl::StatusOr<WorkflowRun> Engine::Impl::Run(const Workflow& workflow, const WorkflowRunOptions& options) {

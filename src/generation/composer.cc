@@ -1,11 +1,14 @@
 #include "generation/composer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
+#include "base/format.h"
 #include "base/number_text.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "generation/arrange.h"
 #include "generation/enhanced_take.h"
 #include "generation/master.h"
@@ -85,14 +88,35 @@ GenerateAudioRequest ResolvedRequest(const GenerateAudioRequest& request, const 
   return resolved;
 }
 
+// More words than these say nothing new to it.
+constexpr size_t kMostPromptBytes = size_t{16} << 10;
+
+// Cuts behind a whole word, or a whole letter where there is none.
+void CutPrompt(const char* name, std::string& text, std::vector<std::string>& warnings) {
+  if (text.size() <= kMostPromptBytes) return;
+  size_t kept = 0;
+  for (size_t at = 0; at < kMostPromptBytes;) {
+    const size_t length = std::max<size_t>(1, Utf8Length(text, at));
+    if (at + length > kMostPromptBytes) break;
+    at += length;
+    kept = at;
+  }
+  if (const size_t space = text.find_last_of(" \n\t", kept); space != std::string::npos && space > 0) kept = space;
+  warnings.push_back(Formatted("composer: %s: cut to %d bytes, %d were dropped", name, kept, text.size() - kept));
+  text.resize(kept);
+}
+
 class ComposerGenerator : public Generator {
  public:
   explicit ComposerGenerator(const ModelInfo& info) : info_(info) {}
 
-  absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& request, const RunOptions& run) override {
-    GRYM_RETURN_IF_ERROR(ValidateRequest(request));
+  absl::StatusOr<GenerateAudioResult> Generate(const GenerateAudioRequest& asked, const RunOptions& run) override {
+    GRYM_RETURN_IF_ERROR(ValidateRequest(asked));
     std::vector<std::string> warnings;
-    GRYM_RETURN_IF_ERROR(CheckRequestForModel(info_, request, &warnings));
+    GRYM_RETURN_IF_ERROR(CheckRequestForModel(info_, asked, &warnings));
+    GenerateAudioRequest request = asked;
+    CutPrompt("prompt", request.prompt, warnings);
+    CutPrompt("negative_prompt", request.negative_prompt, warnings);
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     absl::StatusOr<GenerateAudioResult> made = request.reference_buffer || !request.reference_audio.empty()
                                                    ? MakeEnhancedTake(request, run)

@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "base/format.h"
 #include "base/status.h"
+#include "memory/hearing_rows.h"
 #include "memory/pattern_rows.h"
 #include "memory/vector_index.h"
 #include "store/database.h"
@@ -313,6 +314,33 @@ absl::Status PatternMemory::RecordOutcome(int64_t id, double score, std::string_
   GRYM_ASSIGN_OR_RETURN(change, db.Cached("UPDATE state SET outcomes = outcomes + 1"));
   GRYM_RETURN_IF_ERROR(change->Run());
   return transaction.Commit();
+}
+
+absl::Status PatternMemory::StoreHearing(int64_t id, std::string_view space, std::span<const float> vector) {
+  GRYM_RETURN_IF_ERROR(CheckHearing(space, vector));
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  GRYM_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*impl_->db));
+  GRYM_RETURN_IF_ERROR(impl_->Fetch(id).status());
+  GRYM_RETURN_IF_ERROR(PutHearing(*impl_->db, id, space, vector));
+  return transaction.Commit();
+}
+
+absl::StatusOr<std::vector<PatternMatch>> PatternMemory::QueryHearing(std::string_view space,
+                                                                      std::span<const float> vector, int limit,
+                                                                      const RunOptions& run) const {
+  GRYM_RETURN_IF_ERROR(CheckLimit(limit));
+  GRYM_RETURN_IF_ERROR(CheckHearing(space, vector));
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  GRYM_ASSIGN_OR_RETURN(const Transaction reading, Transaction::BeginReading(*impl_->db));
+  GRYM_ASSIGN_OR_RETURN(const std::vector<Neighbour> nearest,
+                        NearestHearings(*impl_->db, space, vector, static_cast<size_t>(limit), run.cancel));
+  std::vector<PatternMatch> matches;
+  for (const Neighbour& near : nearest) {
+    GRYM_ASSIGN_OR_RETURN(PatternMatch match, impl_->Fetch(near.id));
+    match.similarity = near.similarity;
+    matches.push_back(std::move(match));
+  }
+  return matches;
 }
 
 absl::StatusOr<std::vector<AudioPattern>> PatternMemory::HeardWith(int64_t id, int limit) const {

@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "memory/hearing_rows.h"
 
 namespace grym {
 namespace {
@@ -99,7 +100,7 @@ const char kRowColumns[] =
     "p.detail, p.outcome_count, p.outcome_sum";
 
 const Schema& PatternMemorySchema() {
-  static const Schema schema{"pattern memory", 0x47724d31 /* "GrM1" */, {kTables}};
+  static const Schema schema{"pattern memory", 0x47724d31 /* "GrM1" */, {kTables, kHearingTable}};
   return schema;
 }
 

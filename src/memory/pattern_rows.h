@@ -11,7 +11,8 @@
 namespace grym {
 
 // Tables: `state` (one row: generation, counts, identity), `pattern`, `vector` (apart from `pattern`, so that reading
-// all vectors reads nothing else), `outcome`, and `removal` (which generation removed which id).
+// all vectors reads nothing else), `outcome`, `removal` (which generation removed which id), and `hearing`
+// (hearing_rows.h).
 const Schema& PatternMemorySchema();
 
 // A pattern that was found fit to be stored. `embedding` has unit length.

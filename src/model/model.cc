@@ -8,9 +8,10 @@
 namespace grym {
 
 std::string_view CapabilityName(Capability capability) {
-  constexpr std::array<std::string_view, 9> kNames = {"generate",       "enhance",         "embed_audio",
+  constexpr std::array<std::string_view, 10> kNames = {"generate",       "enhance",         "embed_audio",
                                                       "analyze",        "classify_style",  "detect_patterns",
-                                                      "compare",        "stream",          "code"};
+                                                      "compare",        "stream",          "code",
+                                                      "embed_text"};
   const size_t index = static_cast<size_t>(capability);
   return index < kNames.size() ? kNames[index] : "unknown";
 }
@@ -41,6 +42,10 @@ absl::StatusOr<std::vector<float>> Embedder::EmbedText(std::string_view, const R
 
 absl::StatusOr<std::vector<FloatArray>> Embedder::HiddenStates(const AudioBuffer&, const RunOptions&) {
   return Error(absl::StatusCode::kUnimplemented, "no_hidden_states", "this embedder has no layers to show");
+}
+
+absl::StatusOr<std::string> Embedder::Transcribe(const AudioBuffer&, const RunOptions&) {
+  return Error(absl::StatusCode::kUnimplemented, "no_transcription", "this embedder hears, and writes no text");
 }
 
 absl::StatusOr<std::string> Model::Plan(const GenerateAudioRequest&) const {

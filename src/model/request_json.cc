@@ -64,6 +64,8 @@ void ReadRequestFields(const Json& json, GenerateAudioRequest& request, std::vec
   fields.Read("wantStems", request.want_stems);
   ReadQuality(fields, request.quality);
   fields.Read("allowUnsupported", request.allow_unsupported);
+  fields.Read("takes", request.takes);
+  fields.Read("rankBy", request.rank_by);
   fields.Read("enhancementLevel", request.enhancement_level);
   fields.Read("preserveOriginalCharacteristics", request.preserve_original_characteristics);
   fields.Read("focusAreas", request.focus_areas);
@@ -100,6 +102,8 @@ std::string RequestToJson(const GenerateAudioRequest& request) {
   json["wantStems"] = request.want_stems;
   json["quality"] = QualityName(request.quality);
   json["allowUnsupported"] = request.allow_unsupported;
+  PutIfSet(json, "takes", request.takes);
+  if (!request.rank_by.empty()) json["rankBy"] = request.rank_by;
   json["enhancementLevel"] = request.enhancement_level;
   json["preserveOriginalCharacteristics"] = request.preserve_original_characteristics;
   json["focusAreas"] = Json::ArrayOf(request.focus_areas);

@@ -144,6 +144,10 @@ std::vector<Problem> CheckRequest(const GenerateAudioRequest& request) {
   if (static_cast<size_t>(request.quality) >= std::size(kQualityNames)) {
     check.Report("/quality", "out_of_range", "want one of " + Join(QualityNames(), ", "));
   }
+  if (const auto& v = request.takes) check.Range("/takes", *v >= 1 && *v <= kMaxTakes, "[1, 8]", *v);
+  if (!request.rank_by.empty() && !IsModelId(request.rank_by)) {
+    check.Report("/rankBy", "bad_id", "want [a-z0-9][a-z0-9._-]{0,63}, got \"" + Printable(request.rank_by, 80) + "\"");
+  }
   CheckSampling(request, check);
   CheckMusic(request, check);
   CheckReference(request, check);

@@ -10,7 +10,7 @@ namespace grym {
 
 // reliability.md, section 3: one constant per limit.
 inline constexpr size_t kMaxRequestBytes = size_t{1} << 20;
-inline constexpr size_t kMaxPromptBytes = size_t{16} << 10;
+inline constexpr size_t kMaxPromptBytes = kMaxRequestBytes;
 inline constexpr double kMaxDurationSeconds = 600;
 inline constexpr int kMaxSteps = 1000;
 inline constexpr double kMaxGuidance = 100;
@@ -20,6 +20,7 @@ inline constexpr size_t kMaxListItems = 64;
 inline constexpr size_t kMaxShortTextBytes = 1024;
 inline constexpr size_t kMaxPathBytes = 4096;
 inline constexpr int kMaxTopK = 1'000'000;
+inline constexpr int kMaxTakes = 8;
 
 const char* QualityName(QualityTier quality);  // "draft", "standard", "best"
 std::vector<std::string> QualityNames();

@@ -37,6 +37,8 @@ constexpr RequestField kRequestFields[] = {
     {"reference_strength",
      [](const Request& r, const Request& fresh) { return r.reference_strength != fresh.reference_strength; }},
     {"want_stems", [](const Request& r, const Request&) { return r.want_stems; }},
+    {"takes", [](const Request& r, const Request&) { return r.takes.has_value(); }},
+    {"rank_by", [](const Request& r, const Request&) { return !r.rank_by.empty(); }},
     {"quality", [](const Request& r, const Request& fresh) { return r.quality != fresh.quality; }},
     {"enhancement_level",
      [](const Request& r, const Request& fresh) { return r.enhancement_level != fresh.enhancement_level; }},

@@ -4,7 +4,10 @@
 #include "models/audioldm/model.h"
 #include "models/clap/config.h"
 #include "models/clap/model.h"
+#include "models/encodec/model.h"
 #include "models/hifigan/config.h"
+#include "models/musicgen/config.h"
+#include "models/musicgen/native_nets.h"
 #include "models/t5/config.h"
 #include "models/unet/config.h"
 #include "models/vae/config.h"
@@ -30,8 +33,14 @@ absl::StatusOr<ConfigReading> ReadClapText(const Json& json, const std::string& 
   return Reading(ParseClapTextConfig(json, where), &ClapTextConfig::ignored);
 }
 
+absl::StatusOr<ConfigReading> ReadEncodec(const Json& json, const std::string& where) {
+  return Reading(EncodecConfig::Parse(json, where), &EncodecConfig::unknown_fields);
+}
 absl::StatusOr<ConfigReading> ReadHifiGan(const Json& json, const std::string& where) {
   return Reading(HifiGanConfig::Parse(json, where), &HifiGanConfig::unknown_fields);
+}
+absl::StatusOr<ConfigReading> ReadMusicgen(const Json& json, const std::string& where) {
+  return Reading(ReadMusicgenConfig(json, where), &MusicgenConfig::unknown_fields);
 }
 absl::StatusOr<ConfigReading> ReadUnet(const Json& json, const std::string& where) {
   return Reading(ReadUnetConfig(json, where), &UnetConfig::ignored_fields);
@@ -49,6 +58,9 @@ const std::vector<ModelFamily>& ModelFamilies() {
   static const std::vector<ModelFamily> families = {
       {"AudioLDMPipeline", &OpenAudioLdm},
       {"clap", &OpenClap},
+      {"encodec", &OpenEncodec},
+      {"musicgen", &OpenMusicgen},
+      {"musicgen_melody", &OpenMusicgen},
       {"wav2vec2", &OpenWav2Vec2},
   };
   return families;
@@ -58,7 +70,10 @@ const std::vector<ConfigFamily>& ConfigFamilies() {
   static const std::vector<ConfigFamily> families = {
       {"clap", &ReadClap},
       {"clap_text_model", &ReadClapText},
+      {"encodec", &ReadEncodec},
       {"hifigan", &ReadHifiGan},
+      {"musicgen", &ReadMusicgen},
+      {"musicgen_melody", &ReadMusicgen},
       {"t5", &ReadT5},
       {"unet", &ReadUnet},
       {"vae", &ReadVae},

@@ -1,22 +1,21 @@
 #include "nn/group_norm_silu.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <vector>
 
 #include "dsp/dispatch.h"
-#include "dsp/lanes.h"
+#include "nn/vector_exp.h"
 
 namespace grym {
 namespace {
 
 constexpr int64_t kBlockRows = 128;
 
-bool OwnLoops(const at::Tensor& x) {
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.size(0) == 1 &&
-         x.is_contiguous(at::MemoryFormat::ChannelsLast);
+bool LoopsReach(const at::Tensor& x) {
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
+bool OwnLoops(const at::Tensor& x) { return x.size(0) == 1 && LoopsReach(x); }
 
 // Sums of x - pivot and of its square over rows [0, rows) of each channel.
 GRYM_HOT void SumRows(const float* GRYM_RESTRICT x, int64_t rows, int64_t channels, const float* GRYM_RESTRICT pivot,
@@ -28,26 +27,6 @@ GRYM_HOT void SumRows(const float* GRYM_RESTRICT x, int64_t rows, int64_t channe
       square[c] += d * d;
     }
   }
-}
-
-// e^x within 2 units in the last place, for x in [-87, 88]; values outside are taken for the nearer end.
-// Source: the polynomial of Cephes' expf (Moshier 1992). The 2^23 * 1.5 rounds to whole numbers and leaves them in the
-// low bits.
-GRYM_INLINE float VectorExp(float x) {
-  x = x < -87.0f ? -87.0f : x;
-  x = x > 88.0f ? 88.0f : x;
-  const float shifted = x * 1.44269504f + 12582912.0f;
-  const float whole = shifted - 12582912.0f;
-  const float f = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * f + 1.3981999507e-3f;
-  p = p * f + 8.3334519073e-3f;
-  p = p * f + 4.1665795894e-2f;
-  p = p * f + 1.6666665459e-1f;
-  p = p * f + 5.0000001201e-1f;
-  p = p * f * f + f + 1.0f;
-  const int32_t exponent = (std::bit_cast<int32_t>(shifted) - 0x4b400000) << 23;
-  return std::bit_cast<float>(std::bit_cast<int32_t>(p) + exponent);
 }
 
 GRYM_HOT void AffineSilu(const float* x, int64_t rows, int64_t channels, const float* GRYM_RESTRICT scale,
@@ -115,27 +94,29 @@ void GroupSums::Add(const at::Tensor& x) {
   }
 }
 
-ChannelAffine GroupSums::Finish(const GroupNorm& norm) const {
+ChannelAffine GroupSums::Finish(const GroupNorm& norm, const at::Tensor& offset) const {
   const size_t channels = sum_.size(), each = channels / static_cast<size_t>(norm.groups);
   const at::Tensor weights = norm.weight.to(at::kFloat).cpu(), biases = norm.bias.to(at::kFloat).cpu();
   const float* weight = weights.const_data_ptr<float>();
   const float* bias = biases.const_data_ptr<float>();
+  std::vector<double> added(channels, 0.0);
+  if (offset.defined()) AddDoubles(offset, added);
   ChannelAffine affine{at::empty({norm.weight.size(0)}, at::kFloat), at::empty({norm.weight.size(0)}, at::kFloat)};
   float* scale = affine.scale.mutable_data_ptr<float>();
   float* shift = affine.shift.mutable_data_ptr<float>();
   const double n = static_cast<double>(rows_);
   for (size_t first = 0; first < channels; first += each) {
     double mean = 0, variance = 0;
-    for (size_t c = first; c < first + each; ++c) mean += pivot_[c] + sum_[c] / n;
+    for (size_t c = first; c < first + each; ++c) mean += pivot_[c] + added[c] + sum_[c] / n;
     mean /= static_cast<double>(each);
     for (size_t c = first; c < first + each; ++c) {
-      const double inner = sum_[c] / n, away = pivot_[c] + inner - mean;
+      const double inner = sum_[c] / n, away = pivot_[c] + added[c] + inner - mean;
       variance += std::max(0.0, square_[c] / n - inner * inner) + away * away;
     }
     const double inverse = 1 / std::sqrt(variance / static_cast<double>(each) + norm.epsilon);
     for (size_t c = first; c < first + each; ++c) {
       scale[c] = static_cast<float>(inverse * weight[c]);
-      shift[c] = static_cast<float>(bias[c] - mean * inverse * weight[c]);
+      shift[c] = static_cast<float>(bias[c] + (added[c] - mean) * inverse * weight[c]);
     }
   }
   affine.scale = affine.scale.to(device_);
@@ -169,14 +150,43 @@ void ApplyAffine(const ChannelAffine& affine, std::optional<Activation> activati
   if (activation && !silu) out.copy_(Activate(*activation, out));
 }
 
-at::Tensor NormActivate(const GroupNorm& norm, std::optional<Activation> activation, const at::Tensor& x) {
+namespace {
+
+void NormActivateInto(const GroupNorm& norm, std::optional<Activation> activation, const at::Tensor& x,
+                      const at::Tensor& offset, at::Tensor& out) {
+  for (int64_t row = 0; row < x.size(0); ++row) {
+    const at::Tensor image = x.narrow(0, row, 1);
+    GroupSums sums;
+    sums.Add(image);
+    at::Tensor to = out.narrow(0, row, 1);
+    ApplyAffine(sums.Finish(norm, offset.defined() ? offset.select(0, row) : offset), activation, image, to);
+  }
+}
+
+at::Tensor NormActivateByOperators(const GroupNorm& norm, std::optional<Activation> activation, const at::Tensor& x,
+                                   const at::Tensor& offset) {
+  at::Tensor y = norm(offset.defined() ? x + offset.view({x.size(0), x.size(1), 1, 1}) : x);
+  if (activation) ActivateInPlace(*activation, y);
+  return y;
+}
+
+}  // namespace
+
+at::Tensor NormActivate(const GroupNorm& norm, std::optional<Activation> activation, const at::Tensor& x,
+                        const at::Tensor& offset) {
+  if (!LoopsReach(x)) return NormActivateByOperators(norm, activation, x, offset);
   at::Tensor out = at::empty_like(x);
-  ApplyAffine(MeasureGroups(norm, x), activation, x, out);
+  NormActivateInto(norm, activation, x, offset, out);
   return out;
 }
 
-void NormActivateInPlace(const GroupNorm& norm, std::optional<Activation> activation, at::Tensor& x) {
-  ApplyAffine(MeasureGroups(norm, x), activation, x, x);
+void NormActivateInPlace(const GroupNorm& norm, std::optional<Activation> activation, at::Tensor& x,
+                         const at::Tensor& offset) {
+  if (!LoopsReach(x)) {
+    x = NormActivateByOperators(norm, activation, x, offset);
+  } else {
+    NormActivateInto(norm, activation, x, offset, x);
+  }
 }
 
 }  // namespace grym

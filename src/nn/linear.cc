@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "nn/weight_codes.h"
+#include "quant/weight_codes.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
@@ -38,7 +38,9 @@ WeightMatrix PackedInt8(const at::Tensor& weight) {
   return packed;
 }
 
-void PackRowInt4(const float* weights, int64_t in, int64_t group, uint8_t* packed, c10::Half* scales) {
+uint16_t* HalfBits(const at::Tensor& halves) { return static_cast<uint16_t*>(halves.data_ptr()); }
+
+void PackRowInt4(const float* weights, int64_t in, int64_t group, uint8_t* packed, uint16_t* scales) {
   std::vector<uint8_t> codes(static_cast<size_t>(in + in % 2), 0);
   for (int64_t begin = 0; begin < in; begin += group, scales += 2) {
     EncodeInt4(weights + begin, static_cast<size_t>(std::min(group, in - begin)), codes.data() + begin, scales);
@@ -55,7 +57,7 @@ WeightMatrix PackedInt4(const at::Tensor& weight, int64_t group) {
   at::parallel_for(0, out, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       PackRowInt4(rows.const_data_ptr<float>() + row * in, in, group, codes.mutable_data_ptr<uint8_t>() + row * bytes,
-                  scales.mutable_data_ptr<c10::Half>() + row * groups * 2);
+                  HalfBits(scales) + row * groups * 2);
     }
   });
   packed.codes = codes.to(weight.device());
@@ -73,7 +75,7 @@ void DecodeRow(const WeightMatrix& matrix, int64_t row, float* weights) {
   }
   DecodeInt4(matrix.codes.const_data_ptr<uint8_t>() + row * matrix.codes.size(1), in,
              static_cast<size_t>(matrix.group),
-             matrix.scales.const_data_ptr<c10::Half>() + row * matrix.scales.size(1) * 2, weights);
+             HalfBits(matrix.scales) + row * matrix.scales.size(1) * 2, weights);
 }
 
 // By LibTorch's own operators, for devices that the loops above cannot reach.

@@ -20,7 +20,7 @@ struct WeightMatrix {
   at::Tensor scales;  // int8: float32 [out]; int4: float16 [out, groups, 2]: w = scale * code + offset, code in [0, 15]
 
   // Requires float32 [out, in] for int8 and int4. Their scales are those of the least squared error among several
-  // widths of the grid, each refined by least squares (nn/weight_codes.h), not those of the row's extremes.
+  // widths of the grid, each refined by least squares (quant/weight_codes.h), not those of the row's extremes.
   static WeightMatrix Pack(const at::Tensor& weight, Precision precision, int64_t group = kInt4Group);
   bool loaded() const { return plain.defined() || codes.defined(); }
   // Rows [begin, begin + count) in `type`: a view where they are kept so, else a copy.

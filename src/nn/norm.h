@@ -20,8 +20,17 @@ struct GroupNorm {
   at::Tensor operator()(const at::Tensor& x) const { return at::group_norm(x, groups, weight, bias, epsilon); }
 };
 
+// Scaled by the root of the mean square, without a shift; the mean is taken in float32 whatever x is. Source: Zhang and
+// Sennrich, "Root Mean Square Layer Normalization", 2019, equation 4.
+struct RmsNorm {
+  at::Tensor weight;  // [dim]
+  double epsilon = 1e-6;
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
 LayerNorm ReadLayerNorm(WeightReader& weights, const std::string& layer, int64_t dim, double epsilon);
 GroupNorm ReadGroupNorm(WeightReader& weights, const std::string& layer, int64_t channels, int64_t groups,
                         double epsilon);
+RmsNorm ReadRmsNorm(WeightReader& weights, const std::string& layer, int64_t dim, double epsilon);
 
 }  // namespace grym

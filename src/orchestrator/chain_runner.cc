@@ -50,10 +50,15 @@ absl::Status RunGenerator(const Model& model, const ChainLink& link, const Model
 
 absl::Status RunEmbedder(const Model& model, const ChainLink& link, const ModelChain& chain, const RunOptions& run,
                          Travelling& travelling) {
+  const bool reads = link.capability == Capability::kEmbedText;
   const AudioBuffer& audio = travelling.has_audio ? travelling.result.generated.audio : chain.task.audio;
-  GRYM_RETURN_IF_ERROR(CheckGivenAudio(link, audio));
+  if (!reads) GRYM_RETURN_IF_ERROR(CheckGivenAudio(link, audio));
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Embedder> session, model.NewEmbedder());
-  GRYM_ASSIGN_OR_RETURN(travelling.result.embedding, session->Embed(audio, run));
+  absl::StatusOr<std::vector<float>> embedding =
+      reads ? session->EmbedText(chain.task.request.prompt, run) : session->Embed(audio, run);
+  if (!embedding.ok()) return embedding.status();
+  travelling.result.embedding = *std::move(embedding);
+  travelling.result.warnings = session->warnings();
   if (static_cast<int>(travelling.result.embedding.size()) != session->dims()) {
     return Error(absl::StatusCode::kInternal, "bad_hand_over",
                  Formatted("model \"%s\": want %d dimensions, got %d", link.model, session->dims(),
@@ -64,7 +69,7 @@ absl::Status RunEmbedder(const Model& model, const ChainLink& link, const ModelC
       return Error(absl::StatusCode::kInternal, "bad_hand_over",
                    "model \"" + link.model + "\": want finite numbers in an embedding");
   }
-  travelling.audio_seconds = audio.duration_s();
+  if (!reads) travelling.audio_seconds = audio.duration_s();
   return absl::OkStatus();
 }
 
@@ -100,6 +105,7 @@ absl::Status RunLink(const Model& model, const ChainLink& link, const ModelChain
     case Capability::kEnhance:
       return RunGenerator(model, link, chain, run, travelling);
     case Capability::kEmbedAudio:
+    case Capability::kEmbedText:
       return RunEmbedder(model, link, chain, run, travelling);
     default:
       return RunAnalyzer(model, link, chain, run, travelling);

@@ -166,11 +166,11 @@ absl::Status CheckMetrics(const PerformanceMetrics& metrics) {
 
 absl::StatusOr<ModelChain> Route(const AudioTask& task, const ModelRegistry& registry, const CostTable& costs,
                                  int64_t budget_bytes) {
-  const bool makes = MakesAudio(task.capability);
+  const bool makes = MakesAudio(task.capability), reads = task.capability == Capability::kEmbedText;
   const bool generates_first =
-      !makes && task.capability != Capability::kCompare && !HasInput(task) && !task.request.prompt.empty();
-  if (makes || generates_first) GRYM_RETURN_IF_ERROR(ValidateRequest(task.request));
-  if (!makes && !generates_first && !HasInput(task)) {
+      !makes && !reads && task.capability != Capability::kCompare && !HasInput(task) && !task.request.prompt.empty();
+  if (makes || reads || generates_first) GRYM_RETURN_IF_ERROR(ValidateRequest(task.request));
+  if (!makes && !reads && !generates_first && !HasInput(task)) {
     return Error(absl::StatusCode::kInvalidArgument, "missing_input",
                  "task " + std::string(CapabilityName(task.capability)) + ": want audio, inputs or a prompt, got none");
   }

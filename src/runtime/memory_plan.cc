@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/status.h"
+#include "runtime/tensor.h"
 
 namespace grym {
 
@@ -43,6 +44,7 @@ Json MemoryPlan::ToJson() const {
     part["workingBytes"] = phase.working_bytes;
     part["tiling"] = phase.tiling;
     part["streamed"] = phase.streamed;
+    if (!phase.note.empty()) part["note"] = phase.note;
     parts.push_back(std::move(part));
   }
   json["levers"] = Json::ArrayOf(levers);
@@ -60,6 +62,15 @@ absl::Status OverBudget(const std::string& where, const MemoryPlan& plan) {
                Formatted("%s: want %d bytes on %s, the budget is %d%s", where.c_str(), plan.peak_bytes(),
                          plan.device.c_str(), plan.budget_bytes,
                          plan.levers.empty() ? "" : (" (after: " + Join(plan.levers, ", ") + ")").c_str()));
+}
+
+ResourceNeed NeedOf(const MemoryPlan& plan, double seconds) {
+  ResourceNeed need;
+  need.weights_bytes = plan.weights_bytes();
+  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
+  need.cores = at::get_num_threads();
+  need.seconds = seconds;
+  return need;
 }
 
 }  // namespace grym

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/json.h"
+#include "grymsynth/model.h"
 #include "runtime/device.h"
 
 namespace grym {
@@ -18,6 +19,7 @@ struct PhasePlan {
   int64_t working_bytes = 0;   // the most that its tensors take at once, beside its weights
   std::string tiling = "whole";  // "tiles of 64 x 16", "chunks of 200 frames"
   bool streamed = false;         // its layers are read when their turn comes: weights_bytes has two of them
+  std::string note;              // what the precision does not say: "convolutions in float16"; "" for nothing
 };
 
 struct MemoryPlan {
@@ -42,5 +44,7 @@ void PutBefore(const std::vector<std::string>& evicted, MemoryPlan& plan);
 
 // ResourceExhausted (code "over_budget") with both numbers and the levers that were taken.
 absl::Status OverBudget(const std::string& where, const MemoryPlan& plan);
+// The plan as the orchestrator counts: weights, what lives beside them, every core that tensors may use.
+ResourceNeed NeedOf(const MemoryPlan& plan, double seconds);
 
 }  // namespace grym

@@ -3,7 +3,11 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <limits>
+#include <optional>
+#include <span>
 
 #include "base/format.h"
 #include "base/status.h"
@@ -28,6 +32,44 @@ c10::ScalarType ScalarOf(ElementType type) {
     case ElementType::kBool: return c10::ScalarType::Bool;
   }
   return c10::ScalarType::Undefined;
+}
+
+// Of a tensor at once: the threads take turns, and the pages of a mapped file come in along with the work on them.
+constexpr int64_t kBlockOfFile = int64_t{1} << 18;
+
+int64_t BlocksOf(std::span<const std::byte> bytes) {
+  return (static_cast<int64_t>(bytes.size()) + kBlockOfFile - 1) / kBlockOfFile;
+}
+std::span<const std::byte> BlockOf(std::span<const std::byte> bytes, int64_t block) {
+  const auto begin = static_cast<size_t>(block * kBlockOfFile);
+  return bytes.subspan(begin, std::min<size_t>(kBlockOfFile, bytes.size() - begin));
+}
+
+// As FirstNonFinite, by all threads.
+std::optional<int64_t> FirstNonFiniteOfBlocks(std::span<const std::byte> bytes, ElementType type) {
+  constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
+  std::atomic<int64_t> first{kNone};
+  at::parallel_for(0, BlocksOf(bytes), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const auto bad = FirstNonFinite(BlockOf(bytes, block), type);
+      if (!bad) continue;
+      const int64_t found = block * (kBlockOfFile / ElementBytes(type)) + *bad;
+      int64_t known = first.load();
+      while (found < known && !first.compare_exchange_weak(known, found)) {
+      }
+      return;
+    }
+  });
+  return first.load() == kNone ? std::nullopt : std::optional<int64_t>(first.load());
+}
+
+void CopyBlocks(std::span<const std::byte> bytes, at::Tensor& to) {
+  auto* const data = static_cast<std::byte*>(to.mutable_data_ptr());
+  at::parallel_for(0, BlocksOf(bytes), 1, [&](int64_t begin, int64_t end) {
+    const int64_t last = std::min(end * kBlockOfFile, static_cast<int64_t>(bytes.size()));
+    std::memcpy(data + begin * kBlockOfFile, bytes.data() + begin * kBlockOfFile,
+                static_cast<size_t>(last - begin * kBlockOfFile));
+  });
 }
 
 }  // namespace
@@ -97,14 +139,18 @@ at::Tensor WeightReader::Read(const std::string& name, const std::vector<int64_t
     failed_ = Annotate(bytes.status(), where_);
     return {};
   }
-  if (const auto bad = FirstNonFinite(*bytes, entry.type)) {
+  if (const auto bad = FirstNonFiniteOfBlocks(*bytes, entry.type)) {
     failed_ = Error(absl::StatusCode::kDataLoss, "non_finite_weights",
                     Formatted("%s: want finite numbers, element %d of \"%s\" in %s is none", where_.c_str(), *bad,
                               Printable(entry.name).c_str(), place->file->name().c_str()));
     return {};
   }
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type).device(options_.device));
-  Copy(bytes->data(), from, entry.aligned(), tensor);
+  if (from == type && tensor.is_cpu()) {
+    CopyBlocks(*bytes, tensor);
+  } else {
+    Copy(bytes->data(), from, entry.aligned(), tensor);
+  }
   place->file->Forget(entry);
   return tensor;
 }

@@ -7,6 +7,8 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "grymsynth/error.h"
+#include "steps/rank_takes.h"
 
 namespace grym {
 namespace {
@@ -111,6 +113,11 @@ absl::Status ForgiveReferenceFaults(const GenerateAudioRequest& request, GateRep
 
 }  // namespace
 
+int64_t RandomSeed() {
+  std::random_device device;
+  return static_cast<int64_t>((uint64_t{device()} << 32 | device()) & kSeedMask);
+}
+
 int64_t NextSeed(int64_t seed) {
   uint64_t state = static_cast<uint64_t>(seed);
   return static_cast<int64_t>(SplitMix64(state) & kSeedMask);
@@ -121,15 +128,10 @@ int64_t DeriveSeed(int64_t seed, std::string_view part) {
   return static_cast<int64_t>(SplitMix64(state) & kSeedMask);
 }
 
-absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
-                                             const RunOptions& outer) {
-  double highest = 0;
-  const RunOptions run = Rising(outer, &highest);
-  GRYM_RETURN_IF_ERROR(ValidateRequest(request));
-  if (request.seed < 0) {
-    std::random_device device;
-    request.seed = static_cast<int64_t>((uint64_t{device()} << 32 | device()) & kSeedMask);
-  }
+namespace {
+
+absl::StatusOr<GenerateAudioResult> MakeOne(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
+                                            const RunOptions& run) {
   std::vector<TakeAttempt> attempts;
   std::string words;
   for (int attempt = 0; attempt < 2; ++attempt) {
@@ -140,7 +142,6 @@ absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, Ge
     attempts.push_back({made.provenance.seed, report.passed, report.failures});
     if (report.passed) {
       made.attempts = std::move(attempts);
-      ProgressReporter(run).Report(1, "done");
       return made;
     }
     words +=
@@ -148,6 +149,53 @@ absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, Ge
     request.seed = NextSeed(request.seed);
   }
   return Error(absl::StatusCode::kFailedPrecondition, "take_rejected", "take: two takes failed the gate: " + words);
+}
+
+absl::StatusOr<GenerateAudioResult> MakeSeveral(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
+                                                const RunOptions& run) {
+  const int count = request.takes.value_or(1);
+  const std::string rank_by = request.rank_by;
+  const int64_t seed = request.seed;
+  request.takes.reset();
+  request.rank_by.clear();
+  GRYM_ASSIGN_OR_RETURN(const std::string ranker, FindRanker(orchestrator, rank_by));
+  constexpr double kRankedFrom = 0.95;
+  std::vector<GenerateAudioResult> made;
+  std::vector<std::string> warnings;
+  absl::Status rejected;
+  for (int i = 0; i < count; ++i) {
+    if (i > 0) request.seed = DeriveSeed(seed, "take " + std::to_string(i + 1));
+    absl::StatusOr<GenerateAudioResult> take =
+        MakeOne(orchestrator, request, PartOf(run, kRankedFrom * i / count, kRankedFrom * (i + 1) / count));
+    if (take.ok()) {
+      made.push_back(*std::move(take));
+      continue;
+    }
+    if (ErrorCode(take.status()) != "take_rejected") return take.status();
+    warnings.push_back("take " + std::to_string(i + 1) + " is left out: " + std::string(take.status().message()));
+    if (rejected.ok()) rejected = take.status();
+  }
+  if (made.empty()) return rejected;
+  GRYM_ASSIGN_OR_RETURN(GenerateAudioResult best,
+                        RankTakes(orchestrator, ranker, request.prompt, std::move(made), PartOf(run, kRankedFrom, 1)));
+  best.warnings.insert(best.warnings.end(), warnings.begin(), warnings.end());
+  return best;
+}
+
+}  // namespace
+
+absl::StatusOr<GenerateAudioResult> MakeTake(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
+                                             const RunOptions& outer) {
+  double highest = 0;
+  const RunOptions run = Rising(outer, &highest);
+  GRYM_RETURN_IF_ERROR(ValidateRequest(request));
+  if (request.seed < 0) request.seed = RandomSeed();
+  const bool one = request.takes.value_or(1) == 1 && request.rank_by.empty();
+  if (one) request.takes.reset();
+  absl::StatusOr<GenerateAudioResult> made =
+      one ? MakeOne(orchestrator, std::move(request), run) : MakeSeveral(orchestrator, std::move(request), run);
+  if (made.ok()) ProgressReporter(run).Report(1, "done");
+  return made;
 }
 
 }  // namespace grym

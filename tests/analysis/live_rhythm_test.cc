@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "analysis/free_time.h"
 #include "analysis/live_beats.h"
 #include "analysis/live_onsets.h"
 #include "analysis/rhythm.h"
@@ -139,6 +140,25 @@ TEST(LiveRhythmTest, NoBeatsWhereThereAreNone) {
     EXPECT_EQ(heard->beats_s.size(), 0u) << audio.duration_s();
     EXPECT_EQ(heard->beats.tempo_bpm(), 0);
   }
+}
+
+// As RhythmTest's of the whole recording: neither what swells nor what comes at random is a beat.
+TEST(LiveRhythmTest, FreeTimeHasNoBeats) {
+  const auto beats_of = [](const std::vector<float>& samples) {
+    return HearLive(testing::Mono(samples))->beats_s.size();
+  };
+  for (const double vibrato_hz : {4.6, 5.5, 6.3}) {
+    for (const double cents : {30.0, 75.0})
+      EXPECT_EQ(beats_of(testing::VibratoTone(vibrato_hz, cents)), 0u) << vibrato_hz << " Hz, " << cents << " cents";
+  }
+  for (const double bursts_per_s : {8.0, 40.0, 120.0}) EXPECT_EQ(beats_of(testing::Bursts(bursts_per_s)), 0u);
+  size_t invented = 0;
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    const size_t beats = beats_of(testing::NotesInFreeTime(seed));
+    std::printf("free time %d: %d beats\n", static_cast<int>(seed), static_cast<int>(beats));
+    invented += beats;
+  }
+  EXPECT_LE(invented, 12u);  // gaps are even by chance now and then
 }
 
 TEST(LiveRhythmTest, FollowsAChangeOfTempoWithinSeconds) {

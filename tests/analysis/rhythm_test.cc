@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "analysis/free_time.h"
 #include "analysis/scoring.h"
 #include "analysis/signals.h"
 
@@ -52,57 +53,25 @@ TEST(RhythmTest, NoiseHasNoBeat) {
   }
 }
 
-// Vibrato is steadier than a drummer, and no stroke.
 TEST(RhythmTest, VibratoHasNoBeat) {
   for (const double vibrato_hz : {4.6, 5.5, 6.3}) {
     for (const double cents : {30.0, 75.0}) {
-      double phase = 0;
-      const auto tone = Samples(16, 44100, [&](double t) {
-        phase += 330 * std::exp2(cents / 1200 * std::sin(2 * std::numbers::pi * vibrato_hz * t)) / 44100;
-        double value = 0;
-        for (int h = 1; h <= 12; ++h) value += std::sin(2 * std::numbers::pi * h * phase) / h;
-        return 0.2 * std::min(1.0, t / 0.05) * value;
-      });
-      const auto heard = Analyzed(Mono(tone));
+      const auto heard = Analyzed(Mono(VibratoTone(vibrato_hz, cents)));
       EXPECT_TRUE(heard->beats_s.empty()) << vibrato_hz << " Hz, " << cents << " cents";
       EXPECT_LT(heard->tempo_confidence, 0.25);
     }
   }
 }
 
-// Bowed notes after gaps of any length, each with vibrato: free time.
 TEST(RhythmTest, NotesInFreeTimeHaveNoBeat) {
   int invented = 0;
-  for (uint64_t seed = 1; seed <= 6; ++seed) {
-    Random random(seed, "rubato");
-    std::vector<float> notes(20 * 44100);
-    for (double at = 0.2; at < 18.5;) {
-      const double length = random.Uniform(0.3, 1.9), hz = 220 * std::exp2(random.Uniform(0, 1.5));
-      for (size_t n = 0; n < static_cast<size_t>(0.95 * length * 44100); ++n) {
-        const double t = static_cast<double>(n) / 44100, swell = std::min({1.0, t / 0.05, (0.95 * length - t) / 0.04});
-        const double bend = 3e-4 * std::sin(2 * std::numbers::pi * 5.2 * t);
-        notes[static_cast<size_t>(at * 44100) + n] += static_cast<float>(0.3 * swell * Harmonics(hz, t + bend));
-      }
-      at += length;
-    }
-    invented += !Analyzed(Mono(notes))->beats_s.empty();
-  }
+  for (uint64_t seed = 1; seed <= 6; ++seed) invented += !Analyzed(Mono(NotesInFreeTime(seed)))->beats_s.empty();
   EXPECT_LE(invented, 1);  // that many gaps are even by chance now and then
 }
 
-// Hands and drops: thousands of short bursts at random.
 TEST(RhythmTest, ApplauseAndRainHaveNoBeat) {
   for (const double bursts_per_s : {8.0, 40.0, 120.0}) {
-    Random random(static_cast<uint64_t>(bursts_per_s), "bursts");
-    std::vector<float> burst_noise(20 * 44100);
-    for (double at = 0; at < 19.8; at -= std::log(1 - random.Uniform()) / bursts_per_s) {
-      const double gain = std::min(0.4, 0.03 * std::exp(0.8 * random.Normal())), fall = random.Uniform(70, 300);
-      for (size_t n = 0; n < 44100 / 20; ++n) {
-        burst_noise[static_cast<size_t>(at * 44100) + n] +=
-            static_cast<float>(gain * std::exp(-fall * static_cast<double>(n) / 44100) * random.Uniform(-1, 1));
-      }
-    }
-    const auto heard = Analyzed(Mono(burst_noise));
+    const auto heard = Analyzed(Mono(Bursts(bursts_per_s)));
     EXPECT_TRUE(heard->beats_s.empty()) << bursts_per_s;
     EXPECT_LT(heard->tempo_confidence, 0.25) << bursts_per_s;
   }

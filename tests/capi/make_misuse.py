@@ -15,11 +15,13 @@ import declarations
 # These take nothing that could be wrong.
 HARMLESS = {
     "grym_version", "grym_last_error", "grym_last_error_code", "grym_last_error_problems_json", "grym_status_name",
+    "grym_last_warnings",
 }
 # Every kind of handle. The program has one of each alive, in this order.
 HANDLES = [
     "engine", "audio", "features", "patterns", "style", "enhanced", "processed", "result", "comparison", "memory", "matches",
     "models", "workflow", "run", "job", "text", "analysis_stream",
+    "generation", "codes",
 ]
 WRONG = {
     "dead": "a destroyed handle",
@@ -96,6 +98,8 @@ static void make_all(void) {
   CHECK_OK(grym_engine_start_analyze(engine, audio, NULL, NULL, NULL, &job));
   CHECK_OK(grym_features_to_json(features, 0, &text));
   CHECK_OK(grym_analysis_stream_create(NULL, &analysis_stream));
+  CHECK_OK(grym_engine_open_generation(engine, "{\"prompt\": \"ambient\", \"durationSeconds\": 1}", NULL, &generation));
+  CHECK_OK(grym_codes_create((const int32_t[]){1, 2}, 2, 1, &codes));
   CHECK_OK(grym_audio_create(NULL, 1, 1, 44100, &gone));
   CHECK_OK(grym_audio_destroy(gone));
   dead = gone;

@@ -162,6 +162,22 @@ static void embed(grym_engine* engine, const char* folder) {
   CHECK(dims == want && fabs(length_of(text, want) - 1) < 1e-5 && text[want] == 9);
   CHECK_OK(grym_engine_embed(engine, "ear", NULL, NULL, "rain", again, 1024, &dims));
   CHECK(dims == want && memcmp(text, again, want * sizeof *text) == 0);
+  /* A text that is too long is cut, and the call says so. */
+  static char wall[100001];
+  memset(wall, 'a', 100000);
+  for (size_t i = 3; i < 100000; i += 5) wall[i] = i % 2 ? ' ' : '\x1b';
+  CHECK(grym_last_warnings()[0] == '\0');
+  CHECK_OK(grym_engine_embed(engine, "ear", NULL, NULL, wall, again, 1024, &dims));
+  CHECK(strstr(grym_last_warnings(), "text: cut to 512 tokens, ") != NULL);
+  CHECK(grym_last_warnings()[0] == 't' && grym_last_error()[0] == '\0');
+  CHECK_OK(grym_engine_embed(engine, "ear", NULL, NULL, "rain", again, 1024, &dims));
+  CHECK(grym_last_warnings()[0] == '\0');
+  grym_text* said = NULL;
+  CHECK_STATUS(GRYM_STATUS_UNIMPLEMENTED, grym_engine_transcribe(engine, "ear", audio, NULL, &said));
+  CHECK_CODE("no_transcription");
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_transcribe(engine, "ear", NULL, NULL, &said));
+  CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_transcribe(engine, "no such", audio, NULL, &said));
+  CHECK(said == NULL);
   CHECK_OK(grym_engine_embed(engine, "ear", audio, NULL, NULL, sound, 1024, &dims));
   CHECK(fabs(length_of(sound, want) - 1) < 1e-5 && memcmp(text, sound, want * sizeof *text) != 0);
 
@@ -226,6 +242,45 @@ static void generate(grym_engine* engine, const char* folder) {
   CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_generate(engine, &request, NULL, NULL, &result));
 }
 
+/* Three takes, ranked by a model that hears and reads. */
+static void takes(grym_engine* engine, const char* clap, const char* audioldm) {
+  grym_result* result = NULL;
+  open_as(engine, clap, "judge");
+  open_as(engine, audioldm, "maker");
+  const char* request = "{\"prompt\": \"slow house\", \"durationSeconds\": 4, \"seed\": 4, \"model\": \"composer\", "
+                        "\"takes\": 3, \"rankBy\": \"judge\"}";
+  CHECK_OK(grym_engine_generate_json(engine, request, NULL, NULL, NULL, &result));
+  CHECK(grym_result_other_take_count(result) == 2);
+  double before = 1;
+  for (size_t i = 0; i < 2; ++i) {
+    grym_audio* audio = NULL;
+    int64_t seed = -1;
+    double score = 2;
+    CHECK_OK(grym_result_other_take(result, i, &seed, &score, &audio));
+    CHECK(seed >= 0 && seed != grym_result_seed(result) && score <= before && score >= -1);
+    CHECK(grym_audio_frames(audio) == 4 * 44100);
+    before = score;
+    CHECK_OK(grym_audio_destroy(audio));
+    CHECK_OK(grym_result_other_take(result, i, NULL, NULL, &audio));
+    CHECK_OK(grym_audio_destroy(audio));
+  }
+  grym_audio* none = NULL;
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_result_other_take(result, 2, NULL, NULL, &none));
+  CHECK(none == NULL);
+  grym_text* json = NULL;
+  CHECK_OK(grym_result_to_json(result, &json));
+  CHECK(strstr(grym_text_data(json), "\"ranked_by\": \"judge\"") || strstr(grym_text_data(json), "\"ranked_by\":\"judge\""));
+  CHECK(strstr(grym_text_data(json), "take_scores") != NULL);
+  CHECK_OK(grym_text_destroy(json));
+  CHECK_OK(grym_result_destroy(result));
+  /* A maker is no judge. */
+  const char* wrong = "{\"prompt\": \"x\", \"seed\": 4, \"model\": \"composer\", \"takes\": 2, \"rankBy\": \"maker\"}";
+  CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_generate_json(engine, wrong, NULL, NULL, NULL, &result));
+  CHECK_CODE("no_model");
+  CHECK_OK(grym_engine_close_model(engine, "judge"));
+  CHECK_OK(grym_engine_close_model(engine, "maker"));
+}
+
 /* A budget of its own that nothing fits into: both numbers. */
 static void too_small(grym_engine* engine, const char* folder) {
   grym_open_model_options options;
@@ -266,6 +321,7 @@ int main(int argc, char** argv) {
     bad_options(engine, argv[1]);
     embed(engine, argv[1]);
     generate(engine, argv[2]);
+    takes(engine, argv[1], argv[2]);
     too_small(engine, argv[2]);
     CHECK_OK(grym_engine_destroy(engine));
   }

@@ -61,5 +61,24 @@ TEST_P(RealFftBatchTest, ForwardAndInverseAgreeWithOneFrameAtATime) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, RealFftBatchTest, ::testing::Values(16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192));
 
+TEST(FftBatchTest, LanesAreTakenOneByOneOrAllAtOnce) {
+  for (const int count : {1, 7, 8, 9, 65}) {
+    std::vector<float> lanes(static_cast<size_t>(count) * 8), one(static_cast<size_t>(count));
+    for (size_t i = 0; i < lanes.size(); ++i) lanes[i] = static_cast<float>(i);
+    const int stride = count + 3;
+    std::vector<float> all(static_cast<size_t>(stride) * 8, -1);
+    TakeLanes(lanes.data(), count, all.data(), stride);
+    for (int lane = 0; lane < 8; ++lane) {
+      TakeLane(lanes.data(), count, lane, one.data());
+      for (int i = 0; i < stride; ++i) {
+        EXPECT_EQ(all[static_cast<size_t>(lane * stride + i)], i < count ? one[static_cast<size_t>(i)] : -1) << count;
+        if (i < count) {
+          EXPECT_EQ(one[static_cast<size_t>(i)], static_cast<float>(8 * i + lane));
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace grym

@@ -140,6 +140,26 @@ TEST(ComposerTest, FieldsOfTheRequestAreHonoured) {
   EXPECT_FALSE(made->midi->notes.empty());
 }
 
+TEST(ComposerTest, APromptBeyondWhatItReadsIsCutAndItSaysSo) {
+  GenerateAudioRequest request;
+  request.prompt = "slow house in F minor at 117 bpm ";
+  while (request.prompt.size() < 100'000) request.prompt += "w\xC3\xB6rter ";
+  request.prompt += "fast techno";
+  request.duration_s = 2;
+  request.seed = 3;
+  const auto made = MakeComposer()->NewGenerator().value()->Generate(request, {});
+  ASSERT_TRUE(made.ok()) << made.status();
+  ASSERT_EQ(made->warnings.size(), 1u);
+  EXPECT_TRUE(made->warnings[0].starts_with("composer: prompt: cut to 163")) << made->warnings[0];
+  EXPECT_EQ(made->facts.at("genre"), "house");
+  EXPECT_EQ(made->facts.at("tempo_bpm"), "117");
+  request.prompt = "house";
+  request.negative_prompt.assign(size_t{1} << 20, 'n');
+  const auto negative = MakeComposer()->NewGenerator().value()->Generate(request, {});
+  ASSERT_TRUE(negative.ok()) << negative.status();
+  EXPECT_EQ(negative->warnings[0], "composer: negative_prompt: cut to 16384 bytes, 1032192 were dropped");
+}
+
 TEST(ComposerTest, AMomentsPieceHasSoundAndNoOffset) {
   for (const double duration_s : {0.001, 0.003, 0.01, 0.03, 0.1, 0.3}) {
     for (const char* prompt : {"", "house", "ambient", "string quartet"}) {

@@ -60,6 +60,11 @@ TEST(RequestRulesTest, BothSidesOfEveryNumericLimit) {
   EXPECT_THAT(PointersOf([](R& r) { r.steps = 1; }), IsEmpty());
   EXPECT_THAT(PointersOf([](R& r) { r.tempo_bpm = 30; }), IsEmpty());
   EXPECT_THAT(PointersOf([](R& r) { r.tempo_bpm = 300.1; }), ElementsAre("/tempoBpm"));
+  EXPECT_THAT(PointersOf([](R& r) { r.takes = 1; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.takes = 8; }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.takes = 0; }), ElementsAre("/takes"));
+  EXPECT_THAT(PointersOf([](R& r) { r.takes = 9; }), ElementsAre("/takes"));
+  EXPECT_THAT(PointersOf([](R& r) { r.rank_by = "No Id"; }), ElementsAre("/rankBy"));
   EXPECT_THAT(PointersOf([](R& r) { r.enhancement_level = 0; }), IsEmpty());
   EXPECT_THAT(PointersOf([](R& r) { r.enhancement_level = -0.01; }), ElementsAre("/enhancementLevel"));
   EXPECT_THAT(PointersOf([](R& r) { r.reference_strength = 1; }), IsEmpty());
@@ -68,7 +73,9 @@ TEST(RequestRulesTest, BothSidesOfEveryNumericLimit) {
 }
 
 TEST(RequestRulesTest, BothSidesOfTheTextLimits) {
+  EXPECT_EQ(kMaxPromptBytes, size_t{1} << 20);
   EXPECT_THAT(PointersOf([](R& r) { r.prompt.assign(kMaxPromptBytes, 'x'); }), IsEmpty());
+  EXPECT_THAT(PointersOf([](R& r) { r.prompt = "\x01 bell \x07 and \x1b[31m"; }), IsEmpty());
   EXPECT_THAT(PointersOf([](R& r) { r.prompt.assign(kMaxPromptBytes + 1, 'x'); }), ElementsAre("/prompt"));
   EXPECT_THAT(PointersOf([](R& r) { r.negative_prompt.assign(kMaxPromptBytes + 1, 'x'); }),
               ElementsAre("/negativePrompt"));

@@ -54,6 +54,24 @@ TEST(GroupNormSiluTest, TilesAndThreadsChangeNoMoreThanRounding) {
   at::set_num_threads(threads);
 }
 
+TEST(GroupNormSiluTest, EachImageOfSeveralIsNormedWithItsOffset) {
+  at::Generator generator = SeededGenerator(4);
+  const GroupNorm norm{Noise({24}, generator), Noise({24}, generator), 4, 1e-6};
+  const at::Tensor offset = Noise({3, 24}, generator);
+  const at::Tensor x = Image({3, 24, 11, 6}, 2);
+  const at::Tensor shifted = x.to(at::kDouble) + offset.to(at::kDouble).view({3, 24, 1, 1});
+  const at::Tensor exact = at::silu(at::group_norm(shifted, 4, norm.weight.to(at::kDouble),
+                                                   norm.bias.to(at::kDouble), norm.epsilon));
+  // The loops and, channels first, the operators; beside x and in its place.
+  for (const at::Tensor& image : {x, x.contiguous()}) {
+    at::Tensor changed = image.clone();
+    EXPECT_LT(at::abs(NormActivate(norm, Activation::kSilu, image, offset) - exact).max().item<double>(), 4e-6);
+    EXPECT_TRUE(image.equal(changed));
+    NormActivateInPlace(norm, Activation::kSilu, changed, offset);
+    EXPECT_LT(at::abs(changed - exact).max().item<double>(), 4e-6);
+  }
+}
+
 TEST(GroupNormSiluTest, HalfTypesGoThroughOperators) {
   const at::Tensor x = Image({1, 32, 9, 4}, 0);
   const GroupNorm norm{at::ones({32}), at::zeros({32}), 8, 1e-6};

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "gtest/gtest.h"
-#include "nn/weight_codes.h"
 #include "runtime/memory_budget.h"
 #include "runtime/seeded_noise.h"
 #include "runtime/torch_guard.h"

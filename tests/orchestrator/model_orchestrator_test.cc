@@ -213,7 +213,8 @@ class CountingModel : public Model {
  public:
   CountingModel() {
     info_.id = "counting";
-    info_.capabilities = {Capability::kGenerate, Capability::kEmbedAudio, Capability::kAnalyze, Capability::kCompare};
+    info_.capabilities = {Capability::kGenerate, Capability::kEmbedAudio, Capability::kAnalyze, Capability::kCompare,
+                          Capability::kEmbedText};
     info_.request_fields = {"tempo_bpm"};
     info_.weights_bytes = 10;
   }
@@ -256,6 +257,10 @@ class CountingModel : public Model {
     absl::StatusOr<std::vector<float>> Embed(const AudioBuffer& audio, const RunOptions&) override {
       return std::vector<float>{static_cast<float>(audio.frames()), 1};
     }
+    absl::StatusOr<std::vector<float>> EmbedText(std::string_view text, const RunOptions&) override {
+      warnings_ = {"text: read"};
+      return std::vector<float>{static_cast<float>(text.size()), 2};
+    }
   };
   struct Listen : Analyzer {
     absl::StatusOr<std::string> Hear(Capability capability, std::span<const AudioInput> inputs,
@@ -287,6 +292,23 @@ TEST(OrchestratorTest, AChainHandsAudioFromTheGeneratorToTheEmbedder) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->embedding, (std::vector<float>{44100, 1}));
   EXPECT_EQ(result->trace.size(), 2u);
+  EXPECT_EQ(one.orchestrator->Use().at(0).used_bytes, 0);
+}
+
+TEST(OrchestratorTest, ATextIsEmbeddedAndNotMadeIntoSoundFirst) {
+  OneModel one;
+  AudioTask task;
+  task.capability = Capability::kEmbedText;
+  for (const std::string prompt : {"a bell", ""}) {
+    task.request.prompt = prompt;
+    const auto chain = one.orchestrator->RouteTask(task);
+    ASSERT_TRUE(chain.ok()) << chain.status();
+    ASSERT_EQ(chain->links.size(), 1u);
+    const auto result = one.orchestrator->ExecuteChain(*chain);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->embedding, (std::vector<float>{static_cast<float>(prompt.size()), 2}));
+    EXPECT_EQ(result->warnings, std::vector<std::string>{"text: read"});
+  }
   EXPECT_EQ(one.orchestrator->Use().at(0).used_bytes, 0);
 }
 

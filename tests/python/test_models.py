@@ -177,3 +177,79 @@ def test_damaged_folders_are_told_of(tmp_path):
     with pytest.raises(gs.DataLossError) as caught:
         gs.Model.open(folder).hidden_states(gs.Audio(np.zeros((1, 16000), np.float32), 16000))
     assert "intermediate_dense" in str(caught.value)
+
+
+def test_words_search_the_memory_by_ear(tmp_path):
+    with gs.Engine(tmp_path / "data") as engine:
+        ears = engine.open_model(reference.checkpoint("clap-tiny"))
+        audio = engine.generate(gs.GenerateAudioRequest(prompt="house", model="composer", duration_s=10, seed=1)).audio
+        found = engine.processor.detect_patterns(audio)
+        assert len(found) > 0
+        engine.recognizer.learn_patterns(found)
+        engine.hear_patterns(found, audio, model=ears)
+        matches = engine.search_memory("white noise", model=ears, limit=3)
+        assert len(matches) == min(3, len(found))
+        likenesses = [match.similarity for match in matches]
+        assert likenesses == sorted(likenesses, reverse=True) and all(-1 <= value <= 1 for value in likenesses)
+        with pytest.raises(gs.UnimplementedError):
+            engine.search_memory("white noise", model="rules-embedder")
+
+
+def test_texts_of_any_length_are_embedded_and_what_was_cut_is_told():
+    model = gs.Model.open(reference.checkpoint("clap-tiny"))
+    wall = "rain\x01 on\n a\x1b roof " * 6000
+    with pytest.warns(UserWarning, match="text: cut to 512 tokens, [0-9]+ were dropped"):
+        assert np.linalg.norm(model.embed_text(wall)) == pytest.approx(1, abs=1e-5)
+    maker = gs.Model.open(reference.checkpoint("audioldm-tiny"))
+    request = gs.GenerateAudioRequest(prompt=wall, negative_prompt=wall, duration_s=0.4, seed=1, steps=1)
+    cut = [warning for warning in maker.generate(request, raw=True).warnings if "were dropped" in warning]
+    assert len(cut) == 2 and cut[0].startswith("negative_prompt: cut to 512 tokens")
+
+
+def test_speech_is_written_as_the_reference_decodes_it():
+    folder = reference.checkpoint("wav2vec2-ctc-tiny")
+    found = reference.run(folder, "python", "--seconds", "3")
+    script = ("import json, sys; from transformers import AutoTokenizer; t = AutoTokenizer.from_pretrained(sys.argv[1]); "
+              "print(json.dumps(t.decode(json.loads(sys.stdin.read()))))")
+    ids = json.dumps(found["ctc_ids"].ravel().tolist())
+    done = subprocess.run([reference.python(), "-c", script, str(folder)], input=ids, capture_output=True, text=True,
+                          check=True)
+    assert gs.Model.open(folder).transcribe(sound(found, 16000)) == json.loads(done.stdout)
+    with pytest.raises(gs.UnimplementedError) as caught:
+        gs.Model.open(reference.checkpoint("wav2vec2-tiny")).transcribe(sound(found, 16000))
+    assert caught.value.code == "no_transcription"
+
+
+def test_takes_are_ranked_by_an_open_model():
+    ears = gs.Model.open(reference.checkpoint("clap-tiny"))
+    with gs.Engine() as engine:
+        engine.open_model(reference.checkpoint("clap-tiny"), id="ears")
+        request = gs.GenerateAudioRequest(prompt="slow house", duration_s=4, seed=4, model="composer", takes=3)
+        made = engine.generate(request)
+    assert made.facts["ranked_by"] == "ears" and len(made.other_takes) == 2
+    scores = [float(ears.embed_text("slow house") @ ears.embed_audio(audio))
+              for audio in (made.audio, *(take.audio for take in made.other_takes))]
+    assert scores == sorted(scores, reverse=True)
+    assert [take.score for take in made.other_takes] == pytest.approx(scores[1:], abs=1e-4)
+    assert [float(score) for score in made.facts["take_scores"].split()] == pytest.approx(scores, abs=1e-3)
+    assert [int(seed) for seed in made.facts["take_seeds"].split()] == [made.provenance.seed,
+                                                                        *(take.seed for take in made.other_takes)]
+    with pytest.raises(gs.InvalidArgumentError):
+        gs.GenerateAudioRequest(takes=9).validate()
+    with pytest.raises(gs.InvalidArgumentError):
+        ears.generate(gs.GenerateAudioRequest(takes=2), raw=True, rank_by=ears)
+
+
+def test_an_interrupted_run_goes_on_with_the_same_request():
+    model = gs.Model.open(reference.checkpoint("audioldm-tiny"))
+    request = gs.GenerateAudioRequest(prompt=PROMPT, duration_s=0.64, seed=3, steps=4)
+    whole = gs.Model.open(reference.checkpoint("audioldm-tiny")).generate(request, raw=True)
+
+    def stop(progress):
+        if progress.stage == "vae decode":
+            raise RuntimeError("stop")
+    with pytest.raises(RuntimeError):
+        model.generate(request, raw=True, progress=stop)
+    rest = model.generate(request, raw=True)
+    assert rest.facts["resumed_from_step"] == "4"
+    assert np.array_equal(rest.audio.samples, whole.audio.samples)

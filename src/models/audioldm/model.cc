@@ -10,6 +10,7 @@
 #include "models/audioldm/session.h"
 #include "models/hifigan/working_set.h"
 #include "models/vae/working_set.h"
+#include "runtime/packed.h"
 #include "runtime/torch_guard.h"
 
 namespace grym {
@@ -19,12 +20,6 @@ namespace {
 constexpr double kAudioLdmSecondsPerAudioSecond = 3;
 // Latents, the noise, both rows of the network's input and what a step of the schedule leaves: so many times the latents.
 constexpr int64_t kLatentCopies = 9;
-
-Precision PrecisionOf(const ModelContext& context, const char* component) { return context.PrecisionOf(component); }
-
-WeightOptions OptionsFor(const ModelContext& context, const char* component, const CancelToken& cancel) {
-  return {context.PrecisionOf(component), context.device, cancel};
-}
 
 // Length of the recording to start from, 0 without one.
 absl::StatusOr<double> SoundSeconds(const GenerateAudioRequest& request) {
@@ -60,8 +55,40 @@ ModelInfo AudioLdmInfo(const ModelFolder& folder, const ModelContext& context, c
 
 }  // namespace
 
+Precision AudioLdmModel::PrecisionOf(const std::string& component) const {
+  const Precision asked = context_.PrecisionOf(component);
+  const Precision precision = lowered_ ? std::max(asked, *lowered_) : asked;
+  const bool convolves = component == "vae" || component == "vocoder";
+  return convolves ? BesideMatrices(precision, context_.device) : precision;
+}
+
+std::string AudioLdmModel::NoteOf(const std::string& component) const {
+  const Precision given = context_.PrecisionOf(component), asked = lowered_ ? std::max(given, *lowered_) : given;
+  if (!IsPacked(asked)) return "";
+  const std::string beside = PrecisionName(BesideMatrices(asked, context_.device));
+  if (component == "text_encoder") return "table of words in " + beside;
+  return component == "unet" ? "convolutions in " + beside : std::string(PrecisionName(asked)) + " is for matrices";
+}
+
+// By tiers, until the least that may be asked for fits.
+void AudioLdmModel::LowerPrecision() {
+  if (!context_.options.may_lower_precision) return;
+  const AudioLdmWork least{.duration_s = 0.05, .steps = 1, .tokens = 2};
+  for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
+    if (PlanFor(least, context_.budget->limit_bytes()).ok()) return;
+    lowered_ = lower;
+  }
+}
+
 void AudioLdmModel::MakeComponents() {
-  // Each load holds the context by value: the model may be gone while a session still ends.
+  const auto options = [this](const char* component) {
+    return WeightOptions{PrecisionOf(component), context_.device, {}};
+  };
+  // Each load holds what it needs by value: the model may be gone while a session still ends.
+  const auto with = [](WeightOptions given, const CancelToken& cancel) {
+    given.cancel = cancel;
+    return given;
+  };
   const auto bytes = [plan = PlanWith({.duration_s = 1, .from_sound = true}, true, 0, 0)](std::string_view component) {
     for (const PhasePlan& phase : plan.memory.phases) {
       if (phase.component == component) return phase.weights_bytes;
@@ -69,32 +96,29 @@ void AudioLdmModel::MakeComponents() {
     return int64_t{0};
   };
   text_ = std::make_unique<const Component<ClapTextNet>>(
-      [set = parts_.text_set, config = parts_.text,
-       context = context_](const CancelToken& cancel) -> absl::StatusOr<std::shared_ptr<const ClapTextNet>> {
-        WeightReader weights(*set, "text_encoder", OptionsFor(context, "text_encoder", cancel));
-        auto net = std::make_shared<const ClapTextNet>(ClapTextNet::Read(weights, config));
-        GRYM_RETURN_IF_ERROR(weights.status());
-        return net;
+      [set = parts_.text_set, config = parts_.text, given = options("text_encoder"),
+       with](const CancelToken& cancel) {
+        return ClapTextNet::Load(*set, "text_encoder", with(given, cancel), config);
       },
       bytes("text_encoder"));
   unet_ = std::make_unique<const Component<Unet>>(
-      [set = parts_.unet_set, config = parts_.unet, context = context_](const CancelToken& cancel) {
-        return Unet::Load(*set, config, OptionsFor(context, "unet", cancel));
+      [set = parts_.unet_set, config = parts_.unet, given = options("unet"), with](const CancelToken& cancel) {
+        return Unet::Load(*set, config, with(given, cancel));
       },
       bytes("unet"));
   decoder_ = std::make_unique<const Component<VaeDecoder>>(
-      [set = parts_.vae_set, config = parts_.vae, context = context_](const CancelToken& cancel) {
-        return VaeDecoder::Load(*set, config, OptionsFor(context, "vae", cancel));
+      [set = parts_.vae_set, config = parts_.vae, given = options("vae"), with](const CancelToken& cancel) {
+        return VaeDecoder::Load(*set, config, with(given, cancel));
       },
       bytes("vae"));
   encoder_ = std::make_unique<const Component<VaeEncoder>>(
-      [set = parts_.vae_set, config = parts_.vae, context = context_](const CancelToken& cancel) {
-        return VaeEncoder::Load(*set, config, OptionsFor(context, "vae", cancel));
+      [set = parts_.vae_set, config = parts_.vae, given = options("vae"), with](const CancelToken& cancel) {
+        return VaeEncoder::Load(*set, config, with(given, cancel));
       },
       bytes("vae_encoder"));
   vocoder_ = std::make_unique<const Component<HifiGan>>(
-      [set = parts_.vocoder_set, config = parts_.vocoder, context = context_](const CancelToken& cancel) {
-        return HifiGan::Load(*set, config, OptionsFor(context, "vocoder", cancel));
+      [set = parts_.vocoder_set, config = parts_.vocoder, given = options("vocoder"), with](const CancelToken& cancel) {
+        return HifiGan::Load(*set, config, with(given, cancel));
       },
       bytes("vocoder"));
 }
@@ -105,13 +129,7 @@ absl::StatusOr<std::shared_ptr<const AudioLdmModel>> AudioLdmModel::Open(const M
   model->context_ = context;
   GRYM_ASSIGN_OR_RETURN(model->parts_, AudioLdmParts::Read(folder));
   GRYM_RETURN_IF_ERROR(context.CheckComponents({"text_encoder", "unet", "vae", "vocoder"}));
-  for (const char* component : {"text_encoder", "unet", "vae", "vocoder"}) {
-    const Precision precision = context.PrecisionOf(component);
-    if (precision != Precision::kInt8 && precision != Precision::kInt4) continue;
-    return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
-                 Formatted("audioldm/%s: want float32, bfloat16 or float16, got %s", component,
-                           PrecisionName(precision)));
-  }
+  model->LowerPrecision();
   model->MakeComponents();
   model->info_ = AudioLdmInfo(folder, context, model->parts_);
   for (const PhasePlan& phase : model->PlanWith({.duration_s = 1}, true, 0, 0).memory.phases)
@@ -135,17 +153,6 @@ void AudioLdmModel::DropAll() const {
   vocoder_->Drop();
 }
 
-absl::StatusOr<std::vector<int32_t>> AudioLdmModel::Tokens(const std::string& text, int64_t* dropped) const {
-  GRYM_ASSIGN_OR_RETURN(std::vector<int32_t> ids, parts_.tokenizer->Encode(text));
-  const auto most = static_cast<size_t>(parts_.text.most_tokens());
-  *dropped = static_cast<int64_t>(ids.size() > most ? ids.size() - most : 0);
-  if (ids.size() > most) {
-    ids[most - 1] = ids.back();
-    ids.resize(most);
-  }
-  return ids;
-}
-
 AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights, int64_t tile_frames,
                                      int64_t chunk_frames) const {
   const c10::Device device = context_.device;
@@ -163,8 +170,8 @@ AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights
   plan.memory.ignored_fields = parts_.ignored_fields;
   std::vector<PhasePlan>& phases = plan.memory.phases;
 
-  const Precision text = PrecisionOf(context_, "text_encoder"), unet = PrecisionOf(context_, "unet"),
-                  vae = PrecisionOf(context_, "vae"), vocoder = PrecisionOf(context_, "vocoder");
+  const Precision text = PrecisionOf("text_encoder"), unet = PrecisionOf("unet"), vae = PrecisionOf("vae"),
+                  vocoder = PrecisionOf("vocoder");
   phases.push_back({"text_encoder", text, ClapTextNet::WeightBytes(parts_.text, text, device),
                     ClapTextNet::WorkingBytes(parts_.text, text, device, work.tokens), "whole"});
   if (work.from_sound) {
@@ -184,7 +191,9 @@ AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights
   phases.push_back({"vocoder", vocoder, HifiGanWeightBytes(parts_.vocoder, vocoder),
                     2 * mel + HifiGanBytes(parts_.vocoder, vocoder, device, 1, mel_frames, chunk_frames),
                     chunk_frames > 0 ? Formatted("chunks of %d frames", chunk_frames) : "whole"});
+  for (PhasePlan& phase : phases) phase.note = NoteOf(phase.component == "vae_encoder" ? "vae" : phase.component);
   if (!keep_weights) plan.memory.levers.push_back("dropped components after their phase");
+  if (lowered_) plan.memory.levers.push_back(std::string("lowered precision to ") + PrecisionName(*lowered_));
   if (tile_frames > 0) plan.memory.levers.push_back("tiled the autoencoder and cut the vocoder's work into chunks");
   return plan;
 }
@@ -207,17 +216,10 @@ absl::StatusOr<AudioLdmPlan> AudioLdmModel::PlanFor(const AudioLdmWork& work, in
   return OverBudget("audioldm", least->memory);
 }
 
-absl::StatusOr<MemoryLease> AudioLdmModel::Lease(const AudioLdmWork& work, int64_t kept_bytes,
-                                                 const std::function<void()>& let_go, const CancelToken& cancel,
+absl::StatusOr<MemoryLease> AudioLdmModel::Lease(const AudioLdmWork& work, const CancelToken& cancel,
                                                  AudioLdmPlan& plan) const {
   const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
-    // What an interrupted run left is this run's own: with it as without it the plan, and so the bytes, are the same.
-    const int64_t limit = context_.budget->limit_bytes(), room = std::min(limit, budget_bytes + kept_bytes);
-    GRYM_ASSIGN_OR_RETURN(plan, PlanFor(work, room));
-    if (kept_bytes > 0 && plan.memory.peak_bytes() > room - kept_bytes) {
-      let_go();
-      kept_bytes = 0;
-    }
+    GRYM_ASSIGN_OR_RETURN(plan, PlanFor(work, budget_bytes));
     LeaseAsk wanted{info_.id, this, plan.memory.peak_bytes(), {}, 0};
     if (!plan.memory.keep_weights) return wanted;  // each phase loads its own
     text_->Claim(wanted);
@@ -245,10 +247,9 @@ absl::StatusOr<AudioLdmWork> AudioLdmModel::WorkOf(const GenerateAudioRequest& r
   const bool dpm = solver != request.parameters.end() && solver->second == "dpmsolver++";
   GRYM_RETURN_IF_ERROR(Scheduler::Create(dpm ? parts_.dpm_solver : parts_.schedule, work.steps).status());
   work.guidance = request.guidance.value_or(2.5);
-  int64_t dropped = 0;
-  GRYM_ASSIGN_OR_RETURN(const std::vector<int32_t> prompt, Tokens(request.prompt, &dropped));
-  GRYM_ASSIGN_OR_RETURN(const std::vector<int32_t> negative, Tokens(request.negative_prompt, &dropped));
-  work.tokens = static_cast<int64_t>(prompt.size() + (work.guidance > 1 ? negative.size() : 0));
+  GRYM_ASSIGN_OR_RETURN(const ClapTokens prompt, Tokens(request.prompt));
+  GRYM_ASSIGN_OR_RETURN(const ClapTokens negative, Tokens(request.negative_prompt));
+  work.tokens = static_cast<int64_t>(std::max(prompt.ids.size(), work.guidance > 1 ? negative.ids.size() : 0));
   const auto window = request.parameters.find("window_s");
   const double window_s = window == request.parameters.end() ? 10.24 : ParseNumber(window->second).value_or(10.24);
   if (window_s > 0) work.window = std::max<int64_t>(8, parts_.geometry.LatentFrames(window_s));
@@ -256,18 +257,13 @@ absl::StatusOr<AudioLdmWork> AudioLdmModel::WorkOf(const GenerateAudioRequest& r
 }
 
 ResourceNeed AudioLdmModel::Need(const GenerateAudioRequest& request) const {
-  ResourceNeed need;
-  need.cores = at::get_num_threads();
-  need.seconds = request.duration_s * info_.seconds_per_audio_second;
+  const double seconds = request.duration_s * info_.seconds_per_audio_second;
   const auto sound_s = SoundSeconds(request);
-  if (!sound_s.ok()) return need;  // the session says what is wrong
+  if (!sound_s.ok()) return NeedOf({}, seconds);  // the session says what is wrong
   const auto work = WorkOf(request, *sound_s);
-  if (!work.ok()) return need;
+  if (!work.ok()) return NeedOf({}, seconds);
   const auto plan = PlanFor(*work, context_.budget->limit_bytes());
-  const MemoryPlan memory = plan.ok() ? plan->memory : PlanWith(*work, false, 32, 32).memory;
-  need.weights_bytes = memory.weights_bytes();
-  need.peak_bytes = memory.peak_bytes() - memory.weights_bytes();
-  return need;
+  return NeedOf(plan.ok() ? plan->memory : PlanWith(*work, false, 32, 32).memory, seconds);
 }
 
 absl::StatusOr<std::string> AudioLdmModel::Plan(const GenerateAudioRequest& request) const {

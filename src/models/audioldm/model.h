@@ -1,12 +1,14 @@
 // AudioLDM behind the Model interface: text to sound, sound to sound, and a span of a sound made anew.
 #pragma once
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "grymsynth/model.h"
+#include "models/audioldm/kept_run.h"
 #include "models/audioldm/parts.h"
+#include "models/audioldm/text_cache.h"
 #include "models/clap/text_net.h"
 #include "models/hifigan/net.h"
 #include "models/unet/net.h"
@@ -22,7 +24,7 @@ struct AudioLdmWork {
   double duration_s = 0;
   int64_t steps = 10;
   double guidance = 2.5;
-  int64_t tokens = 64;      // of prompt and negative prompt together
+  int64_t tokens = 64;      // of the longer of prompt and negative prompt: they are encoded one after the other
   bool from_sound = false;  // a reference recording is encoded first
   int64_t window = 0;       // latent positions that the network sees at once; 0: all
 };
@@ -37,8 +39,8 @@ struct AudioLdmPlan {
 // Threads: immutable; sessions of any thread share the components, each of which is read when it is first wanted.
 class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdmModel> {
  public:
-  // Configs, tokenizer and the weights' headers are read. Errors as of AudioLdmParts::Read; Unimplemented (code
-  // "unsupported_dtype") for int8 and int4.
+  // Configs, tokenizer and the weights' headers are read. Where that is allowed, the precision is lowered until the
+  // least request fits. Errors as of AudioLdmParts::Read.
   static absl::StatusOr<std::shared_ptr<const AudioLdmModel>> Open(const ModelFolder& folder,
                                                                    const ModelContext& context);
   ~AudioLdmModel() override;
@@ -50,15 +52,14 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
 
   const AudioLdmParts& parts() const { return parts_; }
   const ModelContext& context() const { return context_; }
-  // Tokens of a text, cut to what the tower takes: the last one, </s>, stays. `dropped` counts the cut ones.
-  absl::StatusOr<std::vector<int32_t>> Tokens(const std::string& text, int64_t* dropped) const;
+  absl::StatusOr<ClapTokens> Tokens(const std::string& text) const {
+    return TokensOfText(*parts_.tokenizer, parts_.text, text);
+  }
   // The first plan that keeps to `budget_bytes`, by the levers in their order; ResourceExhausted (code "over_budget")
   // with what the smallest of them takes.
   absl::StatusOr<AudioLdmPlan> PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const;
-  // A lease on all that `plan` takes, which is made for `work` here, beside `kept_bytes` that the session kept of an
-  // interrupted run; `let_go` is called where the budget does not hold both.
-  absl::StatusOr<MemoryLease> Lease(const AudioLdmWork& work, int64_t kept_bytes, const std::function<void()>& let_go,
-                                    const CancelToken& cancel, AudioLdmPlan& plan) const;
+  // A lease on all that `plan` takes, which is made for `work` here.
+  absl::StatusOr<MemoryLease> Lease(const AudioLdmWork& work, const CancelToken& cancel, AudioLdmPlan& plan) const;
   // InvalidArgument (codes "bad_duration", "bad_steps").
   absl::StatusOr<AudioLdmWork> WorkOf(const GenerateAudioRequest& request, double sound_s) const;
 
@@ -67,21 +68,32 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   const Component<VaeDecoder>& decoder() const { return *decoder_; }
   const Component<VaeEncoder>& encoder() const { return *encoder_; }
   const Component<HifiGan>& vocoder() const { return *vocoder_; }
+  TextEmbeddingCache& text_cache() const { return text_cache_; }
+  // Of the last run that was interrupted, by a session of this model.
+  KeptRun& kept_run() const { return kept_run_; }
   void DropAll() const;
 
  private:
   AudioLdmModel() = default;
+  // What a component is kept in. int8 and int4 are of matrices: of the text encoder and the UNet, whose convolutions
+  // are then in float16 on the CPU, as are the autoencoder and the vocoder, which have little else.
+  Precision PrecisionOf(const std::string& component) const;
+  std::string NoteOf(const std::string& component) const;
+  void LowerPrecision();
   void MakeComponents();
   AudioLdmPlan PlanWith(const AudioLdmWork& work, bool keep_weights, int64_t tile_frames, int64_t chunk_frames) const;
 
   AudioLdmParts parts_;
   ModelContext context_;
+  std::optional<Precision> lowered_;  // below what was asked for, to fit
   ModelInfo info_;
   std::unique_ptr<const Component<ClapTextNet>> text_;
   std::unique_ptr<const Component<Unet>> unet_;
   std::unique_ptr<const Component<VaeDecoder>> decoder_;
   std::unique_ptr<const Component<VaeEncoder>> encoder_;
   std::unique_ptr<const Component<HifiGan>> vocoder_;
+  mutable TextEmbeddingCache text_cache_;
+  mutable KeptRun kept_run_;
 };
 
 absl::StatusOr<std::shared_ptr<const Model>> OpenAudioLdm(const ModelFolder& folder, const ModelContext& context);

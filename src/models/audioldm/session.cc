@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 
+#include "audio/mono_at.h"
 #include "base/format.h"
+#include "base/hash.h"
 #include "base/number_text.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -37,9 +40,12 @@ at::Tensor MaskOf(const LatentGeometry& geometry, int64_t frames, double start_s
   return mask;
 }
 
-// What a tensor holds of the budget.
-int64_t HeldBytes(const at::Tensor& tensor) {
-  return tensor.defined() ? AllocatedBytes(static_cast<int64_t>(tensor.storage().nbytes())) : 0;
+// What the latents depend on: the request as text, and the recording, which its text does not hold.
+std::string KeyOfRun(const GenerateAudioRequest& request, const std::vector<float>& sound) {
+  Sha256 digest;
+  digest.Update(RequestToJson(request));
+  digest.Update(sound.data(), sound.size() * sizeof(float));
+  return digest.Hex();
 }
 
 }  // namespace
@@ -51,6 +57,8 @@ struct AudioLdmGenerator::Run {
   AudioLdmPlan plan;
   std::vector<float> sound;  // the recording, mono at the model's rate; empty without one
   double sound_s = 0;
+  std::string key;           // of KeptRun
+  PlainDenoiseState done;    // how far the denoising came
   GenerateAudioResult result;
   MemoryLease lease;  // the last to go: what the run holds is counted on it
   // A component's net: where the plan keeps weights the one that all share, else one of this run alone, which goes with
@@ -65,26 +73,23 @@ struct AudioLdmGenerator::Run {
   void EndPhase(const char* name, Clock::time_point start) { result.timings_s[name] = SecondsSince(start); }
 };
 
-absl::Status AudioLdmGenerator::Prepare(Run& run) {
+absl::Status AudioLdmGenerator::Prepare(Run& run) const {
   const GenerateAudioRequest& request = run.request;
   if (request.reference_buffer || !request.reference_audio.empty()) {
     absl::StatusOr<AudioBuffer> loaded = AudioBuffer();
     if (!request.reference_buffer) loaded = LoadAudio(request.reference_audio, {}, RunOptions{run.options.cancel, {}});
     if (!loaded.ok()) return loaded.status();
-    AudioBuffer sound = request.reference_buffer ? *request.reference_buffer : *std::move(loaded);
-    if (sound.empty()) return Error(absl::StatusCode::kInvalidArgument, "no_frames", "audioldm: want frames, got none");
+    const AudioBuffer& sound = request.reference_buffer ? *request.reference_buffer : *loaded;
     run.sound_s = sound.duration_s();
-    sound.ReplaceNonFinite();
-    if (sound.channels() > 1) sound = sound.ToMono();
-    const int rate_hz = model_->info().rate_hz;
-    if (run.sound_s <= 60 && sound.rate_hz() != rate_hz) {  // what is too long is refused below
-      GRYM_ASSIGN_OR_RETURN(sound, Resample(sound, rate_hz, ResampleQuality::kBest, {run.options.cancel, {}}));
-    }
-    run.sound.assign(sound.channel(0).begin(), sound.channel(0).end());
+    GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, run.sound_s));  // one that is too long is not resampled
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer mono,
+                          MonoAt(sound, model_->info().rate_hz, "audioldm", {run.options.cancel, {}}));
+    run.sound.assign(mono.channel(0).begin(), mono.channel(0).end());
+  } else {
+    GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, 0));
   }
-  GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, run.sound_s));
-  const int64_t kept = HeldBytes(kept_.latents) + HeldBytes(kept_.scheduler.previous);
-  GRYM_ASSIGN_OR_RETURN(run.lease, model_->Lease(run.work, kept, [this] { kept_ = {}; }, run.options.cancel, run.plan));
+  run.key = KeyOfRun(request, run.sound);
+  GRYM_ASSIGN_OR_RETURN(run.lease, model_->Lease(run.work, run.options.cancel, run.plan));
   return absl::OkStatus();
 }
 
@@ -93,25 +98,37 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::EmbedTexts(Run& run) const {
   const Clock::time_point start = Clock::now();
   const RunOptions part = PartOf(run.options, 0, 0.05);
   ProgressReporter(part).Report(0, "text");
-  std::vector<std::vector<int32_t>> ids;
   std::vector<std::pair<const char*, std::string>> texts = {{"prompt", run.request.prompt}};
   if (run.work.guidance > 1) texts.insert(texts.begin(), {"negative_prompt", run.request.negative_prompt});
+  const int64_t dim = model_->parts().text.projection_dim;
+  at::Tensor embeddings = at::empty({static_cast<int64_t>(texts.size()), dim}, at::kFloat);
+  float* row = embeddings.mutable_data_ptr<float>();
+  std::shared_ptr<const ClapTextNet> net;  // fetched for the first text that nobody kept
   for (const auto& [name, text] : texts) {
-    int64_t dropped = 0;
-    absl::StatusOr<std::vector<int32_t>> tokens = model_->Tokens(text, &dropped);
+    absl::StatusOr<ClapTokens> tokens = model_->Tokens(text);
     if (!tokens.ok()) return Annotate(tokens.status(), name);
-    ids.push_back(*std::move(tokens));
-    if (dropped > 0) {
-      run.result.warnings.push_back(Formatted("%s: cut to %d tokens, %d were dropped", name, ids.back().size(), dropped));
-    }
-  }
-  at::Tensor embeddings;
-  {
-    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->text()));
-    GRYM_ASSIGN_OR_RETURN(embeddings, net->Embed(ids, run.options.cancel));
+    if (tokens->dropped > 0) run.result.warnings.push_back(CutWarning(name, *tokens));
+    GRYM_ASSIGN_OR_RETURN(const std::vector<float> embedding, Embedded(run, tokens->ids, net));
+    row = std::copy(embedding.begin(), embedding.end(), row);
   }
   run.EndPhase("text_encoder", start);
-  return NormalizedRows(embeddings);
+  return NormalizedRows(embeddings).to(model_->context().device);
+}
+
+// Each text alone, never beside another: so that its numbers are the same to the bit whatever else is asked for, and
+// whether they were kept or not. The weights are read once more for it, the first time.
+absl::StatusOr<std::vector<float>> AudioLdmGenerator::Embedded(Run& run, const std::vector<int32_t>& ids,
+                                                               std::shared_ptr<const ClapTextNet>& net) const {
+  TextEmbeddingCache& cache = model_->text_cache();
+  if (std::optional<std::vector<float>> kept = cache.Find(ids)) return *std::move(kept);
+  if (!net) {
+    GRYM_ASSIGN_OR_RETURN(net, run.Fetch(model_->text()));
+  }
+  GRYM_ASSIGN_OR_RETURN(const at::Tensor made, net->Embed({ids}, run.options.cancel));
+  const at::Tensor plain = made.to(at::kCPU, at::kFloat).contiguous();
+  std::vector<float> embedding(plain.const_data_ptr<float>(), plain.const_data_ptr<float>() + plain.numel());
+  cache.Keep(ids, embedding);
+  return embedding;
 }
 
 // The recording as latents [1, channels, frames, bins], scaled as the diffusion wants them.
@@ -142,7 +159,7 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::EncodeSound(Run& run) const {
 }
 
 absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeLatents(Run& run, const at::Tensor& embeddings,
-                                                          const at::Tensor& original) {
+                                                          const at::Tensor& original) const {
   const Clock::time_point start = Clock::now();
   const AudioLdmParts& parts = model_->parts();
   DenoiseRequest wanted;
@@ -172,30 +189,38 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeLatents(Run& run, const at::Te
                  "audioldm/mask_end_s: want a recording beside the span, got none");
   }
   GRYM_RETURN_IF_ERROR(CheckDenoiseRequest(parts.unet, wanted));
-  const auto solver = run.request.parameters.find("solver");
-  const bool dpm = solver != run.request.parameters.end() && solver->second == "dpmsolver++";
-  int64_t bad_step = -1;
-  at::Tensor latents;
-  {
-    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->unet()));
-    const auto look = [&bad_step](int64_t step, const at::Tensor& now) {
-      if (bad_step < 0 && !now.isfinite().all().item<bool>()) bad_step = step;
-    };
-    const RunOptions part = PartOf(run.options, 0.05, 0.8);
-    GRYM_ASSIGN_OR_RETURN(
-        latents, Denoise(*net, dpm ? parts.dpm_solver : parts.schedule, wanted, part, &kept_, look));
-  }
-  if (bad_step >= 0) {
-    kept_ = {};
-    return Error(absl::StatusCode::kInternal, "non_finite_result",
-                 Formatted("audioldm: want finite latents, step %d gave others", bad_step));
-  }
+  GRYM_ASSIGN_OR_RETURN(const at::Tensor latents, WalkDown(run, wanted));
   if (wanted.window > 0 && wanted.shape[2] > wanted.window) {
     std::vector<int64_t> seams = WindowStarts(wanted.shape[2], wanted.window);
     seams.erase(seams.begin());
     run.result.facts["seam_ratio"] = Formatted("%.3f", SeamRatio(latents, seams));
   }
   run.EndPhase("unet", start);
+  return latents;
+}
+
+absl::StatusOr<at::Tensor> AudioLdmGenerator::WalkDown(Run& run, const DenoiseRequest& wanted) const {
+  const AudioLdmParts& parts = model_->parts();
+  const auto solver = run.request.parameters.find("solver");
+  const bool dpm = solver != run.request.parameters.end() && solver->second == "dpmsolver++";
+  int64_t bad_step = -1;
+  const auto look = [&bad_step](int64_t step, const at::Tensor& now) {
+    if (bad_step < 0 && !now.isfinite().all().item<bool>()) bad_step = step;
+  };
+  GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->unet()));
+  DenoiseState state;
+  if (const PlainDenoiseState kept = model_->kept_run().Take(run.key); !kept.empty()) {
+    state = kept.On(model_->context().device);
+    run.result.facts["resumed_from_step"] = std::to_string(kept.position);
+  }
+  const RunOptions part = PartOf(run.options, 0.05, 0.8);
+  absl::StatusOr<at::Tensor> latents =
+      Denoise(*net, dpm ? parts.dpm_solver : parts.schedule, wanted, part, &state, look);
+  if (bad_step >= 0) {
+    return Error(absl::StatusCode::kInternal, "non_finite_result",
+                 Formatted("audioldm: want finite latents, step %d gave others", bad_step));
+  }
+  run.done = PlainDenoiseState::Of(state);
   return latents;
 }
 
@@ -225,7 +250,7 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeWave(Run& run, at::Tensor late
   return wave;
 }
 
-absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) {
+absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) const {
   GRYM_ASSIGN_OR_RETURN(const at::Tensor embeddings, EmbedTexts(run));
   at::Tensor original;
   if (!run.sound.empty()) {
@@ -242,18 +267,15 @@ absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) {
 
 absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Generate(const GenerateAudioRequest& request,
                                                                 const RunOptions& options) {
-  Run run{request, options, {}, {}, {}, 0, {}, {}};
-  const std::string asked = RequestToJson(request);
-  if (asked != kept_for_ || request.reference_buffer) kept_ = {};
-  kept_for_ = asked;
+  Run run{request, options, {}, {}, {}, 0, {}, {}, {}, {}};
   GRYM_RETURN_IF_ERROR(Prepare(run));
   absl::StatusOr<GenerateAudioResult> made = absl::UnknownError("");
   {
     const BudgetScope scope(run.lease);
     made = TorchGuard("audioldm", [&] { return Make(run); });
   }
+  if (absl::IsCancelled(made.status()) && !run.done.empty()) model_->kept_run().Keep(run.key, std::move(run.done));
   if (!made.ok()) return made.status();
-  kept_ = {};
   made->peak_bytes = run.lease.peak_bytes();
   GenerateAudioRequest resolved = request;
   resolved.model = model_->info().id;

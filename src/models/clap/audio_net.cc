@@ -115,10 +115,9 @@ int64_t ClapAudioNet::WeightBytes(const ClapAudioConfig& config, Precision preci
 
 int64_t ClapAudioNet::WorkingBytes(const ClapAudioConfig& config, int64_t batch, Precision precision,
                                    c10::Device device) {
-  const int64_t compute = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
   int64_t most = 0;
   for (int stage = 0; stage < config.stages(); ++stage) {
-    most = std::max(most, SwinStage::WorkingBytes(StageConfigOf(config, stage), batch, compute));
+    most = std::max(most, SwinStage::WorkingBytes(StageConfigOf(config, stage), batch, precision, device));
   }
   return most;
 }

@@ -6,8 +6,10 @@
 #include "base/format.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "models/clap/packed.h"
 #include "models/clap/session.h"
 #include "models/clap/style_prompts.h"
+#include "runtime/packed.h"
 #include "runtime/torch_guard.h"
 
 namespace grym {
@@ -29,7 +31,7 @@ ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const
   info.description = Formatted("audio and text in one space of %d numbers%s", config.audio.projection_dim,
                                config.audio.enable_fusion ? ", long recordings fused" : "");
   info.licence = "of the checkpoint";
-  info.capabilities = {Capability::kEmbedAudio, Capability::kClassifyStyle};
+  info.capabilities = {Capability::kEmbedAudio, Capability::kClassifyStyle, Capability::kEmbedText};
   info.rate_hz = static_cast<int>(features.rate_hz);
   info.channels = 1;
   info.device = context.device.str();
@@ -37,20 +39,12 @@ ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const
   return info;
 }
 
-template <class Net, class Config>
-std::unique_ptr<const Component<Net>> LazyTower(const char* name, std::shared_ptr<const TensorSet> set,
-                                                const Config& config, const ModelContext& context, int64_t bytes) {
-  const std::string where = std::string("clap/") + name;
+// Under the guard, when it is first wanted; the lease of who wants it counts.
+template <class Net>
+std::unique_ptr<const Component<Net>> LazyTower(const std::string& where, int64_t bytes,
+                                                typename Component<Net>::Load load) {
   return std::make_unique<const Component<Net>>(
-      [=](const CancelToken& cancel) -> absl::StatusOr<std::shared_ptr<const Net>> {
-        return TorchGuard(where, [&]() -> absl::StatusOr<std::shared_ptr<const Net>> {
-          WeightReader weights(*set, where, {context.PrecisionOf(name), context.device, cancel});
-          auto net = std::make_shared<const Net>(Net::Read(weights, config));
-          GRYM_RETURN_IF_ERROR(weights.status());
-          return net;
-        });
-      },
-      bytes);
+      [=](const CancelToken& cancel) { return TorchGuard(where, [&] { return load(cancel); }); }, bytes);
 }
 
 }  // namespace
@@ -68,12 +62,6 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
   }
   GRYM_RETURN_IF_ERROR(CheckClapFeatures(model->features_, model->config_.audio));
   GRYM_RETURN_IF_ERROR(context.CheckComponents({kAudioTower, kTextTower}));
-  for (const Precision precision : {context.PrecisionOf(kAudioTower), context.PrecisionOf(kTextTower)}) {
-    if (precision == Precision::kInt8 || precision == Precision::kInt4) {
-      return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
-                   std::string("clap: want float32, bfloat16 or float16, got ") + PrecisionName(precision));
-    }
-  }
   GRYM_ASSIGN_OR_RETURN(model->tokenizer_, OpenTokenizer(folder.folder()));
   if (model->tokenizer_->vocabulary_size() > model->config_.text.vocab_size) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_config",
@@ -83,16 +71,31 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
   GRYM_ASSIGN_OR_RETURN(TensorSet opened, TensorSet::Open(folder.weights()));
   const auto set = std::make_shared<const TensorSet>(std::move(opened));
   GRYM_RETURN_IF_ERROR(model->ReadLogitScale(*set));
-  model->audio_ = LazyTower<ClapAudioNet>(kAudioTower, set, model->config_.audio, context,
-                                          model->AudioPhase(0).weights_bytes);
-  model->text_ = LazyTower<ClapTextNet>(kTextTower, set, model->config_.text, context,
-                                        model->TextPhase(0).weights_bytes);
+  model->LowerPrecision();
+  model->MakeTowers(set);
   model->info_ = ClapInfo(folder, context, model->config_, model->features_);
   model->info_.weights_bytes = model->AudioPhase(0).weights_bytes + model->TextPhase(0).weights_bytes;
   context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
     return raw->audio_->Idle(let_go) + raw->text_->Idle(let_go);
   });
   return std::shared_ptr<const ClapModel>(std::move(model));
+}
+
+void ClapModel::MakeTowers(const std::shared_ptr<const TensorSet>& set) {
+  const WeightOptions audio{PrecisionOf(kAudioTower), context_.device, {}};
+  const WeightOptions text{PrecisionOf(kTextTower), context_.device, {}};
+  audio_ = LazyTower<ClapAudioNet>(
+      "clap/audio", AudioPhase(0).weights_bytes,
+      [=, config = config_.audio](const CancelToken& cancel) -> absl::StatusOr<std::shared_ptr<const ClapAudioNet>> {
+        WeightReader weights(*set, "clap/audio", {audio.precision, audio.device, cancel});
+        auto net = std::make_shared<const ClapAudioNet>(ClapAudioNet::Read(weights, config));
+        GRYM_RETURN_IF_ERROR(weights.status());
+        return net;
+      });
+  text_ = LazyTower<ClapTextNet>(
+      "clap/text", TextPhase(0).weights_bytes, [=, config = config_.text](const CancelToken& cancel) {
+        return ClapTextNet::Load(*set, "clap/text", {text.precision, text.device, cancel}, config);
+      });
 }
 
 ClapModel::~ClapModel() {
@@ -109,25 +112,29 @@ absl::Status ClapModel::ReadLogitScale(const TensorSet& set) {
   });
 }
 
-absl::StatusOr<std::vector<int32_t>> ClapModel::Tokens(std::string_view text_utf8, int64_t* dropped) const {
-  GRYM_ASSIGN_OR_RETURN(std::vector<int32_t> ids, tokenizer_->Encode(text_utf8));
-  const auto most = static_cast<size_t>(config_.text.most_tokens());
-  if (dropped) *dropped = static_cast<int64_t>(ids.size() > most ? ids.size() - most : 0);
-  if (ids.size() > most) {
-    ids[most - 1] = ids.back();
-    ids.resize(most);
+Precision ClapModel::PrecisionOf(const char* tower) const {
+  const Precision asked = context_.PrecisionOf(tower);
+  return lowered_ ? std::max(asked, *lowered_) : asked;
+}
+
+// By tiers, until each tower alone can do the least that it may be asked for.
+void ClapModel::LowerPrecision() {
+  if (!context_.options.may_lower_precision) return;
+  for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
+    if (PlanFor({.audio_s = 0.1}).fits() && PlanFor({.tokens = 2}).fits()) return;
+    lowered_ = lower;
   }
-  return ids;
 }
 
 PhasePlan ClapModel::AudioPhase(double audio_s) const {
   PhasePlan phase;
   phase.component = kAudioTower;
-  phase.precision = context_.PrecisionOf(kAudioTower);
-  phase.weights_bytes = ClapAudioNet::WeightBytes(config_.audio, phase.precision, context_.device);
+  phase.precision = PrecisionOf(kAudioTower);
+  phase.weights_bytes = ClapAudioWeightBytes(config_.audio, phase.precision, context_.device);
+  if (IsPacked(phase.precision)) phase.note = "patches and norms in float32";
   if (audio_s > 0) {
     const int64_t channels = config_.audio.enable_fusion ? 4 : 1;
-    phase.working_bytes = ClapAudioNet::WorkingBytes(config_.audio, 1, phase.precision, context_.device) +
+    phase.working_bytes = ClapAudioWorkingBytes(config_.audio, phase.precision, context_.device) +
                           AllocatedBytes(channels * features_.frames() * features_.mel_bins * 4);
   }
   const bool windows = !config_.audio.enable_fusion && audio_s > static_cast<double>(features_.max_length_s);
@@ -138,7 +145,10 @@ PhasePlan ClapModel::AudioPhase(double audio_s) const {
 PhasePlan ClapModel::TextPhase(int64_t tokens) const {
   PhasePlan phase;
   phase.component = kTextTower;
-  phase.precision = context_.PrecisionOf(kTextTower);
+  phase.precision = PrecisionOf(kTextTower);
+  if (IsPacked(phase.precision)) {
+    phase.note = std::string("table of words in ") + PrecisionName(BesideMatrices(phase.precision, context_.device));
+  }
   phase.weights_bytes = ClapTextNet::WeightBytes(config_.text, phase.precision, context_.device);
   if (tokens > 0) {
     phase.working_bytes = ClapTextNet::WorkingBytes(config_.text, phase.precision, context_.device, tokens);
@@ -151,11 +161,12 @@ MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
   plan.device = context_.device.str();
   plan.budget_bytes = context_.budget->limit_bytes();
   plan.enforced_by = context_.budget->enforced_by();
+  if (lowered_) plan.levers.push_back(std::string("lowered precision to ") + PrecisionName(*lowered_));
   if (work.tokens > 0) plan.phases.push_back(TextPhase(work.tokens));
   if (work.audio_s > 0) plan.phases.push_back(AudioPhase(work.audio_s));
   if (!plan.fits() && plan.phases.size() > 1) {
     plan.keep_weights = false;
-    plan.levers = {"dropped components after their phase"};
+    plan.levers.insert(plan.levers.begin(), "dropped components after their phase");
   }
   plan.ignored_fields = config_.ignored;
   for (const std::string& field : features_.ignored) plan.ignored_fields.push_back("preprocessor_config.json/" + field);
@@ -189,14 +200,11 @@ absl::StatusOr<ClapModel::Tower<ClapTextNet>> ClapModel::TextTower(int64_t token
 }
 
 ResourceNeed ClapModel::NeedToHear(Capability capability, double audio_s) const {
-  const MemoryPlan plan = PlanFor({.audio_s = std::max(audio_s, 0.001),
-                                   .tokens = capability == Capability::kClassifyStyle ? kStyleTokens : 0});
-  ResourceNeed need;
-  need.weights_bytes = plan.weights_bytes();
-  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
-  need.cores = at::get_num_threads();
-  need.seconds = audio_s * info_.seconds_per_audio_second;
-  return need;
+  ClapWork work{.audio_s = std::max(audio_s, 0.001)};
+  if (capability == Capability::kClassifyStyle) work.tokens = kStyleTokens;
+  if (capability == Capability::kEmbedText) work = {.tokens = config_.text.most_tokens()};
+  const MemoryPlan plan = PlanFor(work);
+  return NeedOf(plan, audio_s * info_.seconds_per_audio_second);
 }
 
 ResourceNeed ClapModel::Need(const GenerateAudioRequest& request) const {

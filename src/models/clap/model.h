@@ -1,6 +1,7 @@
 // A CLAP checkpoint behind the Model interface: embeds audio and text in one space, and names styles by it.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,8 @@ struct ClapWork {
 // Threads: immutable; sessions of any thread share the towers, each of which is read when it is first wanted.
 class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
  public:
-  // Reads the configs, the tokenizer and the weights' header. Errors as of these. A folder without a
+  // Where that is allowed, the precision is lowered until the least that each tower may be asked for fits. Reads the
+  // configs, the tokenizer and the weights' header. Errors as of these. A folder without a
   // preprocessor_config.json takes transformers' defaults.
   static absl::StatusOr<std::shared_ptr<const ClapModel>> Open(const ModelFolder& folder, const ModelContext& context);
   ~ClapModel() override;
@@ -46,8 +48,9 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
   // What the audio tower's similarities are multiplied by: exp(logit_scale_a).
   double logit_scale() const { return logit_scale_; }
 
-  // Tokens of a text, cut to what the tower takes: its last token stays, which is </s>. `dropped` counts the cut ones.
-  absl::StatusOr<std::vector<int32_t>> Tokens(std::string_view text_utf8, int64_t* dropped = nullptr) const;
+  absl::StatusOr<ClapTokens> Tokens(std::string_view text_utf8) const {
+    return TokensOfText(*tokenizer_, config_.text, text_utf8);
+  }
 
   // Both towers are kept where the budget holds them; else the one that is not wanted goes.
   MemoryPlan PlanFor(const ClapWork& work) const;
@@ -64,6 +67,9 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
  private:
   ClapModel() = default;
   absl::Status ReadLogitScale(const TensorSet& set);
+  Precision PrecisionOf(const char* tower) const;
+  void LowerPrecision();
+  void MakeTowers(const std::shared_ptr<const TensorSet>& set);
   template <class Net>
   absl::StatusOr<Tower<Net>> TowerFor(const ClapWork& work, const Component<Net>& component,
                                       const CancelToken& cancel) const;
@@ -75,6 +81,7 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
   ClapConfig config_;
   ClapFeatureConfig features_;
   double logit_scale_ = 1;
+  std::optional<Precision> lowered_;  // below what was asked for, to fit
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<const Component<ClapAudioNet>> audio_;
   std::unique_ptr<const Component<ClapTextNet>> text_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "audio/mono_at.h"
 #include "base/format.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -41,14 +42,6 @@ at::Tensor TensorOfFeatures(const ClapFeatures& features, c10::Device device) {
   return tensor.to(device);
 }
 
-absl::StatusOr<AudioBuffer> MonoAt(const AudioBuffer& audio, int rate_hz, const RunOptions& run) {
-  if (audio.empty()) return Error(absl::StatusCode::kInvalidArgument, "no_frames", "clap: want frames, got none");
-  AudioBuffer mono = audio;
-  mono.ReplaceNonFinite();
-  if (mono.channels() > 1) mono = mono.ToMono();
-  return mono.rate_hz() == rate_hz ? std::move(mono) : Resample(mono, rate_hz, ResampleQuality::kBest, run);
-}
-
 // Similarities with prompts [begin, begin + count) as probabilities.
 std::vector<double> SoftmaxOf(const std::vector<float>& audio, std::span<const std::vector<float>> prompts,
                               double scale) {
@@ -80,8 +73,7 @@ int ClapHearing::dims() const { return static_cast<int>(model_->config().audio.p
 absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, const RunOptions& run) {
   ProgressReporter progress(run);
   GRYM_RETURN_IF_ERROR(progress.Check());
-  GRYM_ASSIGN_OR_RETURN(const AudioBuffer mono, MonoAt(audio, model_->info().rate_hz, run));
-  if (mono.empty()) return Error(absl::StatusCode::kInvalidArgument, "no_frames", "clap: want frames, got none");
+  GRYM_ASSIGN_OR_RETURN(const AudioBuffer mono, MonoAt(audio, model_->info().rate_hz, "clap", run));
   GRYM_ASSIGN_OR_RETURN(const auto tower, model_->AudioTower(mono.duration_s(), run.cancel));
   const BudgetScope scope(tower.lease);
   return TorchGuard("clap/audio", [&]() -> absl::StatusOr<std::vector<float>> {
@@ -111,14 +103,16 @@ absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, 
 }
 
 absl::StatusOr<std::vector<std::vector<float>>> ClapHearing::Texts(const std::vector<std::string>& texts,
-                                                                   const CancelToken& cancel) {
+                                                                   const CancelToken& cancel,
+                                                                   std::vector<std::string>* warnings) {
   GRYM_RETURN_IF_ERROR(cancel.Check());
   std::vector<std::vector<int32_t>> ids;
   int64_t tokens = 0;
   for (const std::string& text : texts) {
-    GRYM_ASSIGN_OR_RETURN(std::vector<int32_t> of_text, model_->Tokens(text));
-    tokens += static_cast<int64_t>(of_text.size());
-    ids.push_back(std::move(of_text));
+    GRYM_ASSIGN_OR_RETURN(ClapTokens of_text, model_->Tokens(text));
+    tokens += static_cast<int64_t>(of_text.ids.size());
+    if (warnings && of_text.dropped > 0) warnings->push_back(CutWarning("text", of_text));
+    ids.push_back(std::move(of_text.ids));
   }
   GRYM_ASSIGN_OR_RETURN(const auto tower, model_->TextTower(tokens, cancel));
   const BudgetScope scope(tower.lease);
@@ -129,11 +123,13 @@ absl::StatusOr<std::vector<std::vector<float>>> ClapHearing::Texts(const std::ve
 }
 
 absl::StatusOr<std::vector<float>> ClapEmbedder::Embed(const AudioBuffer& audio, const RunOptions& run) {
+  warnings_.clear();
   return hearing_.Audio(audio, run);
 }
 
 absl::StatusOr<std::vector<float>> ClapEmbedder::EmbedText(std::string_view text_utf8, const RunOptions& run) {
-  GRYM_ASSIGN_OR_RETURN(auto made, hearing_.Texts({std::string(text_utf8)}, run.cancel));
+  warnings_.clear();
+  GRYM_ASSIGN_OR_RETURN(auto made, hearing_.Texts({std::string(text_utf8)}, run.cancel, &warnings_));
   return std::move(made.front());
 }
 

@@ -23,8 +23,11 @@ class ClapHearing {
   // checkpoint hears it whole, as it was trained to. InvalidArgument (code "no_frames") for an empty buffer;
   // ResourceExhausted ("over_budget"); Internal ("non_finite_result"); Cancelled within a window.
   absl::StatusOr<std::vector<float>> Audio(const AudioBuffer& audio, const RunOptions& run);
-  // A unit vector for each text. Empty texts have an embedding. Longer ones than the tower takes are cut.
-  absl::StatusOr<std::vector<std::vector<float>>> Texts(const std::vector<std::string>& texts, const CancelToken& cancel);
+  // A unit vector for each text. Empty texts have an embedding. Longer ones than the tower takes are cut, which
+  // `warnings`, if set, is told.
+  absl::StatusOr<std::vector<std::vector<float>>> Texts(const std::vector<std::string>& texts,
+                                                        const CancelToken& cancel,
+                                                        std::vector<std::string>* warnings = nullptr);
   const ClapModel& model() const { return *model_; }
 
  private:

@@ -4,6 +4,8 @@
 
 #include "base/format.h"
 #include "nn/attention.h"
+#include "nn/token_passes.h"
+#include "nn/window_attention.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
@@ -25,6 +27,11 @@ at::Tensor GatherRows(const at::Tensor& x, const at::Tensor& index, bool has_zer
 
 bool PadsWindows(const SwinStageConfig& config) {
   return config.height % config.window != 0 || config.width % config.window != 0;
+}
+bool GoesByPasses(const SwinStageConfig& config, Precision precision, c10::Device device) {
+  return precision == Precision::kFloat32 && device.is_cpu() && FitsTokenPasses(config.dim) &&
+         FitsTokenPasses(config.mlp_dim()) &&
+         CanAttendWindows(config.window * config.window, config.dim / config.heads);
 }
 bool PadsMerge(const SwinStageConfig& config) { return config.height % 2 != 0 || config.width % 2 != 0; }
 
@@ -107,6 +114,7 @@ SwinStage::Block SwinStage::ReadBlock(WeightReader& weights, const std::string& 
 SwinStage SwinStage::Read(WeightReader& weights, const std::string& at, const SwinStageConfig& config) {
   SwinStage stage;
   stage.config_ = config;
+  stage.passes_ = GoesByPasses(config, weights.options().precision, weights.options().device);
   const int64_t shift = config.window / 2;
   const bool shifts = config.shifts() && config.depth > 1;
   const c10::Device device = weights.options().device;
@@ -153,6 +161,10 @@ at::Tensor SwinStage::Attend(const Block& block, const at::Tensor& x) const {
 }
 
 at::Tensor SwinStage::Run(at::Tensor x) const {
+  return passes_ ? RunByPasses(std::move(x)) : RunByOperators(std::move(x));
+}
+
+at::Tensor SwinStage::RunByOperators(at::Tensor x) const {
   for (const Block& block : blocks_) {
     x = Attend(block, x).add_(x);
     at::Tensor wide = block.up(block.norm(x));
@@ -164,6 +176,55 @@ at::Tensor SwinStage::Run(at::Tensor x) const {
   const at::Tensor four = GatherRows(x, merge_order_, PadsMerge(config_)).view({batch, -1, 4 * config_.dim});
   x = at::Tensor();
   return merge_(merge_norm_(four));
+}
+
+// `grid` [tokens, dim] is changed; `rows` and `mixed` [places in windows, dim] and `wide` are scratch.
+void SwinStage::RunBlock(const Block& block, at::Tensor& grid, at::Tensor& rows, at::Tensor& mixed,
+                         at::Tensor& wide) const {
+  const int64_t dim = config_.dim, tokens = config_.tokens(), area = config_.window * config_.window;
+  const int64_t places = config_.windows() * area, mlp = config_.mlp_dim();
+  const Cut& cut = block.shifted ? shifted_ : plain_;
+  NormGathered(block.attention_norm, grid, cut.into, 1, rows);
+  at::Tensor projected = wide.narrow(0, 0, places * 3 * dim).view({places, 3 * dim});
+  at::mm_out(projected, rows, block.query_key_value.weight.plain.t());
+  at::Tensor windows = mixed.view({config_.windows(), area, dim});
+  AttendWindows(projected.view({config_.windows(), area, 3 * dim}), block.query_key_value.bias, block.bias,
+                config_.heads, windows);
+  at::mm_out(rows, mixed, block.attention_out.weight.plain.t());
+  at::Tensor normed = mixed.narrow(0, 0, tokens);
+  AddGatheredAndNorm(rows, cut.back, block.attention_out.bias, block.norm, block.down.bias, grid, normed);
+  at::Tensor up = wide.narrow(0, 0, tokens * mlp).view({tokens, mlp});
+  at::mm_out(up, normed, block.up.weight.plain.t());
+  if (config_.activation == Activation::kGelu) {
+    ShiftedGelu(block.up.bias, up);
+  } else {
+    up.add_(block.up.bias);
+    ActivateInPlace(config_.activation, up);
+  }
+  grid.addmm_(up, block.down.weight.plain.t());  // its bias is in the grid
+}
+
+at::Tensor SwinStage::RunByPasses(at::Tensor x) const {
+  x = x.contiguous();
+  const int64_t batch = x.size(0), dim = config_.dim, tokens = config_.tokens();
+  {
+    const int64_t places = config_.windows() * config_.window * config_.window;
+    at::Tensor rows = at::empty({places, dim}, x.options()), mixed = at::empty({places, dim}, x.options());
+    at::Tensor wide = at::empty({std::max(places * 3 * dim, tokens * config_.mlp_dim())}, x.options());
+    for (int64_t item = 0; item < batch; ++item) {
+      at::Tensor grid = x.select(0, item);
+      for (const Block& block : blocks_) RunBlock(block, grid, rows, mixed, wide);
+    }
+  }
+  if (!config_.merges) return x;
+  const int64_t merged = merge_order_.size(0) / 4;
+  at::Tensor four = at::empty({batch, merged, 4 * dim}, x.options());
+  for (int64_t item = 0; item < batch; ++item) {
+    at::Tensor rows = four.select(0, item);
+    NormGathered(merge_norm_, x.select(0, item), merge_order_, 4, rows);
+  }
+  x = at::Tensor();
+  return merge_(four);
 }
 
 int64_t SwinStage::WeightBytes(const SwinStageConfig& config, Precision precision, c10::Device device) {
@@ -188,13 +249,23 @@ int64_t SwinStage::WeightBytes(const SwinStageConfig& config, Precision precisio
   return bytes;
 }
 
-int64_t SwinStage::WorkingBytes(const SwinStageConfig& config, int64_t batch, int64_t element_bytes) {
+int64_t SwinStage::WorkingBytes(const SwinStageConfig& config, int64_t batch, Precision precision,
+                                c10::Device device) {
+  const int64_t padded = config.windows() * config.window * config.window, dim = config.dim;
+  if (GoesByPasses(config, precision, device)) {
+    const auto floats = [](int64_t count) { return AllocatedBytes(count * 4); };
+    const int64_t merged = config.merges ? ((config.height + 1) / 2) * ((config.width + 1) / 2) : 0;
+    const int64_t scratch =
+        2 * floats(padded * dim) + floats(std::max(padded * 3 * dim, config.tokens() * config.mlp_dim()));
+    return std::max(floats(batch * config.tokens() * dim) + std::max(scratch, floats(batch * merged * 4 * dim)),
+                    floats(batch * merged * 4 * dim) + floats(batch * merged * 2 * dim));
+  }
   // The input and the wide layer before and after its activation; or, with windows padded, input, queries, keys and
   // values, the mix and the windows.
-  const int64_t padded = config.windows() * config.window * config.window;
-  const int64_t mlp = config.tokens() * (config.dim + 2 * config.mlp_dim());
-  const int64_t attention = config.tokens() * config.dim + padded * 5 * config.dim;
-  return AllocatedBytes(batch * std::max(mlp, attention) * element_bytes);
+  const auto element = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
+  const int64_t mlp = config.tokens() * (dim + 2 * config.mlp_dim());
+  const int64_t attention = config.tokens() * dim + padded * 5 * dim;
+  return AllocatedBytes(batch * std::max(mlp, attention) * element);
 }
 
 }  // namespace grym

@@ -31,7 +31,8 @@ struct SwinStageConfig {
 // Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows", 2021; transformers
 // 5.23, ClapAudioStage. Differs: where tokens come to lie in windows, with the shift and the padding, is one table, made
 // when the weights are read, so that cutting into windows and undoing it is one gathering of rows each; and so are the
-// biases of relative positions, with the mask of the shifted blocks added.
+// biases of relative positions, with the mask of the shifted blocks added. In float32 on a CPU what lies between two
+// products of matrices is one pass over the tokens (nn/token_passes.h, nn/window_attention.h).
 class SwinStage {
  public:
   // "<at>.blocks.N.*" and, where it merges, "<at>.downsample.*".
@@ -40,7 +41,7 @@ class SwinStage {
   at::Tensor Run(at::Tensor x) const;
   static int64_t WeightBytes(const SwinStageConfig& config, Precision precision, c10::Device device);
   // The most that Run's tensors take at once, its input included.
-  static int64_t WorkingBytes(const SwinStageConfig& config, int64_t batch, int64_t element_bytes);
+  static int64_t WorkingBytes(const SwinStageConfig& config, int64_t batch, Precision precision, c10::Device device);
 
  private:
   struct Block {
@@ -58,8 +59,12 @@ class SwinStage {
   static at::Tensor PositionBias(const SwinStageConfig& config, const at::Tensor& table);
   Block ReadBlock(WeightReader& weights, const std::string& at, bool shifted, const at::Tensor& mask) const;
   at::Tensor Attend(const Block& block, const at::Tensor& x) const;
+  at::Tensor RunByOperators(at::Tensor x) const;
+  at::Tensor RunByPasses(at::Tensor x) const;
+  void RunBlock(const Block& block, at::Tensor& grid, at::Tensor& rows, at::Tensor& mixed, at::Tensor& wide) const;
 
   SwinStageConfig config_;
+  bool passes_ = false;  // float32 on the CPU: in few passes over memory, written by us
   Cut plain_, shifted_;
   std::vector<Block> blocks_;
   at::Tensor merge_order_;  // rows of the grid (or its zero row), four by four

@@ -6,16 +6,46 @@
 #include "base/status.h"
 #include "nn/attention.h"
 #include "runtime/memory_budget.h"
+#include "runtime/packed.h"
 
 namespace grym {
 
-ClapTextNet ClapTextNet::Read(WeightReader& weights, const ClapTextConfig& config) {
+absl::StatusOr<ClapTokens> TokensOfText(const Tokenizer& tokenizer, const ClapTextConfig& config,
+                                        std::string_view text_utf8) {
+  ClapTokens tokens;
+  GRYM_ASSIGN_OR_RETURN(tokens.ids, tokenizer.Encode(text_utf8));
+  const auto most = static_cast<size_t>(config.most_tokens());
+  if (tokens.ids.size() > most) {
+    tokens.dropped = static_cast<int64_t>(tokens.ids.size() - most);
+    tokens.ids[most - 1] = tokens.ids.back();
+    tokens.ids.resize(most);
+  }
+  return tokens;
+}
+
+std::string CutWarning(const std::string& where, const ClapTokens& tokens) {
+  if (tokens.dropped == 0) return "";
+  return Formatted("%s: cut to %d tokens, %d were dropped", where, tokens.ids.size(), tokens.dropped);
+}
+
+absl::StatusOr<std::shared_ptr<const ClapTextNet>> ClapTextNet::Load(const TensorSet& set, const std::string& where,
+                                                                     const WeightOptions& options,
+                                                                     const ClapTextConfig& config) {
+  WeightOptions beside = options;
+  beside.precision = BesideMatrices(options.precision, options.device);
+  WeightReader weights(set, where, options), tables(set, where, beside);
+  auto net = std::make_shared<const ClapTextNet>(Read(weights, config, &tables));
+  GRYM_RETURN_IF_ERROR(weights.status());
+  GRYM_RETURN_IF_ERROR(tables.status());
+  return net;
+}
+
+ClapTextNet ClapTextNet::Read(WeightReader& weights, const ClapTextConfig& config, WeightReader* tables) {
   ClapTextNet net;
   net.config_ = config;
   net.compute_ = weights.compute_type();
   const int64_t dim = config.hidden_size;
   const std::string embeddings = "text_model.embeddings.";
-  net.words_ = weights.Matrix(embeddings + "word_embeddings.weight", {config.vocab_size, dim});
   net.positions_ = weights.Vector(embeddings + "position_embeddings.weight", {config.max_position_embeddings, dim});
   const at::Tensor types = weights.Vector(embeddings + "token_type_embeddings.weight", {config.type_vocab_size, dim});
   // Every token is of type 0.
@@ -38,6 +68,9 @@ ClapTextNet ClapTextNet::Read(WeightReader& weights, const ClapTextConfig& confi
   net.pooler_ = ReadLinear(weights, "text_model.pooler.dense", dim, dim);
   net.projection_ =
       ReadClapProjection(weights, "text_projection", dim, config.projection_dim, config.projection_act);
+  // Last, and large: whatever a matrix takes beside its codes while it is packed is below it.
+  net.words_ = (tables ? tables : &weights)
+                   ->Matrix(embeddings + "word_embeddings.weight", {config.vocab_size, dim});
   return net;
 }
 
@@ -128,14 +161,15 @@ absl::StatusOr<at::Tensor> ClapTextNet::Embed(const std::vector<std::vector<int3
 
 int64_t ClapTextNet::WeightBytes(const ClapTextConfig& config, Precision precision, c10::Device device) {
   const auto size = [](c10::ScalarType type) { return static_cast<int64_t>(c10::elementSize(type)); };
-  const int64_t storage = size(StorageType(precision)), compute = size(ComputeType(precision, device));
+  const int64_t compute = size(ComputeType(precision, device));
+  const int64_t table = size(StorageType(BesideMatrices(precision, device)));
   const auto linear = [&](int64_t in, int64_t out) {
-    return AllocatedBytes(in * out * storage) + AllocatedBytes(out * compute);
+    return WeightMatrix::BytesKept(out, in, precision) + AllocatedBytes(out * compute);
   };
   const int64_t dim = config.hidden_size, wide = config.intermediate_size, space = config.projection_dim;
   const int64_t norm = 2 * AllocatedBytes(dim * compute);
   const int64_t layer = linear(dim, 3 * dim) + linear(dim, dim) + linear(dim, wide) + linear(wide, dim) + 2 * norm;
-  return AllocatedBytes(config.vocab_size * dim * storage) +
+  return AllocatedBytes(config.vocab_size * dim * table) +
          AllocatedBytes(config.max_position_embeddings * dim * compute) + norm + config.layers * layer +
          linear(dim, dim) + linear(dim, space) + linear(space, space);
 }
@@ -143,14 +177,21 @@ int64_t ClapTextNet::WeightBytes(const ClapTextConfig& config, Precision precisi
 int64_t ClapTextNet::WorkingBytes(const ClapTextConfig& config, Precision precision, c10::Device device,
                                   int64_t tokens) {
   // The wide layer before and after its activation beside the layer's input and its attention's output; or the joined
-  // queries, keys and values beside the input and two copies of the mix. Half weights are unfolded one at a time.
+  // queries, keys and values beside the input and two copies of the mix, and what the attention keeps for each thread.
+  // Weights of another type are brought to the compute type some rows at a time.
   const int64_t dim = config.hidden_size, wide = config.intermediate_size;
   const c10::ScalarType type = ComputeType(precision, device);
-  const auto compute = static_cast<int64_t>(c10::elementSize(type));
-  const int64_t most = std::max(2 * dim + 2 * wide, 6 * dim);
-  const bool unfolds = StorageType(precision) != type;
-  return AllocatedBytes(tokens * most * compute) +
-         (unfolds ? AllocatedBytes(dim * std::max(wide, 3 * dim) * compute) : 0);
+  const auto rows = [&](int64_t width) {
+    return AllocatedBytes(tokens * width * static_cast<int64_t>(c10::elementSize(type)));
+  };
+  const int64_t attention = 6 * rows(dim) + AttentionScratchBytes(tokens, config.heads, dim / config.heads);
+  const int64_t most = std::max(2 * rows(dim) + 2 * rows(wide), attention);
+  int64_t scratch = 0;
+  if (IsPacked(precision) || StorageType(precision) != type) {
+    scratch = std::max({LinearScratchBytes(3 * dim, dim, precision), LinearScratchBytes(wide, dim, precision),
+                        LinearScratchBytes(dim, wide, precision)});
+  }
+  return most + scratch;
 }
 
 }  // namespace grym

@@ -1,11 +1,15 @@
 // CLAP's text tower: RoBERTa, its pooler and the projection. It is AudioLDM's text encoder too.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "checkpoint/tensor_set.h"
 #include "grymsynth/job.h"
+#include "grymsynth/tokenizer.h"
 #include "models/clap/config.h"
 #include "models/clap/projection.h"
 #include "nn/activation.h"
@@ -15,6 +19,17 @@
 #include "runtime/weights.h"
 
 namespace grym {
+
+// What the tower reads of a text.
+struct ClapTokens {
+  std::vector<int32_t> ids;  // with <s> and </s>, which stays where the text is cut
+  int64_t dropped = 0;       // tokens beyond config.most_tokens()
+};
+// Any text, empty or of control characters too. Errors as of Tokenizer::Encode.
+absl::StatusOr<ClapTokens> TokensOfText(const Tokenizer& tokenizer, const ClapTextConfig& config,
+                                        std::string_view text_utf8);
+// "prompt: cut to 512 tokens, 3 were dropped"; "" where nothing was.
+std::string CutWarning(const std::string& where, const ClapTokens& tokens);
 
 // Immutable once read; shared by sessions. Sources: Liu et al., "RoBERTa", 2019; Wu et al., "Large-scale Contrastive
 // Language-Audio Pretraining with Feature Fusion and Keyword-to-Caption Augmentation", 2023; transformers 5.23,
@@ -27,7 +42,13 @@ class ClapTextNet {
  public:
   // Reads "text_model.*" and "text_projection.*" behind the reader's own prefix. The reader's status() tells what is
   // missing; call nothing of the net unless it is OK.
-  static ClapTextNet Read(WeightReader& weights, const ClapTextConfig& config);
+  // `tables`, if set, reads the table of words, in its own precision.
+  static ClapTextNet Read(WeightReader& weights, const ClapTextConfig& config, WeightReader* tables = nullptr);
+  // The same from a folder's tensors, with that table as BesideMatrices says. `where` names the component in errors,
+  // which are those of WeightReader::status.
+  static absl::StatusOr<std::shared_ptr<const ClapTextNet>> Load(const TensorSet& set, const std::string& where,
+                                                                 const WeightOptions& options,
+                                                                 const ClapTextConfig& config);
 
   // What the pipelines call text embeddings, before normalisation: one row for each text, [texts, projection_dim] in
   // the compute type. `ids` are the tokens with <s> and </s> and without padding.

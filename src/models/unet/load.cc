@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
@@ -5,6 +6,7 @@
 #include "base/status.h"
 #include "models/unet/net.h"
 #include "runtime/memory_budget.h"
+#include "runtime/packed.h"
 
 namespace grym {
 namespace {
@@ -12,6 +14,17 @@ namespace {
 // Of the normalisation before a block's attention; not in the config. Source: diffusers 0.42, Transformer2DModel.
 constexpr double kAttentionNormEpsilon = 1e-6;
 constexpr double kLayerNormEpsilon = 1e-5;
+
+bool EndsWith(const std::string& name, const std::string& end) {
+  return name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
+// Whether ReadPointwise, ReadLinear or ReadFusedLinear reads it.
+bool IsMatrix(const TensorEntry& entry) {
+  if (entry.shape.size() == 2) return true;
+  return entry.shape.size() == 4 && entry.shape[2] == 1 && entry.shape[3] == 1 && entry.name != "conv_in.weight" &&
+         entry.name != "conv_out.weight";
+}
 
 // A convolution of one position, or a linear layer in its place, as a matrix [out, in].
 Linear ReadPointwise(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, bool as_linear) {
@@ -29,28 +42,29 @@ size_t LevelOf(const std::string& name, const std::string& prefix) {
 }
 
 bool IsTiled(const std::string& name, const UnetConfig& config) {
-  const auto ends = [&](const std::string& end) {
-    return name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  };
   size_t level = LevelOf(name, "down_blocks.");
   if (const size_t order = LevelOf(name, "up_blocks."); order != SIZE_MAX) level = config.levels() - 1 - order;
   if (level == SIZE_MAX) return false;
-  if (ends(".upsamplers.0.conv.weight")) return Unet::WantsTiles(level - 1);
-  return Unet::WantsTiles(level) && (ends(".conv1.weight") || ends(".conv2.weight"));
+  if (EndsWith(name, ".upsamplers.0.conv.weight")) return Unet::WantsTiles(level - 1);
+  return Unet::WantsTiles(level) && (EndsWith(name, ".conv1.weight") || EndsWith(name, ".conv2.weight"));
 }
 
 }  // namespace
 
 int64_t Unet::WeightsBytes(const TensorSet& set, const UnetConfig& config, const WeightOptions& options) {
+  const auto size = [](c10::ScalarType type) { return static_cast<int64_t>(c10::elementSize(type)); };
+  const int64_t compute = size(ComputeType(options.precision, options.device));
+  const int64_t kept = size(StorageType(BesideMatrices(options.precision, options.device)));
   int64_t bytes = 0;
   for (size_t i = 0; i < set.size(); ++i) {
     const TensorEntry& entry = *set.place(i).entry;
-    const bool matrix = entry.shape.size() > 1;
     const bool tiled = CanTile(options) && IsTiled(entry.name, config);
     const int64_t elements = tiled ? entry.elements() / 9 * 16 : entry.elements();
-    const auto compute_bytes = static_cast<int64_t>(c10::elementSize(ComputeType(options.precision, options.device)));
-    bytes += AllocatedBytes(matrix ? static_cast<int64_t>(c10::elementSize(StorageType(options.precision))) * elements
-                                   : compute_bytes * elements);
+    if (IsMatrix(entry)) {
+      bytes += WeightMatrix::BytesKept(entry.shape[0], entry.shape[1], options.precision);
+    } else {
+      bytes += AllocatedBytes((entry.shape.size() > 1 ? kept : compute) * elements);
+    }
   }
   return bytes;
 }
@@ -58,16 +72,17 @@ int64_t Unet::WeightsBytes(const TensorSet& set, const UnetConfig& config, const
 // Reads the parts in the order of their use. Kept apart from the class, which knows nothing of names.
 struct Unet::Reader {
   WeightReader& weights;
+  WeightReader& convolutions;  // the same but for a packed precision, which they cannot have
   const UnetConfig& config;
   size_t resnets = 0;
 
   UnetResnet Resnet(const std::string& layer, int64_t in, int64_t out, bool tiled) {
     UnetResnet resnet;
     resnet.norm1 = ReadGroupNorm(weights, layer + ".norm1", in, config.norm_groups, config.norm_epsilon);
-    resnet.conv1 = ReadConv3x3(weights, layer + ".conv1", in, out, tiled);
+    resnet.conv1 = ReadConv3x3(convolutions, layer + ".conv1", in, out, tiled);
     resnet.embedding = ReadLinear(weights, layer + ".time_emb_proj", config.embedding_dim(), out);
     resnet.norm2 = ReadGroupNorm(weights, layer + ".norm2", out, config.norm_groups, config.norm_epsilon);
-    resnet.conv2 = ReadConv3x3(weights, layer + ".conv2", out, out, tiled);
+    resnet.conv2 = ReadConv3x3(convolutions, layer + ".conv2", out, out, tiled);
     if (in != out) resnet.shortcut = ReadPointwise(weights, layer + ".conv_shortcut", in, out, false);
     resnet.index = resnets++;
     return resnet;
@@ -122,7 +137,7 @@ struct Unet::Reader {
                                           config.transformer_layers[level]));
     }
     if (level + 1 < config.levels()) {
-      read.halve = ReadConv2d(weights, block + ".downsamplers.0.conv", out, out, 3, 2, 1);
+      read.halve = ReadConv2d(convolutions, block + ".downsamplers.0.conv", out, out, 3, 2, 1);
     }
     return read;
   }
@@ -154,7 +169,9 @@ struct Unet::Reader {
       read.attentions.push_back(Attention(Formatted("%s.attentions.%d", block.c_str(), i), out, config.heads[level],
                                           config.up_transformer_layers[level]));
     }
-    if (level > 0) read.smooth = ReadConv3x3(weights, block + ".upsamplers.0.conv", out, out, WantsTiles(level - 1));
+    if (level > 0) {
+      read.smooth = ReadConv3x3(convolutions, block + ".upsamplers.0.conv", out, out, WantsTiles(level - 1));
+    }
     return read;
   }
 };
@@ -165,9 +182,11 @@ absl::StatusOr<std::shared_ptr<const Unet>> Unet::Load(const TensorSet& set, con
   std::shared_ptr<Unet> unet(new Unet(config));
   unet->compute_type_ = weights.compute_type();
   unet->device_ = options.device;
-  Reader reader{weights, config};
+  WeightReader convolutions(set, "unet",
+                            {BesideMatrices(options.precision, options.device), options.device, options.cancel});
+  Reader reader{weights, convolutions, config};
   const int64_t first = config.channels[0];
-  unet->conv_in_ = ReadConv2d(weights, "conv_in", config.in_channels, first, config.conv_in_kernel, 1,
+  unet->conv_in_ = ReadConv2d(convolutions, "conv_in", config.in_channels, first, config.conv_in_kernel, 1,
                               config.conv_in_kernel / 2);
   unet->time1_ = ReadLinear(weights, "time_embedding.linear_1", first, config.time_dim);
   unet->time2_ = ReadLinear(weights, "time_embedding.linear_2", config.time_dim, config.time_dim);
@@ -176,10 +195,14 @@ absl::StatusOr<std::shared_ptr<const Unet>> Unet::Load(const TensorSet& set, con
   unet->middle_ = reader.Middle();
   for (size_t order = 0; order < config.levels(); ++order) unet->up_.push_back(reader.Up(order));
   unet->norm_out_ = ReadGroupNorm(weights, "conv_norm_out", first, config.norm_groups, config.norm_epsilon);
-  unet->conv_out_ = ReadConv2d(weights, "conv_out", first, config.out_channels, config.conv_out_kernel, 1,
+  unet->conv_out_ = ReadConv2d(convolutions, "conv_out", first, config.out_channels, config.conv_out_kernel, 1,
                                config.conv_out_kernel / 2);
   GRYM_RETURN_IF_ERROR(weights.status());
-  unet->unread_ = weights.Unread();
+  GRYM_RETURN_IF_ERROR(convolutions.status());
+  const std::vector<std::string> others = convolutions.Unread();
+  for (const std::string& name : weights.Unread()) {
+    if (std::find(others.begin(), others.end(), name) != others.end()) unet->unread_.push_back(name);
+  }
   unet->resnets_.resize(reader.resnets);
   const auto note = [&](const UnetBlock& block) {
     for (const UnetResnet& resnet : block.resnets) unet->resnets_[resnet.index] = &resnet;

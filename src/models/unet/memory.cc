@@ -5,6 +5,7 @@
 
 #include "models/unet/net.h"
 #include "runtime/memory_budget.h"
+#include "runtime/packed.h"
 
 namespace grym {
 namespace {
@@ -14,7 +15,10 @@ class UnetMeter {
  public:
   UnetMeter(const UnetConfig& config, const WeightOptions& options, int64_t rows)
       : config_(config),
+        precision_(options.precision),
         tiles_(CanTile(options)),
+        unfolds_(IsPacked(options.precision) ||
+                 StorageType(options.precision) != ComputeType(options.precision, options.device)),
         rows_(rows),
         element_bytes_(static_cast<int64_t>(c10::elementSize(ComputeType(options.precision, options.device)))) {}
 
@@ -48,29 +52,34 @@ class UnetMeter {
   void Give(int64_t bytes) { live_ -= bytes; }
   void Resting(int64_t bytes) { Give(Take(bytes)); }  // taken and given back
   int64_t Conv(int64_t in, int64_t out, bool tiled) const {
+    if (unfolds_) return Image(out) + Kernel(in, out);
     return Conv3x3WorkingBytes(in, out, tiled && tiles_, rows_, height_, width_);
   }
+  // Weights of another type than the compute type's: a convolution's whole, some rows of a matrix.
+  int64_t Kernel(int64_t in, int64_t out) const { return unfolds_ ? Bytes(in * out * 9) : 0; }
+  int64_t Rows(int64_t in, int64_t out) const { return unfolds_ ? LinearScratchBytes(out, in, precision_) : 0; }
 
   // x stays the caller's.
   int64_t Resnet(int64_t in, int64_t out, bool tiled) {
     Resting(Image(in) + Conv(in, out, tiled));
     Take(Image(out));
     Resting(Image(out) + Conv(out, out, tiled));
-    if (in != out) Resting(Image(out));
+    if (in != out) Resting(Image(out) + Rows(in, out));
     return Image(out);
   }
 
   int64_t Transformer(int64_t dim, int64_t heads) {
     const int64_t one = Image(dim), positions = height_ * width_;
-    Resting(2 * one);
+    Resting(2 * one + Rows(dim, dim));
     Take(one);
     // Source of the block sizes: LibTorch 2.13, FlashAttentionKernel.cpp.
     const int64_t queries = std::min<int64_t>(positions, positions >= 768 ? 256 : positions >= 192 ? 64 : 32);
     const int64_t blocks = at::get_num_threads() * queries * (std::min<int64_t>(positions, 512) + 2 + dim / heads) * 4;
     const int64_t statistics = AllocatedBytes(rows_ * positions * std::max<int64_t>(heads, 2) * 4);
+    Resting(one + 3 * one + Rows(dim, 3 * dim));
     Resting(one + 3 * one + one + statistics + std::max(blocks, one));
-    Resting(one + 2 * Image(4 * dim) + one);
-    Resting(one);
+    Resting(one + 2 * Image(4 * dim) + std::max({one, Rows(dim, 4 * dim), one + Rows(4 * dim, dim) - Image(4 * dim)}));
+    Resting(one + Rows(dim, dim));
     return one;
   }
 
@@ -93,6 +102,7 @@ class UnetMeter {
       if (level + 1 == config_.levels()) return;
       GoTo(level + 1);
       skips.push_back(Take(Image(x)));
+      Resting(Kernel(x, x));
     }
   }
 
@@ -125,7 +135,8 @@ class UnetMeter {
   }
 
   const UnetConfig& config_;
-  const bool tiles_;
+  const Precision precision_;
+  const bool tiles_, unfolds_;
   const int64_t rows_, element_bytes_;
   std::vector<std::pair<int64_t, int64_t>> sizes_;  // height and width at each level
   int64_t height_ = 0, width_ = 0, live_ = 0, peak_ = 0;

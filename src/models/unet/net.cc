@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "nn/attention.h"
-#include "nn/norm_silu.h"
+#include "nn/group_norm_silu.h"
 
 namespace grym {
 namespace {
@@ -19,8 +19,8 @@ at::Tensor ImageOf(const at::Tensor& positions, const at::Tensor& like) {
 }
 
 at::Tensor RunResnet(const UnetResnet& resnet, const at::Tensor& x, const at::Tensor& shift) {
-  at::Tensor hidden = resnet.conv1(GroupNormSilu(resnet.norm1, x));
-  hidden = GroupNormSiluOfSum(resnet.norm2, hidden, shift);
+  at::Tensor hidden = resnet.conv1(NormActivate(resnet.norm1, Activation::kSilu, x));
+  NormActivateInPlace(resnet.norm2, Activation::kSilu, hidden, shift);
   hidden = resnet.conv2(hidden);
   if (!resnet.shortcut.weight.loaded()) return hidden.add_(x);
   return hidden.add_(ImageOf(resnet.shortcut(PositionsOf(x)), x));
@@ -113,7 +113,7 @@ absl::StatusOr<at::Tensor> Unet::operator()(const at::Tensor& latents, const Une
     if (block.smooth.loaded())
       x = block.smooth(at::upsample_nearest2d(x, {skips.back().size(2), skips.back().size(3)}));
   }
-  return conv_out_(GroupNormSilu(norm_out_, x));
+  return conv_out_(NormActivate(norm_out_, Activation::kSilu, x));
 }
 
 }  // namespace grym

@@ -20,6 +20,10 @@ class RunOfImages {
   int64_t Scratch(int64_t in, int64_t out, int64_t kernel) const {
     return ConvScratchBytes(out, in, kernel * kernel, precision_, device_);
   }
+  // Of a convolution of 3 x 3 and stride 1.
+  int64_t Scratch3x3(int64_t in, int64_t out, int64_t frames, int64_t bands) const {
+    return Conv3x3ScratchBytes(out, in, frames, bands, precision_, device_);
+  }
   int64_t Image(int64_t channels, int64_t frames, int64_t bands) const {
     return AllocatedBytes(channels * frames * bands * element_bytes_);
   }
@@ -33,9 +37,9 @@ class RunOfImages {
 
   void Resnet(int64_t in, int64_t out, int64_t frames, int64_t bands) {
     const int64_t x = Image(in, frames, bands), y = Image(out, frames, bands);
-    Hold({x, y, y, Scratch(in, out, 3)});
-    Hold({y, y, Scratch(out, out, 3)});
-    if (in == out) Hold({x, x, y, Scratch(in, out, 3)});
+    Hold({x, y, y, Scratch3x3(in, out, frames, bands)});
+    Hold({y, y, Scratch3x3(out, out, frames, bands)});
+    if (in == out) Hold({x, x, y, Scratch3x3(in, out, frames, bands)});
   }
   void Middle(int64_t channels, int64_t frames, int64_t bands, bool attention) {
     Resnet(channels, channels, frames, bands);
@@ -44,7 +48,10 @@ class RunOfImages {
     // LibTorch's attention keeps a block of scores and of sums for each thread.
     const int64_t queries = places >= 768 ? 256 : places >= 192 ? 64 : 32, keys = std::min<int64_t>(512, places);
     const int64_t scratch = at::get_num_threads() * queries * (keys + channels + 2) * 4;
-    Hold({x, x, Image(3 * channels, frames, bands), scratch});
+    // Matrices of half the bytes become what is computed with for the call.
+    const bool converts = StorageType(precision_) != ComputeType(precision_, device_);
+    const int64_t converted = converts ? AllocatedBytes(3 * channels * channels * element_bytes_) : 0;
+    Hold({x, x, Image(3 * channels, frames, bands), std::max(scratch, converted)});
   }
 
  private:
@@ -112,7 +119,7 @@ int64_t VaeDecodeBytes(const VaeConfig& config, Precision precision, c10::Device
   const int64_t latent = run.Image(config.latent_channels, frames, bands);
   run.Hold({latent, latent});
   run.Hold({latent, run.Image(channels.back(), frames, bands),
-            run.Scratch(config.latent_channels, channels.back(), 3)});
+            run.Scratch3x3(config.latent_channels, channels.back(), frames, bands)});
   run.Middle(channels.back(), frames, bands, config.mid_block_add_attention);
   int64_t in = channels.back();
   for (size_t i = channels.size(); i-- > 0; in = channels[i]) {
@@ -126,16 +133,18 @@ int64_t VaeDecodeBytes(const VaeConfig& config, Precision precision, c10::Device
       const int64_t sum = told || in != out ? large : 0;
       run.Hold({x, sum, large, source, phase, run.Scratch(in, in, 2)});
       run.Hold({x, sum, large, source, run.Image(in, rows, bands), run.Image(out, rows, bands),
-                run.Scratch(in, out, 3)});
+                run.Scratch3x3(in, out, rows, bands)});
       run.Hold({x, sum, large, source, run.Image(out, tile, bands)});
-      run.Hold({x, sum, large, run.Image(out, rows, bands), run.Image(out, rows, bands), run.Scratch(out, out, 3)});
-      run.Hold({large, large, run.Image(out, rows, bands), run.Image(out, rows, bands), run.Scratch(out, out, 3)});
+      const int64_t scratch = run.Scratch3x3(out, out, rows, bands);
+      run.Hold({x, sum, large, run.Image(out, rows, bands), run.Image(out, rows, bands), scratch});
+      run.Hold({large, large, run.Image(out, rows, bands), run.Image(out, rows, bands), scratch});
     } else {
       run.Resnet(in, out, frames, bands);
       run.Resnet(out, out, frames, bands);
     }
     if (i == 0) {
-      run.Hold({large, run.Image(config.out_channels, frames, bands), run.Scratch(out, config.out_channels, 3)});
+      run.Hold({large, run.Image(config.out_channels, frames, bands),
+                run.Scratch3x3(out, config.out_channels, frames, bands)});
     } else if (tile_frames <= 0 || i > 1) {
       run.Hold({large, run.Image(out, 2 * frames, 2 * bands), run.Image(out, frames + 1, bands + 1),
                 run.Scratch(out, out, 2)});
@@ -155,7 +164,7 @@ int64_t VaeEncodeBytes(const VaeConfig& config, Precision precision, c10::Device
   const int64_t small = AllocatedBytes(moments * (frames / stride) * (bands / stride) * 4);
   RunOfImages run(precision, device, batch * small);
   run.Hold({run.Image(config.in_channels, frames, bands), run.Image(channels.front(), frames, bands),
-            run.Scratch(config.in_channels, channels.front(), 3)});
+            run.Scratch3x3(config.in_channels, channels.front(), frames, bands)});
   int64_t in = channels.front();
   for (size_t i = 0; i < channels.size(); in = channels[i++]) {
     run.Resnet(in, channels[i], frames, bands);
@@ -168,7 +177,8 @@ int64_t VaeEncodeBytes(const VaeConfig& config, Precision precision, c10::Device
     bands /= 2;
   }
   run.Middle(channels.back(), frames, bands, config.mid_block_add_attention);
-  run.Hold({run.Image(channels.back(), frames, bands), small, run.Scratch(channels.back(), moments, 3)});
+  run.Hold({run.Image(channels.back(), frames, bands), small,
+            run.Scratch3x3(channels.back(), moments, frames, bands)});
   run.Hold({batch * small, batch * small});
   return run.peak();
 }

@@ -64,6 +64,11 @@ absl::StatusOr<std::shared_ptr<const Wav2Vec2Model>> Wav2Vec2Model::Open(const M
   model->precision_ = context.PrecisionOf(kComponent);
   model->info_ = InfoOf(folder, context, model->config_);
 
+  // A damaged vocabulary is in the way of nobody who wants no letters.
+  if (model->config_.ctc_head) {
+    model->letters_ = std::make_unique<const Wav2Vec2Session::Letters>(OpenTokenizer(folder.folder()));
+  }
+
   // One frame is the least that a request can be.
   const Precision asked = model->precision_;
   for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
@@ -143,12 +148,7 @@ MemoryPlan Wav2Vec2Model::PlanWith(int64_t frames, const Wav2Vec2Wants& wants, b
 
 ResourceNeed Wav2Vec2Model::NeedToHear(Capability, double audio_s) const {
   const MemoryPlan plan = PlanToHear(audio_s, {.hidden_states = true});
-  ResourceNeed need;
-  need.weights_bytes = plan.weights_bytes();
-  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
-  need.cores = at::get_num_threads();
-  need.seconds = audio_s * info_.seconds_per_audio_second;
-  return need;
+  return NeedOf(plan, audio_s * info_.seconds_per_audio_second);
 }
 
 ResourceNeed Wav2Vec2Model::Need(const GenerateAudioRequest& request) const {
@@ -185,7 +185,7 @@ std::unique_ptr<Wav2Vec2Session> Wav2Vec2Model::NewSession(const Wav2Vec2Windows
       [this](int64_t frames, const Wav2Vec2Wants& wants, const CancelToken& cancel) {
         return Start(frames, wants, cancel);
       },
-      windows);
+      windows, letters_.get());
 }
 
 absl::StatusOr<std::unique_ptr<Embedder>> Wav2Vec2Model::NewEmbedder() const { return NewSession(); }

@@ -51,6 +51,7 @@ class Wav2Vec2Model : public Model {
   ModelInfo info_;
   Precision precision_ = Precision::kFloat32;
   std::vector<std::string> levers_;
+  std::unique_ptr<const Wav2Vec2Session::Letters> letters_;  // null without a CTC head
   std::unique_ptr<const Component<Wav2Vec2Net>> net_, streamed_;
 };
 

@@ -164,7 +164,7 @@ absl::StatusOr<Wav2Vec2States> Wav2Vec2Net::operator()(const at::Tensor& samples
   if (streamed_) GRYM_RETURN_IF_ERROR(streamed_->ForEach(between, run));
   if (wants.hidden_states) states.hidden_states.push_back(x);
   states.last_hidden_state = config_.norm_first ? encoder_norm_(x) : x;
-  if (wants.logits && head_.weight.loaded()) states.logits = head_(states.last_hidden_state);
+  if ((wants.logits || wants.letters) && head_.weight.loaded()) states.logits = head_(states.last_hidden_state);
   return states;
 }
 

@@ -28,6 +28,7 @@ struct Wav2Vec2Layer {
 // What is wanted of a run, and what it answers: [frames, dim] each, in the compute type, as transformers names them.
 struct Wav2Vec2Wants {
   bool extract_features = false, hidden_states = false, logits = false;
+  bool letters = false;  // of a session: the largest of the logits alone
 };
 struct Wav2Vec2States {
   at::Tensor extract_features;            // [frames, conv_dim.back()], normalised

@@ -66,6 +66,13 @@ absl::StatusOr<std::vector<FloatArray>> Wav2Vec2Session::HiddenStates(const Audi
   return std::move(heard.hidden_states);
 }
 
+absl::StatusOr<std::string> Wav2Vec2Session::Transcribe(const AudioBuffer& audio, const RunOptions& run) {
+  if (!letters_) return Embedder::Transcribe(audio, run);
+  GRYM_RETURN_IF_ERROR(letters_->status());
+  GRYM_ASSIGN_OR_RETURN(const Wav2Vec2Heard heard, Listen(audio, {.letters = true}, false, run));
+  return letters_->value()->Decode(heard.ctc_ids);
+}
+
 absl::StatusOr<SoundStatistics> Wav2Vec2Session::Measure(BlockSource& source, const RunOptions& run) const {
   SoundMeter meter(config_);
   while (true) {
@@ -103,7 +110,7 @@ absl::Status Wav2Vec2Session::RunWindow(const EncodeWindow& window, Work& work) 
   }
   if (work.want_last) Keep(states.last_hidden_state, from, frames, work.heard.last_hidden_state);
   if (states.logits.defined()) {
-    Keep(states.logits, from, frames, work.heard.logits);
+    if (work.wants.logits) Keep(states.logits, from, frames, work.heard.logits);
     const at::Tensor best = states.logits.narrow(0, from, frames).argmax(1).to(at::kCPU);
     const int64_t* const ids = best.const_data_ptr<int64_t>();
     for (int64_t i = 0; i < frames; ++i) work.heard.ctc_ids.push_back(static_cast<int32_t>(ids[i]));

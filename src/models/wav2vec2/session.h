@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "base/progress.h"
 #include "grymsynth/model.h"
+#include "grymsynth/tokenizer.h"
 #include "models/wav2vec2/net.h"
 #include "models/wav2vec2/sound.h"
 #include "runtime/memory_lease.h"
@@ -51,14 +52,23 @@ class Wav2Vec2Session : public Embedder {
     std::shared_ptr<const Wav2Vec2Net> net;
   };
   using Start = std::function<absl::StatusOr<Run>(int64_t frames, const Wav2Vec2Wants& wants, const CancelToken&)>;
-  Wav2Vec2Session(const Wav2Vec2Config& config, Start start, const Wav2Vec2Windows& windows = {})
-      : config_(config), start_(std::move(start)), windows_(windows) {}
+  // What the ids of a CTC head mean, or why that is not known.
+  using Letters = absl::StatusOr<std::shared_ptr<const Tokenizer>>;
+  // `letters`, borrowed, is null for a model without such a head.
+  Wav2Vec2Session(const Wav2Vec2Config& config, Start start, const Wav2Vec2Windows& windows = {},
+                  const Letters* letters = nullptr)
+      : config_(config), start_(std::move(start)), windows_(windows), letters_(letters) {}
 
   int dims() const override { return static_cast<int>(config_.hidden); }
   // The mean of the last hidden state over time, at unit length.
   absl::StatusOr<std::vector<float>> Embed(const AudioBuffer& audio, const RunOptions& run) override;
   // As transformers' output_hidden_states: layers + 1 arrays [frames, hidden].
   absl::StatusOr<std::vector<FloatArray>> HiddenStates(const AudioBuffer& audio, const RunOptions& run) override;
+
+  // The likeliest letter of each frame, repeats once and blanks left out, as transformers' Wav2Vec2CTCTokenizer decodes
+  // them. Unimplemented (code "no_transcription") without a CTC head; NotFound ("no_tokenizer") and other errors of
+  // OpenTokenizer for a folder that does not tell its letters.
+  absl::StatusOr<std::string> Transcribe(const AudioBuffer& audio, const RunOptions& run) override;
 
   // Everything at once. InvalidArgument (code "audio_too_short") below one frame of the model, 25 ms for the published
   // ones; Internal ("non_finite_result"); Cancelled; what opening and decoding `input` answers. `want_last`: whether the
@@ -74,6 +84,7 @@ class Wav2Vec2Session : public Embedder {
   const Wav2Vec2Config config_;
   const Start start_;
   const Wav2Vec2Windows windows_;
+  const Letters* const letters_;
 };
 
 }  // namespace grym

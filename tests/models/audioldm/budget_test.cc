@@ -1,207 +1,187 @@
-// AudioLDM on a budget that it shares: with others of its kind, with idle models, with what a host keeps.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <future>
-#include <thread>
-
-#include "base/json.h"
 #include "grymsynth/error.h"
-#include "models/audioldm/model.h"
-#include "models/clap/model.h"
-#include "runtime/torch_guard.h"
-#include "support/peer.h"
+#include "tiny_audioldm.h"
 
 namespace grym::testing {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int64_t kRoom = int64_t{1} << 30;
-
-ModelContext ContextOn(const std::shared_ptr<MemoryBudget>& budget, double most_wait_s) {
-  OpenModelOptions options;
-  options.device = "cpu";
-  options.most_wait_s = most_wait_s;
-  return ModelContext::Make(options, budget).value();
-}
-
-std::shared_ptr<const AudioLdmModel> DiffusionOn(const std::shared_ptr<MemoryBudget>& budget, double most_wait_s = 60) {
-  return AudioLdmModel::Open(ModelFolder::Open(PeerCheckpoint("audioldm-tiny")).value(), ContextOn(budget, most_wait_s))
-      .value();
-}
-
-std::shared_ptr<const ClapModel> EarsOn(const std::shared_ptr<MemoryBudget>& budget, double most_wait_s = 60) {
-  return ClapModel::Open(ModelFolder::Open(PeerCheckpoint("clap-tiny")).value(), ContextOn(budget, most_wait_s)).value();
-}
-
-GenerateAudioRequest Wind() {
-  GenerateAudioRequest request;
-  request.prompt = "wind in dry leaves";
-  request.duration_s = 0.4;
-  request.steps = 2;
-  request.seed = 5;
-  return request;
-}
-
-std::vector<float> SamplesOf(const absl::StatusOr<GenerateAudioResult>& made) {
-  if (!made.ok()) {
-    ADD_FAILURE() << made.status();
-    return {};
-  }
-  return {made->audio.planar().begin(), made->audio.planar().end()};
-}
-
-absl::StatusOr<GenerateAudioResult> MadeBy(const AudioLdmModel& model, const RunOptions& run = {}) {
-  return model.NewGenerator().value()->Generate(Wind(), run);
-}
-
-int64_t PeakWithin(const AudioLdmModel& model, int64_t budget_bytes) {
-  return model.PlanFor(model.WorkOf(Wind(), 0).value(), budget_bytes).value().memory.peak_bytes();
-}
-
-// The peak of the smallest plan: no budget below it holds one.
-int64_t LeastPeak(const AudioLdmModel& model) {
-  int64_t least = PeakWithin(model, kRoom);
-  while (model.PlanFor(model.WorkOf(Wind(), 0).value(), least - 1).ok()) least = PeakWithin(model, least - 1);
-  return least;
-}
-
-std::vector<std::string> LeversOf(const GenerateAudioResult& made) {
-  const Json plan = Json::Parse(made.facts.at("plan")).value();
-  std::vector<std::string> levers;
-  for (size_t i = 0; i < plan.at("levers").size(); ++i) levers.push_back(plan.at("levers").at(i).text());
-  return levers;
-}
-
-TEST(AudioLdmBudgetTest, ThePeakIsOfTheRunAlone) {
-  GRYM_NEED_PEER();
-  const auto alone = DiffusionOn(std::make_shared<MemoryBudget>(kRoom));
-  const auto first = MadeBy(*alone), again = MadeBy(*alone);
-  ASSERT_TRUE(first.ok() && again.ok());
-  const auto budget = std::make_shared<MemoryBudget>(kRoom);
-  at::Tensor others;
-  {
-    const BudgetScope scope(budget);
-    others = at::empty({int64_t{256} << 20}, at::kByte);
-  }
-  const auto beside = MadeBy(*DiffusionOn(budget));
-  ASSERT_TRUE(beside.ok()) << beside.status();
-  EXPECT_EQ(beside->peak_bytes, first->peak_bytes);
-  EXPECT_GE(again->peak_bytes, first->peak_bytes);  // weights that were there already count, from the start
-  EXPECT_LE(again->peak_bytes, PeakWithin(*alone, kRoom));
-  EXPECT_GE(static_cast<double>(again->peak_bytes), 0.9 * static_cast<double>(PeakWithin(*alone, kRoom)));
-}
-
-TEST(AudioLdmBudgetTest, TwoOnABudgetForOneTakeTurnsAndMakeTheBytesOfOne) {
-  GRYM_NEED_PEER();
-  const auto roomy = DiffusionOn(std::make_shared<MemoryBudget>(kRoom));
-  // What keeps its parts, and what lets each go after its phase.
-  for (const int64_t limit : {PeakWithin(*roomy, kRoom), LeastPeak(*roomy)}) {
-    const auto budget = std::make_shared<MemoryBudget>(limit);
-    const std::vector<float> wanted = SamplesOf(MadeBy(*DiffusionOn(std::make_shared<MemoryBudget>(limit))));
-    const auto first = DiffusionOn(budget), second = DiffusionOn(budget);
-    std::vector<std::thread> threads;
-    for (const auto& model : {first, second, first}) {
-      threads.emplace_back([&wanted, model] {
-        for (int again = 0; again < 3; ++again) EXPECT_EQ(SamplesOf(MadeBy(*model)), wanted);
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    EXPECT_LE(budget->peak_bytes(), limit);
-    first->DropAll();
-    second->DropAll();
-    EXPECT_EQ(budget->used_bytes(), 0);
-    EXPECT_EQ(budget->free_bytes(), limit);
-  }
-}
-
-TEST(AudioLdmBudgetTest, IdleModelsGoFirstAndThePlanSaysSo) {
-  GRYM_NEED_PEER();
-  const int64_t limit = PeakWithin(*DiffusionOn(std::make_shared<MemoryBudget>(kRoom)), kRoom);
-  const auto budget = std::make_shared<MemoryBudget>(limit);
-  const auto ears = EarsOn(budget);
-  ASSERT_TRUE(ears->NewEmbedder().value()->EmbedText("wind", {}).ok());
-  ASSERT_GT(budget->used_bytes(), 0);
-  const auto model = DiffusionOn(budget);
-  const auto made = MadeBy(*model);
+void ExpectKeepsToItsSmallestPlan(const GenerateAudioRequest& request, const std::string& dtype = "float32") {
+  const auto roomy = Tiny(kPlenty, dtype);
+  const double sound_s = request.reference_buffer ? request.reference_buffer->duration_s() : 0;
+  const int64_t least = SmallestPlan(*roomy, roomy->WorkOf(request, sound_s).value());
+  const auto tight = Tiny(least, dtype);
+  const auto made = Made(*tight, request);
   ASSERT_TRUE(made.ok()) << made.status();
-  const std::vector<std::string> levers = LeversOf(*made);
-  ASSERT_EQ(levers.size(), 1u);  // nothing of its own was made smaller
-  EXPECT_THAT(levers[0], HasSubstr("evicted idle model " + ears->info().id));
-  EXPECT_EQ(budget->used_bytes(), model->info().weights_bytes);
-  EXPECT_TRUE(LeversOf(*MadeBy(*model)).empty());
+  EXPECT_LE(made->peak_bytes, least);
+  EXPECT_GE(static_cast<double>(made->peak_bytes), static_cast<double>(least) / 1.1);
+  EXPECT_EQ(tight->context().budget->used_bytes(), 0);  // every component was dropped after its phase
+  EXPECT_EQ(Samples(Made(*tight, request)), Samples(made));
+
+  const auto less = Tiny(least - 1, dtype);
+  const absl::Status refused = Made(*less, request).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ErrorCode(refused), "over_budget");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("want " + std::to_string(least) + " bytes"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("budget is " + std::to_string(least - 1)));
+  EXPECT_EQ(less->context().budget->peak_bytes(), 0);
+  EXPECT_EQ(ErrorCode(less->Plan(request).status()), "over_budget");
 }
 
-TEST(AudioLdmBudgetTest, BusyModelsAreSparedAndNotDisturbed) {
+TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanByteForByte) {
   GRYM_NEED_PEER();
-  const auto roomy = DiffusionOn(std::make_shared<MemoryBudget>(kRoom));
-  const std::vector<float> wanted = SamplesOf(MadeBy(*roomy));
-  const int64_t limit = PeakWithin(*roomy, kRoom);
-  const auto budget = std::make_shared<MemoryBudget>(limit);
-  const auto model = DiffusionOn(budget);
-  const auto hasty = EarsOn(budget, 0), patient = EarsOn(budget, 60);
-  std::future<absl::StatusOr<std::vector<float>>> waiting;
-  int refused = 0;
+  for (const double duration_s : {0.4, 3.0}) {
+    SCOPED_TRACE(duration_s);
+    GenerateAudioRequest request = Rain();
+    request.duration_s = duration_s;
+    ExpectKeepsToItsSmallestPlan(request);
+  }
+  SCOPED_TRACE("from sound");
+  ExpectKeepsToItsSmallestPlan(FromChirp(0.5));
+}
+
+TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanInEveryPrecision) {
+  GRYM_NEED_PEER();
+  for (const char* dtype : {"float16", "bfloat16", "int8", "int4"}) {
+    SCOPED_TRACE(dtype);
+    for (const double duration_s : {0.06, 0.4, 3.0}) {
+      SCOPED_TRACE(duration_s);
+      GenerateAudioRequest request = Rain();
+      request.duration_s = duration_s;
+      ExpectKeepsToItsSmallestPlan(request, dtype);
+    }
+    SCOPED_TRACE("from sound");
+    ExpectKeepsToItsSmallestPlan(FromChirp(0.5), dtype);
+  }
+}
+
+TEST(AudioLdmBudgetTest, LowersItsPrecisionWhereItMayAndMust) {
+  GRYM_NEED_PEER();
+  const auto folder = PeerCheckpoint("audioldm-tiny");
+  const auto exact = Tiny();
+  const int64_t least = SmallestPlan(*exact, {.duration_s = 0.05, .steps = 1, .tokens = 2});
+  const auto opened = [&](int64_t bytes, bool may) {
+    return OpenAt(folder, std::make_shared<MemoryBudget>(bytes), "float32", may).value();
+  };
+  GenerateAudioRequest request = Rain();
+  request.duration_s = 0.06;
+  request.prompt = request.negative_prompt = "";
+  EXPECT_THAT(opened(kPlenty, true)->Plan(request).value(), ::testing::Not(HasSubstr("lowered")));
+  EXPECT_EQ(ErrorCode(opened(least - 1, false)->Plan(request).status()), "over_budget");
+  const auto lowered = opened(least * 3 / 4, true);
+  EXPECT_THAT(lowered->Plan(request).value(), HasSubstr("lowered precision to "));
+  EXPECT_TRUE(Made(*lowered, request).ok()) << Made(*lowered, request).status();
+}
+
+TEST(AudioLdmBudgetTest, KeepsItsPartsWhereThereIsRoomAndLetsThemGoWhereThereIsNot) {
+  GRYM_NEED_PEER();
+  const auto roomy = Tiny();
+  ASSERT_TRUE(Made(*roomy, Rain()).ok());
+  EXPECT_EQ(roomy->context().budget->used_bytes(), roomy->info().weights_bytes);
+  roomy->DropAll();
+  EXPECT_EQ(roomy->context().budget->used_bytes(), 0);
+
+  // The smallest budget that lets a short request keep everything, and the first longer one that may not.
+  const AudioLdmWork small = roomy->WorkOf(Rain(), 0).value();
+  const int64_t budget = roomy->PlanFor(small, kPlenty)->memory.peak_bytes();
+  GenerateAudioRequest longer = Rain();
+  const auto keeps = [&] {
+    const auto plan = roomy->PlanFor(roomy->WorkOf(longer, 0).value(), budget);
+    return !plan.ok() || plan->memory.keep_weights;
+  };
+  while (keeps() && longer.duration_s < 20) longer.duration_s += 0.04;
+  ASSERT_FALSE(keeps()) << longer.duration_s;
+  const std::vector<float> wanted = Samples(Made(*Tiny(budget), longer));
+  const auto model = Tiny(budget);
+  ASSERT_TRUE(Made(*model, Rain()).ok());
+  EXPECT_EQ(model->context().budget->used_bytes(), model->info().weights_bytes);
+  EXPECT_EQ(Samples(Made(*model, longer)), wanted);  // what the short one kept is in nobody's way
+  EXPECT_EQ(model->context().budget->used_bytes(), 0);
+}
+
+// Cancels when `stage` is first told of; `told` are all stages of the run.
+absl::Status CancelledIn(Generator& generator, const GenerateAudioRequest& request, const std::string& stage,
+                         std::vector<std::string>* told) {
   RunOptions run;
   run.progress = [&](const Progress& now) {
-    if (now.stage != "denoise" || refused > 0) return;
-    std::thread([&] {
-      const auto status = hasty->NewEmbedder().value()->EmbedText("wind", {}).status();
-      EXPECT_EQ(ErrorCode(status), "over_budget");
-      EXPECT_THAT(std::string(status.message()), HasSubstr(model->info().id + " runs with"));
-      ++refused;
-    }).join();
-    waiting = std::async(std::launch::async, [&] { return patient->NewEmbedder().value()->EmbedText("wind", {}); });
+    if (told->empty() || told->back() != now.stage) told->push_back(now.stage);
+    if (now.stage == stage) run.cancel.Cancel();
   };
-  EXPECT_EQ(SamplesOf(MadeBy(*model, run)), wanted);
-  EXPECT_EQ(refused, 1);
-  const auto heard = waiting.get();  // once the run has ended its weights are idle, and make room
-  EXPECT_TRUE(heard.ok()) << heard.status();
-  EXPECT_LE(budget->peak_bytes(), limit);
+  return generator.Generate(request, run).status();
 }
 
-TEST(AudioLdmBudgetTest, WhoWaitsForItsTurnCanBeCancelled) {
+TEST(AudioLdmBudgetTest, IsCancelledWithinEachPhaseAndGoesOnToTheSameBytes) {
   GRYM_NEED_PEER();
-  const int64_t limit = LeastPeak(*DiffusionOn(std::make_shared<MemoryBudget>(kRoom)));
-  const auto budget = std::make_shared<MemoryBudget>(limit);
-  const auto model = DiffusionOn(budget);
-  RunOptions second;
-  std::future<absl::StatusOr<GenerateAudioResult>> waiting;
-  RunOptions first;
-  first.progress = [&](const Progress& now) {
-    if (now.stage == "denoise" && !waiting.valid()) {
-      waiting = std::async(std::launch::async, [&] { return MadeBy(*model, second); });
+  GenerateAudioRequest request = Rain();
+  request.steps = 4;
+  const int64_t least = SmallestPlan(*Tiny(), Tiny()->WorkOf(request, 0).value());
+  const std::vector<float> whole = Samples(Made(*Tiny(), request)), tiled = Samples(Made(*Tiny(least), request));
+  for (const int64_t budget : {kPlenty, least}) {
+    const auto model = Tiny(budget);
+    for (const char* stage : {"text", "denoise", "vae decode", "vocoder"}) {
+      const auto generator = model->NewGenerator().value();
+      std::vector<std::string> told;
+      EXPECT_EQ(CancelledIn(*generator, request, stage, &told).code(), absl::StatusCode::kCancelled) << stage;
+      ASSERT_FALSE(told.empty());
+      EXPECT_EQ(told.back(), stage);  // nothing began after it
+      EXPECT_EQ(Samples(generator->Generate(request, {})), budget == kPlenty ? whole : tiled) << stage;
+      EXPECT_EQ(Samples(generator->Generate(request, {})), budget == kPlenty ? whole : tiled) << stage;
     }
-    if (now.stage == "vocoder") second.cancel.Cancel();
-  };
-  EXPECT_TRUE(MadeBy(*model, first).ok());
-  EXPECT_EQ(waiting.get().status().code(), absl::StatusCode::kCancelled);
-  EXPECT_TRUE(MadeBy(*model).ok());
+    // What was kept of one request is nothing to another.
+    const auto generator = model->NewGenerator().value();
+    std::vector<std::string> told;
+    GenerateAudioRequest other = request;
+    other.seed = 99;
+    EXPECT_EQ(CancelledIn(*generator, other, "vae decode", &told).code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(Samples(generator->Generate(request, {})), budget == kPlenty ? whole : tiled);
+  }
 }
 
-// What a host keeps on the budget is given back by no run: there is nothing to wait for, and the plan is a smaller one.
-TEST(AudioLdmBudgetTest, PlansSmallerWhereNothingWillBeGivenBack) {
+TEST(AudioLdmBudgetTest, AnotherSessionGoesOnWhereTheLastOneStopped) {
   GRYM_NEED_PEER();
-  const auto roomy = DiffusionOn(std::make_shared<MemoryBudget>(kRoom));
-  const int64_t whole = PeakWithin(*roomy, kRoom), least = LeastPeak(*roomy);
-  const auto budget = std::make_shared<MemoryBudget>(whole);
-  at::Tensor kept;
-  const auto keep = [&](int64_t bytes) {
-    const BudgetScope scope(budget);
-    kept.reset();
-    kept = at::empty({bytes}, at::kByte);
-  };
-  keep((whole - least) / 64 * 64);
-  const auto made = MadeBy(*DiffusionOn(budget));
-  ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_FALSE(LeversOf(*made).empty());
-  EXPECT_LE(made->peak_bytes, whole - static_cast<int64_t>(kept.nbytes()));
-  keep((whole - least) / 64 * 64 + 64);
-  const absl::Status refused = MadeBy(*DiffusionOn(budget)).status();
-  EXPECT_EQ(ErrorCode(refused), "over_budget");
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("the budget is " + std::to_string(whole)));
+  for (const char* solver : {"checkpoint", "dpmsolver++"}) {
+    for (const bool from_sound : {false, true}) {
+      SCOPED_TRACE(solver);
+      GenerateAudioRequest request = from_sound ? FromChirp(1) : Rain();
+      request.steps = 6;
+      request.parameters["solver"] = solver;
+      const std::vector<float> whole = Samples(Made(*Tiny(), request));
+      const auto model = Tiny();
+      RunOptions stopped;
+      stopped.progress = [&](const Progress& now) {
+        if (now.stage == "vae decode") stopped.cancel.Interrupt();  // halfway: denoise_test.cc
+      };
+      ASSERT_EQ(Made(*model, request, stopped).status().code(), absl::StatusCode::kCancelled);
+      GenerateAudioRequest other = request;
+      other.seed = 99;
+      EXPECT_EQ(Made(*model, other)->facts.count("resumed_from_step"), 0u);
+      const auto rest = Made(*model, request);
+      EXPECT_EQ(Samples(rest), whole);
+      ASSERT_EQ(rest->facts.count("resumed_from_step"), 1u);
+      EXPECT_EQ(rest->facts.at("resumed_from_step"), "6");
+      const auto again = Made(*model, request);  // what was kept is gone with its use
+      EXPECT_EQ(Samples(again), whole);
+      EXPECT_EQ(again->facts.count("resumed_from_step"), 0u);
+    }
+  }
+}
+
+TEST(AudioLdmBudgetTest, GivesEverythingBackWhenItIsClosed) {
+  GRYM_NEED_PEER();
+  const auto budget = std::make_shared<MemoryBudget>(kPlenty);
+  int64_t peak = 0;
+  for (int i = 0; i < 20; ++i) {
+    budget->ResetPeak();
+    const auto model = OpenAt(PeerCheckpoint("audioldm-tiny"), budget);
+    ASSERT_TRUE(model.ok()) << model.status();
+    ASSERT_TRUE(Made(**model, Rain()).ok());
+    if (i == 0) peak = budget->peak_bytes();
+    EXPECT_EQ(budget->peak_bytes(), peak) << i;
+  }
+  EXPECT_EQ(budget->used_bytes(), 0);
 }
 
 }  // namespace

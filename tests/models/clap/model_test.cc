@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <regex>
 #include <set>
+#include <tuple>
 
 #include "clap_peer.h"
 #include "grymsynth/error.h"
@@ -17,8 +20,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-absl::StatusOr<std::shared_ptr<const ClapModel>> OpenTiny(int64_t budget_bytes = 0, const std::string& dtype = "float32") {
+absl::StatusOr<std::shared_ptr<const ClapModel>> OpenTiny(int64_t budget_bytes = 0,
+                                                          const std::string& dtype = "float32",
+                                                          bool may_lower_precision = false) {
   OpenModelOptions options;
+  options.may_lower_precision = may_lower_precision;
   options.device = "cpu";
   options.dtype = dtype;
   options.budget_bytes = budget_bytes;
@@ -135,33 +141,92 @@ TEST(ClapModel, BadInputsAreErrors) {
   stopped.cancel.Cancel();
   EXPECT_EQ((*embedder)->Embed(Tone(1), stopped).status().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ((*embedder)->EmbedText("rain", stopped).status().code(), absl::StatusCode::kCancelled);
-  int64_t dropped = 0;
   std::string words;
   for (int i = 0; i < 2000; ++i) words += " rain";
-  const auto cut = (*model)->Tokens(words, &dropped);
+  const auto cut = (*model)->Tokens(words);
   ASSERT_TRUE(cut.ok()) << cut.status();
-  EXPECT_EQ(cut->size(), 512u);
-  EXPECT_EQ(cut->back(), 2);
-  EXPECT_GT(dropped, 0);
+  EXPECT_EQ(cut->ids.size(), 512u);
+  EXPECT_EQ(cut->ids.back(), 2);
+  EXPECT_GT(cut->dropped, 0);
   EXPECT_TRUE((*embedder)->EmbedText(words, {}).ok());
-  EXPECT_EQ(ErrorCode(OpenTiny(0, "int8").status()), "unsupported_dtype");
+  EXPECT_THAT((*embedder)->warnings(),
+              ::testing::ElementsAre("text: cut to 512 tokens, " + std::to_string(cut->dropped) + " were dropped"));
+  std::string controls = "\x01\x02";
+  while (controls.size() < 100'000) controls += "\x7f\x1b\n rain";
+  EXPECT_TRUE((*embedder)->EmbedText(controls, {}).ok());
+  EXPECT_EQ((*embedder)->warnings().size(), 1u);
+  EXPECT_TRUE((*embedder)->EmbedText("rain", {}).ok());
+  EXPECT_TRUE((*embedder)->warnings().empty());
+  EXPECT_EQ(ErrorCode(OpenTiny(0, "float12").status()), "bad_dtype");
 }
 
-TEST(ClapModel, KeepsToItsSmallestPlanByteForByte) {
+TEST(ClapModel, KeepsToItsSmallestPlanByteForByteInEveryTier) {
   GRYM_NEED_PEER();
-  const auto measure = OpenTiny();
-  ASSERT_TRUE(measure.ok()) << measure.status();
-  for (const double audio_s : {2.0, 23.0}) {
-    const int64_t least = (*measure)->PlanFor({.audio_s = audio_s}).peak_bytes();
-    const auto enough = OpenTiny(least), less = OpenTiny(least - 1);
-    ASSERT_TRUE(enough.ok() && less.ok());
-    const auto fits = (*(*enough)->NewEmbedder())->Embed(Tone(audio_s), {});
-    EXPECT_TRUE(fits.ok()) << fits.status();
-    const auto status = (*(*less)->NewEmbedder())->Embed(Tone(audio_s), {}).status();
-    EXPECT_EQ(ErrorCode(status), "over_budget");
-    EXPECT_THAT(std::string(status.message()), HasSubstr(std::to_string(least - 1)));
-    EXPECT_EQ((*less)->context().budget->peak_bytes(), 0);
+  for (const char* dtype : {"float32", "bfloat16", "float16", "int8", "int4"}) {
+    SCOPED_TRACE(dtype);
+    const auto measure = OpenTiny(0, dtype);
+    ASSERT_TRUE(measure.ok()) << measure.status();
+    std::vector<ClapWork> works = {{.audio_s = 2}, {.audio_s = 23}, {.tokens = 0}};
+    const std::string text = "rain on a tin roof";
+    works[2].tokens = static_cast<int64_t>((*measure)->Tokens(text)->ids.size());
+    for (const ClapWork& work : works) {
+      const auto embed = [&](const ClapModel& model) {
+        const auto embedder = model.NewEmbedder().value();
+        return work.tokens > 0 ? embedder->EmbedText(text, {}) : embedder->Embed(Tone(work.audio_s), {});
+      };
+      const int64_t least = (*measure)->PlanFor(work).peak_bytes();
+      const auto enough = OpenTiny(least, dtype), less = OpenTiny(least - 1, dtype);
+      ASSERT_TRUE(enough.ok() && less.ok());
+      const auto fits = embed(**enough);
+      EXPECT_TRUE(fits.ok()) << fits.status();
+      EXPECT_EQ((*enough)->context().budget->used_bytes(), (*measure)->PlanFor(work).weights_bytes());
+      const auto status = embed(**less).status();
+      EXPECT_EQ(ErrorCode(status), "over_budget");
+      EXPECT_THAT(std::string(status.message()), HasSubstr(std::to_string(least - 1)));
+      EXPECT_EQ((*less)->context().budget->peak_bytes(), 0);
+    }
   }
+}
+
+// Of random weights, so a bound and no promise: what a tier costs on published sizes is in the README.
+TEST(ClapModel, FewerBitsStayNear) {
+  GRYM_NEED_PEER();
+  const auto embedded = [](const std::string& dtype) {
+    const auto model = OpenTiny(0, dtype).value();
+    const auto embedder = model->NewEmbedder().value();
+    return std::tuple(embedder->Embed(Tone(2), {}).value(), embedder->EmbedText("a dog barks", {}).value(),
+                      model->info().weights_bytes);
+  };
+  const auto [sound, text, bytes] = embedded("float32");
+  int64_t before = bytes;
+  for (const auto& [dtype, least] : {std::pair("bfloat16", 0.999), {"int8", 0.995}, {"int4", 0.9}}) {
+    const auto [heard, read, kept] = embedded(dtype);
+    double of_sound = 0, of_text = 0;
+    for (size_t i = 0; i < sound.size(); ++i) {
+      of_sound += double{sound[i]} * heard[i];
+      of_text += double{text[i]} * read[i];
+    }
+    std::printf("  %s: %lld bytes of weights, cosine to float32: sound %.5f, text %.5f\n", dtype,
+                static_cast<long long>(kept), of_sound, of_text);
+    EXPECT_GT(of_sound, least) << dtype;
+    EXPECT_GT(of_text, least) << dtype;
+    EXPECT_LT(kept, before) << dtype;
+    before = kept;
+  }
+}
+
+TEST(ClapModel, LowersItsPrecisionWhereItMayAndMust) {
+  GRYM_NEED_PEER();
+  const auto exact = OpenTiny().value();
+  const int64_t sound = exact->PlanFor({.audio_s = 0.1}).peak_bytes();
+  const int64_t tight = std::max(sound, exact->PlanFor({.tokens = 2}).peak_bytes()) - 1;
+  const auto refused = OpenTiny(tight).value(), lowered = OpenTiny(tight, "float32", true).value();
+  EXPECT_TRUE(refused->PlanFor({.audio_s = 0.1}).levers.empty());
+  EXPECT_EQ(lowered->PlanFor({.audio_s = 0.1}).levers, std::vector<std::string>{"lowered precision to bfloat16"});
+  const auto embedder = lowered->NewEmbedder().value();
+  EXPECT_TRUE(embedder->Embed(Tone(0.1), {}).ok());
+  EXPECT_TRUE(embedder->EmbedText("", {}).ok());
+  EXPECT_TRUE(OpenTiny(tight + 1, "float32", true).value()->PlanFor({.audio_s = 0.1}).levers.empty());
 }
 
 TEST(ClapModel, DropsATowerForTheOther) {

@@ -66,40 +66,54 @@ TEST(UnetTest, AnswersAsTheReferenceDoesAtFullSize) {
   ExpectSameStep("full", PeerCheckpoint(preset), {"--seconds", "5.12", "--steps", "2"});
 }
 
+constexpr Precision kTiers[] = {Precision::kFloat32, Precision::kBFloat16, Precision::kFloat16, Precision::kInt8,
+                                Precision::kInt4};
+
 TEST(UnetTest, LoadingTakesWhatTheHeadersSay) {
   GRYM_NEED_PEER();
   const auto checkpoint = PeerCheckpoint("audioldm-tiny");
-  const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
   const auto config = ReadUnetConfig(*ReadConfig(checkpoint / "unet" / "config.json"), "unet/config.json");
   const auto set = TensorSet::Open(checkpoint / "unet");
   ASSERT_TRUE(config.ok() && set.ok());
-  const BudgetScope scope(budget);
-  const auto unet = LoadUnet(checkpoint);
-  const auto told = static_cast<double>(Unet::WeightsBytes(*set, *config, {}));
-  EXPECT_NEAR(static_cast<double>(budget->used_bytes()), told, 0.01 * told);
+  for (const Precision precision : kTiers) {
+    SCOPED_TRACE(PrecisionName(precision));
+    const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
+    const BudgetScope scope(budget);
+    const auto unet = LoadUnet(checkpoint, precision);
+    WeightOptions options;
+    options.precision = precision;
+    EXPECT_EQ(budget->used_bytes(), Unet::WeightsBytes(*set, *config, options));
+    EXPECT_TRUE(unet->unread_tensors().empty());
+  }
 }
 
 TEST(UnetTest, ARunTakesWhatIsToldWithinATenth) {
   GRYM_NEED_PEER();
   const char* full = std::getenv("GRYM_PEER_FULL");
-  const auto unet = LoadUnet(PeerCheckpoint(full ? full : "audioldm-tiny"));
-  ASSERT_TRUE(unet);
-  for (const int64_t frames : {29, 128, 512}) {
-    const auto budget = std::make_shared<MemoryBudget>(int64_t{8} << 30);
-    const BudgetScope scope(budget);
-    const auto made = TorchGuard("unet", [&]() -> absl::StatusOr<at::Tensor> {
-      const UnetConditions conditions = unet->Conditions({501}, at::zeros({2, unet->config().class_dim}), 2);
-      const at::Tensor latents = at::zeros({2, unet->config().in_channels, frames, 16});
-      const int64_t before = budget->used_bytes();
-      budget->ResetPeak();
-      auto output = (*unet)(latents, conditions, 0);
-      const auto taken = static_cast<double>(budget->peak_bytes() - before);
-      const auto told = static_cast<double>(Unet::WorkingBytes(unet->config(), {}, 2, frames, 16));
-      EXPECT_GE(told, taken) << frames;
-      EXPECT_LE(told, 1.1 * taken) << frames;
-      return output;
-    });
-    ASSERT_TRUE(made.ok()) << made.status();
+  for (const Precision precision : kTiers) {
+    SCOPED_TRACE(PrecisionName(precision));
+    if (full && precision != Precision::kFloat32) break;
+    WeightOptions options;
+    options.precision = precision;
+    const auto unet = LoadUnet(PeerCheckpoint(full ? full : "audioldm-tiny"), precision);
+    ASSERT_TRUE(unet);
+    for (const int64_t frames : {29, 128, 512}) {
+      const auto budget = std::make_shared<MemoryBudget>(int64_t{8} << 30);
+      const BudgetScope scope(budget);
+      const auto made = TorchGuard("unet", [&]() -> absl::StatusOr<at::Tensor> {
+        const UnetConditions conditions = unet->Conditions({501}, at::zeros({2, unet->config().class_dim}), 2);
+        const at::Tensor latents = at::zeros({2, unet->config().in_channels, frames, 16});
+        const int64_t before = budget->used_bytes();
+        budget->ResetPeak();
+        auto output = (*unet)(latents, conditions, 0);
+        const auto taken = static_cast<double>(budget->peak_bytes() - before);
+        const auto told = static_cast<double>(Unet::WorkingBytes(unet->config(), options, 2, frames, 16));
+        EXPECT_GE(told, taken) << frames;
+        EXPECT_LE(told, 1.1 * taken) << frames;
+        return output;
+      });
+      ASSERT_TRUE(made.ok()) << made.status();
+    }
   }
 }
 

@@ -190,6 +190,33 @@ TEST(Wav2Vec2ModelTest, CancelsInEveryPhaseAndGivesBack) {
   }
 }
 
+TEST(Wav2Vec2ModelTest, WritesWhatItsLettersSay) {
+  GRYM_NEED_PEER();
+  const auto folder = PeerCheckpoint("wav2vec2-ctc-tiny");
+  const auto model = OpenTiny(folder).value();
+  const auto letters = OpenTokenizer(folder).value();
+  for (const double seconds : {0.1, 3.0, 70.0}) {
+    const AudioBuffer audio = Sound(seconds);
+    const auto heard = model->NewSession()->Listen(audio, {.logits = true}, false, {}).value();
+    const auto text = model->NewEmbedder().value()->Transcribe(audio, {});
+    ASSERT_TRUE(text.ok()) << text.status();
+    // The ids are compared with the reference's in net_test.cc, decoding in the tests of `text`.
+    EXPECT_EQ(*text, letters->Decode(heard.ctc_ids).value());
+    EXPECT_EQ(letters->Decode(CollapseCtc(heard.ctc_ids, model->config().blank)).value().empty(), text->empty());
+  }
+  const auto hears = OpenTiny(PeerCheckpoint("wav2vec2-tiny")).value()->NewEmbedder().value()->Transcribe(Sound(1), {});
+  EXPECT_EQ(hears.status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(ErrorCode(hears.status()), "no_transcription");
+
+  const testing::Scratch scratch;
+  std::filesystem::copy(folder, scratch / "copy", std::filesystem::copy_options::recursive);
+  std::filesystem::remove(std::filesystem::path(scratch / "copy") / "vocab.json");
+  std::filesystem::remove(std::filesystem::path(scratch / "copy") / "tokenizer.json");
+  const auto mute = OpenTiny(scratch / "copy").value();
+  EXPECT_TRUE(mute->NewEmbedder().value()->Embed(Sound(1), {}).ok());
+  EXPECT_EQ(mute->NewEmbedder().value()->Transcribe(Sound(1), {}).status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST(Wav2Vec2ModelTest, RefusesAConfigOfAnotherModelAndWeightsThatDoNotFit) {
   GRYM_NEED_PEER();
   const auto folder = PeerCheckpoint("wav2vec2-tiny");

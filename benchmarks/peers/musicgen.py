@@ -1,0 +1,186 @@
+"""MusicGen and EnCodec beside transformers: one process, one LibTorch, the same checkpoint.
+
+    python3 benchmarks/peers/musicgen.py --build build/release --out out/bench/peers_musicgen.json [--threads 2]
+
+A step makes one token of every codebook for both halves of the guidance; its time is the decoder's own, sampling
+included, text encoder and codec left out on both sides. The checkpoint has the published model's shapes and seeded random
+weights. --short: a tiny checkpoint and few tokens; --preset: another model than musicgen-small.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+import peer_environment  # noqa: E402
+from models import Bench, snr_db, timed  # noqa: E402
+
+PROMPT = "slow warm house with electric piano"
+RATE = 32000
+
+
+class Calls:
+    """Seconds within some of an object's calls."""
+
+    def __init__(self):
+        self.seconds = {}
+
+    def watch(self, name, owner, method):
+        original = getattr(owner, method)
+
+        def around(*args, **kwargs):
+            seconds, result = timed(lambda: original(*args, **kwargs))
+            self.seconds[name] = self.seconds.get(name, 0) + seconds
+            return result
+        setattr(owner, method, around)
+
+
+class Reference:
+    def __init__(self, folder):
+        from transformers import AutoTokenizer, MusicgenForConditionalGeneration
+        self.opening, self.model = timed(lambda: MusicgenForConditionalGeneration.from_pretrained(folder).eval())
+        self.tokenizer, self.calls = AutoTokenizer.from_pretrained(folder), Calls()
+        self.calls.watch("decoder", self.model.decoder, "forward")
+        self.calls.watch("text_encoder", self.model.text_encoder, "forward")
+        self.calls.watch("codec", self.model.audio_encoder, "decode")
+
+    def make(self, steps):
+        import torch
+        self.calls.seconds.clear()
+        with torch.inference_mode():
+            text = self.tokenizer([PROMPT], padding=True, return_tensors="pt")
+            sound = self.model.generate(**text, do_sample=False, guidance_scale=3.0, max_new_tokens=steps)
+        return sound[0].numpy()
+
+
+def make(model, frames, temperature=0.0):
+    import grymsynth
+    return model.generate(grymsynth.GenerateAudioRequest(prompt=PROMPT, duration_s=frames / 50, seed=1, guidance=3,
+                                                         temperature=temperature), raw=True)
+
+
+def speed(bench, folder, frames):
+    import grymsynth
+    reference = Reference(folder)
+    steps = frames + 3
+    whole, theirs = timed(lambda: reference.make(steps))
+    whole = min(whole, timed(lambda: reference.make(steps))[0])
+    # All but text and codec: what the loop around the decoder costs is part of a token on both sides.
+    peer_step = (whole - reference.calls.seconds["text_encoder"] - reference.calls.seconds["codec"]) / steps
+    peer = {"whole_s": whole, "step_ms": 1e3 * peer_step, "codec_s": reference.calls.seconds["codec"],
+            "text_s": reference.calls.seconds["text_encoder"], "opening_s": reference.opening}
+    rows = []
+    for dtype in ("float32", "float16", "bfloat16", "int8", "int4"):
+        model = grymsynth.Model.open(folder, device="cpu", dtype=dtype)
+        first, made = timed(lambda: make(model, frames))
+        for _ in range(bench.times):
+            seconds, again = timed(lambda: make(model, frames))
+            if seconds < first or made is None:
+                first, made = seconds, again
+        plan = model.plan(grymsynth.GenerateAudioRequest(prompt=PROMPT, duration_s=frames / 50, guidance=3))
+        rows.append({"dtype": dtype, "step_ms": 1e3 * made.timings_s["decoder"] / steps, "whole_s": first,
+                     "codec_s": made.timings_s["codec"], "text_s": made.timings_s["text_encoder"],
+                     "weights_bytes": model.info.weights_bytes, "planned_peak_bytes": plan["peakBytes"],
+                     "peak_bytes": made.peak_bytes, "ratio": peer["step_ms"] / (1e3 * made.timings_s["decoder"] / steps),
+                     "snr_db": snr_db(made.audio.samples, theirs)})
+        print(f"   {dtype}: {rows[-1]['step_ms']:.1f} ms a token, reference float32 {peer['step_ms']:.1f}", flush=True)
+    return peer, rows
+
+
+def growth(folder, frames):
+    """How much longer a late token takes than an early one."""
+    import grymsynth
+    model = grymsynth.Model.open(folder, device="cpu", dtype="int8")
+    late = min(make(model, frames).timings_s["decoder"] for _ in range(2))
+    early = min(make(model, frames // 2).timings_s["decoder"] for _ in range(2))
+    return ((late - early) / (frames - frames // 2)) / (early / (frames // 2))
+
+
+def codec(bench, folder):
+    import grymsynth
+    import numpy as np
+    import torch
+    from transformers import EncodecModel
+    peer, model = EncodecModel.from_pretrained(folder).eval(), grymsynth.Model.open(folder, device="cpu")
+    books, size = peer.quantizer.get_num_quantizers_for_bandwidth(None), peer.config.codebook_size
+    codes = np.random.default_rng(2).integers(0, size, (books, 100 if bench.short else 500)).astype(np.int32)
+    ours = grymsynth.AudioCodes(codes)
+
+    def theirs():
+        with torch.inference_mode():
+            return peer.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None]).audio_values[0].numpy()
+    best, (made, wanted) = bench.both(lambda: model.decode(ours), theirs)
+    bench.row(f"{folder.name}, decode {codes.shape[1] / 50:.0f} s", best, snr_db(made.samples, wanted))
+
+
+def markdown(result):
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    peer = result["peer"]
+    lines = [f"{result['preset']}, {result['frames'] / 50:.0f} s with guidance, {result['threads']} threads ({versions})", "",
+             f"The reference, float32: {peer['step_ms']:.1f} ms a token, {peer['whole_s']:.1f} s whole.", "",
+             "| weights in | ms a token | times as fast as the reference | times real time | whole | peak, planned and measured | "
+             "signal to noise |", "|---|---:|---:|---:|---:|---:|---:|"]
+    for row in result["rows"]:
+        lines.append(f"| {row['dtype']} | {row['step_ms']:.1f} | {row['ratio']:.2f} | {20 / row['step_ms']:.2f} | "
+                     f"{row['whole_s']:.2f} s | {row['planned_peak_bytes'] / 2**20:.0f}, {row['peak_bytes'] / 2**20:.0f} MiB | "
+                     f"{row['snr_db']:.0f} dB |")
+    lines += ["", f"A token of the second half takes {result['growth']:.2f} times as long as one of the first.", "",
+              "| codec | grymsynth | reference | times as fast | agreement |", "|---|---:|---:|---:|---:|"]
+    for row in result["codec"]:
+        lines.append(f"| {row['job']} | {row['ours_s']:.3f} s | {row['peer_s']:.3f} s | {row['ratio']:.2f} | "
+                     f"{row['agreement_db']:.0f} dB |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--preset", default="")
+    parser.add_argument("--frames", type=int, default=0)
+    parser.add_argument("--short", action="store_true")
+    options = parser.parse_args()
+    if Path(sys.prefix).resolve() != peer_environment.folder_of(options.build, "models"):
+        python = peer_environment.make(options.build, "models")
+        if python is None:
+            raise SystemExit("the reference libraries cannot be installed here")
+        raise SystemExit(subprocess.run([str(python), __file__, *sys.argv[1:]],
+                                        env=peer_environment.environment(options.build)).returncode)
+    shared = Path(os.environ.get("GRYM_SHARED", HERE.parents[2] / "shared"))
+    if not (shared / "fixtures" / "make_checkpoint.py").exists():
+        print(f"   no {shared / 'fixtures'}: there are no checkpoints to measure (set GRYM_SHARED)")
+        options.out.write_text(json.dumps({"rows": [], "markdown": ""}))
+        return
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import grymsynth
+    import torch
+    import transformers
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(options.threads)
+    folder = options.build.resolve().parent / "peers" / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    bench = Bench(folder, shared / "fixtures", options.short)
+    preset = options.preset or ("musicgen-tiny" if options.short else "musicgen-small")
+    frames = options.frames or (40 if options.short else 500)
+    started = time.perf_counter()
+    peer, rows = speed(bench, bench.checkpoint(preset), frames)
+    codec(bench, bench.checkpoint("encodec-tiny" if options.short else "encodec-32khz"))
+    result = {"preset": preset, "frames": frames, "threads": options.threads, "peer": peer, "rows": rows,
+              "growth": growth(bench.checkpoint(preset), 80 if options.short else 1450), "codec": bench.rows,
+              "seconds": time.perf_counter() - started,
+              "versions": {"grymsynth": grymsynth.version(), "torch": torch.__version__,
+                           "transformers": transformers.__version__}}
+    result["markdown"] = markdown(result)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=1))
+    options.out.with_suffix(".md").write_text(result["markdown"])
+    print(result["markdown"])
+
+
+if __name__ == "__main__":
+    main()

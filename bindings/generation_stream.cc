@@ -1,0 +1,83 @@
+#include "generation_stream.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include "grymsynth/audio_codec.h"
+
+namespace grym::python {
+
+PyAudio PyGeneration::Next(const py::object& progress) {
+  AudioBuffer block = Blocking(progress, [this](const RunOptions& run, Listener&) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stream_->Next(run);
+  });
+  if (block.empty()) throw py::stop_iteration();
+  return PyAudio::Of(std::make_shared<AudioBuffer>(std::move(block)));
+}
+
+void PyGeneration::Save(const std::filesystem::path& path) {
+  ThrowUnlessOk(Unlocked([&] {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stream_->Save(path);
+  }));
+}
+
+std::shared_ptr<GenerateAudioResult> PyGeneration::Finish() {
+  return std::make_shared<GenerateAudioResult>(ValueOrThrow(Unlocked([this] {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stream_->Finish();
+  })));
+}
+
+namespace {
+
+using Codes = py::array_t<int32_t, py::array::c_style | py::array::forcecast>;
+
+std::shared_ptr<AudioCodes> CodesFrom(const Codes& values, double frame_rate_hz) {
+  if (values.ndim() != 2) ThrowBad("values: want shape [books, frames], got " + std::to_string(values.ndim()) + " axes");
+  auto codes = std::make_shared<AudioCodes>();
+  codes->books = values.shape(0);
+  codes->frames = values.shape(1);
+  codes->values.assign(values.data(), values.data() + values.size());
+  codes->frame_rate_hz = frame_rate_hz;
+  return codes;
+}
+
+}  // namespace
+
+void BindGenerationStream(py::module_& m) {
+  py::class_<PyGeneration, Generation_>(m, "GenerationStream", R"(Audio that is being made: an iterator of Audio blocks.
+
+The work is done inside next(), so to pause is not to call it; a KeyboardInterrupt or a cancelled call loses nothing, and
+the next one goes on. All blocks one after another are what generate makes of the request.)")
+      .def("__iter__", [](const Generation_& self) { return self; })
+      .def("__next__", [](PyGeneration& self) { return self.Next(py::none()); })
+      .def("next", &PyGeneration::Next, py::kw_only(), py::arg("progress") = py::none(),
+           "The next block; raises StopIteration after the last. progress: called with a Progress.")
+      .def("save", [](PyGeneration& self, const py::object& path) { self.Save(PathOf(path)); }, py::arg("path"),
+           "Writes what resume_stream needs to go on in another process. Raises UnimplementedError (code "
+           "\"no_saved_state\") for a model that cannot.")
+      .def("finish", &PyGeneration::Finish,
+           "After the last block: a GenerateAudioResult without its audio. Raises FailedPreconditionError before.");
+  py::class_<AudioCodes, std::shared_ptr<AudioCodes>>(m, "AudioCodes", R"(Audio as a neural codec's whole numbers.
+
+Args:
+  values: int32 [books, frames], the coarsest book first.
+  frame_rate_hz: of the frames, where known.)")
+      .def(py::init(&CodesFrom), py::arg("values"), py::kw_only(), py::arg("frame_rate_hz") = 0.0)
+      .def_property_readonly("values", [](const std::shared_ptr<AudioCodes>& self) -> py::object {
+        py::array_t<int32_t> view({self->books, self->frames}, self->values.data(), py::cast(self));
+        view.attr("setflags")(py::arg("write") = false);
+        return view;
+      }, "int32 [books, frames], read-only.")
+      .def_readonly("books", &AudioCodes::books)
+      .def_readonly("frames", &AudioCodes::frames)
+      .def_readonly("frame_rate_hz", &AudioCodes::frame_rate_hz)
+      .def("__repr__", [](const AudioCodes& codes) {
+        return py::str("AudioCodes(books={}, frames={}, frame_rate_hz={})")
+            .format(codes.books, codes.frames, codes.frame_rate_hz);
+      });
+}
+
+}  // namespace grym::python

@@ -1,0 +1,28 @@
+// Audio block after block, for Engine and Model alike.
+#pragma once
+#include <memory>
+#include <mutex>
+
+#include "face.h"
+#include "grymsynth/generation_stream.h"
+
+namespace grym::python {
+
+// Threads queue up. `owner` is what the stream stands on.
+class PyGeneration {
+ public:
+  PyGeneration(std::shared_ptr<const void> owner, std::unique_ptr<GenerationStream> stream)
+      : owner_(std::move(owner)), stream_(std::move(stream)) {}
+  // Raises StopIteration after the last block.
+  PyAudio Next(const py::object& progress);
+  void Save(const std::filesystem::path& path);
+  std::shared_ptr<GenerateAudioResult> Finish();
+
+ private:
+  const std::shared_ptr<const void> owner_;
+  const std::unique_ptr<GenerationStream> stream_;
+  std::mutex mutex_;
+};
+using Generation_ = std::shared_ptr<PyGeneration>;
+
+}  // namespace grym::python

@@ -1,0 +1,83 @@
+#include "engine/engine_stream.h"
+
+#include <cmath>
+
+#include "base/status.h"
+#include "steps/make_take.h"
+
+namespace grym {
+
+absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Open(ModelOrchestrator& orchestrator,
+                                                                     std::shared_ptr<RunningCalls> calls,
+                                                                     GenerateAudioRequest request) {
+  RunningCalls::Ticket ticket(calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  GRYM_RETURN_IF_ERROR(ValidateRequest(request));
+  if (request.takes.value_or(1) != 1 || !request.rank_by.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument, "not_streamed",
+                 "stream: want one take, got several or a model to rank them by: they are ranked once all are whole");
+  }
+  request.takes.reset();
+  if (request.seed < 0) request.seed = RandomSeed();
+  AudioTask task;
+  task.model = request.model;
+  task.request = request;
+  GRYM_ASSIGN_OR_RETURN(const ModelChain chain, orchestrator.RouteTask(task));
+  if (chain.links.size() != 1) {
+    return Error(absl::StatusCode::kInvalidArgument, "not_streamed",
+                 "stream: want a task of one model, got a chain of " + std::to_string(chain.links.size()));
+  }
+  const ChainLink& link = chain.links.front();
+  std::unique_ptr<EngineStream> made(new EngineStream);
+  made->calls_ = std::move(calls);
+  GRYM_ASSIGN_OR_RETURN(made->model_, orchestrator.Find(link.model));
+  GRYM_RETURN_IF_ERROR(CheckRequestForModel(made->model_->info(), request, &made->warnings_));
+  GRYM_ASSIGN_OR_RETURN(made->lease_,
+                        orchestrator.BalanceResources({link.model, made->model_->info().device,
+                                                       link.need.weights_bytes + link.need.peak_bytes,
+                                                       link.need.cores}));
+  GRYM_ASSIGN_OR_RETURN(made->generator_, made->model_->NewGenerator());
+  GRYM_ASSIGN_OR_RETURN(made->stream_, made->generator_->Stream(request));
+  return made;
+}
+
+absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Resume(ModelOrchestrator& orchestrator,
+                                                                       std::shared_ptr<RunningCalls> calls,
+                                                                       std::string_view model,
+                                                                       const std::filesystem::path& saved) {
+  RunningCalls::Ticket ticket(calls);
+  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  std::unique_ptr<EngineStream> made(new EngineStream);
+  made->calls_ = std::move(calls);
+  GRYM_ASSIGN_OR_RETURN(made->model_, orchestrator.Find(model));
+  GRYM_ASSIGN_OR_RETURN(made->generator_, made->model_->NewGenerator());
+  GRYM_ASSIGN_OR_RETURN(made->stream_, made->generator_->Resume(saved));
+  // What was asked for lies in the file; a fresh request is near enough for the lease, and the model keeps its own budget.
+  const ResourceNeed need = made->model_->Need(GenerateAudioRequest());
+  GRYM_ASSIGN_OR_RETURN(made->lease_, orchestrator.BalanceResources({std::string(model), made->model_->info().device,
+                                                                     need.weights_bytes + need.peak_bytes,
+                                                                     need.cores}));
+  return made;
+}
+
+absl::StatusOr<AudioBuffer> EngineStream::Next(const RunOptions& run) {
+  RunningCalls::Ticket ticket(calls_);
+  GRYM_RETURN_IF_ERROR(ticket.Begin(run.cancel));
+  GRYM_ASSIGN_OR_RETURN(AudioBuffer block, stream_->Next(run));
+  for (const float sample : block.planar()) {
+    if (std::isfinite(sample)) continue;
+    return Error(absl::StatusCode::kInternal, "bad_hand_over",
+                 "model \"" + model_->info().id + "\": want finite samples in a block");
+  }
+  return block;
+}
+
+absl::StatusOr<GenerateAudioResult> EngineStream::Finish() {
+  RunningCalls::Ticket ticket(calls_);
+  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  GRYM_ASSIGN_OR_RETURN(GenerateAudioResult result, stream_->Finish());
+  result.warnings.insert(result.warnings.begin(), warnings_.begin(), warnings_.end());
+  return result;
+}
+
+}  // namespace grym

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+
+#include "base/format.h"
+#include "base/status.h"
+#include "models/musicgen/decoder.h"
+#include "models/musicgen/row_loops.h"
+#include "runtime/memory_budget.h"
+
+namespace grym {
+namespace {
+
+constexpr double kNormEpsilon = 1e-5;
+
+// Embeddings are looked up, eight rows a step, so that packing them would save memory alone; half floats do most of it.
+c10::ScalarType EmbeddingType(Precision storage) {
+  switch (storage) {
+    case Precision::kFloat32: return at::kFloat;
+    case Precision::kBFloat16: return at::kBFloat16;
+    default: return at::kHalf;
+  }
+}
+
+PackedLinear ReadPacked(WeightReader& weights, const std::vector<std::string>& layers, int64_t out_each, int64_t in,
+                        Precision storage) {
+  if (layers.size() == 1) {
+    const at::Tensor weight = weights.Exact(layers[0] + ".weight", {out_each, in});
+    return weight.defined() ? PackedLinear::Pack(weight, {}, storage) : PackedLinear();
+  }
+  at::Tensor whole = at::empty({static_cast<int64_t>(layers.size()) * out_each, in}, at::kFloat);
+  bool complete = true;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const at::Tensor part = weights.Exact(layers[i] + ".weight", {out_each, in});
+    complete = complete && part.defined();  // the reader tells, of every layer
+    if (complete) whole.narrow(0, static_cast<int64_t>(i) * out_each, out_each).copy_(part);
+  }
+  return complete ? PackedLinear::Pack(whole, {}, storage) : PackedLinear();
+}
+
+bool FitsHalf(std::span<const std::byte> bytes, ElementType type) {
+  if (type == ElementType::kF16) return true;
+  if (type != ElementType::kF32) return false;
+  const auto count = static_cast<int64_t>(bytes.size() / 4);
+  std::atomic<bool> fits{true};
+  at::parallel_for(0, count, 1 << 20, [&](int64_t begin, int64_t end) {
+    constexpr int64_t kBlock = 1 << 16;
+    std::vector<uint32_t> room(kBlock);  // a tensor of an old file may lie at an odd place
+    for (int64_t i = begin; i < end && fits; i += kBlock) {
+      const int64_t size = std::min(kBlock, end - i);
+      std::memcpy(room.data(), bytes.data() + i * 4, static_cast<size_t>(size) * 4);
+      if (!AllFitHalf(room.data(), size)) fits = false;
+    }
+  });
+  return fits;
+}
+
+}  // namespace
+
+absl::StatusOr<Precision> MusicgenDecoder::StorageFor(const TensorSet& set, Precision asked, const CancelToken& cancel,
+                                                      const std::string& prefix) {
+  if (asked != Precision::kFloat32) return asked;
+  for (size_t i = 0; i < set.size(); ++i) {
+    const TensorPlace& place = set.place(i);
+    if (place.entry->name.rfind(prefix, 0) != 0 || place.entry->shape.size() != 2) continue;
+    if (place.entry->name.find("embed_positions") != std::string::npos) continue;  // not read, and no matrix
+    GRYM_RETURN_IF_ERROR(cancel.Check());
+    GRYM_ASSIGN_OR_RETURN(const auto bytes, place.file->Bytes(*place.entry));
+    if (!FitsHalf(bytes, place.entry->type)) return Precision::kFloat32;
+  }
+  return Precision::kFloat16;
+}
+
+absl::StatusOr<std::shared_ptr<const MusicgenDecoder>> MusicgenDecoder::Load(const TensorSet& set,
+                                                                             const MusicgenConfig& config,
+                                                                             const WeightOptions& options,
+                                                                             const std::string& prefix,
+                                                                             std::vector<std::string>* unread) {
+  if (!options.device.is_cpu()) {
+    return Error(absl::StatusCode::kUnimplemented, "no_device",
+                 "musicgen/decoder: want the device \"cpu\", got \"" + options.device.str() + "\"");
+  }
+  auto decoder = std::make_shared<MusicgenDecoder>();
+  decoder->config_ = config;
+  GRYM_ASSIGN_OR_RETURN(decoder->storage_, StorageFor(set, options.precision, options.cancel, prefix));
+  WeightReader weights(set, "musicgen/decoder", options, prefix);
+  decoder->ReadTables(weights);
+  decoder->ReadLayers(weights);
+  GRYM_RETURN_IF_ERROR(weights.status());
+  GRYM_RETURN_IF_ERROR(decoder->ReadProjections(set, options));
+  weights.Skip("model.decoder.embed_positions.weights");  // older files keep the table, which is computed here
+  if (unread) *unread = weights.Unread();
+  return std::shared_ptr<const MusicgenDecoder>(std::move(decoder));
+}
+
+void MusicgenDecoder::ReadTables(WeightReader& weights) {
+  const int64_t dim = config_.hidden, rows = config_.vocab_size + 1;
+  embeddings_ = at::empty({config_.books, rows, dim}, EmbeddingType(storage_));
+  std::vector<std::string> heads;
+  for (int64_t book = 0; book < config_.books; ++book) {
+    const std::string name = "model.decoder.embed_tokens." + std::to_string(book) + ".weight";
+    const at::Tensor table = weights.Exact(name, {rows, dim});
+    if (table.defined()) embeddings_.select(0, book).copy_(table);
+    heads.push_back("lm_heads." + std::to_string(book));
+  }
+  heads_ = ReadPacked(weights, heads, config_.vocab_size, dim, storage_);
+  norm_ = ReadLayerNorm(weights, "model.decoder.layer_norm", dim, kNormEpsilon);
+  // By the reference's own operators, so that angles of a thousand steps are the same ones.
+  const int64_t half = dim / 2;
+  const double step = std::log(10000.0) / static_cast<double>(half - 1);
+  frequencies_ = at::exp(at::arange(half, at::kLong).to(at::kFloat) * -step);
+}
+
+void MusicgenDecoder::ReadLayers(WeightReader& weights) {
+  const int64_t dim = config_.hidden;
+  for (int64_t i = 0; i < config_.layers; ++i) {
+    const std::string at = "model.decoder.layers." + std::to_string(i) + ".";
+    const std::string self = at + "self_attn.", cross = at + "encoder_attn.";
+    MusicgenLayer layer;
+    layer.qkv = ReadPacked(weights, {self + "q_proj", self + "k_proj", self + "v_proj"}, dim, dim, storage_);
+    layer.self_out = ReadPacked(weights, {self + "out_proj"}, dim, dim, storage_);
+    layer.self_norm = ReadLayerNorm(weights, at + "self_attn_layer_norm", dim, kNormEpsilon);
+    if (!config_.melody) {
+      layer.cross_query = ReadPacked(weights, {cross + "q_proj"}, dim, dim, storage_);
+      layer.cross_kv = ReadPacked(weights, {cross + "k_proj", cross + "v_proj"}, dim, dim, storage_);
+      layer.cross_out = ReadPacked(weights, {cross + "out_proj"}, dim, dim, storage_);
+      layer.cross_norm = ReadLayerNorm(weights, at + "encoder_attn_layer_norm", dim, kNormEpsilon);
+    }
+    layer.wide = ReadPacked(weights, {at + "fc1"}, config_.ffn, dim, storage_);
+    layer.narrow = ReadPacked(weights, {at + "fc2"}, dim, config_.ffn, storage_);
+    layer.wide_norm = ReadLayerNorm(weights, at + "final_layer_norm", dim, kNormEpsilon);
+    layers_.push_back(std::move(layer));
+  }
+}
+
+absl::Status MusicgenDecoder::ReadProjections(const TensorSet& set, const WeightOptions& options) {
+  WeightReader top(set, "musicgen", options);
+  if (config_.projects_text()) {
+    text_weight_ = top.Exact("enc_to_dec_proj.weight", {config_.hidden, config_.text.d_model});
+    text_bias_ = top.Exact("enc_to_dec_proj.bias", {config_.hidden});
+  }
+  if (config_.projects_chroma()) {
+    chroma_weight_ = top.Exact("audio_enc_to_dec_proj.weight", {config_.hidden, config_.chroma_bins});
+    chroma_bias_ = top.Exact("audio_enc_to_dec_proj.bias", {config_.hidden});
+  }
+  return top.status();
+}
+
+int64_t MusicgenDecoder::WeightBytes(const MusicgenConfig& config, Precision precision) {
+  const int64_t dim = config.hidden, vector = AllocatedBytes(dim * 4);
+  const auto matrix = [&](int64_t out, int64_t in) { return PackedLinear::BytesKept(out, in, precision); };
+  int64_t layer = matrix(3 * dim, dim) + matrix(dim, dim) + matrix(config.ffn, dim) + matrix(dim, config.ffn);
+  layer += 4 * vector;
+  if (!config.melody) layer += 2 * matrix(dim, dim) + matrix(2 * dim, dim) + 2 * vector;
+  const int64_t element = static_cast<int64_t>(c10::elementSize(EmbeddingType(precision)));
+  int64_t bytes = config.layers * layer + matrix(config.books * config.vocab_size, dim) + 2 * vector +
+                  AllocatedBytes(config.books * (config.vocab_size + 1) * dim * element) +
+                  AllocatedBytes(dim / 2 * 4);
+  if (config.projects_text()) bytes += AllocatedBytes(dim * config.text.d_model * 4) + vector;
+  if (config.projects_chroma()) bytes += AllocatedBytes(dim * config.chroma_bins * 4) + vector;
+  return bytes;
+}
+
+}  // namespace grym

@@ -1,0 +1,385 @@
+#include "models/musicgen/native_nets.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/format.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "checkpoint/config_reader.h"
+#include "runtime/memory_budget.h"
+#include "runtime/torch_guard.h"
+
+namespace grym {
+namespace {
+
+// Cancelled within so many steps while what is known is taken in.
+constexpr int64_t kPrefillSteps = 64;
+// The codec works on a second at once, and has no more room than for that.
+int64_t SoundBlock(const MusicgenShape& shape) { return static_cast<int64_t>(shape.frame_rate_hz()); }
+// Of each tensor, beside its name, type and shape: other weights of the same sizes are another checkpoint.
+constexpr size_t kPrintBytes = 64;
+
+std::vector<float> FloatsOf(const at::Tensor& tensor) {
+  const at::Tensor flat = tensor.to(at::kCPU, at::kFloat).contiguous();
+  const auto* const data = flat.const_data_ptr<float>();
+  return {data, data + flat.numel()};
+}
+
+class NativeCodeModel : public CodeModel {
+ public:
+  NativeCodeModel(std::shared_ptr<const MusicgenDecoder> net, const MusicgenShape& shape)
+      : net_(std::move(net)), shape_(shape) {}
+
+  absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows,
+                                                  int64_t most_steps) const override {
+    std::vector<int64_t> lengths;
+    const at::Tensor conditioning = Conditioning(rows, lengths);
+    GRYM_ASSIGN_OR_RETURN(MusicgenState state, net_->NewState(static_cast<int64_t>(rows.size()), most_steps,
+                                                              conditioning, lengths));
+    return std::make_unique<Held>(std::move(state), static_cast<int64_t>(rows.size()));
+  }
+  absl::Status Step(State& state, std::span<const int32_t> codes, float* logits) const override {
+    net_->Step(static_cast<Held&>(state).state, codes, logits);
+    return absl::OkStatus();
+  }
+  absl::Status Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits,
+                       const CancelToken& cancel) const override {
+    auto& held = static_cast<Held&>(state);
+    const int64_t books = shape_.pattern.books;
+    std::vector<int32_t> piece;
+    for (int64_t first = 0; first < steps; first += kPrefillSteps) {
+      GRYM_RETURN_IF_ERROR(cancel.Check());
+      const int64_t count = std::min(kPrefillSteps, steps - first);
+      piece.clear();
+      for (int64_t row = 0; row < held.rows; ++row) {
+        const auto begin = codes.begin() + (row * steps + first) * books;
+        piece.insert(piece.end(), begin, begin + count * books);
+      }
+      net_->Prefill(held.state, piece, count, logits);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Held : State {
+    Held(MusicgenState made, int64_t row_count) : state(std::move(made)), rows(row_count) {}
+    MusicgenState state;
+    const int64_t rows;
+  };
+
+  // [rows, length, hidden], and what of it counts. A melody model hears its chroma first, without a melody that of
+  // class 0 throughout, and then the text, zeros where the row is told none. Source: transformers 5.23,
+  // MusicgenMelodyForConditionalGeneration._prepare_encoder_hidden_states_kwargs_for_generation.
+  at::Tensor Conditioning(std::span<const RowCondition> rows, std::vector<int64_t>& lengths) const {
+    const int64_t hidden = net_->config().hidden, melody = shape_.melody ? shape_.chroma.length : 0;
+    int64_t tokens = 1;
+    for (const RowCondition& row : rows) tokens = std::max(tokens, row.text ? row.text->tokens : 1);
+    at::Tensor all = at::zeros({static_cast<int64_t>(rows.size()), melody + tokens, hidden}, at::kFloat);
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const RowCondition& row = rows[r];
+      at::Tensor own = all.select(0, static_cast<int64_t>(r));
+      const bool heard = row.text && !row.unconditional;
+      if (heard) {
+        at::Tensor states = at::empty({row.text->tokens, row.text->width}, at::kFloat);
+        std::copy(row.text->values.begin(), row.text->values.end(), states.mutable_data_ptr<float>());
+        own.narrow(0, melody, row.text->tokens).copy_(net_->ProjectText(states));
+      }
+      if (melody > 0) {
+        at::Tensor chroma = at::zeros({melody, shape_.chroma.classes}, at::kFloat);
+        for (int64_t f = 0; f < melody; ++f) {
+          const bool told = !row.unconditional && !row.melody.empty();
+          const int64_t c = told ? row.melody[static_cast<size_t>(f)] : 0;
+          chroma.mutable_data_ptr<float>()[f * shape_.chroma.classes + c] = 1;
+        }
+        own.narrow(0, 0, melody).copy_(net_->ProjectChroma(chroma));
+      }
+      lengths.push_back(melody > 0 ? melody + (row.text ? row.text->tokens : 1) : heard ? row.text->tokens : 0);
+    }
+    return all;
+  }
+
+  const std::shared_ptr<const MusicgenDecoder> net_;
+  const MusicgenShape& shape_;
+};
+
+// A stream of the codec for each channel: with two, left and right take turns in the books.
+class NativeSound : public SoundStream {
+ public:
+  NativeSound(std::shared_ptr<const EncodecDecoder> net, const MusicgenShape& shape)
+      : net_(std::move(net)), pattern_(shape.pattern) {
+    for (int c = 0; c < pattern_.channels; ++c)
+      streams_.push_back(std::make_unique<EncodecDecoder::Stream>(*net_, SoundBlock(shape)));
+  }
+  absl::StatusOr<std::vector<float>> Push(std::span<const int32_t> codes, int64_t frames) override {
+    std::vector<float> planar;
+    const int64_t books = pattern_.books / pattern_.channels;
+    for (int c = 0; c < pattern_.channels; ++c) {
+      at::Tensor own = at::empty({books, frames}, at::kLong);
+      for (int64_t book = 0; book < books; ++book) {
+        const auto first = codes.begin() + (book * pattern_.channels + c) * frames;
+        std::copy(first, first + frames, own.mutable_data_ptr<int64_t>() + book * frames);
+      }
+      Append(streams_[static_cast<size_t>(c)]->Push(own), planar);
+    }
+    return planar;
+  }
+  absl::StatusOr<std::vector<float>> Finish() override {
+    std::vector<float> planar;
+    for (const auto& stream : streams_) Append(stream->Finish(), planar);
+    return planar;
+  }
+
+ private:
+  static void Append(const at::Tensor& samples, std::vector<float>& planar) {
+    const std::vector<float> values = FloatsOf(samples);
+    planar.insert(planar.end(), values.begin(), values.end());
+  }
+  const std::shared_ptr<const EncodecDecoder> net_;
+  const DelayPattern pattern_;
+  std::vector<std::unique_ptr<EncodecDecoder::Stream>> streams_;
+};
+
+// What a melody is heard with; the folder's own words where it has them.
+absl::Status ReadChroma(const ModelFolder& folder, ChromaOptions& chroma) {
+  if (!folder.preprocessor()) return absl::OkStatus();
+  GRYM_ASSIGN_OR_RETURN(const Json json, ReadConfig(*folder.preprocessor()));
+  ConfigReader fields(json, "preprocessor_config.json");
+  fields.Int("sampling_rate", &chroma.rate_hz, {.minimum = 1000, .maximum = 768'000});
+  fields.Int("n_fft", &chroma.size, {.minimum = 256, .maximum = 1 << 20});
+  fields.Int("hop_length", &chroma.hop, {.minimum = 16, .maximum = 1 << 20});
+  fields.Int("num_chroma", &chroma.classes, {.minimum = 12, .maximum = 24});
+  fields.Number("chunk_length", &chroma.chunk_s, {.minimum = 1, .maximum = 600});
+  if ((chroma.size & (chroma.size - 1)) != 0)
+    fields.Contradiction("n_fft", Formatted("want a power of two, got %d", chroma.size));
+  return fields.Finish();
+}
+
+}  // namespace
+
+absl::Status NativeMusicgenNets::ReadShape(const ModelFolder& folder) {
+  shape_.pattern = {config_.books, static_cast<int>(config_.audio_channels)};
+  shape_.vocab = config_.vocab_size;
+  shape_.pad = static_cast<int32_t>(config_.pad_id);
+  shape_.rate_hz = static_cast<int>(codec_.sampling_rate);
+  shape_.hop = codec_.hop();
+  shape_.window_frames = 30 * codec_.frame_rate();
+  shape_.melody = config_.melody;
+  if (shape_.melody) {
+    shape_.chroma.length = config_.chroma_length;
+    GRYM_RETURN_IF_ERROR(ReadChroma(folder, shape_.chroma));
+  }
+  shape_.defaults = {config_.generation.guidance_scale,
+                     config_.generation.do_sample ? config_.generation.temperature : 0, config_.generation.top_k,
+                     config_.generation.top_p};
+  const auto differ = [](const char* what, int64_t wanted, int64_t got) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_config",
+                 Formatted("musicgen/config.json: audio_encoder: want %s %d, got %d", what, wanted, got));
+  };
+  if (codec_.audio_channels != 1) return differ("audio_channels", 1, codec_.audio_channels);
+  if (codec_.codebook_size != config_.vocab_size)
+    return differ("codebook_size", config_.vocab_size, codec_.codebook_size);
+  if (codec_.books() < config_.books_per_channel())
+    return differ("target_bandwidths for a number of books of", config_.books_per_channel(), codec_.books());
+  if (shape_.melody && shape_.chroma.classes != config_.chroma_bins)
+    return differ("num_chroma", shape_.chroma.classes, config_.chroma_bins);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Open(const ModelFolder& folder,
+                                                                                   const ModelContext& context,
+                                                                                   MusicgenDetails* details) {
+  std::shared_ptr<NativeMusicgenNets> nets(new NativeMusicgenNets);
+  nets->context_ = context;
+  GRYM_RETURN_IF_ERROR(context.CheckComponents({"text_encoder", "decoder", "audio_encoder"}));
+  GRYM_ASSIGN_OR_RETURN(nets->config_, ReadMusicgenConfig(folder.config(), "config.json"));
+  Json generation = Json::Object();
+  if (folder.generation()) {
+    GRYM_ASSIGN_OR_RETURN(generation, ReadConfig(*folder.generation()));
+  }
+  GRYM_RETURN_IF_ERROR(ReadMusicgenGeneration(generation, "generation_config.json", nets->config_));
+  GRYM_ASSIGN_OR_RETURN(nets->codec_, EncodecConfig::Parse(nets->config_.codec.json, "config.json: audio_encoder"));
+  GRYM_RETURN_IF_ERROR(nets->ReadShape(folder));
+  GRYM_ASSIGN_OR_RETURN(nets->tokenizer_, OpenTokenizer(folder.folder()));
+  GRYM_ASSIGN_OR_RETURN(TensorSet set, TensorSet::Open(folder.weights()));
+  nets->set_ = std::make_shared<const TensorSet>(std::move(set));
+  nets->MakeComponents();
+  if (details) {
+    for (const std::string& field : nets->config_.unknown_fields)
+      details->ignored_fields.push_back("config.json/" + field);
+    for (const std::string& field : nets->codec_.unknown_fields)
+      details->ignored_fields.push_back("config.json/audio_encoder/" + field);
+  }
+  return std::shared_ptr<const NativeMusicgenNets>(std::move(nets));
+}
+
+void NativeMusicgenNets::MakeComponents() {
+  // Each load holds what it needs by value: the nets may be gone while a session still ends.
+  const auto options = [context = context_](const char* component, const CancelToken& cancel) {
+    return WeightOptions{context.PrecisionOf(component), context.device, cancel};
+  };
+  const MusicgenBytes bytes = Bytes({.prompt_samples = 1});
+  text_ = std::make_unique<const Component<T5Encoder>>(
+      [set = set_, config = config_.text, options](const CancelToken& cancel) {
+        return T5Encoder::Load(*set, config, options("text_encoder", cancel), "text_encoder.");
+      },
+      bytes.text_weights);
+  decoder_ = std::make_unique<const Component<MusicgenDecoder>>(
+      [set = set_, config = config_, options](const CancelToken& cancel) {
+        return MusicgenDecoder::Load(*set, config, options("decoder", cancel), "decoder.");
+      },
+      bytes.decoder_weights);
+  sound_ = std::make_unique<const Component<EncodecDecoder>>(
+      [set = set_, config = codec_, options](const CancelToken& cancel) {
+        return EncodecDecoder::Load(*set, config, options("audio_encoder", cancel), "audio_encoder.");
+      },
+      bytes.codec_weights);
+  encoder_ = std::make_unique<const Component<EncodecEncoder>>(
+      [set = set_, config = codec_, options](const CancelToken& cancel) {
+        return EncodecEncoder::Load(*set, config, options("audio_encoder", cancel), "audio_encoder.");
+      },
+      bytes.encoder_weights);
+}
+
+const std::string& NativeMusicgenNets::fingerprint() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!fingerprint_.empty()) return fingerprint_;
+  Sha256 sum;
+  sum.Update(config_.resolved.Dump());
+  sum.Update(codec_.resolved.Dump());
+  for (const char* component : {"text_encoder", "decoder", "audio_encoder"})
+    sum.Update(PrecisionName(context_.PrecisionOf(component)));
+  for (size_t i = 0; i < set_->size(); ++i) {
+    const TensorPlace& place = set_->place(i);
+    sum.Update(Formatted("%s %s %s ", set_->names()[i], ElementName(place.entry->type), ShapeText(place.entry->shape)));
+    const auto bytes = place.file->Bytes(*place.entry);
+    if (bytes.ok()) sum.Update(bytes->data(), std::min(bytes->size(), kPrintBytes));
+  }
+  return fingerprint_ = sum.Hex();
+}
+
+absl::StatusOr<TextStates> NativeMusicgenNets::EncodeText(std::span<const int32_t> ids,
+                                                          const CancelToken& cancel) const {
+  GRYM_ASSIGN_OR_RETURN(const auto net, text_->Get(cancel));
+  GRYM_RETURN_IF_ERROR(net->Check(ids));
+  const at::Tensor states = net->Encode(ids, cancel);
+  GRYM_RETURN_IF_ERROR(cancel.Check());
+  return TextStates{states.size(0), states.size(1), FloatsOf(states)};
+}
+
+absl::StatusOr<std::shared_ptr<const CodeModel>> NativeMusicgenNets::Network(const CancelToken& cancel) const {
+  GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const MusicgenDecoder> net, decoder_->Get(cancel));
+  return std::make_shared<const NativeCodeModel>(std::move(net), shape_);
+}
+
+absl::StatusOr<std::unique_ptr<SoundStream>> NativeMusicgenNets::NewSound(const CancelToken& cancel) const {
+  GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const EncodecDecoder> net, sound_->Get(cancel));
+  return std::make_unique<NativeSound>(std::move(net), shape_);
+}
+
+absl::StatusOr<std::vector<int32_t>> NativeMusicgenNets::EncodeSound(std::span<const float> wave, int64_t samples,
+                                                                     const CancelToken& cancel) const {
+  GRYM_ASSIGN_OR_RETURN(const auto net, encoder_->Get(cancel));
+  const int64_t channels = shape_.pattern.channels, books = shape_.pattern.books;
+  std::vector<int32_t> codes;
+  for (int64_t c = 0; c < channels; ++c) {
+    at::Tensor own = at::empty({1, samples}, at::kFloat);
+    std::copy_n(wave.begin() + c * samples, samples, own.mutable_data_ptr<float>());
+    at::Tensor made = net->Encode(own, cancel);  // int64 [all books of the codec, frames]
+    GRYM_RETURN_IF_ERROR(cancel.Check());
+    made = made.contiguous();
+    const int64_t frames = made.size(1);
+    codes.resize(static_cast<size_t>(books * frames));
+    for (int64_t book = 0; book < books / channels; ++book) {
+      const int64_t* const row = made.const_data_ptr<int64_t>() + book * frames;
+      std::copy_n(row, frames, codes.begin() + (book * channels + c) * frames);
+    }
+  }
+  return codes;
+}
+
+// Published checkpoints fit half floats exactly, and are kept so: that is found out once.
+Precision NativeMusicgenNets::DecoderStorage() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const Precision asked = context_.PrecisionOf("decoder");
+  if (!storage_) storage_ = MusicgenDecoder::StorageFor(*set_, asked).value_or(asked);
+  return *storage_;
+}
+
+MusicgenBytes NativeMusicgenNets::Bytes(const MusicgenWork& work) const {
+  const Precision text = context_.PrecisionOf("text_encoder"), codec = context_.PrecisionOf("audio_encoder");
+  const int64_t tokens = std::max<int64_t>(1, work.tokens), channels = shape_.pattern.channels;
+  const int64_t conditioning = tokens + (shape_.melody ? shape_.chroma.length : 0);
+  const int64_t block = SoundBlock(shape_);
+  MusicgenBytes bytes;
+  bytes.text_weights = T5Encoder::WeightBytes(config_.text, text);
+  bytes.text_working = T5Encoder::WorkingBytes(config_.text, tokens, text);
+  bytes.decoder_weights = MusicgenDecoder::WeightBytes(config_, DecoderStorage());
+  bytes.cache = MusicgenDecoder::StateBytes(config_, work.rows, std::max<int64_t>(1, work.steps - 1), conditioning);
+  bytes.decoder_working = 2 * AllocatedBytes(work.rows * conditioning * config_.hidden * 4);
+  bytes.codec_weights = EncodecDecoder::WeightBytes(codec_, codec);
+  bytes.codec_working = work.pieces * channels * EncodecDecoder::Stream::BytesFor(codec_, block);
+  if (work.prompt_samples > 0) {
+    bytes.encoder_weights = EncodecEncoder::WeightBytes(codec_, codec);
+    bytes.encoder_working = EncodecEncoder::WorkingBytes(codec_, work.prompt_samples);
+  }
+  return bytes;
+}
+
+void NativeMusicgenNets::Drop(int parts) const {
+  if (parts & kText) text_->Drop();
+  if (parts & kNetwork) decoder_->Drop();
+  if (parts & kSound) sound_->Drop();
+  if (parts & kEncoder) encoder_->Drop();
+}
+
+void NativeMusicgenNets::Claim(int parts, LeaseAsk& ask) const {
+  if (parts & kText) text_->Claim(ask);
+  if (parts & kNetwork) decoder_->Claim(ask);
+  if (parts & kSound) sound_->Claim(ask);
+  if (parts & kEncoder) encoder_->Claim(ask);
+}
+
+int64_t NativeMusicgenNets::Idle(bool let_go) const {
+  return text_->Idle(let_go) + decoder_->Idle(let_go) + sound_->Idle(let_go) + encoder_->Idle(let_go);
+}
+
+absl::Status NativeMusicgenNets::Hold(int parts, MemoryLease& lease, const CancelToken& cancel) const {
+  const auto hold = [&](const auto& component) -> absl::Status {
+    GRYM_ASSIGN_OR_RETURN(auto net, component->Get(cancel));
+    lease.Hold(std::move(net));
+    return absl::OkStatus();
+  };
+  if (parts & kNetwork) GRYM_RETURN_IF_ERROR(hold(decoder_));
+  if (parts & kText) GRYM_RETURN_IF_ERROR(hold(text_));
+  if (parts & kSound) GRYM_RETURN_IF_ERROR(hold(sound_));
+  if (parts & kEncoder) GRYM_RETURN_IF_ERROR(hold(encoder_));
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const MusicgenNets> NativeMusicgenNets::Alone() const {
+  std::shared_ptr<NativeMusicgenNets> nets(new NativeMusicgenNets);
+  nets->config_ = config_;
+  nets->codec_ = codec_;
+  nets->shape_ = shape_;
+  nets->context_ = context_;
+  nets->set_ = set_;
+  nets->tokenizer_ = tokenizer_;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    nets->fingerprint_ = fingerprint_;
+    nets->storage_ = storage_;
+  }
+  nets->MakeComponents();
+  return nets;
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> OpenMusicgen(const ModelFolder& folder, const ModelContext& context) {
+  MusicgenDetails details;
+  GRYM_ASSIGN_OR_RETURN(const auto nets, NativeMusicgenNets::Open(folder, context, &details));
+  const std::string id =
+      context.options.id.empty() ? ModelIdOf("musicgen", folder.folder()) : context.options.id;
+  return std::shared_ptr<const Model>(MusicgenModel::Make(id, nets, context, details));
+}
+
+}  // namespace grym

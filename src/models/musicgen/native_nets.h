@@ -1,0 +1,76 @@
+// MusicGen's real networks behind MusicgenNets: T5, the decoder and EnCodec out of one published folder.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "checkpoint/model_folder.h"
+#include "checkpoint/tensor_set.h"
+#include "grymsynth/model.h"
+#include "grymsynth/tokenizer.h"
+#include "models/encodec/config.h"
+#include "models/encodec/decoder.h"
+#include "models/encodec/encoder.h"
+#include "models/musicgen/config.h"
+#include "models/musicgen/decoder.h"
+#include "models/musicgen/nets.h"
+#include "models/musicgen/pipeline.h"
+#include "models/t5/encoder.h"
+#include "runtime/component.h"
+#include "runtime/model_context.h"
+
+namespace grym {
+
+// Threads: any. Everything that answers tensors' numbers is called under a TorchGuard and a BudgetScope.
+class NativeMusicgenNets : public MusicgenNets {
+ public:
+  // Configs, tokenizer and headers are read, no weights. Errors of the configs; InvalidArgument (code "bad_config")
+  // where the decoder asks for books or codes that the codec has not; `details` takes what the configs left over.
+  static absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> Open(const ModelFolder& folder,
+                                                                        const ModelContext& context,
+                                                                        MusicgenDetails* details);
+
+  const MusicgenShape& shape() const override { return shape_; }
+  const std::string& fingerprint() const override;
+  absl::StatusOr<std::vector<int32_t>> Tokens(const std::string& text) const override {
+    return tokenizer_->Encode(text);
+  }
+  absl::StatusOr<TextStates> EncodeText(std::span<const int32_t> ids, const CancelToken& cancel) const override;
+  absl::StatusOr<std::shared_ptr<const CodeModel>> Network(const CancelToken& cancel) const override;
+  absl::StatusOr<std::unique_ptr<SoundStream>> NewSound(const CancelToken& cancel) const override;
+  absl::StatusOr<std::vector<int32_t>> EncodeSound(std::span<const float> wave, int64_t samples,
+                                                   const CancelToken& cancel) const override;
+  MusicgenBytes Bytes(const MusicgenWork& work) const override;
+  void Drop(int parts) const override;
+  void Claim(int parts, LeaseAsk& ask) const override;
+  int64_t Idle(bool let_go) const override;
+  absl::Status Hold(int parts, MemoryLease& lease, const CancelToken& cancel) const override;
+  std::shared_ptr<const MusicgenNets> Alone() const override;
+
+ private:
+  NativeMusicgenNets() = default;
+  void MakeComponents();
+  absl::Status ReadShape(const ModelFolder& folder);
+  Precision DecoderStorage() const;
+
+  MusicgenConfig config_;
+  EncodecConfig codec_;
+  MusicgenShape shape_;
+  ModelContext context_;
+  std::shared_ptr<const TensorSet> set_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::unique_ptr<const Component<T5Encoder>> text_;
+  std::unique_ptr<const Component<MusicgenDecoder>> decoder_;
+  std::unique_ptr<const Component<EncodecDecoder>> sound_;
+  std::unique_ptr<const Component<EncodecEncoder>> encoder_;
+  mutable std::mutex mutex_;  // of what is found out when it is first asked for
+  mutable std::string fingerprint_;
+  mutable std::optional<Precision> storage_;
+};
+
+absl::StatusOr<std::shared_ptr<const Model>> OpenMusicgen(const ModelFolder& folder, const ModelContext& context);
+
+}  // namespace grym

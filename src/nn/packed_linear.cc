@@ -1,0 +1,113 @@
+#include "nn/packed_linear.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/format.h"
+#include "base/status.h"
+#include "quant/pack.h"
+#include "runtime/memory_budget.h"
+
+namespace grym {
+namespace {
+
+// Prepared inputs stay on the caller's stack, 256 KiB of it: sixteen rows of 4,000. More rows go in several passes.
+constexpr int64_t kPreparedFloats = int64_t{64} << 10;
+// What a thread should get at least: starting it costs as much as reading so many weights.
+constexpr int64_t kFewestWeights = int64_t{64} << 10;
+
+bool FitsHalf(const at::Tensor& weight) {
+  return FitsFloat16({weight.const_data_ptr<float>(), static_cast<size_t>(weight.numel())});
+}
+
+PackedLayout LayoutFor(int64_t out, int64_t in, WeightFormat format, int64_t group) {
+  return PackedLayout{format, out, in, HasGroups(format) ? group : 0};
+}
+
+void ApplyPrepared(const PackedView& view, const float* x, int64_t rows, const float* bias, float* prepared, float* y) {
+  const ProductPath path = BestProductPath();
+  const PackedLayout& layout = view.layout();
+  PrepareInputs(layout, x, rows, prepared, path);
+  const int64_t grain = std::max<int64_t>(1, kFewestWeights / (kPackedRows * layout.padded_in() * rows));
+  at::parallel_for(0, layout.blocks(), grain, [&](int64_t begin, int64_t end) {
+    MultiplyBlocks(view, prepared, rows, begin, end, bias, y, path);
+  });
+}
+
+}  // namespace
+
+WeightFormat PackedFormat(Precision precision, bool exact_half) {
+  switch (precision) {
+    case Precision::kFloat32: return exact_half ? WeightFormat::kFloat16 : WeightFormat::kFloat32;
+    case Precision::kBFloat16: return WeightFormat::kBFloat16;
+    case Precision::kFloat16: return WeightFormat::kFloat16;
+    case Precision::kInt8: return WeightFormat::kInt8;
+    case Precision::kInt4: return WeightFormat::kInt4;
+  }
+  return WeightFormat::kFloat32;
+}
+
+PackedLinear PackedLinear::Pack(const at::Tensor& weight, const at::Tensor& bias, Precision precision, int64_t group) {
+  const bool exact_half = precision == Precision::kFloat32 && FitsHalf(weight);
+  const PackedLayout layout =
+      LayoutFor(weight.size(0), weight.size(1), PackedFormat(precision, exact_half), group);
+  PackedLinear linear;
+  linear.packed_ = at::empty({layout.bytes()}, at::kByte);
+  linear.bias_ = bias;
+  uint8_t* const bytes = linear.packed_.mutable_data_ptr<uint8_t>();
+  const float* const rows = weight.const_data_ptr<float>();
+  at::parallel_for(0, layout.blocks(), 4, [&](int64_t begin, int64_t end) {
+    const int64_t first = begin * kPackedRows;
+    PackRows(layout, rows + first * layout.in, first, std::min(end * kPackedRows, layout.out), bytes);
+  });
+  linear.view_ = PackedView(layout, bytes);
+  return linear;
+}
+
+absl::StatusOr<PackedLinear> PackedLinear::Open(const at::Tensor& packed, const at::Tensor& bias, int64_t out,
+                                                int64_t in) {
+  PackedLinear linear;
+  const auto size = static_cast<size_t>(packed.numel());
+  GRYM_ASSIGN_OR_RETURN(linear.view_, PackedView::Open({packed.const_data_ptr<uint8_t>(), size}));
+  if (linear.out() != out || linear.in() != in) {
+    return Error(absl::StatusCode::kDataLoss, "bad_weights",
+                 Formatted("packed weights: want [%d, %d], got [%d, %d]", out, in, linear.out(), linear.in()));
+  }
+  linear.packed_ = packed;
+  linear.bias_ = bias;
+  return linear;
+}
+
+void PackedLinear::Apply(const at::Tensor& x, at::Tensor& y) const {
+  Apply(x.const_data_ptr<float>(), x.size(0), y.mutable_data_ptr<float>());
+}
+
+void PackedLinear::Apply(const float* x, int64_t rows, float* y) const {
+  const float* const bias = bias_.defined() ? bias_.const_data_ptr<float>() : nullptr;
+  const int64_t each = PreparedRowFloats(layout()), at_once = kPreparedFloats / each;
+  if (at_once == 0) {
+    std::vector<float> one(static_cast<size_t>(each));
+    for (int64_t r = 0; r < rows; ++r) ApplyPrepared(view_, x + r * in(), 1, bias, one.data(), y + r * out());
+    return;
+  }
+  alignas(64) std::array<float, kPreparedFloats> prepared;
+  for (int64_t r = 0; r < rows; r += at_once) {
+    ApplyPrepared(view_, x + r * in(), std::min(at_once, rows - r), bias, prepared.data(), y + r * out());
+  }
+}
+
+at::Tensor PackedLinear::Decoded() const {
+  at::Tensor weights = at::empty({out(), in()}, at::kFloat);
+  float* const to = weights.mutable_data_ptr<float>();
+  at::parallel_for(0, out(), 16, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) view_.DecodeRow(row, to + row * in());
+  });
+  return weights;
+}
+
+int64_t PackedLinear::BytesKept(int64_t out, int64_t in, Precision precision, int64_t group, bool exact_half) {
+  return AllocatedBytes(LayoutFor(out, in, PackedFormat(precision, exact_half), group).bytes());
+}
+
+}  // namespace grym

@@ -1,0 +1,65 @@
+"""Audio block after block, and codes as arrays."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import grymsynth as g
+
+
+def request(**more: object) -> g.GenerateAudioRequest:
+    return g.GenerateAudioRequest(prompt="calm piano", model="composer", duration_s=3, seed=5, **more)
+
+
+def test_the_blocks_are_the_take() -> None:
+    with g.Engine() as engine:
+        whole = engine.generate(request())
+        stream = engine.stream(request())
+        with pytest.raises(g.FailedPreconditionError):
+            stream.finish()
+        blocks = list(stream)
+        assert len(blocks) > 1
+        assert np.array_equal(np.concatenate([block.samples for block in blocks], axis=1), whole.audio.samples)
+        told = stream.finish()
+        assert told.provenance.seed == whole.provenance.seed
+        assert told.audio.samples.shape[1] == 0
+        assert next(stream, None) is None
+
+
+def test_a_cancelled_block_is_not_lost() -> None:
+    def stop(progress: g.Progress) -> None:
+        raise KeyError("enough")
+
+    with g.Engine() as engine:
+        stream = engine.stream(request())
+        with pytest.raises(KeyError):
+            stream.next(progress=stop)
+        assert next(stream).samples.shape[1] > 0
+    with pytest.raises(g.FailedPreconditionError):
+        next(stream)
+
+
+def test_what_cannot_be(tmp_path: Path) -> None:
+    with g.Engine() as engine:
+        stream = engine.stream(request())
+        with pytest.raises(g.UnimplementedError) as error:
+            stream.save(tmp_path / "state")
+        assert error.value.code == "no_saved_state"
+        with pytest.raises(g.UnimplementedError):
+            engine.resume_stream("composer", tmp_path / "state")
+        with pytest.raises(g.NotFoundError):
+            engine.resume_stream("nobody", tmp_path / "state")
+        with pytest.raises(g.InvalidArgumentError):
+            engine.stream(request(steps=3))
+
+
+def test_codes_are_arrays() -> None:
+    codes = g.AudioCodes(np.arange(6).reshape(2, 3), frame_rate_hz=50)
+    assert (codes.books, codes.frames, codes.frame_rate_hz) == (2, 3, 50)
+    assert codes.values.dtype == np.int32 and codes.values.tolist() == [[0, 1, 2], [3, 4, 5]]
+    with pytest.raises(ValueError):
+        codes.values[0, 0] = 7
+    with pytest.raises(g.InvalidArgumentError):
+        g.AudioCodes(np.arange(6))
