@@ -71,6 +71,15 @@ function(grym_find_torch)
     target_link_libraries(grym_libtorch INTERFACE
       "$<BUILD_INTERFACE:-Wl,--no-as-needed;${torch_cuda};${torch_c10_cuda};-Wl,--as-needed>")
     target_compile_definitions(grym_libtorch INTERFACE GRYM_TORCH_CUDA)
+    # LibTorch's allocator for GPUs is bounded by a function whose header wants CUDA's own.
+    find_path(cuda_headers cuda_runtime_api.h NO_CACHE PATHS "$ENV{CUDA_HOME}/include" "${dir}/../nvidia/cu13/include"
+              "${dir}/../nvidia/cu12/include" "${dir}/../nvidia/cuda_runtime/include" /usr/local/cuda/include)
+    if(cuda_headers)
+      target_include_directories(grym_libtorch SYSTEM INTERFACE "$<BUILD_INTERFACE:${cuda_headers}>")
+      target_compile_definitions(grym_libtorch INTERFACE GRYM_TORCH_CUDA_LIMIT)
+    else()
+      message(STATUS "LibTorch: no CUDA headers found, so the GPU's allocator is not bounded (plans say \"not counted\")")
+    endif()
   endif()
   set(GRYM_WITH_TORCH ON PARENT_SCOPE)
   set(GRYM_TORCH_DIR "${dir}" PARENT_SCOPE)

@@ -164,6 +164,9 @@ struct OpenModelOptions {
   // Whether what is over the budget may be made to fit by fewer bits than `dtype`. Settled when the model is opened,
   // for the least that a request can be.
   bool may_lower_precision = false;
+  // How long a call waits, in turn, for memory of the budget that other calls hold before it is refused (code
+  // "over_budget"); 0: not at all. It is noticed within 50 ms when it is cancelled meanwhile.
+  double most_wait_s = 60;
 };
 
 // Opens a folder as published (Hugging Face layout): NotFound, InvalidArgument or DataLoss for what it lacks or where

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "models/register_all.h"
+#include "runtime/device_memory.h"
 
 namespace grym {
 namespace {
@@ -12,10 +13,13 @@ namespace {
 // One budget for each device, made by the first model on it.
 class DeviceBudgets {
  public:
-  std::shared_ptr<MemoryBudget> For(const std::string& device, int64_t bytes) {
+  std::shared_ptr<MemoryBudget> For(c10::Device device, int64_t bytes) {
     std::lock_guard<std::mutex> lock(mutex_);
-    std::shared_ptr<MemoryBudget>& budget = budgets_[device];
-    if (!budget) budget = std::make_shared<MemoryBudget>(bytes > 0 ? bytes : int64_t{6} << 30, device);
+    std::shared_ptr<MemoryBudget>& budget = budgets_[device.str()];
+    if (!budget) {
+      budget = std::make_shared<MemoryBudget>(bytes > 0 ? bytes : int64_t{6} << 30, device.str(),
+                                              NewDeviceMemory(device));
+    }
     return budget;
   }
 
@@ -28,7 +32,7 @@ absl::StatusOr<std::shared_ptr<const Model>> OpenNative(DeviceBudgets& budgets, 
                                                         const OpenModelOptions& options) {
   GRYM_ASSIGN_OR_RETURN(const c10::Device device, ParseDevice(options.device));
   GRYM_ASSIGN_OR_RETURN(const ModelContext context,
-                        ModelContext::Make(options, budgets.For(device.str(), options.device_budget_bytes)));
+                        ModelContext::Make(options, budgets.For(device, options.device_budget_bytes)));
   GRYM_ASSIGN_OR_RETURN(const ModelFolder folder, ModelFolder::Open(path));
   std::vector<std::string> names;
   for (const ModelFamily& family : ModelFamilies()) {

@@ -26,9 +26,11 @@ bool HasFusedOperators() {
   return FindFusedOperator("", false).has_value() && FindFusedOperator("binary", true).has_value();
 }
 
+// Weights of half the bytes become those that are computed with in each call: their sums with a residual then take no
+// image more than those of whole ones.
 bool CanFuse(const at::Tensor& weight, c10::ScalarType compute) {
-  return weight.device().is_cpu() && weight.scalar_type() == compute && at::globalContext().hasMKLDNN() &&
-         at::globalContext().userEnabledMkldnn() && HasFusedOperators();
+  return weight.device().is_cpu() && (weight.scalar_type() == compute || compute == c10::ScalarType::Float) &&
+         at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn() && HasFusedOperators();
 }
 
 int64_t RoundedUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
@@ -36,7 +38,7 @@ int64_t RoundedUp(int64_t value, int64_t step) { return (value + step - 1) / ste
 }  // namespace
 
 FusedConv::FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, c10::ScalarType compute)
-    : bias_(std::move(bias)), shape_(shape) {
+    : bias_(std::move(bias)), shape_(shape), compute_(compute) {
   if (!weight.defined()) return;  // the reader keeps what is wrong with it
   out_ = weight.size(0);
   in_ = weight.size(1);
@@ -98,7 +100,7 @@ void FusedConv::AddTo(at::Tensor& sum, const at::Tensor& x) const {
 
 // What both operators take behind their inputs.
 void FusedConv::PushLayer(std::vector<c10::IValue>& stack) const {
-  for (c10::IValue value : {c10::IValue(weight_), bias_.defined() ? c10::IValue(bias_) : c10::IValue(),
+  for (c10::IValue value : {c10::IValue(weight_.to(compute_)), bias_.defined() ? c10::IValue(bias_) : c10::IValue(),
                             c10::IValue(at::IntArrayRef(shape_.padding)), c10::IValue(at::IntArrayRef(shape_.stride)),
                             c10::IValue(at::IntArrayRef(shape_.dilation)), c10::IValue(int64_t{1})}) {
     stack.push_back(std::move(value));
@@ -106,10 +108,14 @@ void FusedConv::PushLayer(std::vector<c10::IValue>& stack) const {
 }
 
 int64_t ConvScratchBytes(int64_t out, int64_t in, int64_t taps, Precision precision, c10::Device device) {
-  const int64_t bytes = ComputeType(precision, device) == c10::ScalarType::Float ? 4 : 2;
+  const c10::ScalarType compute = ComputeType(precision, device);
+  const int64_t bytes = compute == c10::ScalarType::Float ? 4 : 2;
+  // Weights of another type are converted first, and the converted ones laid out.
+  const int64_t converted = StorageType(precision) == compute ? 0 : AllocatedBytes(out * in * taps * bytes);
   constexpr int64_t kMostChannels = 24;
   constexpr int64_t kKernelBytes = 8192;  // of sums for each thread; 6,144 measured with AVX2
-  return AllocatedBytes(RoundedUp(out, kMostChannels) * in * taps * bytes) + at::get_num_threads() * kKernelBytes;
+  return converted + AllocatedBytes(RoundedUp(out, kMostChannels) * in * taps * bytes) +
+         at::get_num_threads() * kKernelBytes;
 }
 
 int64_t Conv3x3ScratchBytes(int64_t out, int64_t in, int64_t height, int64_t width, Precision precision,

@@ -10,7 +10,8 @@
 namespace grym {
 
 // Two-dimensional, of channels-last inputs; the outputs are channels-last as well. On a CPU whose LibTorch has oneDNN
-// and where the weights are kept in the type that is computed in, oneDNN does both in one pass; elsewhere they are two.
+// it does both in one pass, with weights that are converted in each call where they are kept in fewer bytes; elsewhere
+// they are two.
 // The weights stay plain, and each call lays them out in oneDNN's blocks. Packing them once was tried: which blocks a
 // kernel wants depends on the size of its input, and from the wrong ones oneDNN 3 takes 270 to 430 ms for 3 MB where
 // plain ones take a few. Large images go by tiles (winograd.h) where the kernel is of 3 x 3: two to three times as fast.
@@ -39,12 +40,13 @@ class FusedConv {
   void PushLayer(std::vector<c10::IValue>& stack) const;
   at::Tensor weight_, bias_;
   Shape shape_;
+  c10::ScalarType compute_ = c10::ScalarType::Float;
   int64_t in_ = 0, out_ = 0;
   bool fused_ = false, tiles_ = false;
 };
 
 // What one call takes beside its arguments and result, at most: a copy of its weights in oneDNN's blocks, which are of
-// 24 channels and fewer, or converted from the type that they are kept in; and the kernel's own sums.
+// 24 channels and fewer; one converted from the type that they are kept in; and the kernel's own sums.
 int64_t ConvScratchBytes(int64_t out, int64_t in, int64_t taps, Precision precision, c10::Device device);
 // The same of a convolution of 3 x 3, stride 1 and padding 1 of one image, which may go by tiles.
 int64_t Conv3x3ScratchBytes(int64_t out, int64_t in, int64_t height, int64_t width, Precision precision,

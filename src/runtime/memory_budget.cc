@@ -1,162 +1,272 @@
 #include "runtime/memory_budget.h"
 
-#include <c10/core/CPUAllocator.h>
-#include <c10/core/impl/alloc_cpu.h>
-#include <c10/util/Exception.h>
+#include <algorithm>
+#include <chrono>
 
-#include <array>
-#include <cstdlib>
-#include <cstring>
-#include <mutex>
-#include <unordered_map>
-
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
+#include "base/format.h"
+#include "base/status.h"
 
 namespace grym {
+
+// Guarded by the budget's lock.
+struct LeaseState {
+  std::string who;
+  int64_t bytes = 0;
+  int64_t used = 0, peak = 0;
+  bool open = false;
+};
+
 namespace {
 
-thread_local std::shared_ptr<MemoryBudget> current_budget;
+using LeaseClock = std::chrono::steady_clock;
+// A token cannot wake anybody, so it is looked at now and then.
+constexpr std::chrono::milliseconds kLookAgain(20);
 
-// Who pays for a block. A table beside the blocks and no header in them: LibTorch frees blocks of the allocator before
-// ours through the one in force, and its raw interface wants the block's own address.
-class PayerTable {
- public:
-  struct Payer {
-    std::shared_ptr<MemoryBudget> budget;
-    int64_t bytes = 0;
-  };
-  void Add(const void* block, Payer payer) {
-    Shard& shard = ShardOf(block);
-    std::lock_guard<std::mutex> lock(shard.mutex);
-    shard.payers[block] = std::move(payer);
-    count_.fetch_add(1, std::memory_order_relaxed);
-  }
-  Payer Take(const void* block) {
-    if (count_.load(std::memory_order_relaxed) == 0) return {};
-    Shard& shard = ShardOf(block);
-    std::lock_guard<std::mutex> lock(shard.mutex);
-    const auto found = shard.payers.find(block);
-    if (found == shard.payers.end()) return {};
-    Payer payer = std::move(found->second);
-    shard.payers.erase(found);
-    count_.fetch_sub(1, std::memory_order_relaxed);
-    return payer;
-  }
+constexpr double kMebibyte = 1 << 20;
 
- private:
-  struct Shard {
-    std::mutex mutex;
-    std::unordered_map<const void*, Payer> payers;
-  };
-  Shard& ShardOf(const void* block) { return shards_[(reinterpret_cast<uintptr_t>(block) >> 6) % shards_.size()]; }
-  std::array<Shard, 16> shards_;
-  std::atomic<int64_t> count_{0};
-};
-
-PayerTable& Payers() {
-  static PayerTable* const table = new PayerTable;  // never destroyed: tensors of the host may outlive every static
-  return *table;
-}
-
-void FreeBlock(void* block) {
-  if (!block) return;
-  const PayerTable::Payer payer = Payers().Take(block);
-  c10::free_cpu(block);
-  if (payer.budget) payer.budget->GiveBack(payer.bytes);
-}
-
-constexpr size_t kHugePage = size_t{2} << 20;
-
-// A block of several huge pages is asked to lie on such: a page fault for 2 MiB in place of 512 of them.
-void* TakeBlock(size_t bytes) {
-#ifdef __linux__
-  if (bytes >= 2 * kHugePage) {
-    void* block = nullptr;
-    if (posix_memalign(&block, kHugePage, bytes) != 0) return nullptr;
-    madvise(block, bytes, MADV_HUGEPAGE);
-    return block;
-  }
-#endif
-  return c10::alloc_cpu(bytes);
-}
-
-class CountingAllocator final : public c10::Allocator {
- public:
-  c10::DataPtr allocate(size_t bytes) override {
-    const c10::Device cpu(c10::DeviceType::CPU);
-    if (bytes == 0) return {nullptr, nullptr, &FreeBlock, cpu};
-    const std::shared_ptr<MemoryBudget>& budget = current_budget;
-    const int64_t counted = AllocatedBytes(static_cast<int64_t>(bytes));
-    if (budget && !budget->Reserve(counted)) {
-      TORCH_CHECK_WITH(OutOfMemoryError, false, "want ", counted, " bytes more, have ",
-                       budget->limit_bytes() - budget->used_bytes(), " of ", budget->limit_bytes(), " left");
-    }
-    void* block = nullptr;
-    try {
-      block = budget ? TakeBlock(bytes) : c10::alloc_cpu(bytes);
-      if (block && budget) Payers().Add(block, {budget, counted});
-    } catch (...) {
-      if (block) c10::free_cpu(block);
-      block = nullptr;
-    }
-    if (!block) {
-      if (budget) budget->GiveBack(counted);
-      TORCH_CHECK_WITH(OutOfMemoryError, false, "want ", bytes, " bytes, and the machine has them not");
-    }
-    return {block, block, &FreeBlock, cpu};
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return &FreeBlock; }
-  void copy_data(void* to, const void* from, size_t bytes) const override { std::memcpy(to, from, bytes); }
-};
-
-void InstallAllocator() {
-  // The static in the function makes it once; LibTorch keeps the pointer for the life of the process.
-  static const bool installed = [] {
-    c10::SetCPUAllocator(new CountingAllocator, /*priority=*/1);
-    return true;
-  }();
-  (void)installed;
+// Of `bytes` more than a lease has in use, how many it does not cover: a run that its plan counted too low for takes
+// what is free, as one without a lease does. It is promised nothing of it and never waits for it.
+int64_t OutsideOf(const LeaseState* lease, int64_t bytes) {
+  if (!lease || !lease->open) return bytes;
+  return std::max<int64_t>(0, lease->used + bytes - lease->bytes) - std::max<int64_t>(0, lease->used - lease->bytes);
 }
 
 }  // namespace
 
-bool MemoryBudget::Reserve(int64_t bytes) {
-  int64_t used = used_bytes();
-  do {
-    if (used + bytes > limit_bytes()) return false;
-  } while (!used_bytes_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
-  int64_t peak = peak_bytes();
-  while (used + bytes > peak &&
-         !peak_bytes_.compare_exchange_weak(peak, used + bytes, std::memory_order_relaxed)) {
-  }
+MemoryBudget::MemoryBudget(int64_t limit_bytes, std::string device, std::unique_ptr<DeviceMemory> memory)
+    : device_(std::move(device)), memory_(std::move(memory)), limit_bytes_(limit_bytes) {
+  if (memory_) memory_->SetLimit(limit_bytes);
+}
+
+int64_t MemoryBudget::limit_bytes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return limit_bytes_;
+}
+
+int64_t MemoryBudget::used_bytes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return memory_ ? memory_->allocated_bytes() : used_bytes_;
+}
+
+int64_t MemoryBudget::peak_bytes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return memory_ ? memory_->peak_bytes() : peak_bytes_;
+}
+
+void MemoryBudget::ResetPeak() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  peak_bytes_ = used_bytes_;
+  if (memory_) memory_->ResetPeak();
+}
+
+void MemoryBudget::SetLimit(int64_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  limit_bytes_ = bytes;
+  if (memory_) memory_->SetLimit(bytes);
+  changed_.notify_all();
+}
+
+int64_t MemoryBudget::free_bytes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return FreeBytes();
+}
+
+const char* MemoryBudget::enforced_by() const {
+  if (memory_) return memory_->limits() ? "device allocator" : "not counted";
+  return counts_cpu() ? "allocator" : "not counted";
+}
+
+int64_t MemoryBudget::FreeBytes() const {
+  // While no run is under way a device knows exactly what outlives runs.
+  const int64_t outside = memory_ && open_.empty() ? memory_->allocated_bytes() : outside_bytes_;
+  return limit_bytes_ - promised_bytes_ - outside;
+}
+
+bool MemoryBudget::Take(LeaseState* lease, int64_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const int64_t outside = OutsideOf(lease, bytes);
+  if (outside > 0 && outside > FreeBytes()) return false;
+  outside_bytes_ += outside;
+  if (lease) lease->used += bytes;
+  if (lease) lease->peak = std::max(lease->peak, lease->used);
+  used_bytes_ += bytes;
+  peak_bytes_ = std::max(peak_bytes_, used_bytes_);
   return true;
 }
 
-void MemoryBudget::AddReclaimer(const void* owner, std::function<void()> give_up) {
+void MemoryBudget::GiveBack(LeaseState* lease, int64_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (lease) lease->used -= bytes;
+  used_bytes_ -= bytes;
+  const int64_t outside = OutsideOf(lease, bytes);
+  outside_bytes_ -= outside;
+  if (outside > 0) changed_.notify_all();
+}
+
+std::string MemoryBudget::LeftText(const LeaseState* lease) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const int64_t own = lease && lease->open ? std::max<int64_t>(0, lease->bytes - lease->used) : 0;
+  return Formatted("%d of %d", own + std::max<int64_t>(0, FreeBytes()), limit_bytes_);
+}
+
+void MemoryBudget::AddReclaimer(const void* owner, std::string name, IdleWeights idle) {
   std::lock_guard<std::mutex> lock(reclaimers_mutex_);
-  reclaimers_[owner] = std::move(give_up);
+  reclaimers_.push_back({owner, std::move(name), std::move(idle)});
 }
 
 void MemoryBudget::RemoveReclaimer(const void* owner) {
   std::lock_guard<std::mutex> lock(reclaimers_mutex_);
-  reclaimers_.erase(owner);
+  reclaimers_.remove_if([owner](const Reclaimer& reclaimer) { return reclaimer.owner == owner; });
 }
 
-void MemoryBudget::ReclaimFromOthers(const void* asker) {
+void MemoryBudget::LetGo(Reclaimer& reclaimer, std::vector<std::string>& evicted) {
+  const int64_t bytes = reclaimer.idle(true);
+  if (bytes == 0) return;
+  evicted.push_back(Formatted("evicted idle model %s: %.1f MiB", reclaimer.name, static_cast<double>(bytes) / kMebibyte));
+  if (!memory_) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  outside_bytes_ = std::max<int64_t>(0, outside_bytes_ - bytes);
+}
+
+bool MemoryBudget::EvictFor(LeaseState& lease, const void* owner, std::vector<std::string>& evicted) {
   // Under the lock, so that nobody is destroyed while it is asked; none of them asks back.
   std::lock_guard<std::mutex> lock(reclaimers_mutex_);
-  for (const auto& [owner, give_up] : reclaimers_) {
-    if (owner != asker) give_up();
+  int64_t idle = 0;
+  for (const Reclaimer& reclaimer : reclaimers_) idle += reclaimer.idle(false);
+  if (idle == 0 || lease.bytes > free_bytes() + idle) return false;
+  for (const bool own : {true, false}) {
+    for (Reclaimer& reclaimer : reclaimers_) {
+      if ((reclaimer.owner == owner) != own) continue;
+      LetGo(reclaimer, evicted);
+      if (Grant(lease)) return true;
+    }
+  }
+  return false;
+}
+
+int64_t MemoryBudget::IdleBytes() const {
+  std::lock_guard<std::mutex> lock(reclaimers_mutex_);
+  int64_t idle = 0;
+  for (const Reclaimer& reclaimer : reclaimers_) idle += reclaimer.idle(false);
+  return idle;
+}
+
+bool MemoryBudget::Grant(LeaseState& lease) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const int64_t free = FreeBytes();
+  if (lease.bytes > free) return false;
+  outside_bytes_ = limit_bytes_ - promised_bytes_ - free;
+  promised_bytes_ += lease.bytes;
+  lease.open = true;
+  open_.push_back(&lease);
+  return true;
+}
+
+void MemoryBudget::Close(LeaseState& lease) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!lease.open) return;
+  lease.open = false;
+  open_.remove(&lease);
+  promised_bytes_ -= lease.bytes;
+  // A device does not tell whose its tensors are: at most all of the lease stays. Exact again when no run is under way.
+  outside_bytes_ = memory_ ? std::min(memory_->allocated_bytes(), outside_bytes_ + lease.bytes)
+                           : outside_bytes_ + std::min(lease.used, lease.bytes);  // beyond it they are counted
+  changed_.notify_all();
+}
+
+std::optional<MemoryLease> MemoryBudget::TryLease(LeaseAsk& ask) {
+  const auto state = std::make_shared<LeaseState>();
+  state->who = ask.who;
+  state->bytes = std::max<int64_t>(0, ask.bytes);
+  MemoryLease lease;
+  if (!Grant(*state) && !EvictFor(*state, ask.owner, lease.evicted_)) return std::nullopt;
+  lease.account_ = {shared_from_this(), state};
+  lease.held_ = std::move(ask.held);
+  lease.held_bytes_ = ask.held_bytes;
+  std::lock_guard<std::mutex> lock(reclaimers_mutex_);
+  const auto own = std::find_if(reclaimers_.begin(), reclaimers_.end(),
+                                [&](const Reclaimer& reclaimer) { return reclaimer.owner == ask.owner; });
+  if (own != reclaimers_.end()) reclaimers_.splice(reclaimers_.end(), reclaimers_, own);
+  return lease;
+}
+
+absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const CancelToken& cancel, double most_wait_s) {
+  const auto end = LeaseClock::now() + std::chrono::duration_cast<LeaseClock::duration>(
+                                           std::chrono::duration<double>(std::clamp(most_wait_s, 0.0, 1e6)));
+  const MemoryAccount mine = BudgetScope::Current();
+  std::unique_lock<std::mutex> lock(mutex_);
+  const bool nested = mine.budget.get() == this && mine.lease && mine.lease->open;
+  const auto place = line_.insert(nested ? line_.begin() : line_.end(), 0);
+  // Runs with the lock held, or takes it: also where an ask throws.
+  const std::unique_ptr<MemoryBudget, std::function<void(MemoryBudget*)>> leave(this, [&](MemoryBudget* budget) {
+    if (!lock.owns_lock()) lock.lock();
+    budget->line_.erase(place);
+    budget->changed_.notify_all();
+  });
+  while (true) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
+    const bool late = LeaseClock::now() >= end;
+    if (place == line_.begin() || nested || late) {
+      const bool others_ran = !open_.empty();
+      const int64_t limit = limit_bytes_;
+      lock.unlock();
+      GRYM_ASSIGN_OR_RETURN(LeaseAsk wanted, ask(limit));
+      if (std::optional<MemoryLease> lease = TryLease(wanted)) return *std::move(lease);
+      wanted.held.clear();
+      lock.lock();
+      const bool others_run = !open_.empty();
+      lock.unlock();
+      // A run that ended just now may have given back what was missing: then once more.
+      if (nested || (!others_ran && !others_run)) return LeaseOfWhatIsFree(ask, wanted);
+      if (late && others_run) return Refused(wanted);
+      lock.lock();
+      if (!others_run) continue;
+    }
+    changed_.wait_until(lock, std::min(end, LeaseClock::now() + kLookAgain));
   }
 }
 
-BudgetScope::BudgetScope(std::shared_ptr<MemoryBudget> budget) : outer_(std::move(current_budget)) {
-  InstallAllocator();
-  current_budget = std::move(budget);
+// Nothing that is under way will give anything back: the run is planned for what there is.
+absl::StatusOr<MemoryLease> MemoryBudget::LeaseOfWhatIsFree(const AskFor& ask, const LeaseAsk& refused) {
+  absl::StatusOr<LeaseAsk> wanted = ask(free_bytes() + IdleBytes());
+  if (!wanted.ok()) return ErrorCode(wanted.status()) == "over_budget" ? Refused(refused) : wanted.status();
+  if (std::optional<MemoryLease> lease = TryLease(*wanted)) return *std::move(lease);
+  return Refused(refused);
 }
 
-BudgetScope::~BudgetScope() { current_budget = std::move(outer_); }
+absl::Status MemoryBudget::Refused(const LeaseAsk& ask) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::string text = Formatted("%s: want %d bytes on %s, the budget is %d, of which %d are free", Printable(ask.who),
+                               ask.bytes, device_, limit_bytes_, FreeBytes());
+  for (const LeaseState* lease : open_) text += Formatted("; %s runs with %d", Printable(lease->who), lease->bytes);
+  if (outside_bytes_ > 0) text += Formatted("; loaded weights and kept results take %d", outside_bytes_);
+  return Error(absl::StatusCode::kResourceExhausted, "over_budget", text);
+}
+
+MemoryLease& MemoryLease::operator=(MemoryLease&& other) noexcept {
+  if (this == &other) return *this;
+  Release();
+  account_ = std::move(other.account_);
+  held_ = std::move(other.held_);
+  held_bytes_ = other.held_bytes_;
+  evicted_ = std::move(other.evicted_);
+  return *this;
+}
+
+int64_t MemoryLease::bytes() const { return account_.lease ? account_.lease->bytes : 0; }
+
+int64_t MemoryLease::peak_bytes() const {
+  if (!account_.lease) return 0;
+  if (account_.budget->memory_) return account_.budget->peak_bytes();
+  std::lock_guard<std::mutex> lock(account_.budget->mutex_);
+  return held_bytes_ + account_.lease->peak;
+}
+
+void MemoryLease::Release() {
+  if (!account_.lease) return;
+  held_.clear();  // first: who looks again when the lease ends shall find idle what is idle
+  account_.budget->Close(*account_.lease);
+  account_ = {};
+}
 
 }  // namespace grym

@@ -31,6 +31,7 @@ Json MemoryPlan::ToJson() const {
   json["schema"] = "grymsynth.plan/1";
   json["device"] = device;
   json["budgetBytes"] = budget_bytes;
+  json["enforcedBy"] = enforced_by;
   json["weightsBytes"] = weights_bytes();
   json["peakBytes"] = peak_bytes();
   json["keepWeights"] = keep_weights;
@@ -42,6 +43,7 @@ Json MemoryPlan::ToJson() const {
     part["weightsBytes"] = phase.weights_bytes;
     part["workingBytes"] = phase.working_bytes;
     part["tiling"] = phase.tiling;
+    part["streamed"] = phase.streamed;
     if (!phase.note.empty()) part["note"] = phase.note;
     parts.push_back(std::move(part));
   }
@@ -49,6 +51,10 @@ Json MemoryPlan::ToJson() const {
   json["ignoredFields"] = Json::ArrayOf(ignored_fields);
   json["unreadTensors"] = Json::ArrayOf(unread_tensors);
   return json;
+}
+
+void PutBefore(const std::vector<std::string>& evicted, MemoryPlan& plan) {
+  plan.levers.insert(plan.levers.begin(), evicted.begin(), evicted.end());
 }
 
 absl::Status OverBudget(const std::string& where, const MemoryPlan& plan) {

@@ -18,6 +18,7 @@ struct PhasePlan {
   int64_t weights_bytes = 0;   // of this component
   int64_t working_bytes = 0;   // the most that its tensors take at once, beside its weights
   std::string tiling = "whole";  // "tiles of 64 x 16", "chunks of 200 frames"
+  bool streamed = false;         // its layers are read when their turn comes: weights_bytes has two of them
   std::string note;              // what the precision does not say: "convolutions in float16"; "" for nothing
 };
 
@@ -25,6 +26,7 @@ struct MemoryPlan {
   std::string device;
   int64_t budget_bytes = 0;
   std::vector<PhasePlan> phases;
+  std::string enforced_by;   // below the plan: see MemoryBudget
   bool keep_weights = true;  // false: each component is let go after its phase
   std::vector<std::string> levers;          // taken, in their order: "dropped components after their phase"
   std::vector<std::string> ignored_fields;  // members of the configs that nothing reads
@@ -36,6 +38,9 @@ struct MemoryPlan {
   bool fits() const { return peak_bytes() <= budget_bytes; }
   Json ToJson() const;  // schema "grymsynth.plan/1"
 };
+
+// Names the levers that a lease took before those of the plan: idle models were evicted first.
+void PutBefore(const std::vector<std::string>& evicted, MemoryPlan& plan);
 
 // ResourceExhausted (code "over_budget") with both numbers and the levers that were taken.
 absl::Status OverBudget(const std::string& where, const MemoryPlan& plan);

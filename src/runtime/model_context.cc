@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "base/status.h"
+#include "runtime/device_memory.h"
 
 namespace grym {
 
@@ -20,10 +22,15 @@ absl::StatusOr<ModelContext> ModelContext::Make(const OpenModelOptions& options,
     return Error(absl::StatusCode::kInvalidArgument, "bad_budget",
                  "budget_bytes: want 0 or more, got " + std::to_string(options.budget_bytes));
   }
+  if (!(options.most_wait_s >= 0)) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_wait",
+                 Formatted("most_wait_s: want 0 or more, got %g", options.most_wait_s));
+  }
   context.budget = options.budget_bytes == 0 && device_budget
                        ? std::move(device_budget)
                        : std::make_shared<MemoryBudget>(
-                             options.budget_bytes == 0 ? int64_t{6} << 30 : options.budget_bytes, context.device.str());
+                             options.budget_bytes == 0 ? int64_t{6} << 30 : options.budget_bytes, context.device.str(),
+                             NewDeviceMemory(context.device));
   return context;
 }
 
@@ -40,6 +47,10 @@ Precision ModelContext::PrecisionOf(const std::string& component) const {
   const auto own = options.component_dtypes.find(component);
   const auto precision = ParsePrecision(own == options.component_dtypes.end() ? options.dtype : own->second);
   return precision.value_or(Precision::kFloat32);  // Make has checked the names
+}
+
+absl::StatusOr<MemoryLease> ModelContext::Lease(const MemoryBudget::AskFor& ask, const CancelToken& cancel) const {
+  return budget->Lease(ask, cancel, options.most_wait_s);
 }
 
 std::string ModelIdOf(const std::string& family, const std::filesystem::path& folder) {

@@ -22,6 +22,8 @@ struct ModelContext {
                                            std::shared_ptr<MemoryBudget> device_budget);
   // InvalidArgument (code "unknown_component") for a name in component_dtypes that the model has not, with those it has.
   absl::Status CheckComponents(const std::vector<std::string>& names) const;
+  // Of the budget, waiting for other runs as long as the options say.
+  absl::StatusOr<MemoryLease> Lease(const MemoryBudget::AskFor& ask, const CancelToken& cancel) const;
   // component_dtypes[component], else dtype.
   Precision PrecisionOf(const std::string& component) const;
 };

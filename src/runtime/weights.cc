@@ -1,5 +1,7 @@
 #include "runtime/weights.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -13,6 +15,8 @@
 
 namespace grym {
 namespace {
+
+constexpr int64_t kPieceElements = 1 << 13;
 
 c10::ScalarType ScalarOf(ElementType type) {
   switch (type) {
@@ -84,6 +88,30 @@ void WeightReader::AddProblem(const std::string& name, std::string text) {
   problems_.push_back({"", "bad_weights", Printable(prefix_ + name) + ": " + std::move(text), ""});
 }
 
+void WeightReader::Copy(const std::byte* from, c10::ScalarType type, bool aligned, at::Tensor& to) const {
+  if (options_.pinned && options_.device.is_cuda()) {  // compiled, and not run: no GPU was at hand
+    const at::Tensor moved = at::empty(to.sizes(), at::TensorOptions().dtype(type).pinned_memory(true));
+    std::memcpy(moved.mutable_data_ptr(), from, moved.nbytes());
+    to.copy_(moved, /*non_blocking=*/true);
+    // The pinned block is used again as soon as it is let go of.
+    c10::impl::VirtualGuardImpl(options_.device.type()).getStream(options_.device).synchronize();
+    return;
+  }
+  if (aligned) {
+    to.copy_(at::from_blob(const_cast<std::byte*>(from), to.sizes(), type));
+    return;
+  }
+  // A piece at a time: a copy of a whole tensor would be on top of what plans count.
+  const auto element = static_cast<int64_t>(c10::elementSize(type));
+  std::vector<double> piece(static_cast<size_t>(kPieceElements));  // aligned for every type
+  const at::Tensor flat = to.view({-1});
+  for (int64_t begin = 0; begin < flat.numel(); begin += kPieceElements) {
+    const int64_t count = std::min(kPieceElements, flat.numel() - begin);
+    std::memcpy(piece.data(), from + begin * element, static_cast<size_t>(count * element));
+    flat.narrow(0, begin, count).copy_(at::from_blob(piece.data(), {count}, type));
+  }
+}
+
 at::Tensor WeightReader::Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type) {
   if (!failed_.ok()) return {};
   if (absl::Status cancelled = options_.cancel.Check(); !cancelled.ok()) {
@@ -120,12 +148,8 @@ at::Tensor WeightReader::Read(const std::string& name, const std::vector<int64_t
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type).device(options_.device));
   if (from == type && tensor.is_cpu()) {
     CopyBlocks(*bytes, tensor);
-  } else if (entry.aligned()) {
-    tensor.copy_(at::from_blob(const_cast<std::byte*>(bytes->data()), shape, from));
   } else {
-    at::Tensor moved = at::empty(shape, from);
-    std::memcpy(moved.mutable_data_ptr(), bytes->data(), bytes->size());
-    tensor.copy_(moved);
+    Copy(bytes->data(), from, entry.aligned(), tensor);
   }
   place->file->Forget(entry);
   return tensor;

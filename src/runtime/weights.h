@@ -19,6 +19,8 @@ struct WeightOptions {
   Precision precision = Precision::kFloat32;
   c10::Device device = c10::Device(c10::DeviceType::CPU);
   CancelToken cancel;
+  // To a GPU: through pinned memory and on this thread's stream, so that what runs on other streams goes on meanwhile.
+  bool pinned = false;
 };
 
 // Reads one component's weights. Each tensor is converted straight from the mapped file, whose pages are let go again,
@@ -64,6 +66,7 @@ class WeightReader {
   absl::Status status() const;
 
  private:
+  void Copy(const std::byte* from, c10::ScalarType type, bool aligned, at::Tensor& to) const;
   at::Tensor Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type);
 
   const TensorSet& set_;

@@ -89,27 +89,38 @@ void AudioLdmModel::MakeComponents() {
     given.cancel = cancel;
     return given;
   };
+  const auto bytes = [plan = PlanWith({.duration_s = 1, .from_sound = true}, true, 0, 0)](std::string_view component) {
+    for (const PhasePlan& phase : plan.memory.phases) {
+      if (phase.component == component) return phase.weights_bytes;
+    }
+    return int64_t{0};
+  };
   text_ = std::make_unique<const Component<ClapTextNet>>(
       [set = parts_.text_set, config = parts_.text, given = options("text_encoder"),
        with](const CancelToken& cancel) {
         return ClapTextNet::Load(*set, "text_encoder", with(given, cancel), config);
-      });
+      },
+      bytes("text_encoder"));
   unet_ = std::make_unique<const Component<Unet>>(
       [set = parts_.unet_set, config = parts_.unet, given = options("unet"), with](const CancelToken& cancel) {
         return Unet::Load(*set, config, with(given, cancel));
-      });
+      },
+      bytes("unet"));
   decoder_ = std::make_unique<const Component<VaeDecoder>>(
       [set = parts_.vae_set, config = parts_.vae, given = options("vae"), with](const CancelToken& cancel) {
         return VaeDecoder::Load(*set, config, with(given, cancel));
-      });
+      },
+      bytes("vae"));
   encoder_ = std::make_unique<const Component<VaeEncoder>>(
       [set = parts_.vae_set, config = parts_.vae, given = options("vae"), with](const CancelToken& cancel) {
         return VaeEncoder::Load(*set, config, with(given, cancel));
-      });
+      },
+      bytes("vae_encoder"));
   vocoder_ = std::make_unique<const Component<HifiGan>>(
       [set = parts_.vocoder_set, config = parts_.vocoder, given = options("vocoder"), with](const CancelToken& cancel) {
         return HifiGan::Load(*set, config, with(given, cancel));
-      });
+      },
+      bytes("vocoder"));
 }
 
 absl::StatusOr<std::shared_ptr<const AudioLdmModel>> AudioLdmModel::Open(const ModelFolder& folder,
@@ -123,7 +134,10 @@ absl::StatusOr<std::shared_ptr<const AudioLdmModel>> AudioLdmModel::Open(const M
   model->info_ = AudioLdmInfo(folder, context, model->parts_);
   for (const PhasePlan& phase : model->PlanWith({.duration_s = 1}, true, 0, 0).memory.phases)
     model->info_.weights_bytes += phase.weights_bytes;
-  context.budget->AddReclaimer(model.get(), [raw = model.get()] { raw->DropAll(); });
+  context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
+    return raw->text_->Idle(let_go) + raw->unet_->Idle(let_go) + raw->decoder_->Idle(let_go) +
+           raw->encoder_->Idle(let_go) + raw->vocoder_->Idle(let_go);
+  });
   return std::shared_ptr<const AudioLdmModel>(std::move(model));
 }
 
@@ -139,11 +153,6 @@ void AudioLdmModel::DropAll() const {
   vocoder_->Drop();
 }
 
-void AudioLdmModel::DropBeside(const AudioLdmPlan& plan, const AudioLdmWork& work) const {
-  if (!plan.memory.keep_weights) return DropAll();
-  if (!work.from_sound) encoder_->Drop();
-}
-
 AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights, int64_t tile_frames,
                                      int64_t chunk_frames) const {
   const c10::Device device = context_.device;
@@ -156,6 +165,7 @@ AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights
   plan.tile_frames = tile_frames;
   plan.chunk_frames = chunk_frames;
   plan.memory.device = device.str();
+  plan.memory.enforced_by = context_.budget->enforced_by();
   plan.memory.keep_weights = keep_weights;
   plan.memory.ignored_fields = parts_.ignored_fields;
   std::vector<PhasePlan>& phases = plan.memory.phases;
@@ -206,18 +216,22 @@ absl::StatusOr<AudioLdmPlan> AudioLdmModel::PlanFor(const AudioLdmWork& work, in
   return OverBudget("audioldm", least->memory);
 }
 
-int64_t AudioLdmModel::AvailableBytes() const {
-  int64_t own = 0;
-  const AudioLdmPlan plan = PlanWith({.duration_s = 1, .from_sound = true}, true, 0, 0);
-  for (const PhasePlan& phase : plan.memory.phases) {
-    const bool loaded = phase.component == "text_encoder"  ? text_->loaded()
-                        : phase.component == "unet"        ? unet_->loaded()
-                        : phase.component == "vae"         ? decoder_->loaded()
-                        : phase.component == "vae_encoder" ? encoder_->loaded()
-                                                           : vocoder_->loaded();
-    if (loaded) own += phase.weights_bytes;
-  }
-  return context_.budget->limit_bytes() - std::max<int64_t>(0, context_.budget->used_bytes() - own);
+absl::StatusOr<MemoryLease> AudioLdmModel::Lease(const AudioLdmWork& work, const CancelToken& cancel,
+                                                 AudioLdmPlan& plan) const {
+  const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
+    GRYM_ASSIGN_OR_RETURN(plan, PlanFor(work, budget_bytes));
+    LeaseAsk wanted{info_.id, this, plan.memory.peak_bytes(), {}, 0};
+    if (!plan.memory.keep_weights) return wanted;  // each phase loads its own
+    text_->Claim(wanted);
+    unet_->Claim(wanted);
+    decoder_->Claim(wanted);
+    if (work.from_sound) encoder_->Claim(wanted);
+    vocoder_->Claim(wanted);
+    return wanted;
+  };
+  GRYM_ASSIGN_OR_RETURN(MemoryLease lease, context_.Lease(ask, cancel));
+  PutBefore(lease.evicted(), plan.memory);
+  return lease;
 }
 
 absl::StatusOr<AudioLdmWork> AudioLdmModel::WorkOf(const GenerateAudioRequest& request, double sound_s) const {
@@ -255,7 +269,7 @@ ResourceNeed AudioLdmModel::Need(const GenerateAudioRequest& request) const {
 absl::StatusOr<std::string> AudioLdmModel::Plan(const GenerateAudioRequest& request) const {
   GRYM_ASSIGN_OR_RETURN(const double sound_s, SoundSeconds(request));
   GRYM_ASSIGN_OR_RETURN(const AudioLdmWork work, WorkOf(request, sound_s));
-  GRYM_ASSIGN_OR_RETURN(const AudioLdmPlan plan, PlanFor(work, AvailableBytes()));
+  GRYM_ASSIGN_OR_RETURN(const AudioLdmPlan plan, PlanFor(work, context_.budget->limit_bytes()));
   return plan.memory.ToJson().Dump(2);
 }
 

@@ -58,8 +58,8 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   // The first plan that keeps to `budget_bytes`, by the levers in their order; ResourceExhausted (code "over_budget")
   // with what the smallest of them takes.
   absl::StatusOr<AudioLdmPlan> PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const;
-  // What the budget leaves to this model: its limit but for what others hold.
-  int64_t AvailableBytes() const;
+  // A lease on all that `plan` takes, which is made for `work` here.
+  absl::StatusOr<MemoryLease> Lease(const AudioLdmWork& work, const CancelToken& cancel, AudioLdmPlan& plan) const;
   // InvalidArgument (codes "bad_duration", "bad_steps").
   absl::StatusOr<AudioLdmWork> WorkOf(const GenerateAudioRequest& request, double sound_s) const;
 
@@ -72,8 +72,6 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   // Of the last run that was interrupted, by a session of this model.
   KeptRun& kept_run() const { return kept_run_; }
   void DropAll() const;
-  // Lets go of what earlier requests left loaded and `plan` has not counted.
-  void DropBeside(const AudioLdmPlan& plan, const AudioLdmWork& work) const;
 
  private:
   AudioLdmModel() = default;

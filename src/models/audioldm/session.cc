@@ -60,12 +60,17 @@ struct AudioLdmGenerator::Run {
   std::string key;           // of KeptRun
   PlainDenoiseState done;    // how far the denoising came
   GenerateAudioResult result;
-  // A component that the plan lets go leaves with its phase.
+  MemoryLease lease;  // the last to go: what the run holds is counted on it
+  // A component's net: where the plan keeps weights the one that all share, else one of this run alone, which goes with
+  // its phase whoever else is at work.
   template <class Net>
-  void EndPhase(const char* name, Clock::time_point start, const Component<Net>& component) {
-    result.timings_s[name] = SecondsSince(start);
-    if (!plan.memory.keep_weights) component.Drop();
+  absl::StatusOr<std::shared_ptr<const Net>> Fetch(const Component<Net>& component) {
+    if (!plan.memory.keep_weights) return component.LoadOwn(options.cancel);
+    GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const Net> net, component.Get(options.cancel));
+    lease.Hold(net);
+    return net;
   }
+  void EndPhase(const char* name, Clock::time_point start) { result.timings_s[name] = SecondsSince(start); }
 };
 
 absl::Status AudioLdmGenerator::Prepare(Run& run) const {
@@ -84,14 +89,7 @@ absl::Status AudioLdmGenerator::Prepare(Run& run) const {
     GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, 0));
   }
   run.key = KeyOfRun(request, run.sound);
-  absl::StatusOr<AudioLdmPlan> plan = model_->PlanFor(run.work, model_->AvailableBytes());
-  if (!plan.ok()) {  // idle models go first
-    model_->context().budget->ReclaimFromOthers(model_.get());
-    plan = model_->PlanFor(run.work, model_->AvailableBytes());
-  }
-  if (!plan.ok()) return plan.status();
-  run.plan = *std::move(plan);
-  model_->DropBeside(run.plan, run.work);
+  GRYM_ASSIGN_OR_RETURN(run.lease, model_->Lease(run.work, run.options.cancel, run.plan));
   return absl::OkStatus();
 }
 
@@ -105,25 +103,28 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::EmbedTexts(Run& run) const {
   const int64_t dim = model_->parts().text.projection_dim;
   at::Tensor embeddings = at::empty({static_cast<int64_t>(texts.size()), dim}, at::kFloat);
   float* row = embeddings.mutable_data_ptr<float>();
+  std::shared_ptr<const ClapTextNet> net;  // fetched for the first text that nobody kept
   for (const auto& [name, text] : texts) {
     absl::StatusOr<ClapTokens> tokens = model_->Tokens(text);
     if (!tokens.ok()) return Annotate(tokens.status(), name);
     if (tokens->dropped > 0) run.result.warnings.push_back(CutWarning(name, *tokens));
-    GRYM_ASSIGN_OR_RETURN(const std::vector<float> embedding, Embedded(tokens->ids, run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const std::vector<float> embedding, Embedded(run, tokens->ids, net));
     row = std::copy(embedding.begin(), embedding.end(), row);
   }
-  run.EndPhase("text_encoder", start, model_->text());
+  run.EndPhase("text_encoder", start);
   return NormalizedRows(embeddings).to(model_->context().device);
 }
 
 // Each text alone, never beside another: so that its numbers are the same to the bit whatever else is asked for, and
 // whether they were kept or not. The weights are read once more for it, the first time.
-absl::StatusOr<std::vector<float>> AudioLdmGenerator::Embedded(const std::vector<int32_t>& ids,
-                                                               const CancelToken& cancel) const {
+absl::StatusOr<std::vector<float>> AudioLdmGenerator::Embedded(Run& run, const std::vector<int32_t>& ids,
+                                                               std::shared_ptr<const ClapTextNet>& net) const {
   TextEmbeddingCache& cache = model_->text_cache();
   if (std::optional<std::vector<float>> kept = cache.Find(ids)) return *std::move(kept);
-  GRYM_ASSIGN_OR_RETURN(const auto net, model_->text().Get(cancel));
-  GRYM_ASSIGN_OR_RETURN(const at::Tensor made, net->Embed({ids}, cancel));
+  if (!net) {
+    GRYM_ASSIGN_OR_RETURN(net, run.Fetch(model_->text()));
+  }
+  GRYM_ASSIGN_OR_RETURN(const at::Tensor made, net->Embed({ids}, run.options.cancel));
   const at::Tensor plain = made.to(at::kCPU, at::kFloat).contiguous();
   std::vector<float> embedding(plain.const_data_ptr<float>(), plain.const_data_ptr<float>() + plain.numel());
   cache.Keep(ids, embedding);
@@ -149,11 +150,11 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::EncodeSound(Run& run) const {
   }
   at::Tensor latents;
   {
-    GRYM_ASSIGN_OR_RETURN(const auto net, model_->encoder().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->encoder()));
     GRYM_ASSIGN_OR_RETURN(const LatentDistribution found, net->Encode(mel, RunOptions{run.options.cancel, {}}));
     latents = at::mul(found.mean, model_->parts().vae.scaling_factor);
   }
-  run.EndPhase("vae_encoder", start, model_->encoder());
+  run.EndPhase("vae_encoder", start);
   return latents;
 }
 
@@ -194,7 +195,7 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeLatents(Run& run, const at::Te
     seams.erase(seams.begin());
     run.result.facts["seam_ratio"] = Formatted("%.3f", SeamRatio(latents, seams));
   }
-  run.EndPhase("unet", start, model_->unet());
+  run.EndPhase("unet", start);
   return latents;
 }
 
@@ -206,7 +207,7 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::WalkDown(Run& run, const DenoiseRe
   const auto look = [&bad_step](int64_t step, const at::Tensor& now) {
     if (bad_step < 0 && !now.isfinite().all().item<bool>()) bad_step = step;
   };
-  GRYM_ASSIGN_OR_RETURN(const auto net, model_->unet().Get(run.options.cancel));
+  GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->unet()));
   DenoiseState state;
   if (const PlainDenoiseState kept = model_->kept_run().Take(run.key); !kept.empty()) {
     state = kept.On(model_->context().device);
@@ -227,20 +228,20 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::MakeWave(Run& run, at::Tensor late
   Clock::time_point start = Clock::now();
   at::Tensor mel;
   {
-    GRYM_ASSIGN_OR_RETURN(const auto net, model_->decoder().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->decoder()));
     latents = at::div(latents, model_->parts().vae.scaling_factor);
     GRYM_ASSIGN_OR_RETURN(mel, net->Decode(latents, run.plan.tile_frames, PartOf(run.options, 0.8, 0.9)));
     latents.reset();
   }
-  run.EndPhase("vae", start, model_->decoder());
+  run.EndPhase("vae", start);
   start = Clock::now();
   at::Tensor wave;
   {
-    GRYM_ASSIGN_OR_RETURN(const auto net, model_->vocoder().Get(run.options.cancel));
+    GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->vocoder()));
     GRYM_ASSIGN_OR_RETURN(
         wave, net->Synthesize(mel.select(1, 0), run.plan.chunk_frames, PartOf(run.options, 0.9, 1)));
   }
-  run.EndPhase("vocoder", start, model_->vocoder());
+  run.EndPhase("vocoder", start);
   wave = wave.to(at::kCPU, at::kFloat).contiguous();
   if (!wave.isfinite().all().item<bool>()) {
     return Error(absl::StatusCode::kInternal, "non_finite_result",
@@ -266,18 +267,16 @@ absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) const {
 
 absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Generate(const GenerateAudioRequest& request,
                                                                 const RunOptions& options) {
-  Run run{request, options, {}, {}, {}, 0, {}, {}, {}};
+  Run run{request, options, {}, {}, {}, 0, {}, {}, {}, {}};
   GRYM_RETURN_IF_ERROR(Prepare(run));
-  const std::shared_ptr<MemoryBudget>& budget = model_->context().budget;
   absl::StatusOr<GenerateAudioResult> made = absl::UnknownError("");
   {
-    const BudgetScope scope(budget);
-    budget->ResetPeak();
+    const BudgetScope scope(run.lease);
     made = TorchGuard("audioldm", [&] { return Make(run); });
   }
   if (absl::IsCancelled(made.status()) && !run.done.empty()) model_->kept_run().Keep(run.key, std::move(run.done));
   if (!made.ok()) return made.status();
-  made->peak_bytes = budget->peak_bytes();
+  made->peak_bytes = run.lease.peak_bytes();
   GenerateAudioRequest resolved = request;
   resolved.model = model_->info().id;
   resolved.steps = static_cast<int>(run.work.steps);

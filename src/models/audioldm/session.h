@@ -25,7 +25,8 @@ class AudioLdmGenerator : public Generator {
  private:
   struct Run;
   absl::StatusOr<at::Tensor> EmbedTexts(Run& run) const;
-  absl::StatusOr<std::vector<float>> Embedded(const std::vector<int32_t>& ids, const CancelToken& cancel) const;
+  absl::StatusOr<std::vector<float>> Embedded(Run& run, const std::vector<int32_t>& ids,
+                                              std::shared_ptr<const ClapTextNet>& net) const;
   absl::Status Prepare(Run& run) const;
   absl::StatusOr<at::Tensor> EncodeSound(Run& run) const;
   absl::StatusOr<at::Tensor> MakeLatents(Run& run, const at::Tensor& embeddings, const at::Tensor& original) const;

@@ -39,14 +39,12 @@ ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const
   return info;
 }
 
-// Under the budget and the guard, when it is first wanted.
+// Under the guard, when it is first wanted; the lease of who wants it counts.
 template <class Net>
-std::unique_ptr<const Component<Net>> LazyTower(const ModelContext& context, const std::string& where,
+std::unique_ptr<const Component<Net>> LazyTower(const std::string& where, int64_t bytes,
                                                 typename Component<Net>::Load load) {
-  return std::make_unique<const Component<Net>>([=](const CancelToken& cancel) {
-    const BudgetScope scope(context.budget);
-    return TorchGuard(where, [&] { return load(cancel); });
-  });
+  return std::make_unique<const Component<Net>>(
+      [=](const CancelToken& cancel) { return TorchGuard(where, [&] { return load(cancel); }); }, bytes);
 }
 
 }  // namespace
@@ -77,9 +75,8 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
   model->MakeTowers(set);
   model->info_ = ClapInfo(folder, context, model->config_, model->features_);
   model->info_.weights_bytes = model->AudioPhase(0).weights_bytes + model->TextPhase(0).weights_bytes;
-  context.budget->AddReclaimer(model.get(), [raw = model.get()] {
-    raw->audio_->Drop();
-    raw->text_->Drop();
+  context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
+    return raw->audio_->Idle(let_go) + raw->text_->Idle(let_go);
   });
   return std::shared_ptr<const ClapModel>(std::move(model));
 }
@@ -88,16 +85,17 @@ void ClapModel::MakeTowers(const std::shared_ptr<const TensorSet>& set) {
   const WeightOptions audio{PrecisionOf(kAudioTower), context_.device, {}};
   const WeightOptions text{PrecisionOf(kTextTower), context_.device, {}};
   audio_ = LazyTower<ClapAudioNet>(
-      context_, "clap/audio",
+      "clap/audio", AudioPhase(0).weights_bytes,
       [=, config = config_.audio](const CancelToken& cancel) -> absl::StatusOr<std::shared_ptr<const ClapAudioNet>> {
         WeightReader weights(*set, "clap/audio", {audio.precision, audio.device, cancel});
         auto net = std::make_shared<const ClapAudioNet>(ClapAudioNet::Read(weights, config));
         GRYM_RETURN_IF_ERROR(weights.status());
         return net;
       });
-  text_ = LazyTower<ClapTextNet>(context_, "clap/text", [=, config = config_.text](const CancelToken& cancel) {
-    return ClapTextNet::Load(*set, "clap/text", {text.precision, text.device, cancel}, config);
-  });
+  text_ = LazyTower<ClapTextNet>(
+      "clap/text", TextPhase(0).weights_bytes, [=, config = config_.text](const CancelToken& cancel) {
+        return ClapTextNet::Load(*set, "clap/text", {text.precision, text.device, cancel}, config);
+      });
 }
 
 ClapModel::~ClapModel() {
@@ -162,6 +160,7 @@ MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
   MemoryPlan plan;
   plan.device = context_.device.str();
   plan.budget_bytes = context_.budget->limit_bytes();
+  plan.enforced_by = context_.budget->enforced_by();
   if (lowered_) plan.levers.push_back(std::string("lowered precision to ") + PrecisionName(*lowered_));
   if (work.tokens > 0) plan.phases.push_back(TextPhase(work.tokens));
   if (work.audio_s > 0) plan.phases.push_back(AudioPhase(work.audio_s));
@@ -174,24 +173,30 @@ MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
   return plan;
 }
 
-absl::StatusOr<std::shared_ptr<const ClapAudioNet>> ClapModel::AudioTower(double audio_s,
-                                                                          const CancelToken& cancel) const {
-  const PhasePlan phase = AudioPhase(audio_s);
-  const int64_t wanted = (audio_->loaded() ? 0 : phase.weights_bytes) + phase.working_bytes;
-  context_.budget->MakeRoom(this, wanted);
-  if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) text_->Drop();
-  if (const MemoryPlan plan = PlanFor({.audio_s = audio_s}); !plan.fits()) return OverBudget("clap", plan);
-  return audio_->Get(cancel);
+template <class Net>
+absl::StatusOr<ClapModel::Tower<Net>> ClapModel::TowerFor(const ClapWork& work, const Component<Net>& component,
+                                                          const CancelToken& cancel) const {
+  const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
+    MemoryPlan plan = PlanFor(work);
+    plan.budget_bytes = budget_bytes;
+    if (!plan.fits()) return OverBudget("clap", plan);
+    LeaseAsk wanted{info_.id, this, plan.peak_bytes(), {}, 0};
+    component.Claim(wanted);
+    return wanted;
+  };
+  Tower<Net> tower;
+  GRYM_ASSIGN_OR_RETURN(tower.lease, context_.Lease(ask, cancel));
+  const BudgetScope scope(tower.lease);
+  GRYM_ASSIGN_OR_RETURN(tower.net, component.Get(cancel));
+  return tower;
 }
 
-absl::StatusOr<std::shared_ptr<const ClapTextNet>> ClapModel::TextTower(int64_t tokens,
-                                                                        const CancelToken& cancel) const {
-  const PhasePlan phase = TextPhase(tokens);
-  const int64_t wanted = (text_->loaded() ? 0 : phase.weights_bytes) + phase.working_bytes;
-  context_.budget->MakeRoom(this, wanted);
-  if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) audio_->Drop();
-  if (const MemoryPlan plan = PlanFor({.tokens = tokens}); !plan.fits()) return OverBudget("clap", plan);
-  return text_->Get(cancel);
+absl::StatusOr<ClapModel::Tower<ClapAudioNet>> ClapModel::AudioTower(double audio_s, const CancelToken& cancel) const {
+  return TowerFor({.audio_s = audio_s}, *audio_, cancel);
+}
+
+absl::StatusOr<ClapModel::Tower<ClapTextNet>> ClapModel::TextTower(int64_t tokens, const CancelToken& cancel) const {
+  return TowerFor({.tokens = tokens}, *text_, cancel);
 }
 
 ResourceNeed ClapModel::NeedToHear(Capability capability, double audio_s) const {

@@ -54,10 +54,15 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
 
   // Both towers are kept where the budget holds them; else the one that is not wanted goes.
   MemoryPlan PlanFor(const ClapWork& work) const;
-  // The tower, after making room for it and the work. ResourceExhausted (code "over_budget") before anything is
-  // allocated.
-  absl::StatusOr<std::shared_ptr<const ClapAudioNet>> AudioTower(double audio_s, const CancelToken& cancel) const;
-  absl::StatusOr<std::shared_ptr<const ClapTextNet>> TextTower(int64_t tokens, const CancelToken& cancel) const;
+  // A tower, and the lease that it is used under; the lease outlives it. ResourceExhausted (code "over_budget") before
+  // anything is allocated.
+  template <class Net>
+  struct Tower {
+    MemoryLease lease;
+    std::shared_ptr<const Net> net;
+  };
+  absl::StatusOr<Tower<ClapAudioNet>> AudioTower(double audio_s, const CancelToken& cancel) const;
+  absl::StatusOr<Tower<ClapTextNet>> TextTower(int64_t tokens, const CancelToken& cancel) const;
 
  private:
   ClapModel() = default;
@@ -65,6 +70,9 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
   Precision PrecisionOf(const char* tower) const;
   void LowerPrecision();
   void MakeTowers(const std::shared_ptr<const TensorSet>& set);
+  template <class Net>
+  absl::StatusOr<Tower<Net>> TowerFor(const ClapWork& work, const Component<Net>& component,
+                                      const CancelToken& cancel) const;
   PhasePlan AudioPhase(double audio_s) const;
   PhasePlan TextPhase(int64_t tokens) const;
 

@@ -74,8 +74,8 @@ absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, 
   ProgressReporter progress(run);
   GRYM_RETURN_IF_ERROR(progress.Check());
   GRYM_ASSIGN_OR_RETURN(const AudioBuffer mono, MonoAt(audio, model_->info().rate_hz, "clap", run));
-  GRYM_ASSIGN_OR_RETURN(const auto net, model_->AudioTower(mono.duration_s(), run.cancel));
-  const BudgetScope scope(model_->context().budget);
+  GRYM_ASSIGN_OR_RETURN(const auto tower, model_->AudioTower(mono.duration_s(), run.cancel));
+  const BudgetScope scope(tower.lease);
   return TorchGuard("clap/audio", [&]() -> absl::StatusOr<std::vector<float>> {
     const std::span<const float> samples = mono.channel(0);
     std::vector<int64_t> starts = extractor_.WindowStarts(mono.frames());
@@ -90,7 +90,7 @@ absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, 
       const auto start = static_cast<size_t>(starts[i]);
       GRYM_ASSIGN_OR_RETURN(const ClapFeatures features,
                             extractor_.Extract(samples.subspan(start, std::min(window, samples.size() - start))));
-      GRYM_ASSIGN_OR_RETURN(const at::Tensor made, net->Embed(TensorOfFeatures(features, model_->context().device),
+      GRYM_ASSIGN_OR_RETURN(const at::Tensor made, tower.net->Embed(TensorOfFeatures(features, model_->context().device),
                                                               features.longer, run.cancel));
       GRYM_ASSIGN_OR_RETURN(const auto units, UnitVectors(made));
       for (size_t k = 0; k < sum.size(); ++k) sum[k] += units[0][k];
@@ -114,10 +114,10 @@ absl::StatusOr<std::vector<std::vector<float>>> ClapHearing::Texts(const std::ve
     if (warnings && of_text.dropped > 0) warnings->push_back(CutWarning("text", of_text));
     ids.push_back(std::move(of_text.ids));
   }
-  GRYM_ASSIGN_OR_RETURN(const auto net, model_->TextTower(tokens, cancel));
-  const BudgetScope scope(model_->context().budget);
+  GRYM_ASSIGN_OR_RETURN(const auto tower, model_->TextTower(tokens, cancel));
+  const BudgetScope scope(tower.lease);
   return TorchGuard("clap/text", [&]() -> absl::StatusOr<std::vector<std::vector<float>>> {
-    GRYM_ASSIGN_OR_RETURN(const at::Tensor made, net->Embed(ids, cancel));
+    GRYM_ASSIGN_OR_RETURN(const at::Tensor made, tower.net->Embed(ids, cancel));
     return UnitVectors(made);
   });
 }

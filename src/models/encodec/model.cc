@@ -35,13 +35,13 @@ ModelInfo InfoOfCodec(const ModelFolder& folder, const ModelContext& context, co
 
 template <class Net>
 std::unique_ptr<const Component<Net>> LazyHalf(std::shared_ptr<const TensorSet> set, const EncodecConfig& config,
-                                               const ModelContext& context) {
-  return std::make_unique<const Component<Net>>([=](const CancelToken& cancel) {
-    const BudgetScope scope(context.budget);
+                                               int64_t bytes) {
+  const auto load = [=](const CancelToken& cancel) {
     WeightOptions options;
     options.cancel = cancel;
     return TorchGuard("encodec: loading", [&] { return Net::Load(*set, config, options); });
-  });
+  };
+  return std::make_unique<const Component<Net>>(load, bytes);
 }
 
 int64_t SamplesIn(const EncodecConfig& config, double audio_s) {
@@ -68,14 +68,14 @@ absl::StatusOr<std::shared_ptr<const EncodecCodecModel>> EncodecCodecModel::Open
   }
   GRYM_ASSIGN_OR_RETURN(TensorSet opened, TensorSet::Open(folder.weights()));
   const auto set = std::make_shared<const TensorSet>(std::move(opened));
-  model->encoder_ = LazyHalf<EncodecEncoder>(set, model->config_, context);
-  model->decoder_ = LazyHalf<EncodecDecoder>(set, model->config_, context);
+  const int64_t encoder_bytes = EncodecEncoder::WeightBytes(model->config_, Precision::kFloat32),
+                decoder_bytes = EncodecDecoder::WeightBytes(model->config_, Precision::kFloat32);
+  model->encoder_ = LazyHalf<EncodecEncoder>(set, model->config_, encoder_bytes);
+  model->decoder_ = LazyHalf<EncodecDecoder>(set, model->config_, decoder_bytes);
   model->info_ = InfoOfCodec(folder, context, model->config_);
-  model->info_.weights_bytes = EncodecEncoder::WeightBytes(model->config_, Precision::kFloat32) +
-                               EncodecDecoder::WeightBytes(model->config_, Precision::kFloat32);
-  context.budget->AddReclaimer(model.get(), [raw = model.get()] {
-    raw->encoder_->Drop();
-    raw->decoder_->Drop();
+  model->info_.weights_bytes = encoder_bytes + decoder_bytes;
+  context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
+    return raw->encoder_->Idle(let_go) + raw->decoder_->Idle(let_go);
   });
   return std::shared_ptr<const EncodecCodecModel>(std::move(model));
 }
@@ -88,6 +88,7 @@ MemoryPlan EncodecCodecModel::PlanFor(const EncodecWork& work) const {
   MemoryPlan plan;
   plan.device = "cpu";
   plan.budget_bytes = context_.budget->limit_bytes();
+  plan.enforced_by = context_.budget->enforced_by();
   if (work.encode_s > 0) {
     PhasePlan phase;
     phase.component = kEncoderPart;
@@ -120,35 +121,39 @@ MemoryPlan EncodecCodecModel::PlanFor(const EncodecWork& work) const {
   return plan;
 }
 
-absl::StatusOr<std::shared_ptr<const EncodecEncoder>> EncodecCodecModel::Encoder(double audio_s,
-                                                                                 const CancelToken& cancel) const {
-  const MemoryPlan plan = PlanFor({.encode_s = audio_s});
-  if (!plan.fits()) return OverBudget("encodec", plan);
-  const int64_t wanted = plan.peak_bytes() - (encoder_->loaded() ? plan.weights_bytes() : 0);
-  context_.budget->MakeRoom(this, wanted);
-  if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) decoder_->Drop();
-  return encoder_->Get(cancel);
+template <class Net>
+absl::StatusOr<EncodecCodecModel::Half<Net>> EncodecCodecModel::HalfFor(const EncodecWork& work,
+                                                                        const Component<Net>& component,
+                                                                        const CancelToken& cancel) const {
+  const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
+    MemoryPlan plan = PlanFor(work);
+    plan.budget_bytes = budget_bytes;
+    if (!plan.fits()) return OverBudget("encodec", plan);
+    LeaseAsk wanted{info_.id, this, plan.peak_bytes(), {}, 0};
+    component.Claim(wanted);
+    return wanted;
+  };
+  Half<Net> half;
+  GRYM_ASSIGN_OR_RETURN(half.lease, context_.Lease(ask, cancel));
+  const BudgetScope scope(half.lease);
+  GRYM_ASSIGN_OR_RETURN(half.net, component.Get(cancel));
+  return half;
 }
 
-absl::StatusOr<std::shared_ptr<const EncodecDecoder>> EncodecCodecModel::Decoder(int64_t frames,
-                                                                                 const CancelToken& cancel) const {
-  const MemoryPlan plan = PlanFor({.decode_frames = frames});
-  if (!plan.fits()) return OverBudget("encodec", plan);
-  const int64_t wanted = plan.peak_bytes() - (decoder_->loaded() ? plan.weights_bytes() : 0);
-  context_.budget->MakeRoom(this, wanted);
-  if (context_.budget->used_bytes() + wanted > context_.budget->limit_bytes()) encoder_->Drop();
-  return decoder_->Get(cancel);
+absl::StatusOr<EncodecCodecModel::Half<EncodecEncoder>> EncodecCodecModel::Encoder(double audio_s,
+                                                                                   const CancelToken& cancel) const {
+  return HalfFor({.encode_s = audio_s}, *encoder_, cancel);
+}
+
+absl::StatusOr<EncodecCodecModel::Half<EncodecDecoder>> EncodecCodecModel::Decoder(int64_t frames,
+                                                                                   const CancelToken& cancel) const {
+  return HalfFor({.decode_frames = frames}, *decoder_, cancel);
 }
 
 ResourceNeed EncodecCodecModel::Need(const GenerateAudioRequest& request) const {
   const MemoryPlan plan =
       PlanFor({request.duration_s, config_.FramesOf(SamplesIn(config_, request.duration_s))});
-  ResourceNeed need;
-  need.weights_bytes = plan.weights_bytes();
-  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
-  need.cores = at::get_num_threads();
-  need.seconds = request.duration_s * info_.seconds_per_audio_second;
-  return need;
+  return NeedOf(plan, request.duration_s * info_.seconds_per_audio_second);
 }
 
 absl::StatusOr<std::string> EncodecCodecModel::Plan(const GenerateAudioRequest& request) const {

@@ -40,12 +40,21 @@ class EncodecCodecModel : public Model, public std::enable_shared_from_this<Enco
 
   // Both halves are kept where the budget holds them; else the one that is not wanted goes.
   MemoryPlan PlanFor(const EncodecWork& work) const;
-  // The half, after making room for it and the work. ResourceExhausted (code "over_budget") before it allocates.
-  absl::StatusOr<std::shared_ptr<const EncodecEncoder>> Encoder(double audio_s, const CancelToken& cancel) const;
-  absl::StatusOr<std::shared_ptr<const EncodecDecoder>> Decoder(int64_t frames, const CancelToken& cancel) const;
+  // A half, and the lease that it works under; the lease outlives it. ResourceExhausted (code "over_budget") before
+  // anything is allocated.
+  template <class Net>
+  struct Half {
+    MemoryLease lease;
+    std::shared_ptr<const Net> net;
+  };
+  absl::StatusOr<Half<EncodecEncoder>> Encoder(double audio_s, const CancelToken& cancel) const;
+  absl::StatusOr<Half<EncodecDecoder>> Decoder(int64_t frames, const CancelToken& cancel) const;
 
  private:
   EncodecCodecModel() = default;
+  template <class Net>
+  absl::StatusOr<Half<Net>> HalfFor(const EncodecWork& work, const Component<Net>& component,
+                                    const CancelToken& cancel) const;
   ModelInfo info_;
   ModelContext context_;
   EncodecConfig config_;

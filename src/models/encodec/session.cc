@@ -93,12 +93,12 @@ absl::StatusOr<AudioCodes> EncodecCodec::EncodeAll(const AudioBuffer& audio, con
   ProgressReporter progress(run);
   progress.Report(0, "load");
   const double seconds = static_cast<double>(audio.frames()) / audio.rate_hz();
-  GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const EncodecEncoder> net, model_->Encoder(seconds, run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const auto half, model_->Encoder(seconds, run.cancel));
   GRYM_ASSIGN_OR_RETURN(std::unique_ptr<BlockSource> source, OpenInput(audio));
   source = std::make_unique<MixedSource>(std::move(source), channels());
   GRYM_ASSIGN_OR_RETURN(source, ResampledSource(std::move(source), rate_hz(), ResampleQuality::kBest));
 
-  const BudgetScope scope(model_->context().budget);
+  const BudgetScope scope(half.lease);
   std::vector<std::vector<int32_t>> rows(static_cast<size_t>(books()));
   AudioCodes codes;
   const auto keep = [&](const at::Tensor& made) {
@@ -108,7 +108,7 @@ absl::StatusOr<AudioCodes> EncodecCodec::EncodeAll(const AudioBuffer& audio, con
     }
   };
   const absl::Status done = TorchGuard("encodec", [&]() -> absl::Status {
-    EncodecEncoder::Stream stream(*net, kEncodecChunkSamples);
+    EncodecEncoder::Stream stream(*half.net, kEncodecChunkSamples);
     while (true) {
       progress.Report(static_cast<double>(codes.sound_frames) / (seconds * rate_hz() + 1), "encode");
       GRYM_RETURN_IF_ERROR(progress.Check());
@@ -175,14 +175,14 @@ absl::StatusOr<AudioBuffer> EncodecCodec::DecodeAll(const AudioCodes& codes, con
   ProgressReporter progress(run);
   progress.Report(0, "load");
   const int64_t frames = codes.frames, whole = frames * model_->config().hop();
-  GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const EncodecDecoder> net, model_->Decoder(frames, run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const auto half, model_->Decoder(frames, run.cancel));
   const int64_t wanted = codes.sound_frames > 0 ? codes.sound_frames : whole;
   GRYM_ASSIGN_OR_RETURN(AudioBuffer sound, AudioBuffer::Create(channels(), wanted, rate_hz()));
-  const BudgetScope scope(model_->context().budget);
+  const BudgetScope scope(half.lease);
   int64_t made = 0;
   const absl::Status done = TorchGuard("encodec", [&]() -> absl::Status {
     const int64_t chunk = std::min(frames, kEncodecChunkFrames);
-    EncodecDecoder::Stream stream(*net, chunk);
+    EncodecDecoder::Stream stream(*half.net, chunk);
     for (int64_t at = 0; at < frames; at += chunk) {
       progress.Report(static_cast<double>(at) / static_cast<double>(frames), "decode");
       const at::Tensor wave = stream.Push(CodesOf(codes, at, std::min(chunk, frames - at)), run.cancel);

@@ -54,32 +54,45 @@ absl::StatusOr<AudioBuffer> TailOf(const AudioInput& input, const MusicgenShape&
 MusicgenRun::MusicgenRun(std::shared_ptr<const MusicgenModel> model, std::vector<GenerateAudioRequest> requests)
     : model_(std::move(model)), requests_(std::move(requests)), sides_(requests_.size()) {}
 
-absl::Status MusicgenRun::Guarded(const std::function<absl::Status()>& work) {
-  const BudgetScope scope(model_->context().budget);
+absl::Status MusicgenRun::Guarded(const CancelToken& cancel, const std::function<absl::Status()>& work) {
+  GRYM_RETURN_IF_ERROR(Plan(cancel));
+  const BudgetScope scope(lease_);
   return TorchGuard("musicgen", work);
 }
 
-absl::Status MusicgenRun::Plan() {
-  MusicgenWork work;
-  work.rows = 0;
-  work.has_text = false;
+void MusicgenRun::LetGo() {
+  if (maker_) maker_->LetGo();
+  peak_bytes_ = std::max(peak_bytes_, lease_.peak_bytes());
+  if (plan_ && !plan_->keep_weights) nets_->Drop(MusicgenNets::kAll);
+  lease_.Release();
+}
+
+// Once for all of the run.
+absl::Status MusicgenRun::Plan(const CancelToken& cancel) {
+  if (plan_) return absl::OkStatus();
+  work_ = {};
+  work_.rows = work_.pieces = 0;
+  work_.has_text = false;
   for (const GenerateAudioRequest& request : requests_) {
     GRYM_ASSIGN_OR_RETURN(const MusicgenWork one, model_->WorkOf(request));
-    work.rows += one.rows;
-    work.steps = std::max(work.steps, one.steps);
-    work.tokens = std::max(work.tokens, one.tokens);
-    work.prompt_samples = std::max(work.prompt_samples, one.prompt_samples);
-    work.has_text |= one.has_text;
+    work_.rows += one.rows;
+    work_.pieces += one.pieces;
+    work_.steps = std::max(work_.steps, one.steps);
+    work_.tokens = std::max(work_.tokens, one.tokens);
+    work_.prompt_samples = std::max(work_.prompt_samples, one.prompt_samples);
+    work_.has_text |= one.has_text;
   }
-  absl::StatusOr<MemoryPlan> plan = model_->PlanFor(work, model_->AvailableBytes());
-  if (!plan.ok()) {  // idle models go first
-    model_->context().budget->ReclaimFromOthers(model_.get());
-    plan = model_->PlanFor(work, model_->AvailableBytes());
-  }
-  if (!plan.ok()) return plan.status();
-  plan_ = *std::move(plan);
-  if (!plan_->keep_weights) model_->nets().Drop(MusicgenNets::kAll);
+  MemoryPlan plan;
+  GRYM_ASSIGN_OR_RETURN(lease_, model_->Lease(work_, cancel, plan));
+  nets_ = plan.keep_weights ? std::shared_ptr<const MusicgenNets>(model_, &model_->nets()) : model_->nets().Alone();
+  plan_ = std::move(plan);
   return absl::OkStatus();
+}
+
+// Where the plan keeps weights, nobody lets go of them before the run ends.
+absl::Status MusicgenRun::HoldNets(int parts, const CancelToken& cancel) {
+  if (!plan_->keep_weights) return absl::OkStatus();
+  return nets_->Hold(MusicgenModel::PartsOf(work_) & parts, lease_, cancel);
 }
 
 absl::Status MusicgenRun::ReadText(size_t i, const CancelToken& cancel) {
@@ -93,7 +106,7 @@ absl::Status MusicgenRun::ReadText(size_t i, const CancelToken& cancel) {
       sides_[i].warnings.push_back("guidance: there is no prompt to be guided by, it was left out");
     return absl::OkStatus();
   }
-  GRYM_ASSIGN_OR_RETURN(TextStates states, model_->nets().EncodeText(ids, cancel));
+  GRYM_ASSIGN_OR_RETURN(TextStates states, nets_->EncodeText(ids, cancel));
   settings_[i].text = std::make_shared<const TextStates>(std::move(states));
   sides_[i].timings_s["text_encoder"] = RunSeconds(start);
   return absl::OkStatus();
@@ -114,7 +127,7 @@ absl::Status MusicgenRun::ReadPrompt(size_t i, const CancelToken& cancel) {
                            "them", tail.duration_s(), requests_[i].duration_s));
   }
   const AudioBuffer whole = tail.Slice(tail.frames() - frames * shape.hop, frames * shape.hop);
-  GRYM_ASSIGN_OR_RETURN(settings.prompt, model_->nets().EncodeSound(whole.planar(), whole.frames(), cancel));
+  GRYM_ASSIGN_OR_RETURN(settings.prompt, nets_->EncodeSound(whole.planar(), whole.frames(), cancel));
   settings.prompt_frames = static_cast<int64_t>(settings.prompt.size()) / shape.pattern.books;
   if (settings.prompt_frames == frames) return absl::OkStatus();
   return Error(absl::StatusCode::kInternal, "bad_prompt",
@@ -151,16 +164,16 @@ absl::Status MusicgenRun::Prepare(const RunOptions& run) {
   ProgressReporter(run).Report(0, "text");
   settings_.clear();
   sides_.assign(requests_.size(), {});
-  GRYM_RETURN_IF_ERROR(Plan());
+  GRYM_RETURN_IF_ERROR(HoldNets(MusicgenNets::kAll, run.cancel));
   for (size_t i = 0; i < requests_.size(); ++i) {
     GRYM_ASSIGN_OR_RETURN(PieceSettings settings, model_->SettingsOf(requests_[i]));
     settings_.push_back(std::move(settings));
     GRYM_RETURN_IF_ERROR(ReadText(i, run.cancel));
   }
-  if (!plan_->keep_weights) model_->nets().Drop(MusicgenNets::kText);
+  if (!plan_->keep_weights) nets_->Drop(MusicgenNets::kText);
   for (size_t i = 0; i < requests_.size(); ++i) GRYM_RETURN_IF_ERROR(ReadReference(i, run.cancel));
-  if (!plan_->keep_weights) model_->nets().Drop(MusicgenNets::kEncoder);
-  maker_.emplace(model_->nets(), std::move(settings_));
+  if (!plan_->keep_weights) nets_->Drop(MusicgenNets::kEncoder);
+  maker_.emplace(*nets_, std::move(settings_));
   prepared_ = true;
   return absl::OkStatus();
 }
@@ -168,7 +181,7 @@ absl::Status MusicgenRun::Prepare(const RunOptions& run) {
 absl::Status MusicgenRun::PrepareFrom(const SavedPiece& saved, const RunOptions& run) {
   settings_.clear();
   sides_.assign(1, {});
-  GRYM_RETURN_IF_ERROR(Plan());
+  GRYM_RETURN_IF_ERROR(HoldNets(MusicgenNets::kAll & ~MusicgenNets::kEncoder, run.cancel));
   GRYM_ASSIGN_OR_RETURN(PieceSettings settings, model_->SettingsOf(requests_[0]));
   const int64_t most = std::min(settings.frames, settings.window);
   if (saved.prompt_frames >= most) {
@@ -181,8 +194,8 @@ absl::Status MusicgenRun::PrepareFrom(const SavedPiece& saved, const RunOptions&
   settings_.push_back(std::move(settings));
   GRYM_RETURN_IF_ERROR(ReadText(0, run.cancel));
   sides_[0].warnings = saved.warnings;
-  if (!plan_->keep_weights) model_->nets().Drop(MusicgenNets::kText | MusicgenNets::kEncoder);
-  maker_.emplace(model_->nets(), std::move(settings_));
+  if (!plan_->keep_weights) nets_->Drop(MusicgenNets::kText | MusicgenNets::kEncoder);
+  maker_.emplace(*nets_, std::move(settings_));
   GRYM_RETURN_IF_ERROR(maker_->Restore(saved.state, run.cancel));
   if (saved.given > maker_->released(0)) {
     return Error(absl::StatusCode::kDataLoss, "bad_state",
@@ -201,7 +214,7 @@ GenerateAudioResult MusicgenRun::ResultOf(size_t i) {
   result.timings_s = sides_[i].timings_s;
   result.timings_s["decoder"] = made.network_s();
   result.timings_s["codec"] = made.sound_s();
-  result.peak_bytes = model_->context().budget->peak_bytes();
+  result.peak_bytes = std::max(peak_bytes_, lease_.peak_bytes());
   if (settings.samples < std::llround(requests_[i].duration_s * shape.rate_hz)) {
     result.warnings.push_back(Formatted("token_budget: %d steps end the music after %.2f s", settings.most_steps,
                                         static_cast<double>(settings.samples) / shape.rate_hz));
@@ -256,7 +269,6 @@ absl::Status MusicgenGenerator::MakeGroup(std::span<const GenerateAudioRequest> 
   std::vector<GenerateAudioRequest> chosen;
   for (const size_t i : group) chosen.push_back(requests[i]);
   MusicgenRun made(model_, std::move(chosen));
-  model_->context().budget->ResetPeak();
   ProgressReporter progress(run);
   std::vector<std::vector<std::vector<float>>> sounds(group.size());
   const auto make = [&]() -> absl::Status {
@@ -274,7 +286,7 @@ absl::Status MusicgenGenerator::MakeGroup(std::span<const GenerateAudioRequest> 
     }
     return absl::OkStatus();
   };
-  GRYM_RETURN_IF_ERROR(made.Guarded(make));
+  GRYM_RETURN_IF_ERROR(made.Guarded(run.cancel, make));
   for (size_t i = 0; i < group.size(); ++i) {
     std::vector<float> planar;
     for (const std::vector<float>& channel : sounds[i]) planar.insert(planar.end(), channel.begin(), channel.end());
@@ -313,10 +325,11 @@ absl::StatusOr<std::vector<GenerateAudioResult>> MusicgenGenerator::GenerateBatc
       // As many as the budget allows; one alone says what is missing.
       for (; count > 1; count = (count + 1) / 2) {
         MusicgenWork work;
-        work.rows = 0;
+        work.rows = work.pieces = 0;
         for (size_t i = first; i < first + count; ++i) {
           GRYM_ASSIGN_OR_RETURN(const MusicgenWork one, model_->WorkOf(requests[members[i]]));
           work.rows += one.rows;
+          work.pieces += one.pieces;
           work.steps = std::max(work.steps, one.steps);
           work.tokens = std::max(work.tokens, one.tokens);
         }

@@ -19,7 +19,7 @@ class MusicgenRun {
  public:
   MusicgenRun(std::shared_ptr<const MusicgenModel> model, std::vector<GenerateAudioRequest> requests);
 
-  // Reads references and tells the texts to their encoder, once for each request; checks the budget before.
+  // Reads references and tells the texts to their encoder, once for each request. Within Guarded.
   absl::Status Prepare(const RunOptions& run);
   // Prepare, by what a file holds of the one request.
   absl::Status PrepareFrom(const SavedPiece& saved, const RunOptions& run);
@@ -29,15 +29,19 @@ class MusicgenRun {
   GenerateAudioResult ResultOf(size_t i);
   SavedPiece Saved(int64_t given);
   const GenerateAudioRequest& request(size_t i) const { return requests_[i]; }
-  // Runs `work` with the budget counted and LibTorch's exceptions as statuses.
-  absl::Status Guarded(const std::function<absl::Status()>& work);
+  // Runs `work` under the run's lease and with LibTorch's exceptions as statuses. The lease is taken whole with the
+  // first call, which may wait for it, and held until the run ends or LetGo.
+  absl::Status Guarded(const CancelToken& cancel, const std::function<absl::Status()>& work);
+  // All is made, or nothing more will be: networks and lease go. Saved and ResultOf are as before.
+  void LetGo();
 
  private:
   struct Side {  // of one request, beside its settings
     std::vector<std::string> warnings;
     std::map<std::string, double> timings_s;
   };
-  absl::Status Plan();
+  absl::Status Plan(const CancelToken& cancel);
+  absl::Status HoldNets(int parts, const CancelToken& cancel);
   absl::Status ReadText(size_t i, const CancelToken& cancel);
   absl::Status ReadReference(size_t i, const CancelToken& cancel);
   absl::Status ReadPrompt(size_t i, const CancelToken& cancel);
@@ -47,11 +51,16 @@ class MusicgenRun {
   std::vector<PieceSettings> settings_;
   std::vector<Side> sides_;
   std::optional<MemoryPlan> plan_;
+  MusicgenWork work_;  // of all requests
+  MemoryLease lease_;  // before what is counted on it
+  int64_t peak_bytes_ = 0;  // once the lease is gone
+  std::shared_ptr<const MusicgenNets> nets_;  // the model's, or of this run alone
   std::optional<PieceMaker> maker_;
   bool prepared_ = false;
 };
 
-// Sound comes about a second at a time, the first after half a second's worth of codes.
+// Sound comes about a second at a time, the first after half a second's worth of codes. From the first Next on it holds
+// its lease, until the last sample was given, it fails, or it ends: others wait for it, or are refused, meanwhile.
 class MusicgenStream : public GenerationStream {
  public:
   MusicgenStream(std::shared_ptr<const MusicgenModel> model, const GenerateAudioRequest& request);

@@ -218,22 +218,27 @@ void NativeMusicgenNets::MakeComponents() {
   const auto options = [context = context_](const char* component, const CancelToken& cancel) {
     return WeightOptions{context.PrecisionOf(component), context.device, cancel};
   };
+  const MusicgenBytes bytes = Bytes({.prompt_samples = 1});
   text_ = std::make_unique<const Component<T5Encoder>>(
       [set = set_, config = config_.text, options](const CancelToken& cancel) {
         return T5Encoder::Load(*set, config, options("text_encoder", cancel), "text_encoder.");
-      });
+      },
+      bytes.text_weights);
   decoder_ = std::make_unique<const Component<MusicgenDecoder>>(
       [set = set_, config = config_, options](const CancelToken& cancel) {
         return MusicgenDecoder::Load(*set, config, options("decoder", cancel), "decoder.");
-      });
+      },
+      bytes.decoder_weights);
   sound_ = std::make_unique<const Component<EncodecDecoder>>(
       [set = set_, config = codec_, options](const CancelToken& cancel) {
         return EncodecDecoder::Load(*set, config, options("audio_encoder", cancel), "audio_encoder.");
-      });
+      },
+      bytes.codec_weights);
   encoder_ = std::make_unique<const Component<EncodecEncoder>>(
       [set = set_, config = codec_, options](const CancelToken& cancel) {
         return EncodecEncoder::Load(*set, config, options("audio_encoder", cancel), "audio_encoder.");
-      });
+      },
+      bytes.encoder_weights);
 }
 
 const std::string& NativeMusicgenNets::fingerprint() const {
@@ -313,7 +318,7 @@ MusicgenBytes NativeMusicgenNets::Bytes(const MusicgenWork& work) const {
   bytes.cache = MusicgenDecoder::StateBytes(config_, work.rows, std::max<int64_t>(1, work.steps - 1), conditioning);
   bytes.decoder_working = 2 * AllocatedBytes(work.rows * conditioning * config_.hidden * 4);
   bytes.codec_weights = EncodecDecoder::WeightBytes(codec_, codec);
-  bytes.codec_working = channels * EncodecDecoder::WorkingBytes(codec_, block, block);
+  bytes.codec_working = work.pieces * channels * EncodecDecoder::Stream::BytesFor(codec_, block);
   if (work.prompt_samples > 0) {
     bytes.encoder_weights = EncodecEncoder::WeightBytes(codec_, codec);
     bytes.encoder_working = EncodecEncoder::WorkingBytes(codec_, work.prompt_samples);
@@ -328,9 +333,45 @@ void NativeMusicgenNets::Drop(int parts) const {
   if (parts & kEncoder) encoder_->Drop();
 }
 
-int NativeMusicgenNets::Loaded() const {
-  return (text_->loaded() ? kText : 0) | (decoder_->loaded() ? kNetwork : 0) | (sound_->loaded() ? kSound : 0) |
-         (encoder_->loaded() ? kEncoder : 0);
+void NativeMusicgenNets::Claim(int parts, LeaseAsk& ask) const {
+  if (parts & kText) text_->Claim(ask);
+  if (parts & kNetwork) decoder_->Claim(ask);
+  if (parts & kSound) sound_->Claim(ask);
+  if (parts & kEncoder) encoder_->Claim(ask);
+}
+
+int64_t NativeMusicgenNets::Idle(bool let_go) const {
+  return text_->Idle(let_go) + decoder_->Idle(let_go) + sound_->Idle(let_go) + encoder_->Idle(let_go);
+}
+
+absl::Status NativeMusicgenNets::Hold(int parts, MemoryLease& lease, const CancelToken& cancel) const {
+  const auto hold = [&](const auto& component) -> absl::Status {
+    GRYM_ASSIGN_OR_RETURN(auto net, component->Get(cancel));
+    lease.Hold(std::move(net));
+    return absl::OkStatus();
+  };
+  if (parts & kNetwork) GRYM_RETURN_IF_ERROR(hold(decoder_));
+  if (parts & kText) GRYM_RETURN_IF_ERROR(hold(text_));
+  if (parts & kSound) GRYM_RETURN_IF_ERROR(hold(sound_));
+  if (parts & kEncoder) GRYM_RETURN_IF_ERROR(hold(encoder_));
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const MusicgenNets> NativeMusicgenNets::Alone() const {
+  std::shared_ptr<NativeMusicgenNets> nets(new NativeMusicgenNets);
+  nets->config_ = config_;
+  nets->codec_ = codec_;
+  nets->shape_ = shape_;
+  nets->context_ = context_;
+  nets->set_ = set_;
+  nets->tokenizer_ = tokenizer_;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    nets->fingerprint_ = fingerprint_;
+    nets->storage_ = storage_;
+  }
+  nets->MakeComponents();
+  return nets;
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> OpenMusicgen(const ModelFolder& folder, const ModelContext& context) {

@@ -45,7 +45,10 @@ class NativeMusicgenNets : public MusicgenNets {
                                                    const CancelToken& cancel) const override;
   MusicgenBytes Bytes(const MusicgenWork& work) const override;
   void Drop(int parts) const override;
-  int Loaded() const override;
+  void Claim(int parts, LeaseAsk& ask) const override;
+  int64_t Idle(bool let_go) const override;
+  absl::Status Hold(int parts, MemoryLease& lease, const CancelToken& cancel) const override;
+  std::shared_ptr<const MusicgenNets> Alone() const override;
 
  private:
   NativeMusicgenNets() = default;

@@ -13,6 +13,7 @@
 #include "models/musicgen/delay_pattern.h"
 #include "models/musicgen/melody_chroma.h"
 #include "models/musicgen/sampler.h"
+#include "runtime/memory_lease.h"
 
 namespace grym {
 
@@ -79,6 +80,7 @@ struct MusicgenWork {
   int64_t rows = 2;        // of the network, guidance counted
   int64_t steps = 0;       // of the longest window
   int64_t tokens = 0;      // of the longest text
+  int64_t pieces = 1;      // whose sound is made side by side
   int64_t prompt_samples = 0;  // of a recording that is continued; 0: none
   bool has_text = true;
 };
@@ -107,7 +109,13 @@ class MusicgenNets {
   virtual MusicgenBytes Bytes(const MusicgenWork& work) const = 0;
   enum Part { kText = 1, kNetwork = 2, kSound = 4, kEncoder = 8, kAll = 15 };
   virtual void Drop(int parts) const = 0;  // their memory is free once nobody uses them
-  virtual int Loaded() const = 0;          // parts
+  // As Component's, of these parts: what is loaded need not be taken again, and what is idle can go.
+  virtual void Claim(int parts, LeaseAsk& ask) const = 0;
+  virtual int64_t Idle(bool let_go) const = 0;
+  // Loads the parts, and keeps them from going as idle while the lease lives.
+  virtual absl::Status Hold(int parts, MemoryLease& lease, const CancelToken& cancel) const = 0;
+  // The same networks, with weights that nobody shares: those of a run that lets parts go when they are done.
+  virtual std::shared_ptr<const MusicgenNets> Alone() const = 0;
 };
 
 }  // namespace grym

@@ -194,6 +194,11 @@ absl::Status PieceMaker::TakeSound() {
   return absl::OkStatus();
 }
 
+void PieceMaker::LetGo() {
+  window_.reset();
+  for (SoundTrack& track : tracks_) track.LetGo();
+}
+
 const PieceState& PieceMaker::state(size_t i) {
   states_[i].random = samplers_[i].random().state();
   return states_[i];

@@ -56,6 +56,8 @@ class PieceMaker {
   // taken in first. Cancelled before it begins, or between the pieces of what is taken in: the next call goes on.
   absl::Status Step(const CancelToken& cancel);
   bool done() const;  // all codes and all sound are there
+  // Everything that was taken of the networks goes; Step is not called again, the rest answers as before.
+  void LetGo();
   // Sound of piece i that became final since the last call, [channels, any].
   std::vector<std::vector<float>> TakeSamples(size_t i) { return tracks_[i].TakeSamples(); }
 

@@ -71,7 +71,8 @@ std::shared_ptr<const MusicgenModel> MusicgenModel::Make(std::string id, std::sh
   model->details_ = details;
   model->info_ = MusicgenInfo(std::move(id), model->nets_->shape(), context, details);
   model->info_.weights_bytes = model->PlanWith({}, true).weights_bytes();
-  context.budget->AddReclaimer(model.get(), [raw = model->nets_.get()] { raw->Drop(MusicgenNets::kAll); });
+  context.budget->AddReclaimer(model.get(), model->info_.id,
+                               [raw = model->nets_.get()](bool let_go) { return raw->Idle(let_go); });
   return model;
 }
 
@@ -153,6 +154,7 @@ MemoryPlan MusicgenModel::PlanWith(const MusicgenWork& work, bool keep_weights) 
                   codec = context_.PrecisionOf("audio_encoder");
   MemoryPlan plan;
   plan.device = context_.device.str();
+  plan.enforced_by = context_.budget->enforced_by();
   plan.keep_weights = keep_weights;
   plan.ignored_fields = details_.ignored_fields;
   plan.unread_tensors = details_.unread_tensors;
@@ -184,32 +186,35 @@ absl::StatusOr<MemoryPlan> MusicgenModel::PlanFor(const MusicgenWork& work, int6
   return OverBudget("musicgen", *least);
 }
 
-int64_t MusicgenModel::AvailableBytes() const {
-  const MusicgenBytes bytes = nets_->Bytes({.prompt_samples = 1});
-  const int loaded = nets_->Loaded();
-  const int64_t own = (loaded & MusicgenNets::kText ? bytes.text_weights : 0) +
-                      (loaded & MusicgenNets::kNetwork ? bytes.decoder_weights : 0) +
-                      (loaded & MusicgenNets::kSound ? bytes.codec_weights : 0) +
-                      (loaded & MusicgenNets::kEncoder ? bytes.encoder_weights : 0);
-  return context_.budget->limit_bytes() - std::max<int64_t>(0, context_.budget->used_bytes() - own);
+int MusicgenModel::PartsOf(const MusicgenWork& work) {
+  return MusicgenNets::kNetwork | MusicgenNets::kSound | (work.has_text ? MusicgenNets::kText : 0) |
+         (work.prompt_samples > 0 ? MusicgenNets::kEncoder : 0);
+}
+
+absl::StatusOr<MemoryLease> MusicgenModel::Lease(const MusicgenWork& work, const CancelToken& cancel,
+                                                 MemoryPlan& plan) const {
+  const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
+    GRYM_ASSIGN_OR_RETURN(plan, PlanFor(work, budget_bytes));
+    LeaseAsk wanted{info_.id, this, plan.peak_bytes(), {}, 0};
+    if (plan.keep_weights) nets_->Claim(PartsOf(work), wanted);  // else the run loads its own
+    return wanted;
+  };
+  GRYM_ASSIGN_OR_RETURN(MemoryLease lease, context_.Lease(ask, cancel));
+  PutBefore(lease.evicted(), plan);
+  return lease;
 }
 
 ResourceNeed MusicgenModel::Need(const GenerateAudioRequest& request) const {
-  ResourceNeed need;
-  need.cores = at::get_num_threads();
-  need.seconds = request.duration_s * info_.seconds_per_audio_second;
+  const double seconds = request.duration_s * info_.seconds_per_audio_second;
   const auto work = WorkOf(request);
-  if (!work.ok()) return need;  // the session says what is wrong
-  const auto fitting = PlanFor(*work, context_.budget->limit_bytes());
-  const MemoryPlan plan = fitting.ok() ? *fitting : PlanWith(*work, false);
-  need.weights_bytes = plan.weights_bytes();
-  need.peak_bytes = plan.peak_bytes() - plan.weights_bytes();
-  return need;
+  if (!work.ok()) return NeedOf({}, seconds);  // the session says what is wrong
+  const auto plan = PlanFor(*work, context_.budget->limit_bytes());
+  return NeedOf(plan.ok() ? *plan : PlanWith(*work, false), seconds);
 }
 
 absl::StatusOr<std::string> MusicgenModel::Plan(const GenerateAudioRequest& request) const {
   GRYM_ASSIGN_OR_RETURN(const MusicgenWork work, WorkOf(request));
-  GRYM_ASSIGN_OR_RETURN(const MemoryPlan plan, PlanFor(work, AvailableBytes()));
+  GRYM_ASSIGN_OR_RETURN(const MemoryPlan plan, PlanFor(work, context_.budget->limit_bytes()));
   return plan.ToJson().Dump(2);
 }
 

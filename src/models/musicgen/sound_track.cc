@@ -71,6 +71,7 @@ absl::Status SoundTrack::Begin(const WindowRecord& record, const CancelToken& ca
   const bool fades = options_.fade_frames > 0 && window_start_ >= 0;
   window_start_ = record.start;
   if (!stream_ || fades) {
+    stream_.reset();  // its room goes before the new one's comes
     GRYM_ASSIGN_OR_RETURN(stream_, new_sound_());
     const int64_t own = record.start + (fades ? record.prompt : 0);
     const auto context = static_cast<int64_t>(kContext_s * shape_.frame_rate_hz());

@@ -36,6 +36,7 @@ class SoundTrack {
   absl::Status Take(WindowRecord& record, const CancelToken& cancel);
   // What became final since the last call, [channels, any]; all of it comes to Options::samples.
   std::vector<std::vector<float>> TakeSamples();
+  void LetGo() { stream_.reset(); }  // of the codec's room; nothing is taken after it
   int64_t released() const { return released_; }
   bool done() const { return released_ >= options_.samples; }
   const SeamMeter& seams() const { return seams_; }

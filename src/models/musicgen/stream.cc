@@ -26,7 +26,6 @@ MusicgenStream::MusicgenStream(std::shared_ptr<const MusicgenModel> model, Saved
 // Until there is something to give, or all was given.
 absl::Status MusicgenStream::Advance(const RunOptions& run) {
   if (!run_.prepared()) {
-    model_->context().budget->ResetPeak();
     GRYM_RETURN_IF_ERROR(saved_ ? run_.PrepareFrom(*saved_, run) : run_.Prepare(run));
     saved_.reset();
   }
@@ -51,10 +50,11 @@ absl::Status MusicgenStream::Advance(const RunOptions& run) {
 absl::StatusOr<AudioBuffer> MusicgenStream::Next(const RunOptions& run) {
   GRYM_RETURN_IF_ERROR(failed_);
   const StreamClock::time_point start = StreamClock::now();
-  const absl::Status status = run_.Guarded([&] { return Advance(run); });
+  const absl::Status status = run_.Guarded(run.cancel, [&] { return Advance(run); });
   worked_s_ += std::chrono::duration<double>(StreamClock::now() - start).count();
   if (absl::IsCancelled(status)) return status;
   failed_ = status;
+  if (!failed_.ok()) run_.LetGo();
   GRYM_RETURN_IF_ERROR(failed_);
   std::vector<float> planar;
   for (const std::vector<float>& channel : waiting_) planar.insert(planar.end(), channel.begin(), channel.end());
@@ -63,11 +63,13 @@ absl::StatusOr<AudioBuffer> MusicgenStream::Next(const RunOptions& run) {
   if (std::any_of(planar.begin(), planar.end(), [](float x) { return !std::isfinite(x); })) {
     failed_ = Error(absl::StatusCode::kInternal, "non_finite_result",
                     "musicgen: want finite samples, the codec gave others");
+    run_.LetGo();
     return failed_;
   }
   const int rate_hz = model_->info().rate_hz;
   GRYM_ASSIGN_OR_RETURN(AudioBuffer block, AudioBuffer::FromPlanar(std::move(planar), channels, rate_hz));
   given_ += block.frames();
+  if (run_.maker().done() && given_ >= run_.maker().released(0)) run_.LetGo();
   if (first_sound_s_ < 0 && !block.empty()) first_sound_s_ = worked_s_;
   return block;
 }

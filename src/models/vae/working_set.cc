@@ -48,7 +48,10 @@ class RunOfImages {
     // LibTorch's attention keeps a block of scores and of sums for each thread.
     const int64_t queries = places >= 768 ? 256 : places >= 192 ? 64 : 32, keys = std::min<int64_t>(512, places);
     const int64_t scratch = at::get_num_threads() * queries * (keys + channels + 2) * 4;
-    Hold({x, x, Image(3 * channels, frames, bands), scratch});
+    // Matrices of half the bytes become what is computed with for the call.
+    const bool converts = StorageType(precision_) != ComputeType(precision_, device_);
+    const int64_t converted = converts ? AllocatedBytes(3 * channels * channels * element_bytes_) : 0;
+    Hold({x, x, Image(3 * channels, frames, bands), std::max(scratch, converted)});
   }
 
  private:

@@ -33,17 +33,21 @@ ModelInfo InfoOf(const ModelFolder& folder, const ModelContext& context, const W
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>> Wav2Vec2Model::LoadNet(const TensorSet& set,
-                                                                          const Wav2Vec2Config& config,
-                                                                          Precision precision,
-                                                                          const ModelContext& context,
-                                                                          const CancelToken& cancel) {
-  const BudgetScope scope(context.budget);
-  WeightOptions options;
-  options.precision = precision;
-  options.device = context.device;
-  options.cancel = cancel;
-  return TorchGuard("wav2vec2: loading", [&]() { return Wav2Vec2Net::Load(set, config, options); });
+void Wav2Vec2Model::MakeComponents(std::shared_ptr<const TensorSet> set) {
+  // Each load holds what it needs by value: the model may be gone while a session still ends.
+  const auto options = [precision = precision_, device = context_.device](const CancelToken& cancel) {
+    return WeightOptions{precision, device, cancel};
+  };
+  net_ = std::make_unique<const Component<Wav2Vec2Net>>(
+      [set, config = config_, options](const CancelToken& cancel) {
+        return TorchGuard("wav2vec2: loading", [&]() { return Wav2Vec2Net::Load(*set, config, options(cancel)); });
+      },
+      Wav2Vec2Net::WeightBytes(config_, precision_, context_.device));
+  streamed_ = std::make_unique<const Component<Wav2Vec2Net>>(
+      [set, config = config_, options](const CancelToken& cancel) {
+        return TorchGuard("wav2vec2: loading", [&]() { return Wav2Vec2Net::LoadStreamed(set, config, options(cancel)); });
+      },
+      Wav2Vec2Net::StreamedWeightBytes(config_, precision_, context_.device));
 }
 
 absl::StatusOr<std::shared_ptr<const Wav2Vec2Model>> Wav2Vec2Model::Open(const ModelFolder& folder,
@@ -66,27 +70,34 @@ absl::StatusOr<std::shared_ptr<const Wav2Vec2Model>> Wav2Vec2Model::Open(const M
   }
 
   // One frame is the least that a request can be.
-  const double shortest_s = static_cast<double>(model->config_.SamplesOf(1)) / model->config_.rate_hz;
+  const Precision asked = model->precision_;
   for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
-    const bool fits = model->PlanToHear(shortest_s).fits();
-    if (fits || !context.options.may_lower_precision) break;
-    if (lower <= model->precision_) continue;
-    model->precision_ = lower;
-    model->levers_ = {std::string("lowered precision to ") + PrecisionName(lower)};
+    if (model->PlanWith(1, {}, false).fits() || !context.options.may_lower_precision) break;
+    if (lower > model->precision_) model->precision_ = lower;
   }
-  const MemoryPlan least = model->PlanToHear(shortest_s);
+  // What is packed cannot be streamed, so that two bytes a weight are the least where not even packed ones fit.
+  const bool packed_fits = model->PlanWith(1, {}, false).fits();
+  if (!packed_fits && context.options.may_lower_precision) model->precision_ = std::max(asked, Precision::kBFloat16);
+  if (model->precision_ != asked) {
+    model->levers_ = {std::string("lowered precision to ") + PrecisionName(model->precision_)};
+  }
+  const MemoryPlan least = model->PlanForFrames(1);
   if (!least.fits()) return OverBudget("wav2vec2", least);
   model->info_.weights_bytes = least.weights_bytes();
-  model->net_ = std::make_unique<const Component<Wav2Vec2Net>>(
-      [set, config = model->config_, precision = model->precision_, context](const CancelToken& cancel) {
-        return LoadNet(*set, config, precision, context, cancel);
-      });
-  context.budget->AddReclaimer(model.get(), [raw = model.get()] { raw->Unload(); });
+  model->MakeComponents(set);
+  context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
+    return raw->net_->Idle(let_go) + raw->streamed_->Idle(let_go);
+  });
   return std::shared_ptr<const Wav2Vec2Model>(std::move(model));
 }
 
 Wav2Vec2Model::~Wav2Vec2Model() {
   if (context_.budget) context_.budget->RemoveReclaimer(this);
+}
+
+void Wav2Vec2Model::Unload() const {
+  net_->Drop();
+  streamed_->Drop();
 }
 
 MemoryPlan Wav2Vec2Model::PlanToHear(double audio_s, const Wav2Vec2Wants& wants) const {
@@ -103,16 +114,34 @@ MemoryPlan Wav2Vec2Model::PlanToHear(double audio_s, const Wav2Vec2Wants& wants)
 }
 
 MemoryPlan Wav2Vec2Model::PlanForFrames(int64_t frames, const Wav2Vec2Wants& wants) const {
+  return PlanWithin(context_.budget->limit_bytes(), frames, wants);
+}
+
+MemoryPlan Wav2Vec2Model::PlanWithin(int64_t budget_bytes, int64_t frames, const Wav2Vec2Wants& wants) const {
+  MemoryPlan plan = PlanWith(frames, wants, false);
+  plan.budget_bytes = budget_bytes;
+  if (plan.fits() || !Wav2Vec2Net::CanStream(precision_) || config_.layers < 3) return plan;
+  plan = PlanWith(frames, wants, true);
+  plan.budget_bytes = budget_bytes;
+  return plan;
+}
+
+MemoryPlan Wav2Vec2Model::PlanWith(int64_t frames, const Wav2Vec2Wants& wants, bool streamed) const {
   MemoryPlan plan;
   plan.device = context_.device.str();
   plan.budget_bytes = context_.budget->limit_bytes();
+  plan.enforced_by = context_.budget->enforced_by();
   PhasePlan phase;
   phase.component = kComponent;
   phase.precision = precision_;
-  phase.weights_bytes = Wav2Vec2Net::WeightBytes(config_, precision_, context_.device);
-  phase.working_bytes = Wav2Vec2Net::WorkingBytes(config_, precision_, context_.device, frames, wants);
+  phase.streamed = streamed;
+  phase.weights_bytes = streamed ? Wav2Vec2Net::StreamedWeightBytes(config_, precision_, context_.device) +
+                                       Wav2Vec2Net::StreamedLayerBytes(config_, precision_, context_.device)
+                                 : Wav2Vec2Net::WeightBytes(config_, precision_, context_.device);
+  phase.working_bytes = Wav2Vec2Net::WorkingBytes(config_, precision_, context_.device, frames, wants, streamed);
   plan.phases = {std::move(phase)};
   plan.levers = levers_;
+  if (streamed) plan.levers.push_back("streamed weights by layer");
   plan.ignored_fields = config_.unknown_fields;
   return plan;
 }
@@ -132,15 +161,31 @@ absl::StatusOr<std::string> Wav2Vec2Model::Plan(const GenerateAudioRequest& requ
   return plan.ToJson().Dump(2);
 }
 
-std::unique_ptr<Wav2Vec2Session> Wav2Vec2Model::NewSession(const Wav2Vec2Windows& windows) const {
-  const auto admit = [this](int64_t frames, const Wav2Vec2Wants& wants) {
-    const MemoryPlan plan = PlanForFrames(frames, wants);
-    context_.budget->MakeRoom(this, plan.peak_bytes() - (net_->loaded() ? plan.weights_bytes() : 0));
-    return plan.fits() ? absl::OkStatus() : OverBudget("wav2vec2", plan);
+absl::StatusOr<Wav2Vec2Session::Run> Wav2Vec2Model::Start(int64_t frames, const Wav2Vec2Wants& wants,
+                                                          const CancelToken& cancel) const {
+  const Component<Wav2Vec2Net>* net = nullptr;
+  const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
+    const MemoryPlan plan = PlanWithin(budget_bytes, frames, wants);
+    if (!plan.fits()) return OverBudget("wav2vec2", plan);
+    net = plan.phases[0].streamed ? streamed_.get() : net_.get();
+    LeaseAsk wanted{info_.id, this, plan.peak_bytes(), {}, 0};
+    net->Claim(wanted);
+    return wanted;
   };
+  Wav2Vec2Session::Run run;
+  GRYM_ASSIGN_OR_RETURN(run.lease, context_.Lease(ask, cancel));
+  const BudgetScope scope(run.lease);
+  GRYM_ASSIGN_OR_RETURN(run.net, net->Get(cancel));
+  return run;
+}
+
+std::unique_ptr<Wav2Vec2Session> Wav2Vec2Model::NewSession(const Wav2Vec2Windows& windows) const {
   return std::make_unique<Wav2Vec2Session>(
-      config_, [this](const CancelToken& cancel) { return net_->Get(cancel); }, admit, context_.budget, windows,
-      letters_.get());
+      config_,
+      [this](int64_t frames, const Wav2Vec2Wants& wants, const CancelToken& cancel) {
+        return Start(frames, wants, cancel);
+      },
+      windows, letters_.get());
 }
 
 absl::StatusOr<std::unique_ptr<Embedder>> Wav2Vec2Model::NewEmbedder() const { return NewSession(); }

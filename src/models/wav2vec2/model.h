@@ -24,6 +24,7 @@ class Wav2Vec2Model : public Model {
   const ModelInfo& info() const override { return info_; }
   const Wav2Vec2Config& config() const { return config_; }
   Precision precision() const { return precision_; }
+  MemoryBudget& budget() const { return *context_.budget; }
   // Of hearing duration_s; it generates nothing.
   ResourceNeed Need(const GenerateAudioRequest& request) const override;
   ResourceNeed NeedToHear(Capability capability, double audio_s) const override;
@@ -34,13 +35,16 @@ class Wav2Vec2Model : public Model {
   std::unique_ptr<Wav2Vec2Session> NewSession(const Wav2Vec2Windows& windows = {}) const;
   MemoryPlan PlanToHear(double audio_s, const Wav2Vec2Wants& wants = {}) const;
   MemoryPlan PlanForFrames(int64_t frames, const Wav2Vec2Wants& wants = {}) const;  // in one window
-  void Unload() const { net_->Drop(); }
+  void Unload() const;
 
  private:
   Wav2Vec2Model() = default;
-  static absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>> LoadNet(const TensorSet& set, const Wav2Vec2Config& config,
-                                                                    Precision precision, const ModelContext& context,
-                                                                    const CancelToken& cancel);
+  void MakeComponents(std::shared_ptr<const TensorSet> set);
+  // Weights whole, or streamed by layer.
+  MemoryPlan PlanWith(int64_t frames, const Wav2Vec2Wants& wants, bool streamed) const;
+  MemoryPlan PlanWithin(int64_t budget_bytes, int64_t frames, const Wav2Vec2Wants& wants) const;
+  absl::StatusOr<Wav2Vec2Session::Run> Start(int64_t frames, const Wav2Vec2Wants& wants,
+                                             const CancelToken& cancel) const;
 
   Wav2Vec2Config config_;
   ModelContext context_;
@@ -48,7 +52,7 @@ class Wav2Vec2Model : public Model {
   Precision precision_ = Precision::kFloat32;
   std::vector<std::string> levers_;
   std::unique_ptr<const Wav2Vec2Session::Letters> letters_;  // null without a CTC head
-  std::unique_ptr<const Component<Wav2Vec2Net>> net_;
+  std::unique_ptr<const Component<Wav2Vec2Net>> net_, streamed_;
 };
 
 absl::StatusOr<std::shared_ptr<const Model>> OpenWav2Vec2(const ModelFolder& folder, const ModelContext& context);

@@ -15,30 +15,39 @@ int64_t LinearBytes(int64_t out, int64_t in, Precision precision, int64_t elemen
   return WeightMatrix::BytesKept(out, in, precision) + AllocatedBytes(out * element);
 }
 
+int64_t LayerBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device) {
+  const int64_t element = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
+  const int64_t dim = config.hidden, wide = config.intermediate;
+  return LinearBytes(3 * dim, dim, precision, element) + LinearBytes(dim, dim, precision, element) +
+         LinearBytes(wide, dim, precision, element) + LinearBytes(dim, wide, precision, element) +
+         4 * AllocatedBytes(dim * element);
+}
+
+std::string PrefixIn(const TensorSet& set) {
+  return set.contains(std::string("wav2vec2.") + kMarker) ? "wav2vec2." : "";
+}
+
 }  // namespace
 
 // Large pieces that are rearranged come first and the small convolutions last: the copy that a rearrangement makes is
 // never taken on top of nearly everything else.
-absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>> Wav2Vec2Net::Load(const TensorSet& set, const Wav2Vec2Config& config,
-                                                                     const WeightOptions& options,
-                                                                     std::vector<std::string>* unread) {
-  const std::string prefix = set.contains(std::string("wav2vec2.") + kMarker) ? "wav2vec2." : "";
+absl::Status Wav2Vec2Net::ReadWeights(const TensorSet& set, const WeightOptions& options, bool layers,
+                                      std::vector<std::string>* unread) {
+  const std::string prefix = PrefixIn(set);
   WeightReader weights(set, "wav2vec2", options, prefix);
-  auto net = std::make_shared<Wav2Vec2Net>();
-  net->config_ = config;
-  net->device_ = options.device;
-  net->ReadPositions(weights);
-  for (int64_t i = 0; i < config.layers; ++i) {
+  device_ = options.device;
+  ReadPositions(weights);
+  for (int64_t i = 0; layers && i < config_.layers; ++i) {
     GRYM_RETURN_IF_ERROR(options.cancel.Check());
-    net->layers_.push_back(net->ReadLayer(weights, i));
+    layers_.push_back(ReadLayer(weights, config_, i));
   }
-  net->encoder_norm_ = ReadLayerNorm(weights, "encoder.layer_norm", config.hidden, config.norm_epsilon);
-  net->projection_norm_ =
-      ReadLayerNorm(weights, "feature_projection.layer_norm", config.conv_dim.back(), config.norm_epsilon);
-  net->projection_ = ReadLinear(weights, "feature_projection.projection", config.conv_dim.back(), config.hidden);
+  encoder_norm_ = ReadLayerNorm(weights, "encoder.layer_norm", config_.hidden, config_.norm_epsilon);
+  projection_norm_ =
+      ReadLayerNorm(weights, "feature_projection.layer_norm", config_.conv_dim.back(), config_.norm_epsilon);
+  projection_ = ReadLinear(weights, "feature_projection.projection", config_.conv_dim.back(), config_.hidden);
   WeightReader outside(set, "wav2vec2", options);
-  if (config.ctc_head) net->head_ = ReadLinear(outside, "lm_head", config.hidden, config.vocabulary);
-  net->features_ = FeatureEncoder::Read(weights, config);
+  if (config_.ctc_head) head_ = ReadLinear(outside, "lm_head", config_.hidden, config_.vocabulary);
+  features_ = FeatureEncoder::Read(weights, config_);
   GRYM_RETURN_IF_ERROR(weights.status());
   GRYM_RETURN_IF_ERROR(outside.status());
   weights.Skip("masked_spec_embed");  // for training
@@ -46,6 +55,33 @@ absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>> Wav2Vec2Net::Load(const Tenso
     for (const char* name : {"lm_head.weight", "lm_head.bias"}) weights.Skip(name);
   }
   if (unread) *unread = weights.Unread();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>> Wav2Vec2Net::Load(const TensorSet& set, const Wav2Vec2Config& config,
+                                                                     const WeightOptions& options,
+                                                                     std::vector<std::string>* unread) {
+  auto net = std::make_shared<Wav2Vec2Net>();
+  net->config_ = config;
+  GRYM_RETURN_IF_ERROR(net->ReadWeights(set, options, /*layers=*/true, unread));
+  return std::shared_ptr<const Wav2Vec2Net>(std::move(net));
+}
+
+absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>> Wav2Vec2Net::LoadStreamed(std::shared_ptr<const TensorSet> set,
+                                                                             const Wav2Vec2Config& config,
+                                                                             const WeightOptions& options) {
+  auto net = std::make_shared<Wav2Vec2Net>();
+  net->config_ = config;
+  GRYM_RETURN_IF_ERROR(net->ReadWeights(*set, options, /*layers=*/false, nullptr));
+  net->streamed_ = std::make_unique<const StreamedLayers<Wav2Vec2Layer>>(
+      config.layers, options.device,
+      [set, config, precision = options.precision, device = options.device](
+          int64_t index, const CancelToken& cancel) -> absl::StatusOr<Wav2Vec2Layer> {
+        WeightReader weights(*set, "wav2vec2", {precision, device, cancel, /*pinned=*/true}, PrefixIn(*set));
+        Wav2Vec2Layer layer = ReadLayer(weights, config, index);
+        GRYM_RETURN_IF_ERROR(weights.status());
+        return layer;
+      });
   return std::shared_ptr<const Wav2Vec2Net>(std::move(net));
 }
 
@@ -60,18 +96,18 @@ void Wav2Vec2Net::ReadPositions(WeightReader& weights) {
   positions_.groups = config_.position_groups;
 }
 
-Wav2Vec2Layer Wav2Vec2Net::ReadLayer(WeightReader& weights, int64_t index) const {
+Wav2Vec2Layer Wav2Vec2Net::ReadLayer(WeightReader& weights, const Wav2Vec2Config& config, int64_t index) {
   const std::string at = "encoder.layers." + std::to_string(index) + ".";
   const std::string attention = at + "attention.", forward = at + "feed_forward.";
-  const int64_t dim = config_.hidden, wide = config_.intermediate;
+  const int64_t dim = config.hidden, wide = config.intermediate;
   Wav2Vec2Layer layer;
   layer.attention_in =
       ReadFusedLinear(weights, {attention + "q_proj", attention + "k_proj", attention + "v_proj"}, dim, dim);
   layer.attention_out = ReadLinear(weights, attention + "out_proj", dim, dim);
-  layer.attention_norm = ReadLayerNorm(weights, at + "layer_norm", dim, config_.norm_epsilon);
+  layer.attention_norm = ReadLayerNorm(weights, at + "layer_norm", dim, config.norm_epsilon);
   layer.wide = ReadLinear(weights, forward + "intermediate_dense", dim, wide);
   layer.narrow = ReadLinear(weights, forward + "output_dense", wide, dim);
-  layer.wide_norm = ReadLayerNorm(weights, at + "final_layer_norm", dim, config_.norm_epsilon);
+  layer.wide_norm = ReadLayerNorm(weights, at + "final_layer_norm", dim, config.norm_epsilon);
   return layer;
 }
 
@@ -118,25 +154,25 @@ absl::StatusOr<Wav2Vec2States> Wav2Vec2Net::operator()(const at::Tensor& samples
   x = projection_(x);
   x = WithPositions(x);
   if (!config_.norm_first) x = encoder_norm_(x);
-  for (const Wav2Vec2Layer& layer : layers_) {
+  const auto run = [&](const Wav2Vec2Layer& layer) -> absl::Status {
     if (between) GRYM_RETURN_IF_ERROR(between());
     if (wants.hidden_states) states.hidden_states.push_back(x);
     x = RunLayer(layer, std::move(x));
-  }
+    return absl::OkStatus();
+  };
+  for (const Wav2Vec2Layer& layer : layers_) GRYM_RETURN_IF_ERROR(run(layer));
+  if (streamed_) GRYM_RETURN_IF_ERROR(streamed_->ForEach(between, run));
   if (wants.hidden_states) states.hidden_states.push_back(x);
   states.last_hidden_state = config_.norm_first ? encoder_norm_(x) : x;
   if ((wants.logits || wants.letters) && head_.weight.loaded()) states.logits = head_(states.last_hidden_state);
   return states;
 }
 
-int64_t Wav2Vec2Net::WeightBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device) {
+int64_t Wav2Vec2Net::StreamedWeightBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device) {
   const int64_t element = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
   const int64_t kept = static_cast<int64_t>(c10::elementSize(StorageType(precision)));
-  const int64_t dim = config.hidden, wide = config.intermediate, last = config.conv_dim.back();
-  const int64_t layer = LinearBytes(3 * dim, dim, precision, element) + LinearBytes(dim, dim, precision, element) +
-                        LinearBytes(wide, dim, precision, element) + LinearBytes(dim, wide, precision, element) +
-                        4 * AllocatedBytes(dim * element);
-  int64_t bytes = config.layers * layer + 2 * AllocatedBytes(dim * element) + 2 * AllocatedBytes(last * element) +
+  const int64_t dim = config.hidden, last = config.conv_dim.back();
+  int64_t bytes = 2 * AllocatedBytes(dim * element) + 2 * AllocatedBytes(last * element) +
                   LinearBytes(dim, last, precision, element);
   if (config.ctc_head) bytes += LinearBytes(config.vocabulary, dim, precision, element);
   bytes += AllocatedBytes(dim * (dim / config.position_groups) * config.position_kernel * kept) +
@@ -144,8 +180,16 @@ int64_t Wav2Vec2Net::WeightBytes(const Wav2Vec2Config& config, Precision precisi
   return bytes + FeatureEncoder::WeightBytes(config, element);
 }
 
+int64_t Wav2Vec2Net::StreamedLayerBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device) {
+  return std::min<int64_t>(2, config.layers) * LayerBytes(config, precision, device);
+}
+
+int64_t Wav2Vec2Net::WeightBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device) {
+  return StreamedWeightBytes(config, precision, device) + config.layers * LayerBytes(config, precision, device);
+}
+
 int64_t Wav2Vec2Net::WorkingBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device, int64_t frames,
-                                  const Wav2Vec2Wants& wants) {
+                                  const Wav2Vec2Wants& wants, bool streamed) {
   const int64_t element = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
   const auto rows = [&](int64_t dim) { return AllocatedBytes(frames * dim * element); };
   const int64_t dim = config.hidden, wide = config.intermediate, last = config.conv_dim.back();
@@ -162,7 +206,9 @@ int64_t Wav2Vec2Net::WorkingBytes(const Wav2Vec2Config& config, Precision precis
   const int64_t attention = AttentionScratchBytes(frames, config.heads, dim / config.heads);
   const int64_t layer = extract + kept + (norms - 1) * rows(dim) +
                         std::max(4 * rows(dim) + attention, (wants.hidden_states ? 2 : 1) * rows(dim) + rows(wide)) + scratch;
-  return samples + std::max({FeatureEncoder::WorkingBytes(config, frames, element), positions, layer});
+  // No layer is there yet while the convolutions are at work.
+  const int64_t absent = streamed ? StreamedLayerBytes(config, precision, device) : 0;
+  return samples + std::max(std::max(FeatureEncoder::WorkingBytes(config, frames, element), positions) - absent, layer);
 }
 
 }  // namespace grym

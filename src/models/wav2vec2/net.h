@@ -12,6 +12,7 @@
 #include "nn/conv.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
+#include "runtime/streamed_layers.h"
 #include "runtime/weights.h"
 
 namespace grym {
@@ -46,6 +47,13 @@ class Wav2Vec2Net {
                                                                  const WeightOptions& options,
                                                                  std::vector<std::string>* unread = nullptr);
 
+  // The same but for the transformer's layers, which are read from the file in each run, in turn. Errors of their weights
+  // are the runs'. For precisions that are kept as they are multiplied (CanStream): packing takes longer than computing.
+  static absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>> LoadStreamed(std::shared_ptr<const TensorSet> set,
+                                                                         const Wav2Vec2Config& config,
+                                                                         const WeightOptions& options);
+  static bool CanStream(Precision precision) { return precision != Precision::kInt8 && precision != Precision::kInt4; }
+
   const Wav2Vec2Config& config() const { return config_; }
   // `samples` normalised (SoundStatistics), float32 on the CPU, at least SamplesOf(1). `between`, if set, is called before
   // each piece of the work, some 50 ms long on two cores for ten seconds of sound; what it answers ends the run. May
@@ -57,11 +65,18 @@ class Wav2Vec2Net {
   // As loaded, exactly; and the most that a run over `frames` takes beside them, its results included.
   static int64_t WeightBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device);
   static int64_t WorkingBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device, int64_t frames,
-                              const Wav2Vec2Wants& wants);
+                              const Wav2Vec2Wants& wants, bool streamed = false);
+  // Of a streamed net's layers that are there at once, two of them; they are among WorkingBytes' neighbours in a plan and
+  // among nothing that is loaded.
+  static int64_t StreamedLayerBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device);
+  // Of a streamed net between runs.
+  static int64_t StreamedWeightBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device);
 
  private:
+  absl::Status ReadWeights(const TensorSet& set, const WeightOptions& options, bool layers,
+                           std::vector<std::string>* unread);
   void ReadPositions(WeightReader& weights);
-  Wav2Vec2Layer ReadLayer(WeightReader& weights, int64_t index) const;
+  static Wav2Vec2Layer ReadLayer(WeightReader& weights, const Wav2Vec2Config& config, int64_t index);
   at::Tensor WithPositions(const at::Tensor& x) const;
   at::Tensor Attend(const Wav2Vec2Layer& layer, const at::Tensor& x) const;
   at::Tensor FeedForward(const Wav2Vec2Layer& layer, const at::Tensor& x) const;
@@ -74,7 +89,8 @@ class Wav2Vec2Net {
   Linear projection_;
   Conv1d positions_;
   LayerNorm encoder_norm_;
-  std::vector<Wav2Vec2Layer> layers_;
+  std::vector<Wav2Vec2Layer> layers_;                                // or
+  std::unique_ptr<const StreamedLayers<Wav2Vec2Layer>> streamed_;
   Linear head_;
 };
 

@@ -136,15 +136,14 @@ absl::StatusOr<Wav2Vec2Heard> Wav2Vec2Session::Listen(const AudioInput& input, c
   GRYM_ASSIGN_OR_RETURN(const SoundStatistics statistics, Measure(*source, run));
   const int64_t frames = config_.FramesOf(statistics.samples);
   const WindowFrames limits = FramesOfWindows(config_, windows_);
-  if (admit_) GRYM_RETURN_IF_ERROR(admit_(std::min(frames, limits.longest), wants));
   progress.Report(kMeasuredAt, "load");
-  GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Wav2Vec2Net> net, get_net_(run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const Run started, start_(std::min(frames, limits.longest), wants, run.cancel));
   progress.Report(kLoadedAt, "encode");
 
   const std::vector<EncodeWindow> windows = PlanWindows(frames, limits.longest, limits.context);
-  Work work{*net, statistics, wants, want_last, SampleStretch(*source), {}, {},
+  Work work{*started.net, statistics, wants, want_last, SampleStretch(*source), {}, {},
             std::vector<double>(static_cast<size_t>(config_.hidden))};
-  const BudgetScope scope(budget_);
+  const BudgetScope scope(started.lease);
   for (size_t i = 0; i < windows.size(); ++i) {
     work.between = [&] {
       progress.Report(kLoadedAt + (1 - kLoadedAt) * static_cast<double>(i) / static_cast<double>(windows.size()),

@@ -11,7 +11,7 @@
 #include "grymsynth/tokenizer.h"
 #include "models/wav2vec2/net.h"
 #include "models/wav2vec2/sound.h"
-#include "runtime/memory_budget.h"
+#include "runtime/memory_lease.h"
 
 namespace grym {
 
@@ -45,21 +45,19 @@ WindowFrames FramesOfWindows(const Wav2Vec2Config& config, const Wav2Vec2Windows
 
 class Wav2Vec2Session : public Embedder {
  public:
-  // The net is fetched with the first call.
-  using GetNet = std::function<absl::StatusOr<std::shared_ptr<const Wav2Vec2Net>>(const CancelToken&)>;
-  // Asked before the net is fetched, with the frames of the longest window: whether the budget holds it all.
-  using Admit = std::function<absl::Status(int64_t frames, const Wav2Vec2Wants& wants)>;
+  // The net, and the lease that a run over windows of so many frames works under: it outlives the net. Asked at the
+  // start of every call.
+  struct Run {
+    MemoryLease lease;
+    std::shared_ptr<const Wav2Vec2Net> net;
+  };
+  using Start = std::function<absl::StatusOr<Run>(int64_t frames, const Wav2Vec2Wants& wants, const CancelToken&)>;
   // What the ids of a CTC head mean, or why that is not known.
   using Letters = absl::StatusOr<std::shared_ptr<const Tokenizer>>;
   // `letters`, borrowed, is null for a model without such a head.
-  Wav2Vec2Session(const Wav2Vec2Config& config, GetNet get_net, Admit admit, std::shared_ptr<MemoryBudget> budget,
-                  const Wav2Vec2Windows& windows = {}, const Letters* letters = nullptr)
-      : config_(config),
-        get_net_(std::move(get_net)),
-        admit_(std::move(admit)),
-        budget_(std::move(budget)),
-        windows_(windows),
-        letters_(letters) {}
+  Wav2Vec2Session(const Wav2Vec2Config& config, Start start, const Wav2Vec2Windows& windows = {},
+                  const Letters* letters = nullptr)
+      : config_(config), start_(std::move(start)), windows_(windows), letters_(letters) {}
 
   int dims() const override { return static_cast<int>(config_.hidden); }
   // The mean of the last hidden state over time, at unit length.
@@ -84,9 +82,7 @@ class Wav2Vec2Session : public Embedder {
   absl::Status RunWindow(const EncodeWindow& window, Work& work) const;
 
   const Wav2Vec2Config config_;
-  const GetNet get_net_;
-  const Admit admit_;
-  const std::shared_ptr<MemoryBudget> budget_;
+  const Start start_;
   const Wav2Vec2Windows windows_;
   const Letters* const letters_;
 };

@@ -9,11 +9,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-void ExpectKeepsToItsSmallestPlan(const GenerateAudioRequest& request) {
-  const auto roomy = Tiny();
+void ExpectKeepsToItsSmallestPlan(const GenerateAudioRequest& request, const std::string& dtype = "float32") {
+  const auto roomy = Tiny(kPlenty, dtype);
   const double sound_s = request.reference_buffer ? request.reference_buffer->duration_s() : 0;
   const int64_t least = SmallestPlan(*roomy, roomy->WorkOf(request, sound_s).value());
-  const auto tight = Tiny(least);
+  const auto tight = Tiny(least, dtype);
   const auto made = Made(*tight, request);
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_LE(made->peak_bytes, least);
@@ -21,7 +21,7 @@ void ExpectKeepsToItsSmallestPlan(const GenerateAudioRequest& request) {
   EXPECT_EQ(tight->context().budget->used_bytes(), 0);  // every component was dropped after its phase
   EXPECT_EQ(Samples(Made(*tight, request)), Samples(made));
 
-  const auto less = Tiny(least - 1);
+  const auto less = Tiny(least - 1, dtype);
   const absl::Status refused = Made(*less, request).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ErrorCode(refused), "over_budget");
@@ -41,6 +41,21 @@ TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanByteForByte) {
   }
   SCOPED_TRACE("from sound");
   ExpectKeepsToItsSmallestPlan(FromChirp(0.5));
+}
+
+TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanInEveryPrecision) {
+  GRYM_NEED_PEER();
+  for (const char* dtype : {"float16", "bfloat16", "int8", "int4"}) {
+    SCOPED_TRACE(dtype);
+    for (const double duration_s : {0.06, 0.4, 3.0}) {
+      SCOPED_TRACE(duration_s);
+      GenerateAudioRequest request = Rain();
+      request.duration_s = duration_s;
+      ExpectKeepsToItsSmallestPlan(request, dtype);
+    }
+    SCOPED_TRACE("from sound");
+    ExpectKeepsToItsSmallestPlan(FromChirp(0.5), dtype);
+  }
 }
 
 TEST(AudioLdmBudgetTest, LowersItsPrecisionWhereItMayAndMust) {

@@ -21,7 +21,7 @@ inline uint64_t Mixed(uint64_t hash, uint64_t value) {
 struct FakeRecord {
   std::atomic<int64_t> steps{0}, prefills{0}, texts{0}, encodes{0}, states{0};
   std::atomic<int64_t> most_rows{0};
-  int dropped = 0;
+  int dropped = 0, held = 0;  // parts
   int64_t fail_at_step = -1;  // NaN from this step on
   // A metronome: book 0 says 1 every so many frames, and the codec clicks at a 1.
   int64_t beat_frames = 0;
@@ -211,7 +211,15 @@ class FakeNets : public MusicgenNets {
     return bytes;
   }
   void Drop(int parts) const override { record.dropped |= parts; }
-  int Loaded() const override { return 0; }
+  void Claim(int, LeaseAsk&) const override {}
+  int64_t Idle(bool) const override { return 0; }
+  absl::Status Hold(int parts, MemoryLease&, const CancelToken& cancel) const override {
+    record.held |= parts;
+    return cancel.Check();
+  }
+  std::shared_ptr<const MusicgenNets> Alone() const override {
+    return std::shared_ptr<const MusicgenNets>(std::shared_ptr<void>(), this);
+  }
 
   mutable FakeRecord record;
 

@@ -221,7 +221,11 @@ TEST(MusicgenGeneratorTest, OverTheBudgetIsSaidBeforeAnythingIsLoaded) {
   Fake tight(1, false, 7300);
   ASSERT_TRUE(tight.generator->Generate(Request(3), {}).ok());
   EXPECT_TRUE(tight.nets->record.dropped & MusicgenNets::kText);
-  EXPECT_FALSE(Fake(1, false, 9000).nets->record.dropped & MusicgenNets::kText);
+  EXPECT_EQ(tight.nets->record.held, 0);
+  Fake roomy(1, false, 9000);
+  ASSERT_TRUE(roomy.generator->Generate(Request(3), {}).ok());
+  EXPECT_EQ(roomy.nets->record.dropped, 0);
+  EXPECT_EQ(roomy.nets->record.held, MusicgenNets::kText | MusicgenNets::kNetwork | MusicgenNets::kSound);
 }
 
 TEST(MusicgenGeneratorTest, ContinuesARecording) {

@@ -160,7 +160,7 @@ TEST(Wav2Vec2ModelTest, ABudgetOfThePlanSufficesAndAByteLessIsRefused) {
   EXPECT_EQ(model->NewSession()->Embed(audio, {}).value(), want);
   budget->SetLimit(enough - 1);
   const auto refused = model->NewSession()->Embed(audio, {}).status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);  // with two layers there is nothing to stream
   EXPECT_EQ(ErrorCode(refused), "over_budget");
   EXPECT_THAT(refused.message(), HasSubstr(std::to_string(enough)));
   EXPECT_THAT(refused.message(), HasSubstr(std::to_string(enough - 1)));

@@ -4,6 +4,7 @@
 #include "checkpoint/config_reader.h"
 #include "gtest/gtest.h"
 #include "models/wav2vec2/session.h"
+#include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 #include "support/peer.h"
 
@@ -50,7 +51,14 @@ absl::StatusOr<Wav2Vec2Heard> HeardBy(const std::filesystem::path& folder, const
   const float* const samples = sound.const_data_ptr<float>();
   const auto audio =
       AudioBuffer::FromPlanar(std::vector<float>(samples, samples + sound.numel()), 1, config.rate_hz).value();
-  Wav2Vec2Session session(config, [&](const CancelToken&) { return net; }, {}, budget);
+  const auto start = [&](int64_t, const Wav2Vec2Wants&,
+                         const CancelToken& cancel) -> absl::StatusOr<Wav2Vec2Session::Run> {
+    const auto half = [](int64_t limit) { return LeaseAsk{"test", nullptr, limit / 2, {}, 0}; };
+    auto lease = budget->Lease(half, cancel, 0);
+    if (!lease.ok()) return lease.status();
+    return Wav2Vec2Session::Run{*std::move(lease), *net};
+  };
+  Wav2Vec2Session session(config, start);
   return session.Listen(audio, {.extract_features = true, .hidden_states = true, .logits = true}, true, {});
 }
 
