@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,12 +38,14 @@ class MusicgenDecoder {
 
   // `prefix` is put before the decoder's names ("decoder."); the two projections of conditioning stand at the top.
   // With Precision::kFloat32 the matrices are kept as float16 where StorageFor says so: the same results from half the
-  // memory. `unread` takes the names under `prefix` that nothing asked for. Errors as of WeightReader::status;
+  // memory; who knows already what it says gives it as `storage`, since asking reads the matrices. `unread` takes the
+  // names under `prefix` that nothing asked for. Errors as of WeightReader::status;
   // Unimplemented (code "no_device") for a device other than the CPU.
   static absl::StatusOr<std::shared_ptr<const MusicgenDecoder>> Load(const TensorSet& set, const MusicgenConfig& config,
                                                                      const WeightOptions& options,
                                                                      const std::string& prefix = "decoder.",
-                                                                     std::vector<std::string>* unread = nullptr);
+                                                                     std::vector<std::string>* unread = nullptr,
+                                                                     std::optional<Precision> storage = {});
   // What the matrices will be kept in: `asked`, or float16 where float32 is asked for and every number of every matrix
   // fits that type exactly, as in the published files. Reads up to the first that does not. Errors as of
   // TensorFile::Bytes; Cancelled.

@@ -76,14 +76,19 @@ absl::StatusOr<std::shared_ptr<const MusicgenDecoder>> MusicgenDecoder::Load(con
                                                                              const MusicgenConfig& config,
                                                                              const WeightOptions& options,
                                                                              const std::string& prefix,
-                                                                             std::vector<std::string>* unread) {
+                                                                             std::vector<std::string>* unread,
+                                                                             std::optional<Precision> storage) {
   if (!options.device.is_cpu()) {
     return Error(absl::StatusCode::kUnimplemented, "no_device",
                  "musicgen/decoder: want the device \"cpu\", got \"" + options.device.str() + "\"");
   }
   auto decoder = std::make_shared<MusicgenDecoder>();
   decoder->config_ = config;
-  GRYM_ASSIGN_OR_RETURN(decoder->storage_, StorageFor(set, options.precision, options.cancel, prefix));
+  if (storage) {
+    decoder->storage_ = *storage;
+  } else {
+    GRYM_ASSIGN_OR_RETURN(decoder->storage_, StorageFor(set, options.precision, options.cancel, prefix));
+  }
   WeightReader weights(set, "musicgen/decoder", options, prefix);
   decoder->ReadTables(weights);
   decoder->ReadLayers(weights);

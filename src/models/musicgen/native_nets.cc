@@ -225,8 +225,8 @@ void NativeMusicgenNets::MakeComponents() {
       },
       bytes.text_weights);
   decoder_ = std::make_unique<const Component<MusicgenDecoder>>(
-      [set = set_, config = config_, options](const CancelToken& cancel) {
-        return MusicgenDecoder::Load(*set, config, options("decoder", cancel), "decoder.");
+      [set = set_, config = config_, options, storage = DecoderStorage()](const CancelToken& cancel) {
+        return MusicgenDecoder::Load(*set, config, options("decoder", cancel), "decoder.", nullptr, storage);
       },
       bytes.decoder_weights);
   sound_ = std::make_unique<const Component<EncodecDecoder>>(
