@@ -30,9 +30,9 @@ absl::StatusOr<GenerateAudioResult> StreamOfWhole::Finish() {
     return Error(absl::StatusCode::kFailedPrecondition, "not_finished", "want the last block given first, got " +
                      std::to_string(given_) + " frames so far");
   }
-  GenerateAudioResult result = *made_;
-  result.audio = AudioBuffer();
-  return result;
+  given_ = 0;
+  made_->audio = AudioBuffer();  // given already: nothing is copied, and Next has no more
+  return *made_;
 }
 
 }  // namespace grym
