@@ -24,10 +24,12 @@ void PyGeneration::Save(const std::filesystem::path& path) {
 }
 
 std::shared_ptr<GenerateAudioResult> PyGeneration::Finish() {
-  return std::make_shared<GenerateAudioResult>(ValueOrThrow(Unlocked([this] {
+  auto result = std::make_shared<GenerateAudioResult>(ValueOrThrow(Unlocked([this] {
     const std::lock_guard<std::mutex> lock(mutex_);
     return stream_->Finish();
   })));
+  result->warnings.insert(result->warnings.begin(), warnings_.begin(), warnings_.end());
+  return result;
 }
 
 namespace {

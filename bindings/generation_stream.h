@@ -11,8 +11,10 @@ namespace grym::python {
 // Threads queue up. `owner` is what the stream stands on.
 class PyGeneration {
  public:
-  PyGeneration(std::shared_ptr<const void> owner, std::unique_ptr<GenerationStream> stream)
-      : owner_(std::move(owner)), stream_(std::move(stream)) {}
+  // `warnings`: what was told before it began; they come first in the result.
+  PyGeneration(std::shared_ptr<const void> owner, std::unique_ptr<GenerationStream> stream,
+               std::vector<std::string> warnings = {})
+      : owner_(std::move(owner)), stream_(std::move(stream)), warnings_(std::move(warnings)) {}
   // Raises StopIteration after the last block.
   PyAudio Next(const py::object& progress);
   void Save(const std::filesystem::path& path);
@@ -21,6 +23,7 @@ class PyGeneration {
  private:
   const std::shared_ptr<const void> owner_;
   const std::unique_ptr<GenerationStream> stream_;
+  const std::vector<std::string> warnings_;
   std::mutex mutex_;
 };
 using Generation_ = std::shared_ptr<PyGeneration>;

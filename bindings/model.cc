@@ -86,7 +86,7 @@ struct OwnGenerator {
 
 // `open(generator)` answers a stream of it.
 template <class Open>
-Generation_ StreamOf(const Model_& self, Open open) {
+Generation_ StreamOf(const Model_& self, Open open, std::vector<std::string> warnings = {}) {
   auto own = std::make_shared<OwnGenerator>();
   own->model = self;
   auto stream = Unlocked([&]() -> absl::StatusOr<std::unique_ptr<GenerationStream>> {
@@ -95,7 +95,7 @@ Generation_ StreamOf(const Model_& self, Open open) {
     own->generator = *std::move(generator);
     return open(*own->generator);
   });
-  return Held(std::make_unique<PyGeneration>(std::move(own), ValueOrThrow(std::move(stream))));
+  return Held(std::make_unique<PyGeneration>(std::move(own), ValueOrThrow(std::move(stream)), std::move(warnings)));
 }
 
 void DefineStreams(py::class_<Model, Model_>& c) {
@@ -103,7 +103,7 @@ void DefineStreams(py::class_<Model, Model_>& c) {
     GenerateAudioRequest wanted = *request;
     std::vector<std::string> warnings;
     ThrowUnlessOk(PrepareRaw(*self, wanted, warnings));
-    return StreamOf(self, [&](Generator& generator) { return generator.Stream(wanted); });
+    return StreamOf(self, [&](Generator& generator) { return generator.Stream(wanted); }, std::move(warnings));
   }, py::arg("request").none(false), R"(The model's own waveform, block after block while it is being made.
 
 Returns: GenerationStream, an iterator of Audio.)");

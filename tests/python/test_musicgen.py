@@ -75,6 +75,13 @@ def test_blocks_are_the_whole_and_a_saved_state_goes_on_elsewhere(tmp_path):
     assert caught.value.code == "other_model"
 
 
+def test_what_a_stream_leaves_out_is_told():
+    model = gs.Model.open(reference.checkpoint("musicgen-tiny"))
+    stream = model.stream(request(duration_s=0.5, mood="dark", allow_unsupported=True))
+    assert joined(stream).shape[1] == 16000
+    assert any("mood" in warning for warning in stream.finish().warnings)
+
+
 def tone(pitches, rate=32000, seconds=1.0):
     t = np.arange(int(rate * seconds)) / rate
     return gs.Audio(np.concatenate([0.3 * np.sin(2 * np.pi * 440 * 2 ** ((p - 69) / 12) * t) for p in pitches])
