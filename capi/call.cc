@@ -15,6 +15,13 @@ absl::StatusOr<KeptInput> KeptInput::From(const grym_audio* audio, const char* p
   return kept;
 }
 
+absl::StatusOr<std::shared_ptr<const AudioBuffer>> RecordingFrom(const grym_audio* audio, const char* path) {
+  GRYM_C_RETURN_IF_ERROR(KeptInput::From(audio, path).status());  // exactly one of them
+  if (audio) return Find(audio, "audio");
+  GRYM_C_ASSIGN_OR_RETURN(AudioBuffer loaded, LoadAudio(PathFromUtf8(path)));
+  return std::make_shared<const AudioBuffer>(std::move(loaded));
+}
+
 void TellProgress(grym_progress_fn progress, void* user_data, RunOptions& run) {
   if (!progress) return;
   run.progress = [progress, user_data, cancel = run.cancel, before = run.progress](const Progress& now) mutable {

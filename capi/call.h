@@ -28,6 +28,9 @@ class KeptInput {
   std::filesystem::path path_;
 };
 
+// The recording itself, read from the path where one is given. Errors as of KeptInput::From and LoadAudio.
+absl::StatusOr<std::shared_ptr<const AudioBuffer>> RecordingFrom(const grym_audio* audio, const char* path);
+
 // Calls `progress` for what `run` tells; its wish to stop cancels `run`. What `run` told before is told first.
 void TellProgress(grym_progress_fn progress, void* user_data, RunOptions& run);
 

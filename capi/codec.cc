@@ -31,17 +31,10 @@ grym_status grym_engine_encode(grym_engine* engine, const char* model, const gry
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
     GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(engine, "engine"));
-    std::shared_ptr<const grym::AudioBuffer> given;
-    if (audio) {
-      GRYM_C_ASSIGN_OR_RETURN(given, Find(audio, "audio"));
-    }
-    GRYM_C_RETURN_IF_ERROR(KeptInput::From(audio, path_utf8).status());
+    if (audio) GRYM_C_RETURN_IF_ERROR(Find(audio, "audio").status());
     GRYM_C_ASSIGN_OR_RETURN(const auto codec, CodecOf(*found, model));
-    if (given) {
-      return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) { return codec->Encode(*given, run); });
-    }
-    GRYM_C_ASSIGN_OR_RETURN(const grym::AudioBuffer loaded, grym::LoadAudio(PathFromUtf8(path_utf8)));
-    return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) { return codec->Encode(loaded, run); });
+    GRYM_C_ASSIGN_OR_RETURN(const auto recording, RecordingFrom(audio, path_utf8));
+    return RunInto(progress, user_data, out, [&](const grym::RunOptions& run) { return codec->Encode(*recording, run); });
   });
 }
 

@@ -30,21 +30,14 @@ absl::StatusOr<grym::OpenModelOptions> OpenModelOptionsFromC(const grym_open_mod
   return to;
 }
 
-absl::StatusOr<grym::AudioBuffer> RecordingFrom(const grym_audio* audio, const char* path) {
-  GRYM_C_ASSIGN_OR_RETURN(const KeptInput kept, KeptInput::From(audio, path));  // exactly one of them
-  if (!audio) return grym::LoadAudio(PathFromUtf8(path));
-  GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(audio, "audio"));
-  return *found;
-}
-
 absl::StatusOr<std::vector<float>> EmbedOneOf(grym::Embedder& embedder, const grym_audio* audio, const char* path,
                                               const char* text) {
   if (text) {
     if (audio || path) return Bad("text_utf8: want one of audio, path_utf8 and text_utf8, got more");
     return embedder.EmbedText(text, {});
   }
-  GRYM_C_ASSIGN_OR_RETURN(const grym::AudioBuffer recording, RecordingFrom(audio, path));
-  return embedder.Embed(recording, {});
+  GRYM_C_ASSIGN_OR_RETURN(const auto recording, RecordingFrom(audio, path));
+  return embedder.Embed(*recording, {});
 }
 
 }  // namespace
@@ -120,8 +113,8 @@ grym_status grym_engine_transcribe(grym_engine* engine, const char* model, const
     GRYM_C_RETURN_IF_ERROR(CheckSet(model, "model"));
     GRYM_C_ASSIGN_OR_RETURN(const auto opened, found->orchestrator().Find(model));
     GRYM_C_ASSIGN_OR_RETURN(const auto embedder, opened->NewEmbedder());
-    GRYM_C_ASSIGN_OR_RETURN(const grym::AudioBuffer recording, RecordingFrom(audio, path_utf8));
-    GRYM_C_ASSIGN_OR_RETURN(std::string text, embedder->Transcribe(recording, {}));
+    GRYM_C_ASSIGN_OR_RETURN(const auto recording, RecordingFrom(audio, path_utf8));
+    GRYM_C_ASSIGN_OR_RETURN(std::string text, embedder->Transcribe(*recording, {}));
     return TextInto(std::move(text), out);
   });
 }
