@@ -286,8 +286,9 @@ def markdown(result):
     return "\n".join(lines) + "\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def prepared(parser, script):
+    """The options and a Bench, in the environment of the reference libraries: who runs elsewhere is run again there.
+    None for the Bench where there are no checkpoints to measure."""
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
@@ -297,24 +298,41 @@ def main():
         python = peer_environment.make(options.build, "models")
         if python is None:
             raise SystemExit("the reference libraries cannot be installed here")
-        raise SystemExit(subprocess.run([str(python), __file__, *sys.argv[1:]],
+        raise SystemExit(subprocess.run([str(python), script, *sys.argv[1:]],
                                         env=peer_environment.environment(options.build)).returncode)
     shared = Path(os.environ.get("GRYM_SHARED", HERE.parents[2] / "shared"))
     if not (shared / "fixtures" / "make_checkpoint.py").exists():
         print(f"   no {shared / 'fixtures'}: there are no checkpoints to measure (set GRYM_SHARED)")
         options.out.write_text(json.dumps({"rows": [], "markdown": ""}))
-        return
+        return options, None
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import torch
+    import transformers
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(options.threads)
+    folder = options.build.resolve().parent / "peers" / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    return options, Bench(folder, shared / "fixtures", options.short, options.threads)
+
+
+def keep(result, text, out):
+    """Writes the JSON and its table, and prints that."""
+    result["markdown"] = text
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1))
+    out.with_suffix(".md").write_text(text)
+    print(text)
+
+
+def main():
+    options, bench = prepared(argparse.ArgumentParser(description=__doc__.split("\n")[0]), __file__)
+    if bench is None:
+        return
     import diffusers
     import grymsynth
     import torch
     import transformers
     diffusers.logging.set_verbosity_error()
-    transformers.logging.set_verbosity_error()
-    torch.set_num_threads(options.threads)
-    folder = options.build.resolve().parent / "peers" / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    bench = Bench(folder, shared / "fixtures", options.short, options.threads)
     wav2vec2(bench)
     clap(bench)
     memory = audioldm(bench)
@@ -323,11 +341,7 @@ def main():
               "first_results": first_results(bench, options.build.resolve()),
               "versions": {"grymsynth": grymsynth.version(), "torch": torch.__version__,
                            "transformers": transformers.__version__, "diffusers": diffusers.__version__}}
-    result["markdown"] = markdown(result)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1))
-    options.out.with_suffix(".md").write_text(result["markdown"])
-    print(result["markdown"])
+    keep(result, markdown(result), options.out)
 
 
 if __name__ == "__main__":

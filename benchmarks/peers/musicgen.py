@@ -7,17 +7,13 @@ included, text encoder and codec left out on both sides. The checkpoint has the 
 weights. --short: a tiny checkpoint and few tokens; --preset: another model than musicgen-small.
 """
 import argparse
-import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
-import peer_environment  # noqa: E402
-from models import Bench, snr_db, timed  # noqa: E402
+from models import keep, prepared, snr_db, timed  # noqa: E402
 
 PROMPT = "slow warm house with electric piano"
 RATE = 32000
@@ -138,33 +134,14 @@ def markdown(result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--preset", default="")
     parser.add_argument("--frames", type=int, default=0)
-    parser.add_argument("--short", action="store_true")
-    options = parser.parse_args()
-    if Path(sys.prefix).resolve() != peer_environment.folder_of(options.build, "models"):
-        python = peer_environment.make(options.build, "models")
-        if python is None:
-            raise SystemExit("the reference libraries cannot be installed here")
-        raise SystemExit(subprocess.run([str(python), __file__, *sys.argv[1:]],
-                                        env=peer_environment.environment(options.build)).returncode)
-    shared = Path(os.environ.get("GRYM_SHARED", HERE.parents[2] / "shared"))
-    if not (shared / "fixtures" / "make_checkpoint.py").exists():
-        print(f"   no {shared / 'fixtures'}: there are no checkpoints to measure (set GRYM_SHARED)")
-        options.out.write_text(json.dumps({"rows": [], "markdown": ""}))
+    options, bench = prepared(parser, __file__)
+    if bench is None:
         return
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import grymsynth
     import torch
     import transformers
-    transformers.logging.set_verbosity_error()
-    torch.set_num_threads(options.threads)
-    folder = options.build.resolve().parent / "peers" / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    bench = Bench(folder, shared / "fixtures", options.short)
     preset = options.preset or ("musicgen-tiny" if options.short else "musicgen-small")
     frames = options.frames or (40 if options.short else 500)
     started = time.perf_counter()
@@ -175,11 +152,7 @@ def main():
               "seconds": time.perf_counter() - started,
               "versions": {"grymsynth": grymsynth.version(), "torch": torch.__version__,
                            "transformers": transformers.__version__}}
-    result["markdown"] = markdown(result)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1))
-    options.out.with_suffix(".md").write_text(result["markdown"])
-    print(result["markdown"])
+    keep(result, markdown(result), options.out)
 
 
 if __name__ == "__main__":
