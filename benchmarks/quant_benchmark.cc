@@ -108,7 +108,7 @@ void BM_Quant_Step(benchmark::State& state) {
   for (auto _ : state) {
     for (const PackedView& matrix : step->matrices) {
       auto* const floats = reinterpret_cast<float*>(prepared.get());
-      PrepareInputs(matrix.layout(), x.data(), rows, floats, path);
+      PrepareInputs(matrix.layout(), x.data(), rows, floats);
       const int64_t blocks = matrix.layout().blocks();
       MultiplyBlocks(matrix, floats, rows, blocks * part / parts, blocks * (part + 1) / parts, nullptr, y.data(), path);
     }
@@ -126,10 +126,9 @@ void BM_Quant_Step(benchmark::State& state) {
 }
 void StepArguments(benchmark::internal::Benchmark* benchmark) {
   for (int format = 1; format <= 5; ++format) {
-    for (const int rows : {1, 2, 4, 16}) benchmark->Args({format, rows, static_cast<int>(ProductPath::kInt8)});
+    for (const int rows : {1, 2, 4, 16}) benchmark->Args({format, rows, static_cast<int>(BestProductPath())});
+    if (BestProductPath() != ProductPath::kAvx2) benchmark->Args({format, 2, static_cast<int>(ProductPath::kAvx2)});
   }
-  for (const int rows : {2, 16}) benchmark->Args({5, rows, static_cast<int>(ProductPath::kInt16)});
-  for (const int format : {4, 5}) benchmark->Args({format, 2, static_cast<int>(ProductPath::kAvx2)});
 }
 BENCHMARK(BM_Quant_Step)->Apply(StepArguments)->Threads(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 

@@ -28,7 +28,7 @@ PackedLayout LayoutFor(int64_t out, int64_t in, WeightFormat format, int64_t gro
 void ApplyPrepared(const PackedView& view, const float* x, int64_t rows, const float* bias, float* prepared, float* y) {
   const ProductPath path = BestProductPath();
   const PackedLayout& layout = view.layout();
-  PrepareInputs(layout, x, rows, prepared, path);
+  PrepareInputs(layout, x, rows, prepared);
   const int64_t grain = std::max<int64_t>(1, kFewestWeights / (kPackedRows * layout.padded_in() * rows));
   at::parallel_for(0, layout.blocks(), grain, [&](int64_t begin, int64_t end) {
     MultiplyBlocks(view, prepared, rows, begin, end, bias, y, path);
@@ -61,7 +61,7 @@ PackedLinear PackedLinear::PackAs(const at::Tensor& weight, const at::Tensor& bi
   linear.bias_ = bias;
   uint8_t* const bytes = linear.packed_.mutable_data_ptr<uint8_t>();
   const float* const rows = weight.const_data_ptr<float>();
-  at::parallel_for(0, layout.blocks(), 4, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, layout.blocks(), 1, [&](int64_t begin, int64_t end) {
     const int64_t first = begin * kPackedRows;
     PackRows(layout, rows + first * layout.in, first, std::min(end * kPackedRows, layout.out), bytes);
   });

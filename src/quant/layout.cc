@@ -19,13 +19,6 @@ constexpr uint32_t kPackedVersion = 1;
 constexpr int64_t kMostSide = int64_t{1} << 24;
 
 template <typename T>
-T PackedField(const uint8_t* from) {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  return value;
-}
-
-template <typename T>
 void PutPackedField(uint8_t* to, T value) {
   std::memcpy(to, &value, sizeof(T));
 }
@@ -41,21 +34,6 @@ bool KnownFormat(WeightFormat format) { return format >= WeightFormat::kFloat32 
 
 absl::Status DamagedPacked(const std::string& what) {
   return Error(absl::StatusCode::kDataLoss, "bad_packed_weights", "packed weights: " + what);
-}
-
-// The code of column `c` of a tile.
-int TileCode(WeightFormat format, const uint8_t* tile, int64_t c) {
-  const int64_t lane = c % 16, n = c / 16;
-  if (format == WeightFormat::kInt8) return tile[32 * (n / 2) + 2 * lane + n % 2] - 128;
-  const uint8_t pair = tile[2 * lane + n / 2];
-  return (n % 2 ? pair >> 4 : pair & 15) - 8;
-}
-
-float TileFloat(WeightFormat format, const uint8_t* tile, int64_t c) {
-  if (format == WeightFormat::kFloat32) return PackedField<float>(tile + 4 * c);
-  if (format == WeightFormat::kFloat16) return HalfToFloat(PackedField<uint16_t>(tile + 2 * c));
-  const int64_t lane = c % 8, half = c / 8 % 2;
-  return BFloat16ToFloat(PackedField<uint16_t>(tile + 32 * (c / 16) + 4 * lane + 2 * half));
 }
 
 }  // namespace
@@ -87,18 +65,24 @@ absl::StatusOr<PackedLayout> PackedLayout::Create(WeightFormat format, int64_t o
   return PackedLayout{format, out, in, group};
 }
 
-int64_t PackedLayout::tile_bytes() const {
+int64_t PackedLayout::column_bytes() const {
   switch (format) {
-    case WeightFormat::kFloat32: return 4 * kTileColumns;
+    case WeightFormat::kFloat32: return 4 * kPackedRows;
     case WeightFormat::kFloat16:
-    case WeightFormat::kBFloat16: return 2 * kTileColumns;
-    case WeightFormat::kInt8: return kTileColumns;
-    case WeightFormat::kInt4: return kTileColumns / 2;
+    case WeightFormat::kBFloat16: return 2 * kPackedRows;
+    case WeightFormat::kInt8: return kPackedRows;
+    case WeightFormat::kInt4: return kPackedRows / 2;
   }
   return 0;
 }
 
-int64_t PackedLayout::block_bytes() const { return (meta_begin() + groups() * kGroupMetaBytes + 63) / 64 * 64; }
+float FloatAt(const PackedLayout& layout, const uint8_t* block, int64_t lane, int64_t column) {
+  const uint8_t* const whole = block + column * layout.column_bytes();
+  if (layout.format == WeightFormat::kFloat32) return LoadedAs<float>(whole + 4 * lane);
+  if (layout.format == WeightFormat::kFloat16) return HalfToFloat(LoadedAs<uint16_t>(whole + 2 * lane));
+  const uint8_t* const pair = block + column / 2 * 2 * layout.column_bytes();
+  return BFloat16ToFloat(LoadedAs<uint16_t>(pair + 4 * lane + 2 * (column % 2)));
+}
 
 void WritePackedHeader(const PackedLayout& layout, uint8_t* to) {
   std::memset(to, 0, kPackedHeaderBytes);
@@ -118,19 +102,19 @@ absl::StatusOr<PackedView> PackedView::Open(std::span<const uint8_t> bytes) {
   }
   const uint8_t* const head = bytes.data();
   if (std::memcmp(head, kPackedMagic, sizeof(kPackedMagic)) != 0) return DamagedPacked("no packed matrix begins here");
-  if (const auto version = PackedField<uint32_t>(head + 8); version != kPackedVersion) {
+  if (const auto version = LoadedAs<uint32_t>(head + 8); version != kPackedVersion) {
     return DamagedPacked(Formatted("want version %u, got %u", kPackedVersion, version));
   }
-  const auto out = PackedField<uint64_t>(head + 24), in = PackedField<uint64_t>(head + 32);
+  const auto out = LoadedAs<uint64_t>(head + 24), in = LoadedAs<uint64_t>(head + 32);
   const auto most = static_cast<uint64_t>(kMostSide);
   if (out > most || in > most) return DamagedPacked(Formatted("want sides of at most %d, got [%u, %u]", most, out, in));
   const absl::StatusOr<PackedLayout> layout =
-      PackedLayout::Create(static_cast<WeightFormat>(PackedField<uint32_t>(head + 12)), static_cast<int64_t>(out),
-                           static_cast<int64_t>(in), PackedField<uint32_t>(head + 16));
+      PackedLayout::Create(static_cast<WeightFormat>(LoadedAs<uint32_t>(head + 12)), static_cast<int64_t>(out),
+                           static_cast<int64_t>(in), LoadedAs<uint32_t>(head + 16));
   if (!layout.ok()) return DamagedPacked(std::string(layout.status().message()));
   uint8_t whole[kPackedHeaderBytes];
   WritePackedHeader(*layout, whole);
-  if (const auto said = PackedField<uint64_t>(head + 40); said != static_cast<uint64_t>(layout->bytes())) {
+  if (const auto said = LoadedAs<uint64_t>(head + 40); said != static_cast<uint64_t>(layout->bytes())) {
     return DamagedPacked(Formatted("want %d bytes for %s [%d, %d], the header says %u", layout->bytes(),
                                    WeightFormatName(layout->format), layout->out, layout->in, said));
   }
@@ -161,17 +145,16 @@ absl::StatusOr<PackedView> PackedView::OpenChecked(std::span<const uint8_t> byte
 
 void PackedView::DecodeRow(int64_t row, float* weights) const {
   const uint8_t* const here = block(row / kPackedRows);
-  const int64_t lane = row % kPackedRows, tile_bytes = layout_.tile_bytes();
+  const int64_t lane = row % kPackedRows;
   for (int64_t c = 0; c < layout_.in; ++c) {
-    const uint8_t* const tile = here + (c / kTileColumns * kPackedRows + lane) * tile_bytes;
     if (!HasGroups(layout_.format)) {
-      weights[c] = TileFloat(layout_.format, tile, c % kTileColumns);
+      weights[c] = FloatAt(layout_, here, lane, c);
       continue;
     }
-    const uint8_t* const meta = here + layout_.meta_begin() + c / layout_.group * kGroupMetaBytes + 2 * lane;
-    const float scale = BFloat16ToFloat(PackedField<uint16_t>(meta));
-    const float offset = BFloat16ToFloat(PackedField<uint16_t>(meta + 8));
-    weights[c] = scale * static_cast<float>(TileCode(layout_.format, tile, c % kTileColumns)) + offset;
+    const uint8_t* const meta = here + layout_.meta_begin(c / layout_.group) + 2 * lane;
+    const float scale = BFloat16ToFloat(LoadedAs<uint16_t>(meta));
+    const float offset = BFloat16ToFloat(LoadedAs<uint16_t>(meta + 2 * kPackedRows));
+    weights[c] = scale * static_cast<float>(CodeAt(layout_, here, lane, c) - CodeCentre(layout_.format)) + offset;
   }
 }
 

@@ -4,19 +4,20 @@
 //   0  8 characters "grymqnt" and a zero   8  uint32 version   12 uint32 format   16 uint32 group   20 uint32 zero
 //   24 uint64 out    32 uint64 in   40 uint64 bytes, the header included
 //   48 uint64 FNV-1a of the 48 bytes before it   56 8 zeros
-// then one block for each four rows (the last block is filled up with rows of zeros), each a multiple of 64 bytes:
-//   for each 64 columns (the last filled up with zeros) four tiles, one of each row;
-//   then, for int8 and int4, for each group of columns four scales and four offsets of bfloat16;
-//   then zeros.
-// A tile's 64 columns c, so that one vector operation makes neighbours:
-//   float32, float16: in order.   bfloat16: c = 16 j + 8 h + l is half h (low, high) of 32-bit word 8 j + l.
-//   int8: c = 32 j + 16 b + l is byte b of 16-bit word 16 j + l, code + 128.
-//   int4: c = 16 n + l is bits 4 n to 4 n + 3 of 16-bit word l, code + 8.
+// then one block for each sixteen rows (the last block is filled up with rows of zeros), each a multiple of 64 bytes,
+// its columns filled up with zeros to a multiple of eight. A vector of 64 bytes holds a few columns of all sixteen rows,
+// one 32-bit word for each row, so that products add up within their lanes:
+//   float32: one column.   float16: two columns, sixteen halves of one, then of the other.
+//   bfloat16: two columns, in the low and the high half of the word.
+//   int8: four columns, one a byte, code + 128.
+//   int4: eight columns, code + 8: column k in the low half of byte k, column 4 + k in its high half.
+// For int8 and int4 each group of columns is followed by sixteen scales and sixteen offsets of bfloat16, 64 bytes:
 // weight = scale * code + offset with the code in [-128, 127] or [-8, 7]. What fills columns up has the code 0.
 #pragma once
-#include <bit>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "absl/status/status.h"
@@ -28,10 +29,13 @@ enum class WeightFormat : uint32_t { kFloat32 = 1, kFloat16 = 2, kBFloat16 = 3, 
 const char* WeightFormatName(WeightFormat format);  // "float32", ...
 constexpr bool HasGroups(WeightFormat format) { return format == WeightFormat::kInt8 || format == WeightFormat::kInt4; }
 
-inline constexpr int64_t kTileColumns = 64;
-inline constexpr int64_t kPackedRows = 4;
+// What is added to a code, so that it is stored without a sign.
+constexpr int32_t CodeCentre(WeightFormat format) { return format == WeightFormat::kInt8 ? 128 : 8; }
+
+inline constexpr int64_t kPackedRows = 16;
+inline constexpr int64_t kPackedColumns = 8;  // what columns are filled up to a multiple of
 inline constexpr int64_t kPackedHeaderBytes = 64;
-inline constexpr int64_t kGroupMetaBytes = 16;  // four scales and four offsets of bfloat16
+inline constexpr int64_t kGroupMetaBytes = 4 * kPackedRows;  // scales and offsets of bfloat16
 
 // What a packed matrix looks like: everything follows from these four.
 struct PackedLayout {
@@ -42,19 +46,36 @@ struct PackedLayout {
   // InvalidArgument (code "bad_packed_shape") unless out and in are in [1, 2^24] and the group fits the format.
   static absl::StatusOr<PackedLayout> Create(WeightFormat format, int64_t out, int64_t in, int64_t group);
 
-  int64_t tiles() const { return (in + kTileColumns - 1) / kTileColumns; }
-  int64_t padded_in() const { return tiles() * kTileColumns; }
-  // By a shift: a block's product asks, and a division takes as long as a tile does.
-  int64_t groups() const {
-    return group == 0 ? 0 : (in + group - 1) >> std::countr_zero(static_cast<uint64_t>(group));
-  }
+  int64_t padded_in() const { return (in + kPackedColumns - 1) / kPackedColumns * kPackedColumns; }
+  int64_t groups() const { return group == 0 ? 0 : (in + group - 1) / group; }
+  // Columns of group g, filled up.
+  int64_t group_columns(int64_t g) const { return std::min(group, padded_in() - g * group); }
   int64_t blocks() const { return (out + kPackedRows - 1) / kPackedRows; }
-  int64_t tile_bytes() const;
-  int64_t meta_begin() const { return tiles() * kPackedRows * tile_bytes(); }  // within a block
-  int64_t block_bytes() const;
+  int64_t column_bytes() const;  // of a block
+  // Within a block: where group g begins, and where its scales do.
+  int64_t group_begin(int64_t g) const { return g * (group * column_bytes() + kGroupMetaBytes); }
+  int64_t meta_begin(int64_t g) const { return group_begin(g) + group_columns(g) * column_bytes(); }
+  int64_t block_bytes() const { return padded_in() * column_bytes() + groups() * kGroupMetaBytes; }
   int64_t bytes() const { return kPackedHeaderBytes + blocks() * block_bytes(); }
   bool operator==(const PackedLayout&) const = default;
 };
+
+// A number at any alignment.
+template <typename T>
+T LoadedAs(const uint8_t* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+// Of row `lane` of a block: the code plus its centre, and a floating weight.
+inline int32_t CodeAt(const PackedLayout& layout, const uint8_t* block, int64_t lane, int64_t column) {
+  const int64_t g = column / layout.group, c = column - g * layout.group;
+  const uint8_t* const group = block + layout.group_begin(g);
+  if (layout.format == WeightFormat::kInt8) return group[c / 4 * 64 + 4 * lane + c % 4];
+  return group[c / 8 * 64 + 4 * lane + c % 4] >> (c % 8 / 4 * 4) & 15;
+}
+float FloatAt(const PackedLayout& layout, const uint8_t* block, int64_t lane, int64_t column);
 
 // The 64 bytes that begin a packed matrix.
 void WritePackedHeader(const PackedLayout& layout, uint8_t* to);

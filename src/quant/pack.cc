@@ -19,38 +19,6 @@ GridRule RuleOf(WeightFormat format) {
   return {.low = -8, .high = 7, .with_offset = true, .numbers = GridNumbers::kBFloat16, .narrowest = 0.65f};
 }
 
-// The tiles of one row lie kPackedRows tiles apart.
-void PutFloat16Tile(const float* weights, uint16_t* to) {
-  for (int64_t c = 0; c < kTileColumns; ++c) to[c] = FloatToHalf(weights[c]);
-}
-
-void PutBFloat16Tile(const float* weights, uint16_t* to) {
-  for (int64_t c = 0; c < kTileColumns; c += 16) {
-    for (int64_t lane = 0; lane < 8; ++lane) {
-      to[c + 2 * lane] = FloatToBFloat16(weights[c + lane]);
-      to[c + 2 * lane + 1] = FloatToBFloat16(weights[c + 8 + lane]);
-    }
-  }
-}
-
-void PutInt8Tile(const int8_t* codes, uint8_t* to) {
-  for (int64_t half = 0; half < 2; ++half, codes += 32, to += 32) {
-    for (int64_t lane = 0; lane < 16; ++lane) {
-      to[2 * lane] = static_cast<uint8_t>(codes[lane] + 128);
-      to[2 * lane + 1] = static_cast<uint8_t>(codes[16 + lane] + 128);
-    }
-  }
-}
-
-void PutInt4Tile(const int8_t* codes, uint8_t* to) {
-  for (int64_t byte = 0; byte < 2; ++byte) {
-    for (int64_t lane = 0; lane < 16; ++lane) {
-      const int even = codes[32 * byte + lane] + 8, odd = codes[32 * byte + 16 + lane] + 8;
-      to[2 * lane + byte] = static_cast<uint8_t>(even | odd << 4);
-    }
-  }
-}
-
 // One row of a block: scratch for its padded columns, and where it goes.
 class RowPacker {
  public:
@@ -67,34 +35,56 @@ class RowPacker {
     } else {
       std::fill(weights_.begin(), weights_.end(), 0.0f);
     }
-    if (HasGroups(layout_.format)) Quantise(lane, block + layout_.meta_begin());
-    const int64_t tile_bytes = layout_.tile_bytes();
-    for (int64_t tile = 0; tile < layout_.tiles(); ++tile) {
-      PutTile(tile * kTileColumns, block + (tile * kPackedRows + lane) * tile_bytes);
+    switch (layout_.format) {
+      case WeightFormat::kFloat32: return PutFloats(4, lane, block);
+      case WeightFormat::kFloat16: return PutFloats(2, lane, block);
+      case WeightFormat::kBFloat16: return PutBFloats(lane, block);
+      case WeightFormat::kInt8:
+      case WeightFormat::kInt4: return PutGroups(lane, block);
     }
   }
 
  private:
-  void Quantise(int64_t lane, uint8_t* meta) {
-    for (int64_t from = 0; from < layout_.in; from += layout_.group, meta += kGroupMetaBytes) {
-      const auto count = static_cast<size_t>(std::min(layout_.group, layout_.in - from));
-      const FittedGrid grid = FitGrid(weights_.data() + from, count, rule_);
-      EncodeOnGrid(weights_.data() + from, count, grid, rule_, codes_.data() + from);
-      const uint16_t scale = FloatToBFloat16(grid.scale), offset = FloatToBFloat16(grid.offset);
-      std::memcpy(meta + 2 * lane, &scale, 2);
-      std::memcpy(meta + 8 + 2 * lane, &offset, 2);
+  void PutFloats(int64_t bytes, int64_t lane, uint8_t* block) const {
+    uint8_t* to = block + bytes * lane;
+    for (const float weight : weights_) {
+      const uint16_t half = FloatToHalf(weight);
+      std::memcpy(to, bytes == 4 ? static_cast<const void*>(&weight) : &half, static_cast<size_t>(bytes));
+      to += bytes * kPackedRows;
     }
   }
 
-  void PutTile(int64_t from, uint8_t* to) const {
-    const float* const weights = weights_.data() + from;
-    switch (layout_.format) {
-      case WeightFormat::kFloat32: std::memcpy(to, weights, sizeof(float) * kTileColumns); break;
-      case WeightFormat::kFloat16: PutFloat16Tile(weights, reinterpret_cast<uint16_t*>(to)); break;
-      case WeightFormat::kBFloat16: PutBFloat16Tile(weights, reinterpret_cast<uint16_t*>(to)); break;
-      case WeightFormat::kInt8: PutInt8Tile(codes_.data() + from, to); break;
-      case WeightFormat::kInt4: PutInt4Tile(codes_.data() + from, to); break;
+  void PutBFloats(int64_t lane, uint8_t* block) const {
+    for (size_t c = 0; c < weights_.size(); c += 2) {
+      const uint16_t pair[] = {FloatToBFloat16(weights_[c]), FloatToBFloat16(weights_[c + 1])};
+      std::memcpy(block + static_cast<int64_t>(c) * layout_.column_bytes() + 4 * lane, pair, sizeof(pair));
     }
+  }
+
+  void PutGroups(int64_t lane, uint8_t* block) {
+    for (int64_t g = 0; g < layout_.groups(); ++g) {
+      const int64_t from = g * layout_.group, columns = layout_.group_columns(g);
+      const auto count = static_cast<size_t>(std::min(layout_.group, layout_.in - from));
+      const FittedGrid grid = FitGrid(weights_.data() + from, count, rule_);
+      EncodeOnGrid(weights_.data() + from, count, grid, rule_, codes_.data() + from);
+      uint8_t* const to = block + layout_.group_begin(g) + 4 * lane;
+      for (int64_t c = 0; c < columns; ++c) PutCode(codes_[static_cast<size_t>(from + c)], c, to);
+      const uint16_t scale = FloatToBFloat16(grid.scale), offset = FloatToBFloat16(grid.offset);
+      uint8_t* const meta = block + layout_.meta_begin(g) + 2 * lane;
+      std::memcpy(meta, &scale, 2);
+      std::memcpy(meta + 2 * kPackedRows, &offset, 2);
+    }
+  }
+
+  // `to`: the row's word in the group's first vector.
+  void PutCode(int code, int64_t c, uint8_t* to) const {
+    const int stored = code + CodeCentre(layout_.format);
+    if (layout_.format == WeightFormat::kInt8) {
+      to[c / 4 * 64 + c % 4] = static_cast<uint8_t>(stored);
+      return;
+    }
+    uint8_t& pair = to[c / 8 * 64 + c % 4];
+    pair = static_cast<uint8_t>(c % 8 < 4 ? stored : pair | stored << 4);  // the low half comes first
   }
 
   const PackedLayout layout_;
@@ -122,13 +112,11 @@ GRYM_HOT uint32_t CountOutsideHalf(const float* GRYM_RESTRICT weights, size_t co
 void PackRows(const PackedLayout& layout, const float* weights, int64_t begin, int64_t end, uint8_t* packed) {
   if (begin == 0) WritePackedHeader(layout, packed);
   RowPacker packer(layout);
-  const int64_t codes_end = layout.meta_begin() + layout.groups() * kGroupMetaBytes;
   for (int64_t row = begin; row < end; row += kPackedRows) {
     uint8_t* const block = packed + kPackedHeaderBytes + row / kPackedRows * layout.block_bytes();
     for (int64_t lane = 0; lane < kPackedRows; ++lane) {
       packer.Pack(row + lane < end ? weights + (row + lane - begin) * layout.in : nullptr, lane, block);
     }
-    std::memset(block + codes_end, 0, static_cast<size_t>(layout.block_bytes() - codes_end));
   }
 }
 

@@ -1,15 +1,14 @@
 // y = x W' + b over a packed matrix, for few rows at the speed at which memory is read.
 //
-// On the exact paths inputs stay float32: a code becomes a float, is multiplied with the input and added, and each
-// group's sum is scaled. That is two operations for each eight weights and row beside the decoding's two, which int8
-// and int4 do not leave time for (twice the time of reading int4, measured on AVX2). The paths in use for them round
-// each group of a row's inputs to whole numbers, a scale a group: sums of products of whole numbers are exact. With 16
-// bits the rounding leaves 4e-5 of the result, a hundredth of what int8 weights leave. With 8 bits it leaves 0.65 %, as
-// much as int8 weights do, so that only int4 weights are multiplied so: theirs is 8.3 %, and 8.33 % with both, at twice
-// the speed.
+// Floating weights take inputs as they are. For int8 and int4 each group of a row's inputs is rounded to whole numbers,
+// a scale a group: decoding codes to floats would take longer than reading them, and sums of products of whole numbers
+// are exact. With 16 bits the rounding leaves 4e-5 of the result, a hundredth of what int8 weights leave. With 8 bits it
+// leaves 0.65 %, as much as int8 weights do, so that only int4 weights in groups of 64 or 128 are multiplied so: theirs
+// is 8.3 %, and 8.33 % with both.
 //
-// A row's result is the same bits for any number of rows in a call and any split of the output rows: eight partial
-// sums, always over the same columns in the same order.
+// A row's result is the same bits for any number of rows in a call and any split of the output rows. With int8 and int4
+// it is the same bits on every path and machine; with floating weights on the two vector paths, whose products are
+// fused, and within 4e-6 of the root of the sum of the squared products on the portable one.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -20,27 +19,36 @@ namespace grym {
 
 enum class ProductPath {
   kPortable,  // plain C++, every machine
-  kAvx2,      // AVX2, FMA and F16C, inputs as they are
-  kInt16,     // the same machines; inputs rounded to 16 bits for int8 and int4 weights
-  kInt8,      // as kInt16, but to 8 bits for int4 weights in groups of 64 or 128
+  kAvx2,      // AVX2, FMA and F16C
+  kAvx512,    // AVX-512 F, BW and VNNI
 };
 const char* ProductPathName(ProductPath path);
 // Whether this machine (and this build) can run it.
 bool ProductPathRuns(ProductPath path);
-// The fastest that runs. The exact paths agree to 2e-6 of the root of the sum of the squared products, kInt16 with them
-// to 1e-4 of it, and kInt8 over int4 weights to 0.65 % in the mean, on inputs of like size.
+// The fastest that runs.
 ProductPath BestProductPath();
 
-// Floats that `rows` prepared rows of inputs take.
-inline int64_t PreparedRowFloats(const PackedLayout& layout) {
-  return layout.padded_in() + (layout.groups() + 7) / 8 * 8;
+// What is rounded to 8 bits; other codes take inputs of 16.
+constexpr bool TakesByteInputs(const PackedLayout& layout) {
+  return layout.format == WeightFormat::kInt4 && layout.group >= 64;
 }
-// x float32 [rows, in] -> prepared [rows, PreparedRowFloats], for `path` alone: filled up with zeros to whole tiles;
-// for int8 and int4 in the order of the codes and scaled by the powers of two that undo a code's place in its word,
-// followed by the sums of the groups; on the rounding paths the rounded numbers, then the groups' scales, then their
-// sums.
-// Aligned to 64 bytes it is read fastest. Exact on the exact paths, but for inputs below 2^-102.
-void PrepareInputs(const PackedLayout& layout, const float* x, int64_t rows, float* prepared, ProductPath path);
+
+// One prepared row of inputs: float32 [padded_in] for floating weights; else whole numbers and, for each group, what a
+// whole number stands for, the group's sum of inputs and the sum of whole numbers times the codes' centre.
+struct PreparedRow {
+  static PreparedRow At(const PackedLayout& layout, const float* prepared);
+  const float* floats;    // [padded_in]
+  const int16_t* words;   // [padded_in]; of each four columns 0, 2, 1, 3: as 32-bit words hold the codes' halves
+  const int8_t* bytes;    // [padded_in]
+  const float* scales;    // [groups]
+  const float* sums;      // [groups]
+  const int32_t* shifts;  // [groups]
+};
+// Floats that one takes.
+int64_t PreparedRowFloats(const PackedLayout& layout);
+// x float32 [rows, in] -> prepared [rows, PreparedRowFloats]. Aligned to 64 bytes it is read fastest. A group with an
+// input that is not finite spoils the row's results, as it would with floats.
+void PrepareInputs(const PackedLayout& layout, const float* x, int64_t rows, float* prepared);
 
 // y[r * layout.out + o] = sum over i of x[r][i] weight[o][i], plus bias[o] where bias is not null, for the output
 // rows o in the blocks [begin_block, end_block) of the matrix and all prepared rows r. Allocates nothing. Other
@@ -48,17 +56,12 @@ void PrepareInputs(const PackedLayout& layout, const float* x, int64_t rows, flo
 void MultiplyBlocks(const PackedView& weights, const float* prepared, int64_t rows, int64_t begin_block,
                     int64_t end_block, const float* bias, float* y, ProductPath path);
 
-// One block [kPackedRows] for `rows` rows: what a path implements. `sums` [rows, kPackedRows] is written.
+// One block for `rows` prepared rows: what a path implements. `sums` [rows, kPackedRows] is written.
 using BlockProduct = void (*)(const PackedLayout& layout, const uint8_t* block, const float* prepared, int64_t rows,
                               float* sums);
-BlockProduct PortableBlockProduct(WeightFormat format);
+BlockProduct PortableBlockProduct(const PackedLayout& layout);
 // Null where the compiler cannot make them.
-BlockProduct Avx2BlockProduct(WeightFormat format);
-BlockProduct Int16BlockProduct(WeightFormat format);
-BlockProduct Int8BlockProduct(const PackedLayout& layout);
-// What kInt8 rounds to 8 bits.
-constexpr bool TakesByteInputs(const PackedLayout& layout) {
-  return layout.format == WeightFormat::kInt4 && layout.group >= kTileColumns;
-}
+BlockProduct Avx2BlockProduct(const PackedLayout& layout);
+BlockProduct Avx512BlockProduct(const PackedLayout& layout);
 
 }  // namespace grym

@@ -27,11 +27,12 @@ std::vector<uint8_t> PackedBytes(const PackedLayout& layout, const std::vector<f
 }
 
 TEST(LayoutTest, SizesFollowFromTheShape) {
-  EXPECT_EQ(LayoutOf(WeightFormat::kFloat32, 4, 64, 0).bytes(), 64 + 4 * 64 * 4);
-  EXPECT_EQ(LayoutOf(WeightFormat::kFloat16, 5, 65, 0).bytes(), 64 + 2 * 4 * 128 * 2);
-  EXPECT_EQ(LayoutOf(WeightFormat::kInt8, 4, 128, 64).bytes(), 64 + 4 * 128 + 64);
-  EXPECT_EQ(LayoutOf(WeightFormat::kInt4, 1024, 1024, 64).bytes(), 64 + 256 * (4 * 512 + 16 * 16));
+  EXPECT_EQ(LayoutOf(WeightFormat::kFloat32, 16, 64, 0).bytes(), 64 + 16 * 64 * 4);
+  EXPECT_EQ(LayoutOf(WeightFormat::kFloat16, 17, 65, 0).bytes(), 64 + 2 * 16 * 72 * 2);
+  EXPECT_EQ(LayoutOf(WeightFormat::kInt8, 4, 128, 64).bytes(), 64 + 16 * 128 + 2 * 64);
+  EXPECT_EQ(LayoutOf(WeightFormat::kInt4, 1024, 1024, 64).bytes(), 64 + 64 * (16 * 512 + 16 * 64));
   EXPECT_EQ(LayoutOf(WeightFormat::kInt4, 4, 33, 32).groups(), 2);
+  EXPECT_EQ(LayoutOf(WeightFormat::kInt4, 4, 33, 32).group_columns(1), 8);
 }
 
 TEST(LayoutTest, RefusesShapesThatMakeNoSense) {
@@ -83,7 +84,7 @@ TEST(LayoutTest, NumbersThatAreNotFiniteAreFoundWhereAskedFor) {
   const PackedLayout layout = LayoutOf(WeightFormat::kInt8, 4, 64, 64);
   std::vector<uint8_t> bytes = PackedBytes(layout, std::vector<float>(256, 1.0f));
   const uint16_t infinite = 0x7f80;
-  std::memcpy(bytes.data() + kPackedHeaderBytes + layout.meta_begin() + 2, &infinite, 2);  // the scale of row 1
+  std::memcpy(bytes.data() + kPackedHeaderBytes + layout.meta_begin(0) + 2, &infinite, 2);  // the scale of row 1
   EXPECT_TRUE(PackedView::Open(bytes).ok());
   const absl::Status status = PackedView::OpenChecked(bytes).status();
   EXPECT_EQ(ErrorCode(status), "non_finite_weights");
