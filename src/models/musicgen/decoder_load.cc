@@ -89,11 +89,13 @@ absl::StatusOr<std::shared_ptr<const MusicgenDecoder>> MusicgenDecoder::Load(con
   } else {
     GRYM_ASSIGN_OR_RETURN(decoder->storage_, StorageFor(set, options.precision, options.cancel, prefix));
   }
-  WeightReader weights(set, "musicgen/decoder", options, prefix);
+  WeightOptions floats = options;
+  floats.precision = Precision::kFloat32;  // norms and projections, on machines that compute in bfloat16 as well
+  WeightReader weights(set, "musicgen/decoder", floats, prefix);
   decoder->ReadTables(weights);
   decoder->ReadLayers(weights);
   GRYM_RETURN_IF_ERROR(weights.status());
-  GRYM_RETURN_IF_ERROR(decoder->ReadProjections(set, options));
+  GRYM_RETURN_IF_ERROR(decoder->ReadProjections(set, floats));
   weights.Skip("model.decoder.embed_positions.weights");  // older files keep the table, which is computed here
   if (unread) *unread = weights.Unread();
   return std::shared_ptr<const MusicgenDecoder>(std::move(decoder));
