@@ -66,6 +66,7 @@ function(grym_find_torch)
   # Without it one header of every operator's signature comes in, and with it a minute for each file.
   target_compile_definitions(grym_libtorch INTERFACE AT_PER_OPERATOR_HEADERS)
   target_link_libraries(grym_libtorch INTERFACE "$<BUILD_INTERFACE:${torch_cpu};${torch_c10}>")
+  grym_torch_threads("${dir}")
   if(torch_cuda AND torch_c10_cuda)
     # Needed although nothing of it is named here: the CUDA kernels register themselves when it is loaded.
     target_link_libraries(grym_libtorch INTERFACE
@@ -86,11 +87,34 @@ function(grym_find_torch)
   set(GRYM_TORCH_VERSION "${version}" PARENT_SCOPE)
 endfunction()
 
+# LibTorch's headers run at::parallel_for on one thread, and say nothing, where a file is compiled without OpenMP. Linked
+# is the runtime beside LibTorch where there is one: two of them in a process are two pools of threads.
+function(grym_torch_threads dir)
+  add_library(grym_torch_loops INTERFACE)  # what the rooms are compiled with
+  file(STRINGS "${dir}/include/ATen/Config.h" by_openmp REGEX "#define AT_PARALLEL_OPENMP 1")
+  if(NOT by_openmp)
+    return()
+  endif()
+  find_package(OpenMP COMPONENTS CXX)
+  if(NOT OpenMP_CXX_FOUND)
+    message(WARNING "LibTorch: this compiler has no OpenMP, so that the native models' own loops run on one thread")
+    return()
+  endif()
+  file(GLOB runtimes "${dir}/lib/libgomp*.so*" "${dir}/lib/libomp*.so*" "${dir}/lib/libiomp5*.so*"
+       "${dir}/lib/libomp*.dylib")
+  set(runtime "${OpenMP_CXX_LIBRARIES}")
+  if(runtimes)
+    list(GET runtimes 0 runtime)
+  endif()
+  target_compile_options(grym_torch_loops INTERFACE "SHELL:${OpenMP_CXX_FLAGS}")
+  target_link_libraries(grym_libtorch INTERFACE "$<BUILD_INTERFACE:${runtime}>")
+endfunction()
+
 # What every file of the LibTorch rooms reads, read once: LibTorch's own headers are two thirds of a file's compile time.
 function(grym_torch_precompiled_headers)
   file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/torch_precompiled.cc" CONTENT "// Holds the precompiled header.\n")
   add_library(grym_torch_precompiled OBJECT "${PROJECT_BINARY_DIR}/torch_precompiled.cc")
-  target_link_libraries(grym_torch_precompiled PRIVATE grym_settings grym_libtorch grym_base_view)
+  target_link_libraries(grym_torch_precompiled PRIVATE grym_settings grym_libtorch grym_torch_loops grym_base_view)
   target_compile_definitions(grym_torch_precompiled PRIVATE GRYM_BUILDING_CORE GRYM_VERSION="${PROJECT_VERSION}")
   target_include_directories(grym_torch_precompiled PRIVATE "${PROJECT_SOURCE_DIR}/src")
   target_precompile_headers(grym_torch_precompiled PRIVATE "${PROJECT_SOURCE_DIR}/src/runtime/tensor.h"

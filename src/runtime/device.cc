@@ -1,5 +1,7 @@
 #include "runtime/device.h"
 
+#include <atomic>
+
 #include "base/status.h"
 
 namespace grym {
@@ -87,6 +89,12 @@ c10::ScalarType ComputeType(Precision precision, c10::Device device) {
   if (precision == Precision::kBFloat16 && HasFastBFloat16(device)) return c10::ScalarType::BFloat16;
   if (precision == Precision::kFloat16 && device.is_cuda()) return c10::ScalarType::Half;
   return c10::ScalarType::Float;
+}
+
+int LoopThreads() {
+  std::atomic<int> ran{0};
+  at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) { ++ran; });
+  return ran;
 }
 
 }  // namespace grym

@@ -31,4 +31,8 @@ c10::ScalarType ComputeType(Precision precision, c10::Device device);
 c10::ScalarType StorageType(Precision precision);
 bool HasFastBFloat16(c10::Device device);
 
+// Threads that the rooms' own loops (at::parallel_for) run on: at::get_num_threads(), or 1 in a build without OpenMP,
+// in which LibTorch's headers make plain loops of them.
+int LoopThreads();
+
 }  // namespace grym
