@@ -68,15 +68,6 @@ int64_t BytesOf(Precision precision, int64_t elements) {
   return 0;
 }
 
-bool HasFastBFloat16(c10::Device device) {
-  if (device.is_cuda()) return true;
-#if defined(__x86_64__) && defined(__GNUC__)
-  return __builtin_cpu_supports("avx512bf16");  // whoever has AMX has this too
-#else
-  return false;
-#endif
-}
-
 c10::ScalarType StorageType(Precision precision) {
   switch (precision) {
     case Precision::kBFloat16: return c10::ScalarType::BFloat16;
@@ -86,9 +77,7 @@ c10::ScalarType StorageType(Precision precision) {
 }
 
 c10::ScalarType ComputeType(Precision precision, c10::Device device) {
-  if (precision == Precision::kBFloat16 && HasFastBFloat16(device)) return c10::ScalarType::BFloat16;
-  if (precision == Precision::kFloat16 && device.is_cuda()) return c10::ScalarType::Half;
-  return c10::ScalarType::Float;
+  return device.is_cuda() ? StorageType(precision) : c10::ScalarType::Float;
 }
 
 int LoopThreads() {
