@@ -17,7 +17,7 @@ absl::StatusOr<T5Config> T5Config::Parse(const Json& json, const std::string& wh
   reader.Int("num_layers", &config.num_layers, {.minimum = 1, .maximum = 256});
   reader.Int("num_heads", &config.num_heads, {.minimum = 1, .maximum = 256});
   reader.Int("relative_attention_num_buckets", &config.relative_attention_num_buckets,
-             {.minimum = 2, .maximum = 4096});
+             {.minimum = 4, .maximum = 4096});
   reader.Int("relative_attention_max_distance", &config.relative_attention_max_distance,
              {.minimum = 2, .maximum = 1 << 20});
   reader.Number("layer_norm_epsilon", &config.layer_norm_epsilon, {.minimum = 0, .maximum = 1});
