@@ -120,7 +120,9 @@ absl::Status MusicgenRun::ReadPrompt(size_t i, const CancelToken& cancel) {
   GRYM_ASSIGN_OR_RETURN(const AudioBuffer tail, TailOf(RecordingOf(requests_[i]), shape, most, cancel));
   const int64_t frames = tail.frames() / shape.hop;
   if (frames < 1)
-    return Error(absl::StatusCode::kInvalidArgument, "no_frames", "musicgen/reference_audio: want sound, got none");
+    return Error(absl::StatusCode::kInvalidArgument, "no_frames",
+                 Formatted("musicgen/reference_audio: want %d samples at %d Hz at least, got %d", shape.hop, shape.rate_hz,
+                           tail.frames()));
   if (frames >= settings.frames) {
     return Error(absl::StatusCode::kInvalidArgument, "prompt_too_long",
                  Formatted("musicgen/duration_s: want more than the %g s that are continued, got %g; prompt_s shortens "

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/fs.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
@@ -16,9 +17,12 @@ namespace {
 // Cancelled within so many steps while what is known is taken in.
 constexpr int64_t kPrefillSteps = 64;
 // The codec works on a second at once, and has no more room than for that.
-int64_t SoundBlock(const MusicgenShape& shape) { return static_cast<int64_t>(shape.frame_rate_hz()); }
+int64_t SoundBlock(const MusicgenShape& shape) {
+  return std::max<int64_t>(1, static_cast<int64_t>(shape.frame_rate_hz()));
+}
 // Of each tensor, beside its name, type and shape: other weights of the same sizes are another checkpoint.
 constexpr size_t kPrintBytes = 64;
+constexpr int64_t kMostTokenizerBytes = int64_t{64} << 20;
 
 std::vector<float> FloatsOf(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.to(at::kCPU, at::kFloat).contiguous();
@@ -203,6 +207,7 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
   GRYM_ASSIGN_OR_RETURN(nets->tokenizer_, OpenTokenizer(folder.folder()));
   GRYM_ASSIGN_OR_RETURN(TensorSet set, TensorSet::Open(folder.weights()));
   nets->set_ = std::make_shared<const TensorSet>(std::move(set));
+  nets->folder_ = folder.folder();
   nets->MakeComponents();
   if (details) {
     for (const std::string& field : nets->config_.unknown_fields)
@@ -247,6 +252,13 @@ const std::string& NativeMusicgenNets::fingerprint() const {
   Sha256 sum;
   sum.Update(config_.resolved.Dump());
   sum.Update(codec_.resolved.Dump());
+  // What stands in files beside config.json leads to other sound just as well.
+  sum.Update(Formatted("%.17g %.17g %d %.17g ", shape_.defaults.guidance, shape_.defaults.temperature,
+                       shape_.defaults.top_k, shape_.defaults.top_p));
+  for (const char* file : {"tokenizer.json", "spiece.model"}) {
+    const auto words = ReadFile(folder_ / file, kMostTokenizerBytes);
+    sum.Update(words.ok() ? Sha256Hex(*words) : std::string("-"));
+  }
   for (const char* component : {"text_encoder", "decoder", "audio_encoder"})
     sum.Update(PrecisionName(context_.PrecisionOf(component)));
   for (size_t i = 0; i < set_->size(); ++i) {
@@ -364,6 +376,7 @@ std::shared_ptr<const MusicgenNets> NativeMusicgenNets::Alone() const {
   nets->shape_ = shape_;
   nets->context_ = context_;
   nets->set_ = set_;
+  nets->folder_ = folder_;
   nets->tokenizer_ = tokenizer_;
   {
     const std::lock_guard<std::mutex> lock(mutex_);

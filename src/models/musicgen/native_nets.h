@@ -1,5 +1,6 @@
 // MusicGen's real networks behind MusicgenNets: T5, the decoder and EnCodec out of one published folder.
 #pragma once
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -63,6 +64,7 @@ class NativeMusicgenNets : public MusicgenNets {
   MusicgenShape shape_;
   ModelContext context_;
   std::shared_ptr<const TensorSet> set_;
+  std::filesystem::path folder_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<const Component<T5Encoder>> text_;
   std::unique_ptr<const Component<MusicgenDecoder>> decoder_;

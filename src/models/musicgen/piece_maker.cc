@@ -75,13 +75,15 @@ WindowRecord WindowPlan::Next(const MusicgenShape& shape, const PieceSettings& s
 
 int64_t WindowPlan::FramesWithin(const MusicgenShape& shape, const PieceSettings& settings) {
   PieceSettings cut = settings;
-  int64_t left = settings.most_steps, start = 0, prompt = settings.prompt_frames;
+  int64_t left = settings.most_steps, start = 0, prompt = settings.prompt_frames, whole = 0;
   while (start + prompt < settings.frames) {
     const int64_t frames = std::min(settings.window, settings.frames - start);
     // Each new frame is a step, and the delay of the last book some more.
     const int64_t steps = frames - prompt + shape.pattern.MostDelay();
-    if (steps > left) return start + prompt + std::max<int64_t>(0, left - shape.pattern.MostDelay());
+    // With a fade the next window begins within this one, and some steps of it may not come as far.
+    if (steps > left) return std::max(whole, start + prompt + std::max<int64_t>(0, left - shape.pattern.MostDelay()));
     left -= steps;
+    whole = start + frames;
     if (start + frames >= settings.frames) break;
     prompt = settings.window - settings.stride;
     start += std::max<int64_t>(1, frames - prompt - SoundTrack::MostBack(shape, settings.fade_frames));
@@ -232,10 +234,13 @@ absl::Status PieceMaker::Restore(const PieceState& state, const CancelToken& can
     GRYM_RETURN_IF_ERROR(CheckWindow(shape, wanted, got, i + 1 == state.windows.size()));
     const bool ended = WindowEnded(got) && got.end() < pieces_[0].frames;
     const int64_t latest = got.end() - pieces_[0].fade_frames;
-    const int64_t earliest = pieces_[0].fade_frames > 0 ? got.start + got.prompt + 1 : latest;
+    const int64_t back = SoundTrack::MostBack(shape, pieces_[0].fade_frames);
+    const int64_t earliest = std::max(got.start + got.prompt + 1, got.end() - back);
     if (ended ? got.cut > latest || got.cut < earliest : got.cut != -1) {
       return BadState(Formatted("want a window that goes on within its %d frames, got %d", got.frames, got.cut));
     }
+    if (ended && WindowPlan::Next(shape, pieces_[0], got).start <= got.start)
+      return BadState(Formatted("want a window that the next one lies behind, got a cut at %d", got.cut));
     windows.push_back(std::move(got));
     GRYM_RETURN_IF_ERROR(tracks_[0].Take(windows.back(), cancel));
   }

@@ -10,11 +10,18 @@ namespace grym {
 namespace {
 
 constexpr float kOut = -std::numeric_limits<float>::infinity();
+// Scores over less run out of the range of floats, and the best is sure long before.
+constexpr double kColdest = 1e-6;
+
+SamplingOptions WithoutTheColdest(SamplingOptions options) {
+  if (options.temperature < kColdest) options.temperature = 0;
+  return options;
+}
 
 }  // namespace
 
 CodeSampler::CodeSampler(int64_t vocab, const SamplingOptions& options, int64_t seed)
-    : options_(options),
+    : options_(WithoutTheColdest(options)),
       random_(static_cast<uint64_t>(seed), "musicgen"),
       scores_(static_cast<size_t>(vocab)),
       sorted_(static_cast<size_t>(vocab)),

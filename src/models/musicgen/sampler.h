@@ -11,7 +11,7 @@ namespace grym {
 
 struct SamplingOptions {
   double guidance = 3;     // above 1: unconditional + guidance * (conditional - unconditional)
-  double temperature = 1;  // 0: the largest logit, the first of equals; nothing is drawn
+  double temperature = 1;  // 0, and below 1e-6: the largest logit, the first of equals; nothing is drawn
   int64_t top_k = 50;      // the largest so many, and all that equal the last of them; 0: all
   double top_p = 1;        // the smallest set of the likeliest that holds this much; 1: all
 

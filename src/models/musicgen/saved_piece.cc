@@ -158,6 +158,12 @@ absl::StatusOr<std::pair<std::string_view, std::string_view>> PartsOf(std::strin
 }  // namespace
 
 absl::Status SavePiece(const std::filesystem::path& path, const SavedPiece& piece) {
+  // A text that fills a request by itself may not come back from quotes.
+  if (const absl::Status request = RequestFromJson(RequestToJson(piece.request)).status(); !request.ok()) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_request",
+                 "musicgen/state: want a request that is read back from a file, got one that is not: " +
+                     Printable(std::string(request.message()), 300));
+  }
   const std::string text = TextOf(piece).Dump();
   const auto length = static_cast<uint32_t>(text.size());
   std::string bytes(kMagic);

@@ -54,14 +54,15 @@ int64_t SoundTrack::MostBack(const MusicgenShape& shape, int64_t fade_frames) {
 }
 
 int64_t SoundTrack::BlockFrames() const {
-  return static_cast<int64_t>(shape_.frame_rate_hz() * (pushed_ == 0 ? kFirstBlock_s : kBlock_s));
+  const double frames = shape_.frame_rate_hz() * (pushed_ == 0 ? kFirstBlock_s : kBlock_s);
+  return std::max<int64_t>(1, static_cast<int64_t>(frames));
 }
 
 absl::Status SoundTrack::Take(WindowRecord& record, const CancelToken& cancel) {
   if (record.start != window_start_) GRYM_RETURN_IF_ERROR(Begin(record, cancel));
   const bool ended = record.columns >= shape_.pattern.Columns(record.frames);
   const int64_t whole = record.start + shape_.pattern.WholeFrames(record.columns, record.frames);
-  while (whole - pushed_ >= std::max<int64_t>(1, BlockFrames())) {
+  while (whole - pushed_ >= BlockFrames()) {
     GRYM_RETURN_IF_ERROR(Push(record, pushed_ + BlockFrames(), cancel));
   }
   return ended ? EndWindow(record, cancel) : absl::OkStatus();
@@ -80,7 +81,8 @@ absl::Status SoundTrack::Begin(const WindowRecord& record, const CancelToken& ca
     next_ = from * shape_.hop;
     pending_start_ = floor_;
     pushed_ = from;
-    if (from < own) GRYM_RETURN_IF_ERROR(Push(record, own, cancel));
+    // The codec has room for a block at once.
+    while (pushed_ < own) GRYM_RETURN_IF_ERROR(Push(record, std::min(own, pushed_ + BlockFrames()), cancel));
   }
   const int64_t back = MostBack(shape_, options_.fade_frames);
   limit_ = back > 0 && !Last(record) ? (record.end() - back) * shape_.hop : kNoLimit;

@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 
 #include "checkpoint/config_reader.h"
 #include "gtest/gtest.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 #include "support/peer.h"
+#include "support/scratch.h"
 
 namespace grym {
 namespace {
@@ -364,6 +366,39 @@ TEST(MusicgenDecoderTest, LowerTiersStayClose) {
     EXPECT_LT(relative, error) << PrecisionName(precision);
     EXPECT_GT(relative, 0) << PrecisionName(precision);
   }
+}
+
+// One weight of 100,000 in the embeddings of book 1 and one in a matrix.
+TEST(MusicgenDecoderTest, WhatFloat16CannotHoldIsNamed) {
+  GRYM_NEED_PEER();
+  const testing::Scratch scratch;
+  const auto folder = scratch / "musicgen";
+  std::filesystem::copy(testing::PeerCheckpoint("musicgen-tiny"), folder, std::filesystem::copy_options::recursive);
+  const std::string table = "decoder.model.decoder.embed_tokens.1.weight";
+  const std::string matrix = "decoder.model.decoder.layers.0.fc1.weight";
+  for (const std::string& name : {table, matrix}) {
+    const auto set = TensorSet::Open(folder).value();
+    const TensorPlace place = *set.Find(name);
+    ASSERT_EQ(place.entry->type, ElementType::kF32);
+    std::fstream file(place.file->path(), std::ios::binary | std::ios::in | std::ios::out);
+    const float large = 1e5f;
+    file.seekp(place.entry->offset + 8);
+    file.write(reinterpret_cast<const char*>(&large), sizeof(large));
+  }
+  const auto set = TensorSet::Open(folder).value();
+  const auto status = [&](Precision precision) {
+    return TorchGuard("test", [&] {
+      return MusicgenDecoder::Load(set, ConfigOf(folder), {.precision = precision});
+    }).status();
+  };
+  EXPECT_TRUE(status(Precision::kFloat32).ok());
+  EXPECT_TRUE(status(Precision::kBFloat16).ok());
+  const absl::Status half = status(Precision::kFloat16), int8 = status(Precision::kInt8);
+  EXPECT_EQ(ErrorCode(half), "bad_weights");
+  EXPECT_NE(half.message().find("embed_tokens.1"), std::string::npos) << half;
+  EXPECT_NE(half.message().find("layers.0.fc1"), std::string::npos) << half;
+  EXPECT_EQ(ErrorCode(int8), "bad_weights");
+  EXPECT_EQ(int8.message().find("layers.0.fc1"), std::string::npos) << int8;
 }
 
 TEST(MusicgenDecoderTest, MisuseIsAStatusUnderTheGuard) {

@@ -244,6 +244,42 @@ TEST(PieceMakerTest, StatesThatContradictTheSettingsAreRefused) {
   EXPECT_FALSE(refused([](PieceState&) {}));
 }
 
+// A cut from which the next window would begin where this one did: a piece without an end.
+TEST(PieceMakerTest, CutsThatNoFadeLeadsToAreRefused) {
+  const FakeNets nets(FakeShape());
+  PieceSettings settings = Settings(nets.shape(), 640);
+  settings.window = 250;
+  settings.stride = 200;
+  settings.fade_frames = 20;
+  PieceMaker maker(nets, {settings});
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(maker.Step({}).ok());
+  PieceState state = maker.state(0);
+  ASSERT_EQ(state.windows.size(), 2u);
+  const int64_t back = SoundTrack::MostBack(nets.shape(), settings.fade_frames);
+  for (const int64_t cut : {int64_t{10}, int64_t{30}, 250 - back - 1, int64_t{231}}) {
+    state.windows[0].cut = cut;
+    state.windows.resize(1);
+    PieceMaker resumed(nets, {settings});
+    EXPECT_EQ(ErrorCode(resumed.Restore(state, {})), "bad_state") << cut;
+  }
+}
+
+TEST(PieceMakerTest, MoreStepsNeverMakeLess) {
+  const FakeNets nets(FakeShape());
+  PieceSettings settings = Settings(nets.shape(), 700);
+  settings.window = 250;
+  settings.stride = 200;
+  settings.fade_frames = 20;
+  int64_t before = 0;
+  for (int64_t most = 1; most < 900; ++most) {
+    settings.most_steps = most;
+    const int64_t frames = WindowPlan::FramesWithin(nets.shape(), settings);
+    EXPECT_GE(frames, before) << most;
+    before = frames;
+  }
+  EXPECT_EQ(before, 700);
+}
+
 TEST(PieceMakerTest, ABudgetOfStepsEndsThePiece) {
   const FakeNets nets(FakeShape());
   PieceSettings settings = Settings(nets.shape(), 700);

@@ -48,6 +48,15 @@ TEST(CodeSamplerTest, ScoresAreTransformers) {
   }
 }
 
+// Scores over a temperature that floats hardly have: the best one, as with 0, and never a draw among infinities.
+TEST(CodeSamplerTest, TheColdestAreGreedy) {
+  const std::vector<float> logits = {1, 30, 29, -2};
+  for (const double temperature : {0.0, 1e-45, 1e-38, 1e-30, 9e-7}) {
+    CodeSampler sampler(4, Options(1, temperature, 0, 1), 7);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(sampler.Draw(logits.data(), nullptr), 1) << temperature;
+  }
+}
+
 // 40,000 draws: a share of p has a standard deviation of at most 0.0025, and 5 of them are allowed.
 TEST(CodeSamplerTest, DrawsAsOftenAsTheLogitsSay) {
   const std::vector<float> logits = {0, 1, 2, -1, 0.5f, -8};

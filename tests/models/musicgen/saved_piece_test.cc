@@ -127,6 +127,14 @@ TEST(SavedPieceTest, HostileFieldsAreRefused) {
   }
 }
 
+TEST(SavedPieceTest, WhatWouldNotComeBackIsNotSaved) {
+  const Scratch scratch;
+  SavedPiece piece = Piece();
+  piece.request.prompt = std::string(600'000, '"');
+  EXPECT_EQ(ErrorCode(SavePiece(scratch / "a.piece", piece)), "bad_request");
+  EXPECT_FALSE(std::filesystem::exists(scratch / "a.piece"));
+}
+
 TEST(SavedPieceTest, ANewerVersionIsNamedAsSuch) {
   const Scratch scratch;
   ASSERT_TRUE(SavePiece(scratch / "a.piece", Piece()).ok());
