@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "models/encodec/session.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 
@@ -296,6 +297,21 @@ absl::StatusOr<std::vector<int32_t>> NativeMusicgenNets::EncodeSound(std::span<c
     }
   }
   return codes;
+}
+
+absl::StatusOr<std::unique_ptr<AudioCodec>> NativeMusicgenNets::NewCodec(const std::string& id,
+                                                                         std::shared_ptr<const void> owner) const {
+  EncodecHalves::Source source{id, owner.get(), context_, codec_};
+  source.streams = shape_.pattern.channels;
+  source.books = shape_.pattern.books / shape_.pattern.channels;
+  source.encoder = encoder_.get();
+  source.decoder = sound_.get();
+  struct Kept {
+    std::shared_ptr<const void> owner;
+    EncodecHalves halves;
+  };
+  const auto kept = std::make_shared<const Kept>(Kept{std::move(owner), EncodecHalves(std::move(source))});
+  return std::make_unique<EncodecCodec>(std::shared_ptr<const EncodecHalves>(kept, &kept->halves));
 }
 
 // Published checkpoints fit half floats exactly, and are kept so: that is found out once.

@@ -45,6 +45,8 @@ class NativeMusicgenNets : public MusicgenNets {
   absl::StatusOr<std::unique_ptr<SoundStream>> NewSound(const CancelToken& cancel) const override;
   absl::StatusOr<std::vector<int32_t>> EncodeSound(std::span<const float> wave, int64_t samples,
                                                    const CancelToken& cancel) const override;
+  absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec(const std::string& id,
+                                                       std::shared_ptr<const void> owner) const override;
   MusicgenBytes Bytes(const MusicgenWork& work) const override;
   void Drop(int parts) const override;
   void Claim(int parts, LeaseAsk& ask) const override;

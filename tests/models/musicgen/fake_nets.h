@@ -197,6 +197,10 @@ class FakeNets : public MusicgenNets {
     }
     return codes;
   }
+  absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec(const std::string& id,
+                                                       std::shared_ptr<const void>) const override {
+    return absl::UnimplementedError(id + " has a codec of arithmetic");
+  }
   MusicgenBytes Bytes(const MusicgenWork& work) const override {
     MusicgenBytes bytes;
     bytes.text_weights = 1000;
