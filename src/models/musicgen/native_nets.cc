@@ -130,6 +130,24 @@ class NativeSound : public SoundStream {
     for (const auto& stream : streams_) Append(stream->Finish(), planar);
     return planar;
   }
+  std::vector<float> Memory() override {
+    std::vector<float> all;
+    for (const auto& stream : streams_) {
+      const std::vector<float> own = stream->Memory();
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    return all;
+  }
+  absl::StatusOr<int64_t> Recall(int64_t frames, std::span<const float> memory) override {
+    const size_t each = memory.size() / streams_.size();
+    int64_t samples = 0;
+    for (const auto& stream : streams_) {
+      const bool last = stream == streams_.back();  // what does not divide is refused there
+      GRYM_ASSIGN_OR_RETURN(samples, stream->Recall(frames, last ? memory : memory.first(each)));
+      memory = memory.subspan(last ? memory.size() : each);
+    }
+    return samples;
+  }
 
  private:
   static void Append(const at::Tensor& samples, std::vector<float>& planar) {

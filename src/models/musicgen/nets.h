@@ -74,6 +74,10 @@ class SoundStream {
   // codes [books, frames] -> the samples that are final by now, [channels, any], channel after channel.
   virtual absl::StatusOr<std::vector<float>> Push(std::span<const int32_t> codes, int64_t frames) = 0;
   virtual absl::StatusOr<std::vector<float>> Finish() = 0;  // the rest
+  // All that is left of what was pushed, and a fresh stream's going on from there: `frames` had been pushed; answers
+  // how many samples of each channel were final then. InvalidArgument for a memory of another size.
+  virtual std::vector<float> Memory() = 0;
+  virtual absl::StatusOr<int64_t> Recall(int64_t frames, std::span<const float> memory) = 0;
 };
 
 // What a run takes; see MusicgenModel::PlanFor.
