@@ -23,7 +23,7 @@ class GRYM_EXPORT AudioCodec {
   virtual ~AudioCodec() = default;
   virtual int rate_hz() const = 0;
   virtual int channels() const = 0;
-  virtual int64_t books() const = 0;
+  virtual int64_t books() const = 0;  // a mono codec for left and right (a stereo MusicGen's): theirs take turns
   virtual int64_t book_size() const = 0;
   // Any rate and channel count: resampled and mixed as the codec wants it.
   virtual absl::StatusOr<AudioCodes> Encode(const AudioBuffer& audio, const RunOptions& run) = 0;

@@ -1,5 +1,5 @@
-/* Checkpoints in C: opened, planned, used to embed and to make audio.
- * Usage: torch_test [CLAP_FOLDER AUDIOLDM_FOLDER] */
+/* Checkpoints in C: opened, planned, used to embed, to make audio and to code it.
+ * Usage: torch_test [CLAP_FOLDER AUDIOLDM_FOLDER MUSICGEN_FOLDER] */
 #include <math.h>
 
 #include "check.h"
@@ -312,17 +312,38 @@ static void too_small(grym_engine* engine, const char* folder) {
   CHECK_OK(grym_engine_close_model(engine, "starved"));
 }
 
+/* A model that makes music is a codec beside it. */
+static void code(grym_engine* engine, const char* folder) {
+  static float tone[32000];
+  grym_audio *audio = NULL, *back = NULL;
+  grym_codes* codes = NULL;
+  open_as(engine, folder, "band");
+  for (size_t i = 0; i < 32000; ++i) tone[i] = 0.4f * (float)sin(0.0576 * (double)i);
+  CHECK_OK(grym_audio_create(tone, 1, 32000, 32000, &audio));
+  CHECK_OK(grym_engine_encode(engine, "band", audio, NULL, NULL, NULL, &codes));
+  CHECK(grym_codes_books(codes) == 4 && grym_codes_frames(codes) == 50 && grym_codes_frame_rate_hz(codes) == 50);
+  CHECK_OK(grym_engine_decode(engine, "band", codes, NULL, NULL, &back));
+  CHECK(grym_audio_frames(back) == 32000 && grym_audio_rate_hz(back) == 32000 && grym_audio_channels(back) == 1);
+  CHECK_OK(grym_audio_destroy(back));
+  CHECK_STATUS(GRYM_STATUS_CANCELLED, grym_engine_decode(engine, "band", codes, &stop, NULL, &back));
+  CHECK(back == NULL);
+  CHECK_OK(grym_codes_destroy(codes));
+  CHECK_OK(grym_audio_destroy(audio));
+  CHECK_OK(grym_engine_close_model(engine, "band"));
+}
+
 int main(int argc, char** argv) {
   options();
   not_registered();
   what_is_no_engine();
-  if (argc == 3) {
+  if (argc == 4) {
     grym_engine* engine = new_engine(1);
     bad_options(engine, argv[1]);
     embed(engine, argv[1]);
     generate(engine, argv[2]);
     takes(engine, argv[1], argv[2]);
     too_small(engine, argv[2]);
+    code(engine, argv[3]);
     CHECK_OK(grym_engine_destroy(engine));
   }
   return check_end();

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-PRESETS = ["clap-tiny", "audioldm-tiny"]
+PRESETS = ["clap-tiny", "audioldm-tiny", "musicgen-tiny"]
 
 
 def checkpoint(python: str, script: Path, preset: str, folder: Path) -> Path:

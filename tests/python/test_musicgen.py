@@ -148,3 +148,19 @@ def test_encodec_codes_and_decodes_as_the_reference():
     assert caught.value.code == "bad_codes"
     with pytest.raises(gs.UnimplementedError):
         gs.Model.open(reference.checkpoint("clap-tiny")).encode(audio)
+
+
+def test_a_musicgen_folder_codes_and_decodes_with_its_codec():
+    folder = reference.checkpoint("musicgen-tiny")
+    model = gs.Model.open(folder)
+    assert "code" in model.info.capabilities
+    made = model.generate(request(), raw=True).audio
+    codes = model.encode(made)
+    assert codes.values.shape == (4, 100) and codes.frame_rate_hz == 50
+    back = model.decode(codes)
+    assert back.samples.shape == made.samples.shape
+    # The codes of a sound that is continued are these: their sound begins the piece.
+    longer = model.generate(request(reference_audio=made, duration_s=3), raw=True).audio.samples
+    assert np.abs(longer[:, :60000] - back.samples[:, :60000]).max() <= 1e-5
+    both = gs.Model.open(reference.checkpoint("musicgen-stereo-tiny")).encode(made)
+    assert np.array_equal(both.values[0::2], both.values[1::2]) and both.values.shape == (8, 100)

@@ -112,4 +112,15 @@ int64_t EncodecDecoder::LatencyFrames(const EncodecConfig& config) {
   return behind + shape.first_.right;
 }
 
+// A layer has seen more than its padding by then, the last one too: a frame of codes is a frame at least to each.
+int64_t EncodecDecoder::SettledFrames(const EncodecConfig& config) {
+  const EncodecDecoder shape(config);
+  const auto reach = [](const EncodecConv& conv) { return conv.span + conv.left + conv.right; };
+  int64_t most = std::max(reach(shape.first_), reach(shape.last_));
+  for (const Level& level : shape.levels_) {
+    for (const EncodecResidual& residual : level.residuals) most = std::max(most, reach(residual.wide));
+  }
+  return LatencyFrames(config) + most;
+}
+
 }  // namespace grym

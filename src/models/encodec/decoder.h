@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ class EncodecDecoder {
 
   // Frames of codes whose sound Stream still holds back once it flows: what the layers look ahead.
   static int64_t LatencyFrames(const EncodecConfig& config);
+  // Frames after which every layer of a Stream keeps as much as it ever does between two pushes.
+  static int64_t SettledFrames(const EncodecConfig& config);
   // What Load keeps, and the most that Decode takes beside it, its result included. At most 10 % above the measured.
   static int64_t WeightBytes(const EncodecConfig& config, Precision precision);
   static int64_t WorkingBytes(const EncodecConfig& config, int64_t frames, int64_t chunk_frames = kEncodecChunkFrames);
@@ -74,6 +77,11 @@ class EncodecDecoder::Stream {
   at::Tensor Push(const at::Tensor& codes, const CancelToken& cancel = {});
   // The rest; nothing may be pushed after it.
   at::Tensor Finish();
+  // All that is left of what was pushed: a fresh stream that Recall gave it goes on to the same bits.
+  std::vector<float> Memory();
+  // As if `frames` frames had been pushed, whose stream had this memory. Answers how many samples of each channel that
+  // one had given. InvalidArgument (code "bad_memory") for a memory of another size.
+  absl::StatusOr<int64_t> Recall(int64_t frames, std::span<const float> memory);
   int64_t bytes() const;  // of its room
   // The most that a stream takes whose pushes are of at most so many frames, its room and its answers.
   static int64_t BytesFor(const EncodecConfig& config, int64_t block_frames);
@@ -89,6 +97,7 @@ class EncodecDecoder::Stream {
   // As Push and Finish, with the samples written to `sink`, frame by frame; answers how many frames. -1: cancelled.
   int64_t PushTo(const at::Tensor& codes, const CancelToken& cancel, float* sink);
   int64_t FinishTo(float* sink);
+  std::vector<std::span<float>> Kept();
   void RunLatent(bool last);
   void RunLevel(size_t level, bool last);
   void RunResidual(size_t level, size_t index, bool last);

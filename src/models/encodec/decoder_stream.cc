@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "base/format.h"
+#include "base/status.h"
 #include "models/encodec/decoder.h"
 #include "runtime/memory_budget.h"
 
@@ -61,6 +63,45 @@ at::Tensor EncodecDecoder::Stream::Finish() {
   const int64_t most = frames_in_ * net_.config_.hop() - samples_out_;
   at::Tensor frames = at::empty({most, net_.config_.audio_channels}, at::kFloat);
   return Planar(frames, FinishTo(frames.mutable_data_ptr<float>()));
+}
+
+std::vector<std::span<float>> EncodecDecoder::Stream::Kept() {
+  std::vector<std::span<float>> kept = {first_.kept(), last_.kept()};
+  for (at::Tensor& state : lstm_.states())
+    kept.emplace_back(state.mutable_data_ptr<float>(), static_cast<size_t>(state.numel()));
+  for (LevelState& level : levels_) {
+    kept.push_back(level.input.kept());
+    for (ResidualStream& residual : level.residuals) {
+      kept.push_back(residual.kept());
+      kept.push_back(residual.kept_within());
+    }
+  }
+  return kept;
+}
+
+std::vector<float> EncodecDecoder::Stream::Memory() {
+  std::vector<float> memory;
+  for (const std::span<float> part : Kept()) memory.insert(memory.end(), part.begin(), part.end());
+  return memory;
+}
+
+// How much each layer keeps follows from how many frames it saw, and is the same from SettledFrames on: any codes bring
+// a stream there, and what it keeps is then put in place. Nothing but numbers is taken from `memory`.
+absl::StatusOr<int64_t> EncodecDecoder::Stream::Recall(int64_t frames, std::span<const float> memory) {
+  const int64_t seen = std::min(frames, SettledFrames(net_.config_));
+  if (seen > 0) Push(at::zeros({1, seen}, at::kLong));
+  const std::vector<std::span<float>> kept = Kept();
+  size_t wanted = 0;
+  for (const std::span<float> part : kept) wanted += part.size();
+  if (memory.size() != wanted) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_memory",
+                 Formatted("encodec: want %d numbers of a stream of %d frames, got %d", wanted, frames, memory.size()));
+  }
+  for (const std::span<float> part : kept) {
+    std::copy_n(memory.begin(), part.size(), part.begin());
+    memory = memory.subspan(part.size());
+  }
+  return (frames - seen) * net_.config_.hop() + samples_out_;
 }
 
 int64_t EncodecDecoder::Stream::PushTo(const at::Tensor& codes, const CancelToken& cancel, float* sink) {

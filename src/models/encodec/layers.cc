@@ -122,6 +122,11 @@ void FrameQueue::Drop(int64_t count) {
 
 void FrameQueue::DropLast(int64_t count) { size_ -= count; }
 
+std::span<float> FrameQueue::kept() {
+  if (!data_.defined()) return {};
+  return {front(), static_cast<size_t>(size_ * channels_)};
+}
+
 int64_t FrameQueue::bytes() const { return AllocatedBytes(most_ * channels_ * 4); }
 
 // Between two runs fewer frames than a span are kept, and fewer than the left padding wants before the first; the end

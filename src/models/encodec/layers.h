@@ -2,6 +2,7 @@
 // them on the other.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ class FrameQueue {
   int64_t size() const { return size_; }
   void Drop(int64_t count);      // the first ones
   void DropLast(int64_t count);
+  std::span<float> kept();       // all that are there
   int64_t bytes() const;         // of its room
 
  private:
@@ -84,6 +86,7 @@ class ConvStream {
   // Makes them all, [ready(), out], and forgets what is not needed any more.
   void Run(float* y, const PanelAfter& after = {});
   int64_t most_ready() const;  // that Run may ever make
+  std::span<float> kept() { return queue_.kept(); }  // for what comes next
   int64_t bytes() const { return queue_.bytes(); }
 
  private:
@@ -107,6 +110,9 @@ class ResidualStream {
   // [the frames that Flow answered, dim], through an ELU where wanted.
   void Run(float* y, bool elu);
   int64_t most_ready() const { return wide_.most_ready(); }
+  // Between two runs all else is done with.
+  std::span<float> kept() { return raw_.kept(); }
+  std::span<float> kept_within() { return wide_.kept(); }
   int64_t bytes() const;
 
  private:

@@ -22,6 +22,7 @@ class LstmStream {
   LstmStream(const std::vector<LstmLayer>& layers, int64_t count, int64_t units, int64_t most);
   // x [frames, units] -> y = elu(lstm(x) + x), frames at most `most`.
   void Run(const float* x, int64_t frames, float* y);
+  std::vector<at::Tensor>& states() { return states_; }  // of each layer; none before the first run
   int64_t bytes() const;
 
  private:

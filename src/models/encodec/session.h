@@ -1,10 +1,11 @@
 // EnCodec at work: sound of any kind to codes, and codes to sound.
 #pragma once
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "grymsynth/audio_codec.h"
-#include "models/encodec/model.h"
+#include "models/encodec/halves.h"
 
 namespace grym {
 
@@ -16,14 +17,15 @@ inline constexpr int64_t kCodecBlockSamples = 4 * kEncodecChunkSamples;
 // the session as it is.
 class EncodecCodec : public AudioCodec {
  public:
-  explicit EncodecCodec(std::shared_ptr<const EncodecCodecModel> model) : model_(std::move(model)) {}
-  int rate_hz() const override { return model_->info().rate_hz; }
-  int channels() const override { return model_->info().channels; }
-  int64_t books() const override { return model_->config().books(); }
-  int64_t book_size() const override { return model_->config().codebook_size; }
+  explicit EncodecCodec(std::shared_ptr<const EncodecHalves> halves) : halves_(std::move(halves)) {}
+  int rate_hz() const override { return halves_->rate_hz(); }
+  int channels() const override { return halves_->channels(); }
+  int64_t books() const override { return halves_->books(); }
+  int64_t book_size() const override { return halves_->config().codebook_size; }
   // InvalidArgument (code "audio_too_short") for sound of no frames. NaN and infinite samples count as 0.
   absl::StatusOr<AudioCodes> Encode(const AudioBuffer& audio, const RunOptions& run) override;
-  // Fewer books than the codec's are a coarser sound. InvalidArgument ("bad_codes") for another frame rate, too.
+  // Fewer books than the codec's are a coarser sound, equally many of each stream. InvalidArgument ("bad_codes") for
+  // another frame rate, too.
   absl::StatusOr<AudioBuffer> Decode(const AudioCodes& codes, const RunOptions& run) override;
 
  private:
@@ -32,7 +34,7 @@ class EncodecCodec : public AudioCodec {
   absl::StatusOr<AudioBuffer> DecodeAll(const AudioCodes& codes, const RunOptions& run) const;
   template <class T>
   absl::StatusOr<T> Kept(absl::StatusOr<T> result);  // remembers that it failed
-  const std::shared_ptr<const EncodecCodecModel> model_;
+  const std::shared_ptr<const EncodecHalves> halves_;
   bool poisoned_ = false;
 };
 

@@ -198,7 +198,12 @@ absl::Status MusicgenRun::PrepareFrom(const SavedPiece& saved, const RunOptions&
   sides_[0].warnings = saved.warnings;
   if (!plan_->keep_weights) nets_->Drop(MusicgenNets::kText | MusicgenNets::kEncoder);
   maker_.emplace(*nets_, std::move(settings_));
-  GRYM_RETURN_IF_ERROR(maker_->Restore(saved.state, run.cancel));
+  GRYM_RETURN_IF_ERROR(maker_->Restore(saved.state, saved.sound, run.cancel));
+  // What is remembered was given, all of it; what is made again is given from there on.
+  if (saved.sound && saved.given != maker_->taken(0)) {
+    return Error(absl::StatusCode::kDataLoss, "bad_state",
+                 Formatted("musicgen/state: want %d samples given, got %d", maker_->taken(0), saved.given));
+  }
   if (saved.given > maker_->released(0)) {
     return Error(absl::StatusCode::kDataLoss, "bad_state",
                  Formatted("musicgen/state: want up to %d samples given, got %d", maker_->released(0), saved.given));
@@ -255,6 +260,7 @@ SavedPiece MusicgenRun::Saved(int64_t given) {
   saved.prompt_frames = made.settings(0).prompt_frames;
   saved.melody = made.settings(0).melody;
   saved.state = made.state(0);
+  if (given == made.released(0)) saved.sound = made.sound(0);
   saved.warnings = sides_[0].warnings;
   return saved;
 }

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "models/encodec/session.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 
@@ -132,6 +133,24 @@ class NativeSound : public SoundStream {
     std::vector<float> planar;
     for (const auto& stream : streams_) Append(stream->Finish(), planar);
     return planar;
+  }
+  std::vector<float> Memory() override {
+    std::vector<float> all;
+    for (const auto& stream : streams_) {
+      const std::vector<float> own = stream->Memory();
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    return all;
+  }
+  absl::StatusOr<int64_t> Recall(int64_t frames, std::span<const float> memory) override {
+    const size_t each = memory.size() / streams_.size();
+    int64_t samples = 0;
+    for (const auto& stream : streams_) {
+      const bool last = stream == streams_.back();  // what does not divide is refused there
+      GRYM_ASSIGN_OR_RETURN(samples, stream->Recall(frames, last ? memory : memory.first(each)));
+      memory = memory.subspan(last ? memory.size() : each);
+    }
+    return samples;
   }
 
  private:
@@ -308,6 +327,21 @@ absl::StatusOr<std::vector<int32_t>> NativeMusicgenNets::EncodeSound(std::span<c
     }
   }
   return codes;
+}
+
+absl::StatusOr<std::unique_ptr<AudioCodec>> NativeMusicgenNets::NewCodec(const std::string& id,
+                                                                         std::shared_ptr<const void> owner) const {
+  EncodecHalves::Source source{id, owner.get(), context_, codec_};
+  source.streams = shape_.pattern.channels;
+  source.books = shape_.pattern.books / shape_.pattern.channels;
+  source.encoder = encoder_.get();
+  source.decoder = sound_.get();
+  struct Kept {
+    std::shared_ptr<const void> owner;
+    EncodecHalves halves;
+  };
+  const auto kept = std::make_shared<const Kept>(Kept{std::move(owner), EncodecHalves(std::move(source))});
+  return std::make_unique<EncodecCodec>(std::shared_ptr<const EncodecHalves>(kept, &kept->halves));
 }
 
 // Published checkpoints fit half floats exactly, and are kept so: that is found out once.

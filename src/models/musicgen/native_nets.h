@@ -29,9 +29,9 @@ namespace grym {
 class NativeMusicgenNets : public MusicgenNets {
  public:
   // Configs, tokenizer and headers are read; of weights the decoder's matrices alone, and only where float32 is asked
-  // for, up to the first that does not fit float16: the plan must know what they are kept in. Errors of the configs;
-  // InvalidArgument (code "bad_config") where the decoder asks for books or codes that the codec has not; `details`
-  // takes what the configs left over.
+  // for, up to the first that does not fit float16: the plan, and ModelInfo, must know what they are kept in. Errors of
+  // the configs; InvalidArgument (code "bad_config") where the decoder asks for books or codes that the codec has not;
+  // `details` takes what the configs left over.
   static absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> Open(const ModelFolder& folder,
                                                                         const ModelContext& context,
                                                                         MusicgenDetails* details);
@@ -46,6 +46,8 @@ class NativeMusicgenNets : public MusicgenNets {
   absl::StatusOr<std::unique_ptr<SoundStream>> NewSound(const CancelToken& cancel) const override;
   absl::StatusOr<std::vector<int32_t>> EncodeSound(std::span<const float> wave, int64_t samples,
                                                    const CancelToken& cancel) const override;
+  absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec(const std::string& id,
+                                                       std::shared_ptr<const void> owner) const override;
   MusicgenBytes Bytes(const MusicgenWork& work) const override;
   void Drop(int parts) const override;
   void Claim(int parts, LeaseAsk& ask) const override;

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "grymsynth/audio_codec.h"
 #include "grymsynth/job.h"
 #include "models/musicgen/delay_pattern.h"
 #include "models/musicgen/melody_chroma.h"
@@ -73,6 +74,10 @@ class SoundStream {
   // codes [books, frames] -> the samples that are final by now, [channels, any], channel after channel.
   virtual absl::StatusOr<std::vector<float>> Push(std::span<const int32_t> codes, int64_t frames) = 0;
   virtual absl::StatusOr<std::vector<float>> Finish() = 0;  // the rest
+  // All that is left of what was pushed, and a fresh stream's going on from there: `frames` had been pushed; answers
+  // how many samples of each channel were final then. InvalidArgument for a memory of another size.
+  virtual std::vector<float> Memory() = 0;
+  virtual absl::StatusOr<int64_t> Recall(int64_t frames, std::span<const float> memory) = 0;
 };
 
 // What a run takes; see MusicgenModel::PlanFor.
@@ -106,6 +111,9 @@ class MusicgenNets {
   // wave [channels, samples] at the codec's rate -> codes [books, frames].
   virtual absl::StatusOr<std::vector<int32_t>> EncodeSound(std::span<const float> wave, int64_t samples,
                                                            const CancelToken& cancel) const = 0;
+  // The codec as a tool of its own, for the model of that id; `owner`, its reclaimer's, stays while the codec does.
+  virtual absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec(const std::string& id,
+                                                               std::shared_ptr<const void> owner) const = 0;
   virtual MusicgenBytes Bytes(const MusicgenWork& work) const = 0;
   enum Part { kText = 1, kNetwork = 2, kSound = 4, kEncoder = 8, kAll = 15 };
   virtual void Drop(int parts) const = 0;  // their memory is free once nobody uses them

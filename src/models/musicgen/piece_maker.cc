@@ -218,7 +218,27 @@ std::vector<int32_t> PieceMaker::Codes(size_t i) const {
   return codes;
 }
 
-absl::Status PieceMaker::Restore(const PieceState& state, const CancelToken& cancel) {
+// The windows are in place. Those whose sound was heard are taken without their codes being pushed.
+absl::Status PieceMaker::RestoreSound(const std::optional<SoundMemory>& sound, const CancelToken& cancel) {
+  std::vector<WindowRecord>& windows = states_[0].windows;
+  if (sound) {
+    const WindowRecord* const last = windows.empty() ? nullptr : &windows.back();
+    const DelayPattern& pattern = nets_.shape().pattern;
+    const int64_t known =
+        last ? last->start + std::max(last->prompt, pattern.WholeFrames(last->columns, last->frames)) : 0;
+    if (sound->frames < 1 || sound->frames > known)
+      return BadState(Formatted("want the sound of up to %d frames, got that of %d", known, sound->frames));
+    GRYM_RETURN_IF_ERROR(tracks_[0].Recall(*sound));
+  }
+  for (WindowRecord& record : windows) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
+    GRYM_RETURN_IF_ERROR(tracks_[0].Take(record, cancel));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PieceMaker::Restore(const PieceState& state, const std::optional<SoundMemory>& sound,
+                                 const CancelToken& cancel) {
   const MusicgenShape& shape = nets_.shape();
   const auto random = Random::FromState(state.random);
   if (!random) return BadState("want a generator's state, got zeros");
@@ -226,7 +246,6 @@ absl::Status PieceMaker::Restore(const PieceState& state, const CancelToken& can
   std::vector<WindowRecord>& windows = states_[0].windows;
   windows.clear();
   for (size_t i = 0; i < state.windows.size(); ++i) {
-    GRYM_RETURN_IF_ERROR(cancel.Check());
     if (Finished(0)) return BadState(Formatted("want %d windows, got %d", i, state.windows.size()));
     const WindowRecord wanted =
         i == 0 ? WindowPlan::First(shape, pieces_[0]) : WindowPlan::Next(shape, pieces_[0], windows.back());
@@ -242,8 +261,8 @@ absl::Status PieceMaker::Restore(const PieceState& state, const CancelToken& can
     if (ended && WindowPlan::Next(shape, pieces_[0], got).start <= got.start)
       return BadState(Formatted("want a window that the next one lies behind, got a cut at %d", got.cut));
     windows.push_back(std::move(got));
-    GRYM_RETURN_IF_ERROR(tracks_[0].Take(windows.back(), cancel));
   }
+  GRYM_RETURN_IF_ERROR(RestoreSound(sound, cancel));
   if (!windows.empty() && !WindowEnded(windows.back())) return StartNetwork(cancel);
   return absl::OkStatus();
 }

@@ -68,17 +68,21 @@ class PieceMaker {
   const PieceSettings& settings(size_t i) const { return pieces_[i]; }
   const PieceState& state(size_t i);
   int64_t released(size_t i) const { return tracks_[i].released(); }
+  int64_t taken(size_t i) const { return tracks_[i].taken(); }
+  std::optional<SoundMemory> sound(size_t i) const { return tracks_[i].Memory(); }
   const SeamMeter& seams(size_t i) const { return tracks_[i].seams(); }
   // Codes of the whole piece so far, [books, frames]; -1 where none are.
   std::vector<int32_t> Codes(size_t i) const;
-  // Goes on from a state of one piece. The sound is made again, the network takes in the last window when it is next
-  // asked. DataLoss (code "bad_state") for windows that these settings do not lead to.
-  absl::Status Restore(const PieceState& state, const CancelToken& cancel);
+  // Goes on from a state of one piece. Without a memory of its sound that is made again, and is there to be taken; the
+  // network takes in the last window when it is next asked. DataLoss (code "bad_state") for windows that these settings
+  // do not lead to, and for a memory that is not of their sound.
+  absl::Status Restore(const PieceState& state, const std::optional<SoundMemory>& sound, const CancelToken& cancel);
 
  private:
   absl::Status BeginWindows(const CancelToken& cancel);
   absl::Status StartNetwork(const CancelToken& cancel);
   absl::Status TakeSound();
+  absl::Status RestoreSound(const std::optional<SoundMemory>& sound, const CancelToken& cancel);
   bool Finished(size_t i) const;  // all codes of piece i are there
   bool WindowEnded(const WindowRecord& record) const;
 

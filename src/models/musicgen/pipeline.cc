@@ -36,7 +36,7 @@ ModelInfo MusicgenInfo(std::string id, const MusicgenShape& shape, const ModelCo
   info.description = shape.melody ? "Text and a melody, sung or as MIDI, to music; also a recording continued"
                                   : "Text to music; also a recording continued";
   info.licence = details.licence;
-  info.capabilities = {Capability::kGenerate, Capability::kStream};
+  info.capabilities = {Capability::kGenerate, Capability::kStream, Capability::kCode};
   info.request_fields = {"temperature", "top_k", "top_p", "guidance", "reference_audio"};
   if (shape.melody) info.request_fields.push_back("reference_midi");
   info.params = {
@@ -220,6 +220,10 @@ absl::StatusOr<std::string> MusicgenModel::Plan(const GenerateAudioRequest& requ
 
 absl::StatusOr<std::unique_ptr<Generator>> MusicgenModel::NewGenerator() const {
   return std::make_unique<MusicgenGenerator>(shared_from_this());
+}
+
+absl::StatusOr<std::unique_ptr<AudioCodec>> MusicgenModel::NewCodec() const {
+  return nets_->NewCodec(info_.id, shared_from_this());
 }
 
 }  // namespace grym

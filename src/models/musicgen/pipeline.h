@@ -34,6 +34,9 @@ class MusicgenModel : public Model, public std::enable_shared_from_this<Musicgen
   ResourceNeed Need(const GenerateAudioRequest& request) const override;
   absl::StatusOr<std::string> Plan(const GenerateAudioRequest& request) const override;
   absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const override;
+  // Its EnCodec: any sound to the codes that the network makes, and back. A stereo model's is a mono one for left and
+  // right, whose books take turns.
+  absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec() const override;
 
   const MusicgenNets& nets() const { return *nets_; }
   const ModelContext& context() const { return context_; }

@@ -16,9 +16,9 @@
 namespace grym {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "codes are written as they lie");
+static_assert(std::endian::native == std::endian::little, "codes and floats are written as they lie");
 constexpr std::string_view kMagic = "GRYMPIEC";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kHead = 16, kSum = 64;  // magic, version, length of the text; the digest
 // Ten minutes of eight books, where the shortest stride and the longest crossfade make each frame thirty times, are
 // 29 MB.
@@ -92,24 +92,33 @@ Json TextOf(const SavedPiece& piece) {
     windows.push_back(std::move(window));
   }
   json["windows"] = std::move(windows);
+  if (piece.sound) {
+    json["sound"]["frames"] = piece.sound->frames;
+    json["sound"]["codec"] = static_cast<int64_t>(piece.sound->codec.size());
+    json["sound"]["seams"] = static_cast<int64_t>(piece.sound->seams.size());
+  }
   return json;
 }
 
-void AppendCodes(const std::vector<int32_t>& codes, std::string& bytes) {
-  bytes.append(reinterpret_cast<const char*>(codes.data()), codes.size() * sizeof(int32_t));
+template <class Value>
+void AppendValues(const std::vector<Value>& values, std::string& bytes) {
+  static_assert(sizeof(Value) == 4);
+  bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * 4);
 }
 
-// Codes one after another; how many there are is checked against the bytes that are left before any memory is taken.
+// Codes one after another, and floats behind them; how many there are is checked against the bytes that are left before
+// any memory is taken.
 class CodeBytes {
  public:
   explicit CodeBytes(std::string_view bytes) : bytes_(bytes) {}
-  absl::StatusOr<std::vector<int32_t>> Take(int64_t count) {
-    const size_t wanted = static_cast<size_t>(count) * sizeof(int32_t);
+  template <class Value = int32_t>
+  absl::StatusOr<std::vector<Value>> Take(int64_t count) {
+    const size_t wanted = static_cast<size_t>(count) * sizeof(Value);
     if (wanted > bytes_.size()) return DamagedState(Formatted("want %d bytes of codes, got %d", wanted, bytes_.size()));
-    std::vector<int32_t> codes(static_cast<size_t>(count));
-    std::memcpy(codes.data(), bytes_.data(), wanted);
+    std::vector<Value> values(static_cast<size_t>(count));
+    std::memcpy(values.data(), bytes_.data(), wanted);
     bytes_.remove_prefix(wanted);
-    return codes;
+    return values;
   }
   bool empty() const { return bytes_.empty(); }
 
@@ -149,7 +158,7 @@ absl::StatusOr<std::pair<std::string_view, std::string_view>> PartsOf(std::strin
                  Formatted("musicgen/state: want version %d, got %d of a newer program", kVersion, version));
   }
   const std::string_view body = bytes.substr(0, bytes.size() - kSum);
-  if (version != kVersion || Sha256Hex(std::string(body)) != bytes.substr(body.size()))
+  if (version < 1 || Sha256Hex(std::string(body)) != bytes.substr(body.size()))
     return DamagedState("want the digest of what was written, got another: the file is cut or changed");
   if (length > body.size() - kHead) return DamagedState("want the text within the file");
   return std::pair(body.substr(kHead, length), body.substr(kHead + length));
@@ -170,8 +179,12 @@ absl::Status SavePiece(const std::filesystem::path& path, const SavedPiece& piec
   bytes.append(reinterpret_cast<const char*>(&kVersion), 4);
   bytes.append(reinterpret_cast<const char*>(&length), 4);
   bytes += text;
-  AppendCodes(piece.prompt, bytes);
-  for (const WindowRecord& record : piece.state.windows) AppendCodes(record.codes, bytes);
+  AppendValues(piece.prompt, bytes);
+  for (const WindowRecord& record : piece.state.windows) AppendValues(record.codes, bytes);
+  if (piece.sound) {
+    AppendValues(piece.sound->codec, bytes);
+    AppendValues(piece.sound->seams, bytes);
+  }
   bytes += Sha256Hex(bytes);
   return WriteFile(path, bytes);
 }
@@ -213,7 +226,17 @@ absl::StatusOr<SavedPiece> LoadPiece(const std::filesystem::path& path, const st
       return DamagedState(Formatted("want codes below %d, got %d", shape.vocab, code));
   }
   GRYM_ASSIGN_OR_RETURN(piece.state, StateOf(json, shape, codes));
-  if (!codes.empty()) return DamagedState("want no bytes behind the codes");
+  if (json.contains("sound")) {
+    const Json& told = json.at("sound");
+    SoundMemory sound;
+    GRYM_ASSIGN_OR_RETURN(sound.frames, WholeOf(told, "frames", 1, kMostFrames));
+    GRYM_ASSIGN_OR_RETURN(const int64_t codec, WholeOf(told, "codec", 0, kMostFileBytes));
+    GRYM_ASSIGN_OR_RETURN(const int64_t seams, WholeOf(told, "seams", 0, kMostFileBytes));
+    GRYM_ASSIGN_OR_RETURN(sound.codec, codes.Take<float>(codec));
+    GRYM_ASSIGN_OR_RETURN(sound.seams, codes.Take<float>(seams));
+    piece.sound = std::move(sound);
+  }
+  if (!codes.empty()) return DamagedState("want no bytes behind the codes and the sound");
   return piece;
 }
 

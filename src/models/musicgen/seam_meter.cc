@@ -32,6 +32,23 @@ void SeamMeter::Push(std::span<const float> mono) {
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
+std::vector<float> SeamMeter::Memory() const {
+  std::vector<float> memory = flux_;
+  memory.insert(memory.end(), before_.begin(), before_.end());
+  memory.insert(memory.end(), pending_.begin(), pending_.end());
+  return memory;
+}
+
+bool SeamMeter::Recall(int64_t samples, std::span<const float> memory) {
+  const int64_t frames = samples < kSize ? 0 : (samples - kSize) / kHop + 1, waiting = samples - frames * kHop;
+  if (static_cast<int64_t>(memory.size()) != frames + static_cast<int64_t>(before_.size()) + waiting) return false;
+  const auto before = memory.begin() + frames, pending = before + static_cast<std::ptrdiff_t>(before_.size());
+  flux_.assign(memory.begin(), before);
+  before_.assign(before, pending);
+  pending_.assign(pending, memory.end());
+  return true;
+}
+
 double SeamMeter::ratio() const {
   const auto count = static_cast<int64_t>(flux_.size());
   // The largest of three neighbours, at seams as elsewhere: a seam may lie between two frames.

@@ -15,6 +15,10 @@ class SeamMeter {
  public:
   SeamMeter();
   void Push(std::span<const float> mono);
+  // What it keeps of all that was pushed, seams left out; and a fresh one's going on from there, `samples` having been
+  // pushed. False for a memory of another size.
+  std::vector<float> Memory() const;
+  bool Recall(int64_t samples, std::span<const float> memory);
   // A seam at this sample, which need not have come yet; told in rising order.
   void AddSeam(int64_t sample) { seams_.push_back(sample); }
   int64_t seams() const { return static_cast<int64_t>(seams_.size()); }

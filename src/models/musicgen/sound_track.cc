@@ -7,6 +7,7 @@
 
 #include "analysis/analyze.h"
 #include "audio/block_source.h"
+#include "base/format.h"
 #include "base/status.h"
 
 namespace grym {
@@ -89,6 +90,27 @@ absl::Status SoundTrack::Begin(const WindowRecord& record, const CancelToken& ca
   // Without a fade, where the second window's own frames begin is where a seam may be heard.
   if (!fades && record.start > 0) seams_.AddSeam((record.start + record.prompt) * shape_.hop);
   return absl::OkStatus();
+}
+
+std::optional<SoundMemory> SoundTrack::Memory() const {
+  if (!stream_ || pushed_ == 0 || options_.fade_frames > 0 || taken() < released_) return std::nullopt;
+  return SoundMemory{pushed_, stream_->Memory(), seams_.Memory()};
+}
+
+absl::Status SoundTrack::Recall(const SoundMemory& memory) {
+  const auto bad = [](const std::string& text) {
+    return Error(absl::StatusCode::kDataLoss, "bad_state", "musicgen/state: " + text);
+  };
+  if (options_.fade_frames > 0) return bad("want no sound of a piece with crossfades, got some");
+  GRYM_ASSIGN_OR_RETURN(stream_, new_sound_());
+  const absl::StatusOr<int64_t> made = stream_->Recall(memory.frames, memory.codec);
+  if (!made.ok()) return bad(std::string(made.status().message()));
+  pushed_ = memory.frames;
+  next_ = pending_start_ = *made;
+  released_ = std::min(next_, options_.samples);
+  if (seams_.Recall(released_, memory.seams)) return absl::OkStatus();
+  return bad(Formatted("want what %d samples leave to the measure of seams, got %d numbers", released_,
+                       memory.seams.size()));
 }
 
 absl::Status SoundTrack::Push(const WindowRecord& record, int64_t until, const CancelToken& cancel) {

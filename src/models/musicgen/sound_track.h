@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,6 +13,12 @@
 #include "models/musicgen/seam_meter.h"
 
 namespace grym {
+
+// What a track goes on from: numbers that the codec and the seams' measure keep of the `frames` frames they have heard.
+struct SoundMemory {
+  int64_t frames = 0;
+  std::vector<float> codec, seams;
+};
 
 // Without a crossfade the codes of all windows are one row of frames to the codec, since each window goes on from codes
 // of the one before. With one, the next window begins earlier, so that both have made the frames of the fade: its
@@ -36,8 +43,14 @@ class SoundTrack {
   absl::Status Take(WindowRecord& record, const CancelToken& cancel);
   // What became final since the last call, [channels, any]; all of it comes to Options::samples.
   std::vector<std::vector<float>> TakeSamples();
+  // Of a track without crossfades that is under way, once all that it made is taken; nothing else has one.
+  std::optional<SoundMemory> Memory() const;
+  // A fresh track's going on from there; windows are then taken from the first on, of which what was heard is passed
+  // over. Requires frames > 0, and no more of them than are known. DataLoss (code "bad_state").
+  absl::Status Recall(const SoundMemory& memory);
   void LetGo() { stream_.reset(); }  // of the codec's room; nothing is taken after it
   int64_t released() const { return released_; }
+  int64_t taken() const { return released_ - static_cast<int64_t>(out_[0].size()); }
   bool done() const { return released_ >= options_.samples; }
   const SeamMeter& seams() const { return seams_; }
 

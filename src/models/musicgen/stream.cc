@@ -20,13 +20,13 @@ MusicgenStream::MusicgenStream(std::shared_ptr<const MusicgenModel> model, const
     : model_(std::move(model)), run_(model_, {request}) {}
 
 MusicgenStream::MusicgenStream(std::shared_ptr<const MusicgenModel> model, SavedPiece saved)
-    : model_(std::move(model)), saved_(std::move(saved)), run_(model_, {saved_->request}), given_(saved_->given),
-      skip_(saved_->given) {}
+    : model_(std::move(model)), saved_(std::move(saved)), run_(model_, {saved_->request}), given_(saved_->given) {}
 
 // Until there is something to give, or all was given.
 absl::Status MusicgenStream::Advance(const RunOptions& run) {
   if (!run_.prepared()) {
     GRYM_RETURN_IF_ERROR(saved_ ? run_.PrepareFrom(*saved_, run) : run_.Prepare(run));
+    skip_ = given_ - run_.maker().taken(0);
     saved_.reset();
   }
   PieceMaker& maker = run_.maker();

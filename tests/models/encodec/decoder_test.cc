@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -101,6 +102,45 @@ TEST(EncodecDecoderTest, BlocksTogetherAreTheWhole) {
 }
 
 // No sample that was given out depends on codes that had not come, and none is held back longer than is said.
+void ExpectSameBits(const at::Tensor& ours, const at::Tensor& wanted) {
+  ASSERT_EQ(ours.sizes(), wanted.sizes());
+  const float* const first = ours.const_data_ptr<float>();
+  EXPECT_TRUE(std::equal(first, first + ours.numel(), wanted.const_data_ptr<float>()));
+}
+
+// From every frame on, also within the first ones, where a layer has seen less than its padding.
+TEST(EncodecDecoderTest, AMemoryGoesOnToTheSameBits) {
+  GRYM_NEED_PEER();
+  for (const std::string& kind : testing::EncodecKinds()) {
+    SCOPED_TRACE(kind);
+    const auto net = testing::OpenedDecoder(testing::EncodecKindFolder(kind));
+    const int64_t frames = 30, books = net->config().books();
+    at::Tensor codes = at::empty({books, frames}, at::kLong);
+    for (int64_t i = 0; i < codes.numel(); ++i)
+      codes.mutable_data_ptr<int64_t>()[i] = i * i * 31 % net->config().codebook_size;
+    const absl::Status done = TorchGuard("encodec", [&]() -> absl::Status {
+      for (int64_t at = 0; at < frames; ++at) {
+        SCOPED_TRACE(at);
+        EncodecDecoder::Stream stream(*net, 16), other(*net, 16);
+        const int64_t given = at == 0 ? 0 : stream.Push(codes.narrow(1, 0, at)).size(1);
+        const std::vector<float> memory = stream.Memory();
+        EXPECT_EQ(other.Recall(at, memory).value(), given);
+        for (int64_t from = at; from < frames; from += 7) {
+          const at::Tensor more = codes.narrow(1, from, std::min<int64_t>(7, frames - from));
+          ExpectSameBits(other.Push(more), stream.Push(more));
+        }
+        ExpectSameBits(other.Finish(), stream.Finish());
+        EncodecDecoder::Stream wrong(*net, 16);
+        std::vector<float> longer = memory;
+        longer.push_back(0);
+        EXPECT_EQ(ErrorCode(wrong.Recall(at, longer).status()), "bad_memory");
+      }
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(done.ok()) << done;
+  }
+}
+
 TEST(EncodecDecoderTest, GivesASampleAsSoonAsItIsFinal) {
   GRYM_NEED_PEER();
   for (const char* preset : {"encodec-tiny", "causal"}) {

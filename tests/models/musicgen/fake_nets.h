@@ -19,7 +19,7 @@ inline uint64_t Mixed(uint64_t hash, uint64_t value) {
 
 // Shared by the nets and what they give away.
 struct FakeRecord {
-  std::atomic<int64_t> steps{0}, prefills{0}, texts{0}, encodes{0}, states{0};
+  std::atomic<int64_t> steps{0}, prefills{0}, pushed{0}, texts{0}, encodes{0}, states{0};
   std::atomic<int64_t> most_rows{0};
   int dropped = 0, held = 0;  // parts
   int64_t fail_at_step = -1;  // NaN from this step on
@@ -106,8 +106,9 @@ class FakeModel : public CodeModel {
 // A frame's sound leans on the frame behind it and on a slow memory of all before, as a codec's does.
 class FakeSound : public SoundStream {
  public:
-  FakeSound(const MusicgenShape& shape, const FakeRecord* record) : shape_(shape), record_(record) {}
+  FakeSound(const MusicgenShape& shape, FakeRecord* record) : shape_(shape), record_(record) {}
   absl::StatusOr<std::vector<float>> Push(std::span<const int32_t> codes, int64_t frames) override {
+    record_->pushed += frames;
     const auto books = shape_.pattern.books;
     if (static_cast<int64_t>(codes.size()) != books * frames) return absl::InternalError("codes of another shape");
     std::vector<std::vector<float>> made(static_cast<size_t>(shape_.pattern.channels));
@@ -126,6 +127,18 @@ class FakeSound : public SoundStream {
     std::vector<std::vector<float>> made(static_cast<size_t>(shape_.pattern.channels));
     if (!held_.empty()) Frame(held_, held_, made);
     return Planar(made);
+  }
+  std::vector<float> Memory() override {
+    std::vector<float> memory(held_.begin(), held_.end());
+    memory.insert(memory.end(), memory_, memory_ + 2);
+    return memory;
+  }
+  absl::StatusOr<int64_t> Recall(int64_t frames, std::span<const float> memory) override {
+    const auto books = static_cast<size_t>(shape_.pattern.books);
+    if (memory.size() != books + 2) return absl::InvalidArgumentError("fake: another memory");
+    held_.assign(memory.begin(), memory.begin() + shape_.pattern.books);
+    std::copy_n(memory.begin() + shape_.pattern.books, 2, memory_);
+    return (frames - 1) * shape_.hop;
   }
 
  private:
@@ -154,7 +167,7 @@ class FakeSound : public SoundStream {
     }
   }
   const MusicgenShape& shape_;
-  const FakeRecord* const record_;
+  FakeRecord* const record_;
   std::vector<int32_t> held_;
   float memory_[2] = {0, 0};
 };
@@ -196,6 +209,10 @@ class FakeNets : public MusicgenNets {
       }
     }
     return codes;
+  }
+  absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec(const std::string& id,
+                                                       std::shared_ptr<const void>) const override {
+    return absl::UnimplementedError(id + " has a codec of arithmetic");
   }
   MusicgenBytes Bytes(const MusicgenWork& work) const override {
     MusicgenBytes bytes;

@@ -158,8 +158,13 @@ TEST(MusicgenGeneratorTest, ResumesInAnotherProcessToTheSameSound) {
       auto resumed = second.generator->Resume(scratch / "saved");
       ASSERT_TRUE(resumed.ok()) << resumed.status();
       ASSERT_TRUE((*resumed)->Save(scratch / "again").ok());  // nothing was done in between
+      const int64_t pushed = first.nets->record.pushed;
       const AudioBuffer rest = Drain(**resumed);
       ASSERT_FALSE(rest.empty());
+      // Where windows do not cross over the codec is given nothing twice.
+      if (fade[1] == 0) {
+        EXPECT_EQ(second.nets->record.pushed, 70 * 50 - pushed);
+      }
       ASSERT_TRUE(all.Append(rest).ok());
       EXPECT_EQ(Samples(all), Samples(wanted->audio)) << blocks << " " << fade;
       EXPECT_EQ(second.nets->record.encodes, 0);

@@ -207,13 +207,79 @@ TEST(PieceMakerTest, GoesOnFromAnyState) {
     for (int64_t step = 0; !maker.done(); ++step) {
       if (step % 83 == 5 || step == 252 || step == 253) {
         PieceMaker resumed(nets, {settings});
-        ASSERT_TRUE(resumed.Restore(maker.state(0), {}).ok()) << step;
+        ASSERT_TRUE(resumed.Restore(maker.state(0), {}, {}).ok()) << step;
         EXPECT_EQ(MakeAll(resumed), wanted) << step;
         EXPECT_EQ(resumed.Codes(0), whole.Codes(0)) << step;
       }
       ASSERT_TRUE(maker.Step({}).ok());
     }
   }
+}
+
+// The codec hears nothing twice, and the measure of seams goes on.
+TEST(PieceMakerTest, GoesOnWithTheSoundThatWasTaken) {
+  const FakeNets nets(FakeShape(2));
+  PieceSettings settings = Settings(nets.shape(), 640);
+  settings.window = 250;
+  settings.stride = 200;
+  PieceMaker whole(nets, {settings});
+  const auto wanted = MakeAll(whole);
+  PieceMaker maker(nets, {settings});
+  Sound taken(2);
+  for (int64_t step = 0; !maker.done(); ++step) {
+    Append(maker.TakeSamples(0), taken);
+    const auto memory = maker.sound(0);
+    ASSERT_EQ(memory.has_value(), maker.released(0) > 0) << step;
+    if (memory && (step % 83 == 5 || step == 252 || step == 253)) {
+      PieceMaker resumed(nets, {settings});
+      const int64_t pushed = nets.record.pushed;
+      ASSERT_TRUE(resumed.Restore(maker.state(0), memory, {}).ok()) << step;
+      EXPECT_EQ(nets.record.pushed, pushed);
+      EXPECT_EQ(resumed.taken(0), static_cast<int64_t>(taken[0].size()));
+      Sound all = taken;
+      Append(MakeAll(resumed)[0], all);
+      EXPECT_EQ(all, wanted[0]) << step;
+      EXPECT_EQ(nets.record.pushed, pushed + 640 - memory->frames);
+      EXPECT_EQ(resumed.seams(0).seams(), whole.seams(0).seams());
+      EXPECT_EQ(resumed.seams(0).ratio(), whole.seams(0).ratio());
+    }
+    ASSERT_TRUE(maker.Step({}).ok());
+  }
+}
+
+TEST(PieceMakerTest, SoundThatIsNotTheStatesIsRefused) {
+  const FakeNets nets(FakeShape());
+  const PieceSettings settings = Settings(nets.shape(), 500);
+  PieceMaker maker(nets, {settings});
+  for (int i = 0; i < 350; ++i) {
+    ASSERT_TRUE(maker.Step({}).ok());
+    maker.TakeSamples(0);
+  }
+  const SoundMemory good = maker.sound(0).value();
+  const auto code = [&](auto&& damage, PieceSettings of) {
+    SoundMemory memory = good;
+    damage(memory);
+    PieceMaker resumed(nets, {std::move(of)});
+    return ErrorCode(resumed.Restore(maker.state(0), memory, {}));
+  };
+  EXPECT_EQ(code([](SoundMemory&) {}, settings), "ok");
+  EXPECT_EQ(code([](SoundMemory& m) { m.frames = 0; }, settings), "bad_state");
+  EXPECT_EQ(code([](SoundMemory& m) { m.frames = 400; }, settings), "bad_state");
+  EXPECT_EQ(code([](SoundMemory& m) { m.codec.pop_back(); }, settings), "bad_state");
+  EXPECT_EQ(code([](SoundMemory& m) { m.seams.push_back(0); }, settings), "bad_state");
+  PieceMaker early(nets, {settings});
+  EXPECT_EQ(ErrorCode(early.Restore(early.state(0), good, {})), "bad_state");
+  // A piece that crosses its windows is made again.
+  PieceSettings fading = settings;
+  fading.fade_frames = 20;
+  PieceMaker crossing(nets, {fading});
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(crossing.Step({}).ok());
+    crossing.TakeSamples(0);
+  }
+  EXPECT_FALSE(crossing.sound(0).has_value());
+  PieceMaker resumed(nets, {fading});
+  EXPECT_EQ(ErrorCode(resumed.Restore(crossing.state(0), good, {})), "bad_state");
 }
 
 TEST(PieceMakerTest, StatesThatContradictTheSettingsAreRefused) {
@@ -227,7 +293,7 @@ TEST(PieceMakerTest, StatesThatContradictTheSettingsAreRefused) {
     PieceState state = good;
     damage(state);
     PieceMaker resumed(nets, {settings});
-    const absl::Status status = resumed.Restore(state, {});
+    const absl::Status status = resumed.Restore(state, {}, {});
     return absl::IsDataLoss(status) && ErrorCode(status) == "bad_state";
   };
   EXPECT_TRUE(refused([](PieceState& s) { s.random = {}; }));

@@ -34,6 +34,7 @@ SavedPiece Piece() {
   record.codes = {1, 2, -1, 3, 4, -1, 5, 6, -1, 7, 8, -1};
   piece.state.windows = {record, record};
   piece.given = 4711;
+  piece.sound = SoundMemory{2, {0.25f, -1, 3}, {7}};
   piece.warnings = {"one"};
   return piece;
 }
@@ -57,7 +58,29 @@ TEST(SavedPieceTest, ComesBackAsItWas) {
   EXPECT_EQ(loaded->state.windows[1].columns, 4);
   EXPECT_EQ(loaded->state.windows[1].cut, -1);
   EXPECT_EQ(loaded->given, 4711);
+  EXPECT_EQ(loaded->sound->frames, 2);
+  EXPECT_EQ(loaded->sound->codec, piece.sound->codec);
+  EXPECT_EQ(loaded->sound->seams, piece.sound->seams);
   EXPECT_EQ(loaded->warnings, piece.warnings);
+}
+
+// What programs before the sound's memory have written is as what is written without one, but for the number.
+TEST(SavedPieceTest, ReadsVersionOne) {
+  const Scratch scratch;
+  SavedPiece piece = Piece();
+  piece.sound.reset();
+  ASSERT_TRUE(SavePiece(scratch / "a.piece", piece).ok());
+  std::string bytes = Bytes(scratch / "a.piece");
+  bytes.resize(bytes.size() - 64);
+  for (const char version : {'\x01', '\x00', '\x03'}) {
+    bytes[8] = version;
+    ASSERT_TRUE(WriteFile(scratch / "b.piece", bytes + Sha256Hex(bytes)).ok());
+    const auto loaded = LoadPiece(scratch / "b.piece", "abc", FakeShape());
+    EXPECT_EQ(ErrorCode(loaded.status()), version == 1 ? "ok" : version == 0 ? "bad_state" : "newer_state");
+    if (!loaded.ok()) continue;
+    EXPECT_FALSE(loaded->sound.has_value());
+    EXPECT_EQ(loaded->state.windows[1].codes, piece.state.windows[1].codes);
+  }
 }
 
 TEST(SavedPieceTest, AnotherCheckpointsIsRefused) {
@@ -107,6 +130,13 @@ TEST(SavedPieceTest, HostileFieldsAreRefused) {
       {"\"given\":4711", "\"given\":-1"},
       {"\"given\":4711", "\"given\":1e300"},
       {"\"promptFrames\":2", "\"promptFrames\":1000000"},
+      {"\"codec\":3", "\"codec\":4"},
+      {"\"codec\":3", "\"codec\":2"},
+      {"\"codec\":3", "\"codec\":-3"},
+      {"\"codec\":3", "\"codec\":60000000"},
+      {"\"seams\":1", "\"seams\":\"x\""},
+      {"\"frames\":2", "\"frames\":0"},
+      {"\"sound\":{", "\"other\":{"},
       {"\"frames\":3", "\"frames\":900000"},
       {"\"frames\":3", "\"frames\":0"},
       {"\"frames\":3", "\"frames\":2"},
@@ -139,7 +169,7 @@ TEST(SavedPieceTest, ANewerVersionIsNamedAsSuch) {
   const Scratch scratch;
   ASSERT_TRUE(SavePiece(scratch / "a.piece", Piece()).ok());
   std::string bytes = Bytes(scratch / "a.piece");
-  bytes[8] = 2;
+  bytes[8] = 3;
   ASSERT_TRUE(WriteFile(scratch / "a.piece", bytes).ok());
   EXPECT_EQ(ErrorCode(LoadPiece(scratch / "a.piece", "abc", FakeShape()).status()), "newer_state");
 }
