@@ -25,18 +25,7 @@ c10::ScalarType EmbeddingType(Precision storage) {
 
 PackedLinear ReadPacked(WeightReader& weights, const std::vector<std::string>& layers, int64_t out_each, int64_t in,
                         Precision storage) {
-  if (layers.size() == 1) {
-    const at::Tensor weight = weights.Exact(layers[0] + ".weight", {out_each, in});
-    return weight.defined() ? PackedLinear::PackAs(weight, {}, PackedFormat(storage)) : PackedLinear();
-  }
-  at::Tensor whole = at::empty({static_cast<int64_t>(layers.size()) * out_each, in}, at::kFloat);
-  bool complete = true;
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const at::Tensor part = weights.Exact(layers[i] + ".weight", {out_each, in});
-    complete = complete && part.defined();  // the reader tells, of every layer
-    if (complete) whole.narrow(0, static_cast<int64_t>(i) * out_each, out_each).copy_(part);
-  }
-  return complete ? PackedLinear::PackAs(whole, {}, PackedFormat(storage)) : PackedLinear();
+  return ReadPackedLinear(weights, layers, out_each, in, PackedFormat(storage));
 }
 
 bool FitsHalf(std::span<const std::byte> bytes, ElementType type) {
@@ -108,7 +97,10 @@ void MusicgenDecoder::ReadTables(WeightReader& weights) {
   for (int64_t book = 0; book < config_.books; ++book) {
     const std::string name = "model.decoder.embed_tokens." + std::to_string(book) + ".weight";
     const at::Tensor table = weights.Exact(name, {rows, dim});
-    if (table.defined()) embeddings_.select(0, book).copy_(table);
+    if (table.defined()) {
+      embeddings_.select(0, book).copy_(table);
+      if (embeddings_.scalar_type() != at::kFloat) weights.Keep(name, embeddings_.select(0, book), {name});
+    }
     heads.push_back("lm_heads." + std::to_string(book));
   }
   heads_ = ReadPacked(weights, heads, config_.vocab_size, dim, storage_);

@@ -21,6 +21,7 @@ struct MusicgenDetails {
   std::string version = "1", licence = "that of the checkpoint";
   double seconds_per_audio_second = 2;  // a first guess; measured runs replace it
   std::vector<std::string> ignored_fields, unread_tensors;
+  std::string stored;  // the plan's note on weights that need no conversion
 };
 
 // Threads: immutable; sessions of any thread share the networks.
@@ -34,6 +35,7 @@ class MusicgenModel : public Model, public std::enable_shared_from_this<Musicgen
   ResourceNeed Need(const GenerateAudioRequest& request) const override;
   absl::StatusOr<std::string> Plan(const GenerateAudioRequest& request) const override;
   absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const override;
+  absl::Status SaveCopy(const std::filesystem::path& out, const RunOptions& run) const override;
 
   const MusicgenNets& nets() const { return *nets_; }
   const ModelContext& context() const { return context_; }
