@@ -197,7 +197,7 @@ void DefineOpening(Class& c) {
     const OpenModelOptions options{id, device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
     if (!self->has_model_opener()) self->AddModelOpener(NativeOpener(/*shared=*/false));
     return ValueOrThrow(Unlocked([&] { return self->OpenModel(path, options); }));
-  }, py::arg("folder"), py::kw_only(), py::arg("id") = "", py::arg("device") = "auto", py::arg("dtype") = "float32",
+  }, py::arg("folder"), py::kw_only(), py::arg("id") = "", py::arg("device") = "auto", py::arg("dtype") = "",
         py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
         py::arg("may_lower_precision") = false,
         "Opens a checkpoint folder (see Model.open) and registers it; answers its id, which requests go by. "

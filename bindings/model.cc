@@ -186,12 +186,23 @@ Args:
   folder: config.json or model_index.json, *.safetensors, tokenizer files. Pickles are refused:
     `python -m grymsynth.convert FOLDER` converts them.
   device: "auto" (the first GPU, else the CPU), "cpu", "cuda", "cuda:N".
-  dtype: of the weights: "float32", "bfloat16", "float16", "int8", "int4".
+  dtype: of the weights: "float32", "bfloat16", "float16", "int8", "int4"; "" is what a packed copy (save_copy) holds,
+    which opens in no other, else "float32".
   budget_bytes: of tensors at once; 0 is 6 GiB.
   component_dtypes: for some components: {"unet": "int8"}.
   may_lower_precision: whether a request over the budget may be made to fit by fewer bits.
 Raises: FailedPreconditionError (code "no_torch") without LibTorch, NotFoundError, InvalidArgumentError, DataLossError
   for what the folder lacks or where it contradicts itself. Weights are read by the first call that needs them.)";
+
+constexpr const char* kCopyDoc = R"(Writes the model as a folder of its own, whose weights lie as they are kept.
+
+Opened, it converts nothing and answers the same bits; `python -m grymsynth.convert --dtype int8 FOLDER OUT` does both.
+
+Args:
+  folder: not there yet, or empty; afterwards there whole or not at all.
+  progress: called with a Progress; True shows a tqdm bar.
+Raises: UnimplementedError (code "no_copy") for all but MusicGen, AlreadyExistsError (code "folder_exists"),
+  FailedPreconditionError (code "nothing_to_pack") for float32 and for a copy.)";
 
 void DefineModel(py::module_& m) {
   py::class_<Model, Model_> c(m, "Model", "A model, opened from a checkpoint folder. Any thread may use it.");
@@ -202,7 +213,7 @@ void DefineModel(py::module_& m) {
     const OpenModelOptions options{"", device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
     const ModelOpener open = NativeOpener(/*shared=*/true);
     return std::const_pointer_cast<Model>(ValueOrThrow(Unlocked([&] { return open(path, options); })));
-  }, py::arg("folder"), py::kw_only(), py::arg("device") = "auto", py::arg("dtype") = "float32",
+  }, py::arg("folder"), py::kw_only(), py::arg("device") = "auto", py::arg("dtype") = "",
                py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
                py::arg("may_lower_precision") = false, kOpenDoc);
   c.def_property_readonly("info", [](const Model& self) { return self.info(); });
@@ -269,6 +280,13 @@ Raises: ResourceExhaustedError with both numbers when no plan keeps to the budge
     return layers;
   }, py::arg("audio"), py::kw_only(), py::arg("progress") = py::none(),
         "What each layer answers, the input of the first one first: a list of float32 arrays [frames, dim].");
+  c.def("save_copy", [](const Model_& self, const py::object& folder, const py::object& progress) {
+    const std::filesystem::path path = PathOf(folder);
+    Blocking(progress, [&](const RunOptions& run, Listener&) -> absl::StatusOr<bool> {
+      if (absl::Status saved = self->SaveCopy(path, run); !saved.ok()) return saved;
+      return true;
+    });
+  }, py::arg("folder"), py::kw_only(), py::arg("progress") = py::none(), kCopyDoc);
   DefineStreams(c);
   c.def("__repr__", [](const Model& self) {
     return py::str("Model(id={!r}, device={!r})").format(self.info().id, self.info().device);

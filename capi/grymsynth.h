@@ -535,8 +535,8 @@ typedef struct grym_open_model_options {
   int32_t may_lower_precision;         /* 1: a request over the budget may be made to fit by fewer bits; default 0     */
   const char* id;                      /* NULL: from the family and the folder's name                                  */
   const char* device;                  /* "auto" (default, also NULL), "cpu", "cuda", "cuda:N"                         */
-  const char* dtype;                   /* of the weights: "float32" (default, also NULL), "bfloat16", "float16",
-                                          "int8", "int4"                                                               */
+  const char* dtype;                   /* of the weights: "float32", "bfloat16", "float16", "int8", "int4"; NULL, the
+                                          default: what a packed copy holds, else "float32"                            */
   const char* component_dtypes_json;   /* {"unet": "int8"}; NULL for none                                              */
   int64_t budget_bytes;                /* of tensors at once; 0, the default: the engine's, shared by its models       */
 } grym_open_model_options;
@@ -548,6 +548,12 @@ GRYM_C_API grym_status grym_engine_open_model(grym_engine* engine, const char* f
                                               const grym_open_model_options* options, grym_text** id);
 /* Lets a model go; what runs with it ends as it would. Since 0.1. */
 GRYM_C_API grym_status grym_engine_close_model(grym_engine* engine, const char* id);
+/* Writes an open model as a checkpoint folder of its own, whose weights lie as they are kept: opened, it converts
+ * nothing and answers the same bits. The folder is not there yet or empty; afterwards it is there whole or not at all.
+ * UNIMPLEMENTED (code "no_copy") for a family that has none; ALREADY_EXISTS ("folder_exists"); FAILED_PRECONDITION
+ * ("nothing_to_pack") for float32 and for a copy. Since 0.1. */
+GRYM_C_API grym_status grym_engine_save_model_copy(grym_engine* engine, const char* model, const char* folder_utf8,
+                                                   grym_progress_fn progress, void* user_data);
 /* What a request would take: which parts live where, in which numbers, and the bytes of it all (schema
  * "grymsynth.plan/1"). Nothing is loaded or run. options->model names the model. RESOURCE_EXHAUSTED with both numbers
  * when no plan keeps to the budget. Since 0.1. */

@@ -66,6 +66,19 @@ grym_status grym_engine_close_model(grym_engine* engine, const char* id) {
   });
 }
 
+grym_status grym_engine_save_model_copy(grym_engine* engine, const char* model, const char* folder_utf8,
+                                        grym_progress_fn progress, void* user_data) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+    GRYM_C_RETURN_IF_ERROR(CheckSet(model, "model"));
+    GRYM_C_RETURN_IF_ERROR(CheckSet(folder_utf8, "folder_utf8"));
+    GRYM_C_ASSIGN_OR_RETURN(const auto opened, found->orchestrator().Find(model));
+    grym::RunOptions run;
+    TellProgress(progress, user_data, run);
+    return opened->SaveCopy(PathFromUtf8(folder_utf8), run);
+  });
+}
+
 grym_status grym_engine_plan_json(grym_engine* engine, const grym_generate_options* options, grym_text** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));

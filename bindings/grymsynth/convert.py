@@ -1,6 +1,7 @@
-"""Convert a published model's pickled PyTorch weights to safetensors, once.
+"""Convert a published model once: pickled PyTorch weights to safetensors, or a folder to a packed copy.
 
     python -m grymsynth.convert FOLDER
+    python -m grymsynth.convert --dtype int8 FOLDER OUT
 
 grymsynth itself never opens a pickle: loading one may run any code. This program reads it with PyTorch's restricted
 loader (weights_only=True), which builds tensors and nothing else, and needs PyTorch 2.6 or later for that; it may run
@@ -10,6 +11,10 @@ Reads pytorch_model.bin or diffusion_pytorch_model.bin, their shards by *.bin.in
 *.pth file; of a pipeline (model_index.json) those of each component. Writes model.safetensors (diffusion_pytorch_model.
 safetensors) beside it: whole or not at all, and never over a file that is there. Tensors that share memory are stored
 once under each of their names, so a tied model may grow.
+
+With --dtype (int8, int4, float16, bfloat16) FOLDER is opened so and written to OUT as grymsynth keeps it: a smaller
+folder of its own that opens without converting anything and makes the same samples. FOLDER is not changed; OUT is not
+there yet or empty, and there whole or not at all. MusicGen alone, so far; needs grymsynth with LibTorch.
 """
 from __future__ import annotations
 
@@ -25,6 +30,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 DONE, FAILED, NOTHING_TO_DO = 0, 1, 3  # 2 is a wrong command line
+DTYPES = ("int8", "int4", "float16", "bfloat16")
+COMPONENT_DTYPES = ("float32", *DTYPES)
 STEMS = {"pytorch_model": "model", "diffusion_pytorch_model": "diffusion_pytorch_model"}
 MOST_INDEX_BYTES = 16 << 20
 MOST_SHARDS = 1024
@@ -231,13 +238,50 @@ def convert(folder: Path) -> int:
     return NOTHING_TO_DO
 
 
+def pack(folder: Path, out: Path, dtype: str, components: dict[str, str]) -> int:
+    """Writes the packed copy. Returns an exit code; raises Refused."""
+    try:
+        grymsynth: Any = importlib.import_module("grymsynth")
+    except ImportError:
+        raise Refused("grymsynth itself is needed for --dtype: pip install grymsynth, or put its folder on "
+                      "PYTHONPATH") from None
+    try:
+        # Of this process's memory there is nobody else to leave some to.
+        model = grymsynth.Model.open(folder, device="cpu", dtype=dtype, component_dtypes=components,
+                                     budget_bytes=1 << 40)
+        model.save_copy(out)
+    except grymsynth.Error as error:
+        raise Refused(str(error)) from None
+    before, after = (sum(p.stat().st_size for p in each.glob("*.safetensors")) for each in (folder, out))
+    print(f"{out}: {dtype}, {after} bytes of weights in place of {before}")
+    return DONE
+
+
+def component_dtype(text: str) -> tuple[str, str]:
+    name, _, dtype = text.partition("=")
+    if not name or dtype not in COMPONENT_DTYPES:
+        raise argparse.ArgumentTypeError(f"want COMPONENT=DTYPE with a dtype of {', '.join(COMPONENT_DTYPES)}, "
+                                         f"got {shown(text)!r}")
+    return name, dtype
+
+
 def main(arguments: Optional[list[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m grymsynth.convert", formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__,
         epilog="exit codes: 0 converted, 1 refused or failed, 2 wrong command line, 3 nothing to do")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the model's folder")
+    parser.add_argument("out", type=Path, metavar="OUT", nargs="?", help="where the packed copy goes; with --dtype")
+    parser.add_argument("--dtype", choices=DTYPES, help="of the packed copy's weights")
+    parser.add_argument("--component", type=component_dtype, action="append", default=[], metavar="COMPONENT=DTYPE",
+                        help="another dtype for one component, for instance text_encoder=float32")
     options = parser.parse_args(arguments)
+    if bool(options.dtype) != bool(options.out):
+        parser.error("want --dtype and OUT together")
+    if options.component and not options.dtype:
+        parser.error("want --dtype beside --component")
     try:
+        if options.dtype:
+            return pack(options.folder, options.out, options.dtype, dict(options.component))
         return convert(options.folder)
     except Refused as error:
         print(f"not converted: {error}", file=sys.stderr)

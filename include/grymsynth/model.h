@@ -150,13 +150,20 @@ class GRYM_EXPORT Model {
   virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() const;
   virtual absl::StatusOr<std::unique_ptr<Analyzer>> NewAnalyzer() const;
   virtual absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec() const;
+  // Writes what was opened as a checkpoint folder `out` of its own, whose weights lie as they are kept here: opened, it
+  // converts nothing and answers the same bits. `out` is not there yet or empty; afterwards it is there whole or not at
+  // all. Unimplemented (code "no_copy") for a family that has none; AlreadyExists ("folder_exists"); FailedPrecondition
+  // ("nothing_to_pack") for weights that lie so already; ResourceExhausted where disk or budget are too small.
+  virtual absl::Status SaveCopy(const std::filesystem::path& out, const RunOptions& run) const;
 };
 
 // How a published checkpoint is opened.
 struct OpenModelOptions {
   std::string id;                 // "": the family and the folder's name, made a legal id
   std::string device = "auto";    // "auto", "cpu", "cuda", "cuda:N"
-  std::string dtype = "float32";  // of the weights: float32, bfloat16, float16, int8, int4
+  // Of the weights: float32, bfloat16, float16, int8, int4. "": what the folder holds where it is a packed copy
+  // (Model::SaveCopy), which can be opened in no other; else float32.
+  std::string dtype;
   std::map<std::string, std::string> component_dtypes;  // for some components: {"unet": "int8"}
   int64_t budget_bytes = 0;       // of tensors at once, for this model alone; 0: it shares that of the device
   // What all models that share take together on a device; set by the engine, 0 is 6 GiB. The first model settles it.

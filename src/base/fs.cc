@@ -110,6 +110,12 @@ absl::StatusOr<std::string> ReadFile(const Path& path, int64_t limit_bytes) {
 
 namespace {
 
+// A folder's path ends in its name, whatever slashes and dots stand behind it.
+Path NamedPath(const Path& path) {
+  Path plain = path.lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
 // Whoever wrote knew the temporary file alone; the error is to name the file that was meant.
 absl::Status WithNameOf(const absl::Status& status, const Path& temporary, const Path& path) {
   std::string message(status.message());
@@ -149,6 +155,40 @@ absl::Status WriteWhole(const Path& path, const std::function<absl::Status(const
     if (error) status = FileWriteError(path, "rename failed", error.value());
   }
   GRYM_RETURN_IF_ERROR(status);
+  return SyncFolder(folder);
+}
+
+absl::Status CheckNewFolder(const Path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::symlink_status(NamedPath(path), error);
+  if (status.type() == std::filesystem::file_type::not_found) return absl::OkStatus();
+  const bool folder = status.type() == std::filesystem::file_type::directory;
+  if (folder && std::filesystem::is_empty(NamedPath(path), error) && !error) return absl::OkStatus();
+  return Error(absl::StatusCode::kAlreadyExists, "folder_exists",
+               Quoted(path) + ": want a folder that is not there yet, or an empty one, got " +
+                   (error    ? error.message()
+                    : folder ? "one with files in it"
+                             : "something else of that name"));
+}
+
+absl::Status WriteWholeFolder(const Path& path, const std::function<absl::Status(const Path&)>& write) {
+  GRYM_RETURN_IF_ERROR(CheckNewFolder(path));
+  const Path target = NamedPath(path), folder = target.has_parent_path() ? target.parent_path() : Path(".");
+  const Path temporary = folder / UniqueName(kTemporaryPrefix);
+  std::error_code error;
+  std::filesystem::create_directories(temporary, error);
+  if (error) return FileWriteError(path, "its folder cannot be made", error.value());
+  const std::unique_ptr<const Path, void (*)(const Path*)> leftover(&temporary, [](const Path* left) {
+    std::error_code ignored;
+    std::filesystem::remove_all(*left, ignored);
+  });
+  GRYM_RETURN_IF_ERROR(WithNameOf(write(temporary), temporary, target));
+  GRYM_RETURN_IF_ERROR(SyncFolder(temporary));
+  std::filesystem::rename(temporary, target, error);  // over an empty folder; refused where it has files by now
+  if (error) {
+    GRYM_RETURN_IF_ERROR(CheckNewFolder(path));
+    return FileWriteError(path, "rename failed", error.value());
+  }
   return SyncFolder(folder);
 }
 

@@ -24,6 +24,14 @@ absl::Status WriteWhole(const std::filesystem::path& path,
                         const std::function<absl::Status(const std::filesystem::path&)>& write);
 absl::Status WriteFile(const std::filesystem::path& path, std::string_view bytes);
 
+// The same for a folder: `write(temporary folder beside it)` fills it with files that are synced, and it is renamed to
+// `path`. What a kill leaves is kTemporaryPrefix's. Errors as of CheckNewFolder, also where somebody fills it meanwhile.
+absl::Status WriteWholeFolder(const std::filesystem::path& path,
+                              const std::function<absl::Status(const std::filesystem::path&)>& write);
+// Whether a folder of this name may be made: AlreadyExists (code "folder_exists") unless nothing of that name is there,
+// or an empty folder.
+absl::Status CheckNewFolder(const std::filesystem::path& path);
+
 // What a write that failed is told as, code "write_failed"; `cause` is an errno value. ResourceExhausted where the
 // disk, a quota, a limit or memory is used up, PermissionDenied, else Unavailable.
 absl::Status FileWriteError(const std::filesystem::path& path, std::string_view what, int cause);

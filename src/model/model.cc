@@ -78,4 +78,9 @@ absl::StatusOr<std::unique_ptr<AudioCodec>> Model::NewCodec() const {
                "model \"" + Printable(info().id) + "\" has no codes for audio");
 }
 
+absl::Status Model::SaveCopy(const std::filesystem::path&, const RunOptions&) const {
+  return Error(absl::StatusCode::kUnimplemented, "no_copy",
+               "model \"" + Printable(info().id) + "\" has no copy whose weights lie as they are kept");
+}
+
 }  // namespace grym

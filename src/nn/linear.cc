@@ -4,6 +4,7 @@
 
 #include "quant/weight_codes.h"
 #include "runtime/memory_budget.h"
+#include "runtime/packed.h"
 
 namespace grym {
 namespace {
@@ -63,6 +64,74 @@ WeightMatrix PackedInt4(const at::Tensor& weight, int64_t group) {
   packed.codes = codes.to(weight.device());
   packed.scales = scales.to(weight.device());
   return packed;
+}
+
+// The matrices of `layers`, one below the other; undefined where one is not as wanted.
+at::Tensor JoinedMatrices(WeightReader& weights, const std::vector<std::string>& layers, int64_t in, int64_t out_each) {
+  if (layers.size() == 1) return weights.Matrix(layers[0] + ".weight", {out_each, in});
+  at::Tensor whole;
+  bool complete = true;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const at::Tensor part = weights.Matrix(layers[i] + ".weight", {out_each, in});
+    complete = complete && part.defined();
+    if (!complete) continue;  // the reader tells, of every layer
+    if (!whole.defined()) whole = at::empty({static_cast<int64_t>(layers.size()) * out_each, in}, part.options());
+    whole.narrow(0, static_cast<int64_t>(i) * out_each, out_each).copy_(part);
+  }
+  return complete ? whole : at::Tensor();
+}
+
+at::Tensor ReadBiases(WeightReader& weights, const std::vector<std::string>& layers, int64_t out_each) {
+  if (layers.size() == 1) return weights.Vector(layers[0] + ".bias", {out_each});
+  std::vector<at::Tensor> parts;
+  for (const std::string& layer : layers) {
+    at::Tensor part = weights.Vector(layer + ".bias", {out_each});
+    if (part.defined()) parts.push_back(std::move(part));
+  }
+  return parts.size() == layers.size() ? at::cat(parts) : at::Tensor();
+}
+
+// What a packed copy holds of a matrix: its codes and scales under one name for all of its layers, or each layer's part
+// of a floating tier under the layer's own.
+void KeepMatrix(WeightReader& weights, const std::vector<std::string>& layers, const WeightMatrix& matrix) {
+  if (!weights.options().keep || !matrix.loaded()) return;
+  const auto each = matrix.out / static_cast<int64_t>(layers.size());
+  std::vector<std::string> names;
+  for (const std::string& layer : layers) names.push_back(layer + ".weight");
+  if (matrix.codes.defined()) {
+    weights.Keep(JoinedName(layers) + ".codes", matrix.codes, names);
+    weights.Keep(JoinedName(layers) + ".scales", matrix.scales, names);
+  } else if (matrix.precision != Precision::kFloat32) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      weights.Keep(names[i], matrix.plain.narrow(0, static_cast<int64_t>(i) * each, each), {names[i]});
+    }
+  }
+}
+
+WeightMatrix ReadMatrix(WeightReader& weights, const std::vector<std::string>& layers, int64_t in, int64_t out_each) {
+  WeightMatrix matrix = WeightMatrix::Pack(JoinedMatrices(weights, layers, in, out_each), weights.options().precision);
+  KeepMatrix(weights, layers, matrix);
+  return matrix;
+}
+
+// Of a packed copy.
+WeightMatrix StoredMatrix(WeightReader& weights, const std::vector<std::string>& layers, int64_t in,
+                          int64_t out_each) {
+  const bool bytes = weights.options().precision == Precision::kInt8;
+  WeightMatrix matrix;
+  matrix.precision = weights.options().precision;
+  matrix.out = static_cast<int64_t>(layers.size()) * out_each;
+  matrix.in = in;
+  matrix.group = bytes ? 0 : kInt4Group;
+  const std::string codes = JoinedName(layers) + ".codes", scales = JoinedName(layers) + ".scales";
+  if (bytes) {
+    matrix.codes = weights.Stored(codes, {matrix.out, in}, ElementType::kI8);
+    matrix.scales = weights.Stored(scales, {matrix.out}, ElementType::kF32);
+  } else {
+    matrix.codes = weights.Stored(codes, {matrix.out, (in + 1) / 2}, ElementType::kU8);
+    matrix.scales = weights.Stored(scales, {matrix.out, GroupsOf(in, kInt4Group), 2}, ElementType::kF16);
+  }
+  return matrix;
 }
 
 // One row on the CPU.
@@ -166,31 +235,15 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 }
 
 Linear ReadLinear(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, bool bias) {
-  Linear linear;
-  linear.weight = WeightMatrix::Pack(weights.Matrix(layer + ".weight", {out, in}), weights.options().precision);
-  if (bias) linear.bias = weights.Vector(layer + ".bias", {out});
-  return linear;
+  return ReadFusedLinear(weights, {layer}, in, out, bias);
 }
 
 Linear ReadFusedLinear(WeightReader& weights, const std::vector<std::string>& layers, int64_t in, int64_t out_each,
                        bool bias) {
-  at::Tensor whole, biases;
-  bool complete = true;
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const int64_t begin = static_cast<int64_t>(i) * out_each, rows = static_cast<int64_t>(layers.size()) * out_each;
-    const at::Tensor matrix = weights.Matrix(layers[i] + ".weight", {out_each, in});
-    const at::Tensor vector = bias ? weights.Vector(layers[i] + ".bias", {out_each}) : at::Tensor();
-    complete = complete && matrix.defined() && (!bias || vector.defined());
-    if (!complete) continue;  // the reader tells, of every layer
-    if (!whole.defined()) whole = at::empty({rows, in}, matrix.options());
-    if (bias && !biases.defined()) biases = at::empty({rows}, vector.options());
-    whole.narrow(0, begin, out_each).copy_(matrix);
-    if (bias) biases.narrow(0, begin, out_each).copy_(vector);
-  }
-  if (!complete) return {};
   Linear linear;
-  linear.weight = WeightMatrix::Pack(whole, weights.options().precision);
-  linear.bias = biases;
+  const bool stored = weights.options().from_copy && IsPacked(weights.options().precision);
+  linear.weight = stored ? StoredMatrix(weights, layers, in, out_each) : ReadMatrix(weights, layers, in, out_each);
+  if (bias) linear.bias = ReadBiases(weights, layers, out_each);
   return linear;
 }
 

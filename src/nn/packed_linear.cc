@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <atomic>
 #include <vector>
 
 #include "base/format.h"
@@ -16,6 +18,7 @@ namespace {
 constexpr int64_t kPreparedFloats = int64_t{64} << 10;
 // What a thread should get at least: starting it costs as much as reading so many weights.
 constexpr int64_t kFewestWeights = int64_t{64} << 10;
+constexpr int64_t kGroup = 64;  // of int8 and int4, where a network is read
 
 bool FitsHalf(const at::Tensor& weight) {
   return FitsFloat16({weight.const_data_ptr<float>(), static_cast<size_t>(weight.numel())});
@@ -23,6 +26,21 @@ bool FitsHalf(const at::Tensor& weight) {
 
 PackedLayout LayoutFor(int64_t out, int64_t in, WeightFormat format, int64_t group) {
   return PackedLayout{format, out, in, HasGroups(format) ? group : 0};
+}
+
+// Of a packed copy. Its size follows from the config, so that what the file says is compared before anything is read.
+PackedLinear OpenStored(WeightReader& weights, const std::string& name, const PackedLayout& layout) {
+  const at::Tensor packed = weights.Stored(name, {layout.bytes()}, ElementType::kU8);
+  if (!packed.defined()) return {};
+  absl::StatusOr<PackedLinear> linear = PackedLinear::Open(packed, {}, layout.out, layout.in);
+  if (linear.ok() && linear->layout() == layout) return *std::move(linear);
+  weights.Fail(name, !linear.ok() ? linear.status()
+                                  : Error(absl::StatusCode::kDataLoss, "bad_weights",
+                                          Formatted("want %s in groups of %d, got %s in groups of %d",
+                                                    WeightFormatName(layout.format), layout.group,
+                                                    WeightFormatName(linear->layout().format),
+                                                    linear->layout().group)));
+  return {};
 }
 
 void ApplyPrepared(const PackedView& view, const float* x, int64_t rows, const float* bias, float* prepared, float* y) {
@@ -78,6 +96,13 @@ absl::StatusOr<PackedLinear> PackedLinear::Open(const at::Tensor& packed, const 
     return Error(absl::StatusCode::kDataLoss, "bad_weights",
                  Formatted("packed weights: want [%d, %d], got [%d, %d]", out, in, linear.out(), linear.in()));
   }
+  std::atomic<bool> finite{true};
+  at::parallel_for(0, linear.layout().blocks(), 64, [&](int64_t begin, int64_t end) {
+    if (!linear.view_.AreFinite(begin, end)) finite = false;
+  });
+  if (!finite) {
+    return Error(absl::StatusCode::kDataLoss, "non_finite_weights", "packed weights: want finite numbers, got others");
+  }
   linear.packed_ = packed;
   linear.bias_ = bias;
   return linear;
@@ -112,6 +137,41 @@ at::Tensor PackedLinear::Decoded() const {
 
 int64_t PackedLinear::BytesKept(int64_t out, int64_t in, Precision precision, int64_t group, bool exact_half) {
   return AllocatedBytes(LayoutFor(out, in, PackedFormat(precision, exact_half), group).bytes());
+}
+
+void CheckFitsHalf(WeightReader& weights, const std::string& name, const at::Tensor& tensor) {
+  if (!tensor.defined()) return;
+  const float* const values = tensor.const_data_ptr<float>();
+  float largest = 0;
+  for (int64_t i = 0; i < tensor.numel(); ++i) largest = std::max(largest, std::fabs(values[i]));
+  if (largest > 65504.0f) weights.AddProblem(name, Formatted("want sizes up to 65504 for float16, got %g", largest));
+}
+
+PackedLinear ReadPackedLinear(WeightReader& weights, const std::vector<std::string>& layers, int64_t out_each,
+                              int64_t in, WeightFormat format) {
+  const auto count = static_cast<int64_t>(layers.size());
+  const std::string name = JoinedName(layers) + ".packed";
+  if (weights.options().from_copy) return OpenStored(weights, name, LayoutFor(count * out_each, in, format, kGroup));
+  at::Tensor whole;
+  std::vector<std::string> parts;
+  bool complete = true;
+  for (int64_t i = 0; i < count; ++i) {
+    parts.push_back(layers[static_cast<size_t>(i)] + ".weight");
+    const at::Tensor part = weights.Exact(parts.back(), {out_each, in});
+    if (format == WeightFormat::kFloat16) CheckFitsHalf(weights, parts.back(), part);
+    complete = complete && part.defined();  // the reader tells, of every layer
+    if (!complete) continue;
+    if (count == 1) {
+      whole = part;
+    } else {
+      if (i == 0) whole = at::empty({count * out_each, in}, at::kFloat);
+      whole.narrow(0, i * out_each, out_each).copy_(part);
+    }
+  }
+  if (!complete) return {};
+  PackedLinear linear = PackedLinear::PackAs(whole, {}, format, kGroup);
+  weights.Keep(name, linear.packed(), std::move(parts));
+  return linear;
 }
 
 }  // namespace grym

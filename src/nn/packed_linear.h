@@ -1,11 +1,13 @@
 // y = x W' + b for a few rows of x at a time, at the speed at which the packed weights are read. On the CPU.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "quant/product.h"
 #include "runtime/device.h"
 #include "runtime/tensor.h"
+#include "runtime/weights.h"
 
 namespace grym {
 
@@ -23,7 +25,8 @@ class PackedLinear {
   // The same as exactly `format`, for a network that decides for all of its matrices at once.
   static PackedLinear PackAs(const at::Tensor& weight, const at::Tensor& bias, WeightFormat format, int64_t group = 64);
   // What `packed` of another PackedLinear was saved as: uint8 [bytes] on the CPU, contiguous, taken without a copy.
-  // DataLoss (code "bad_packed_weights") for damaged bytes, (code "bad_weights") for other sides than [out, in].
+  // DataLoss (code "bad_packed_weights") for damaged bytes, ("non_finite_weights") for scales or weights that are no
+  // numbers, ("bad_weights") for other sides than [out, in].
   static absl::StatusOr<PackedLinear> Open(const at::Tensor& packed, const at::Tensor& bias, int64_t out, int64_t in);
 
   // x float32 [rows, in] -> y float32 [rows, out], both contiguous on the CPU. A row's result is the same bits whatever
@@ -48,5 +51,13 @@ class PackedLinear {
   at::Tensor bias_;
   PackedView view_;
 };
+
+// A problem of `name` where float16 would make an infinity of a number. Undefined tensors fit.
+void CheckFitsHalf(WeightReader& weights, const std::string& name, const at::Tensor& tensor);
+
+// "<layer>.weight" [out_each, in] of each of `layers`, one below the other, as one matrix of `format`. Where the
+// reader's checkpoint is a packed copy it lies there whole: "<JoinedName(layers)>.packed", uint8.
+PackedLinear ReadPackedLinear(WeightReader& weights, const std::vector<std::string>& layers, int64_t out_each,
+                              int64_t in, WeightFormat format);
 
 }  // namespace grym

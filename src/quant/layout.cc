@@ -7,6 +7,7 @@
 
 #include "base/format.h"
 #include "base/status.h"
+#include "dsp/dispatch.h"
 #include "quant/half.h"
 
 namespace grym {
@@ -34,6 +35,27 @@ bool KnownFormat(WeightFormat format) { return format >= WeightFormat::kFloat32 
 
 absl::Status DamagedPacked(const std::string& what) {
   return Error(absl::StatusCode::kDataLoss, "bad_packed_weights", "packed weights: " + what);
+}
+
+// How many of `count` words are `least` or more under `mask`, which leaves their exponents.
+GRYM_HOT uint32_t CountOfWords16(const uint8_t* words, int64_t count, uint16_t mask, uint16_t least) {
+  uint32_t found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    uint16_t word;
+    std::memcpy(&word, words + 2 * i, sizeof word);
+    found += static_cast<uint32_t>((word & mask) >= least);
+  }
+  return found;
+}
+
+GRYM_HOT uint32_t CountOfWords32(const uint8_t* words, int64_t count, uint32_t mask) {
+  uint32_t found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t word;
+    std::memcpy(&word, words + 4 * i, sizeof word);
+    found += static_cast<uint32_t>((word & mask) == mask);
+  }
+  return found;
 }
 
 }  // namespace
@@ -141,6 +163,26 @@ absl::StatusOr<PackedView> PackedView::OpenChecked(std::span<const uint8_t> byte
     }
   }
   return view;
+}
+
+bool PackedView::AreFinite(int64_t begin_block, int64_t end_block) const {
+  const int64_t weights = layout_.padded_in() * kPackedRows;
+  for (int64_t index = begin_block; index < end_block; ++index) {
+    const uint8_t* const here = block(index);
+    uint32_t found = 0;
+    switch (layout_.format) {
+      case WeightFormat::kFloat32: found = CountOfWords32(here, weights, 0x7f800000u); break;
+      case WeightFormat::kFloat16: found = CountOfWords16(here, weights, 0x7c00u, 0x7c00u); break;
+      case WeightFormat::kBFloat16: found = CountOfWords16(here, weights, 0x7f80u, 0x7f80u); break;
+      case WeightFormat::kInt8:
+      case WeightFormat::kInt4:
+        for (int64_t g = 0; g < layout_.groups(); ++g)
+          found += CountOfWords16(here + layout_.meta_begin(g), kGroupMetaBytes / 2, 0x7f80u, 0x7b80u);
+        break;
+    }
+    if (found > 0) return false;
+  }
+  return true;
 }
 
 void PackedView::DecodeRow(int64_t row, float* weights) const {

@@ -93,6 +93,10 @@ class PackedView {
   // Bytes that PackRows wrote, layout.bytes() of them; nothing is checked.
   PackedView(const PackedLayout& layout, const uint8_t* bytes) : layout_(layout), bytes_(bytes) {}
 
+  // Whether every scale, offset and floating weight of these blocks is a number, and no scale of a size (2^120) that a
+  // code could make infinity of. At the speed at which they are read.
+  bool AreFinite(int64_t begin_block, int64_t end_block) const;
+
   const PackedLayout& layout() const { return layout_; }
   const uint8_t* block(int64_t index) const { return bytes_ + kPackedHeaderBytes + index * layout_.block_bytes(); }
   // Row `row` in [0, out) as float32 [in].

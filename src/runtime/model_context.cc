@@ -13,7 +13,7 @@ absl::StatusOr<ModelContext> ModelContext::Make(const OpenModelOptions& options,
   ModelContext context;
   context.options = options;
   GRYM_ASSIGN_OR_RETURN(context.device, ParseDevice(options.device));
-  GRYM_RETURN_IF_ERROR(ParsePrecision(options.dtype).status());
+  if (!options.dtype.empty()) GRYM_RETURN_IF_ERROR(ParsePrecision(options.dtype).status());
   for (const auto& [component, dtype] : options.component_dtypes) {
     const auto precision = ParsePrecision(dtype);
     if (!precision.ok()) return Annotate(precision.status(), "component \"" + Printable(component) + "\"");
@@ -46,7 +46,7 @@ absl::Status ModelContext::CheckComponents(const std::vector<std::string>& names
 Precision ModelContext::PrecisionOf(const std::string& component) const {
   const auto own = options.component_dtypes.find(component);
   const auto precision = ParsePrecision(own == options.component_dtypes.end() ? options.dtype : own->second);
-  return precision.value_or(Precision::kFloat32);  // Make has checked the names
+  return precision.value_or(Precision::kFloat32);  // Make has checked the names; "" is float32
 }
 
 absl::StatusOr<MemoryLease> ModelContext::Lease(const MemoryBudget::AskFor& ask, const CancelToken& cancel) const {

@@ -24,7 +24,7 @@ struct ModelContext {
   absl::Status CheckComponents(const std::vector<std::string>& names) const;
   // Of the budget, waiting for other runs as long as the options say.
   absl::StatusOr<MemoryLease> Lease(const MemoryBudget::AskFor& ask, const CancelToken& cancel) const;
-  // component_dtypes[component], else dtype.
+  // component_dtypes[component], else dtype, else float32.
   Precision PrecisionOf(const std::string& component) const;
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/format.h"
 #include "base/status.h"
+#include "checkpoint/bytes_sum.h"
 #include "checkpoint/tensor_sums.h"
 
 namespace grym {
@@ -35,7 +36,7 @@ c10::ScalarType ScalarOf(ElementType type) {
 }
 
 // Of a tensor at once: the threads take turns, and the pages of a mapped file come in along with the work on them.
-constexpr int64_t kBlockOfFile = int64_t{1} << 18;
+constexpr int64_t kBlockOfFile = kSumBlockBytes;
 
 int64_t BlocksOf(std::span<const std::byte> bytes) {
   return (static_cast<int64_t>(bytes.size()) + kBlockOfFile - 1) / kBlockOfFile;
@@ -70,6 +71,36 @@ void CopyBlocks(std::span<const std::byte> bytes, at::Tensor& to) {
     std::memcpy(data + begin * kBlockOfFile, bytes.data() + begin * kBlockOfFile,
                 static_cast<size_t>(last - begin * kBlockOfFile));
   });
+}
+
+// `of(block, index)` of all blocks, added up.
+template <class Of>
+uint64_t SumByThreads(std::span<const std::byte> bytes, Of of) {
+  std::atomic<uint64_t> sum{0};
+  at::parallel_for(0, BlocksOf(bytes), 1, [&](int64_t begin, int64_t end) {
+    uint64_t own = 0;
+    for (int64_t block = begin; block < end; ++block) own += of(BlockOf(bytes, block), block);
+    sum += own;
+  });
+  return sum;
+}
+
+uint64_t SumOfBlocks(std::span<const std::byte> bytes) { return SumByThreads(bytes, &SumOfBlock); }
+
+// As CopyBlocks; the sum is made of what was copied, while it is still near.
+uint64_t CopyAndSum(std::span<const std::byte> bytes, at::Tensor& to) {
+  auto* const data = static_cast<std::byte*>(to.mutable_data_ptr());
+  return SumByThreads(bytes, [&](std::span<const std::byte> from, int64_t block) {
+    std::byte* const copied = data + block * kBlockOfFile;
+    std::memcpy(copied, from.data(), from.size());
+    return SumOfBlock({copied, from.size()}, block);
+  });
+}
+
+// What a packed copy says of a tensor; null in any other file.
+const std::string* SaidSum(const TensorFile& file, const TensorEntry& entry) {
+  const auto said = file.metadata().find(kSumOfTensor + entry.name);
+  return said == file.metadata().end() ? nullptr : &said->second;
 }
 
 }  // namespace
@@ -112,47 +143,96 @@ void WeightReader::Copy(const std::byte* from, c10::ScalarType type, bool aligne
   }
 }
 
-at::Tensor WeightReader::Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type) {
-  if (!failed_.ok()) return {};
+void WeightReader::Fail(const std::string& name, const absl::Status& status) {
+  if (failed_.ok()) failed_ = Annotate(status, where_ + ": " + Printable(prefix_ + name));
+}
+
+std::optional<WeightReader::Found> WeightReader::Find(const std::string& name, const std::vector<int64_t>& shape) {
+  if (!failed_.ok()) return std::nullopt;
   if (absl::Status cancelled = options_.cancel.Check(); !cancelled.ok()) {
     failed_ = cancelled;
-    return {};
+    return std::nullopt;
   }
   const auto place = set_.Find(prefix_ + name);
   if (!place) {
     AddProblem(name, "want a tensor of shape " + ShapeText(shape) + ", got none");
-    return {};
+    return std::nullopt;
   }
   read_.insert(prefix_ + name);
-  const TensorEntry& entry = *place->entry;
-  if (entry.shape != shape) {
-    AddProblem(name, "want shape " + ShapeText(shape) + ", got " + ShapeText(entry.shape));
-    return {};
+  if (place->entry->shape != shape) {
+    AddProblem(name, "want shape " + ShapeText(shape) + ", got " + ShapeText(place->entry->shape));
+    return std::nullopt;
   }
+  const auto bytes = place->file->Bytes(*place->entry);
+  if (!bytes.ok()) {
+    failed_ = Annotate(bytes.status(), where_);
+    return std::nullopt;
+  }
+  return Found{place->file, place->entry, *bytes};
+}
+
+bool WeightReader::IsFinite(const Found& found) {
+  const auto bad = FirstNonFiniteOfBlocks(found.bytes, found.entry->type);
+  if (!bad) return true;
+  failed_ = Error(absl::StatusCode::kDataLoss, "non_finite_weights",
+                  Formatted("%s: want finite numbers, element %d of \"%s\" in %s is none", where_.c_str(), *bad,
+                            Printable(found.entry->name).c_str(), found.file->name().c_str()));
+  return false;
+}
+
+bool WeightReader::HasSum(const Found& found, uint64_t sum) {
+  const std::string& said = *SaidSum(*found.file, *found.entry);
+  if (SumText(sum) == said) return true;
+  failed_ = Error(absl::StatusCode::kDataLoss, "damaged_weights",
+                  Formatted("%s: want bytes of the sum %s, got %s: \"%s\" of %s is damaged; make the copy again", where_,
+                            Printable(said), SumText(sum), Printable(found.entry->name), found.file->name()));
+  return false;
+}
+
+at::Tensor WeightReader::Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type) {
+  const std::optional<Found> found = Find(name, shape);
+  if (!found) return {};
+  const TensorEntry& entry = *found->entry;
   const c10::ScalarType from = ScalarOf(entry.type);
   if (!c10::isFloatingType(from)) {
     AddProblem(name, std::string("want floating point, got ") + ElementName(entry.type));
     return {};
   }
-  const auto bytes = place->file->Bytes(entry);
-  if (!bytes.ok()) {
-    failed_ = Annotate(bytes.status(), where_);
-    return {};
-  }
-  if (const auto bad = FirstNonFiniteOfBlocks(*bytes, entry.type)) {
-    failed_ = Error(absl::StatusCode::kDataLoss, "non_finite_weights",
-                    Formatted("%s: want finite numbers, element %d of \"%s\" in %s is none", where_.c_str(), *bad,
-                              Printable(entry.name).c_str(), place->file->name().c_str()));
-    return {};
-  }
+  if (SaidSum(*found->file, entry) && !HasSum(*found, SumOfBlocks(found->bytes))) return {};
+  if (!IsFinite(*found)) return {};
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type).device(options_.device));
   if (from == type && tensor.is_cpu()) {
-    CopyBlocks(*bytes, tensor);
+    CopyBlocks(found->bytes, tensor);
   } else {
-    Copy(bytes->data(), from, entry.aligned(), tensor);
+    Copy(found->bytes.data(), from, entry.aligned(), tensor);
   }
-  place->file->Forget(entry);
+  found->file->Forget(entry);
   return tensor;
+}
+
+at::Tensor WeightReader::Stored(const std::string& name, std::vector<int64_t> shape, ElementType type) {
+  const std::optional<Found> found = Find(name, shape);
+  if (!found) return {};
+  if (found->entry->type != type) {
+    AddProblem(name, std::string("want ") + ElementName(type) + ", got " + ElementName(found->entry->type));
+    return {};
+  }
+  if (!SaidSum(*found->file, *found->entry)) {
+    AddProblem(name, "want its sum in the file's metadata, as a packed copy has it, got none");
+    return {};
+  }
+  found->file->Prefetch(*found->entry);
+  at::Tensor tensor = at::empty(shape, ScalarOf(type));
+  if (!HasSum(*found, CopyAndSum(found->bytes, tensor))) return {};
+  if (c10::isFloatingType(tensor.scalar_type()) && !IsFinite(*found)) return {};
+  found->file->Forget(*found->entry);
+  return tensor.to(options_.device);
+}
+
+void WeightReader::Keep(const std::string& name, const at::Tensor& tensor, std::vector<std::string> replaced) const {
+  if (!options_.keep || !tensor.defined()) return;
+  for (std::string& each : replaced) each = prefix_ + each;
+  options_.keep->Put(prefix_ + name, tensor.to(at::kCPU).contiguous(), replaced);
 }
 
 at::Tensor WeightReader::Matrix(const std::string& name, std::vector<int64_t> shape) {

@@ -2,7 +2,9 @@
 #pragma once
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "grymsynth/error.h"
 #include "grymsynth/job.h"
 #include "runtime/device.h"
+#include "runtime/kept_weights.h"
 #include "runtime/tensor.h"
 
 namespace grym {
@@ -21,11 +24,16 @@ struct WeightOptions {
   CancelToken cancel;
   // To a GPU: through pinned memory and on this thread's stream, so that what runs on other streams goes on meanwhile.
   bool pinned = false;
+  // The checkpoint is a packed copy (runtime/packed_copy.h): int8 and int4 matrices, and all of MusicGen's decoder, lie
+  // there as they are kept here.
+  bool from_copy = false;
+  KeptWeights* keep = nullptr;  // takes what a packed copy holds otherwise than the checkpoint; borrowed
 };
 
 // Reads one component's weights. Each tensor is converted straight from the mapped file, whose pages are let go again,
 // so that nothing is held twice. Everything that is wrong is collected: what is asked for after a failure answers an
-// undefined tensor, and status() tells all at the end. Belongs to one thread; call under a TorchGuard and, where
+// undefined tensor, and status() tells all at the end. What a packed copy says the sum of is checked against it:
+// DataLoss (code "damaged_weights"). Belongs to one thread; call under a TorchGuard and, where
 // it shall count, a BudgetScope.
 class WeightReader {
  public:
@@ -45,6 +53,11 @@ class WeightReader {
   at::Tensor Vector(const std::string& name, std::vector<int64_t> shape);
   // In float32 whatever the precision.
   at::Tensor Exact(const std::string& name, std::vector<int64_t> shape);
+  // As it lies in a packed copy, of exactly this type: no number is converted.
+  at::Tensor Stored(const std::string& name, std::vector<int64_t> shape, ElementType type);
+  // For WeightOptions::keep, if there is one: `tensor`, which is called `name`, stands for `replaced`. An undefined one
+  // is passed over.
+  void Keep(const std::string& name, const at::Tensor& tensor, std::vector<std::string> replaced) const;
   // The first of `names` that is there: checkpoints of several ages call one thing by several names.
   std::string FirstOf(std::initializer_list<std::string> names) const;
 
@@ -61,11 +74,22 @@ class WeightReader {
   std::vector<std::string> Unread() const;
 
   void AddProblem(const std::string& name, std::string text);
+  // What ends the reading at once, with the tensor's name before it.
+  void Fail(const std::string& name, const absl::Status& status);
   // OK; DataLoss (code "bad_weights") that lists what is missing or of another shape; DataLoss ("non_finite_weights");
   // Cancelled; what the file answered.
   absl::Status status() const;
 
  private:
+  struct Found {
+    const TensorFile* file = nullptr;
+    const TensorEntry* entry = nullptr;
+    std::span<const std::byte> bytes;
+  };
+  // A tensor of this shape; nothing where it is a problem, or where reading has failed.
+  std::optional<Found> Find(const std::string& name, const std::vector<int64_t>& shape);
+  bool IsFinite(const Found& found);
+  bool HasSum(const Found& found, uint64_t sum);
   void Copy(const std::byte* from, c10::ScalarType type, bool aligned, at::Tensor& to) const;
   at::Tensor Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type);
 

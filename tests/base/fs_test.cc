@@ -28,6 +28,53 @@ TEST(FsTest, WriteWholeLeavesTheOldFileWhenTheWriterFails) {
   EXPECT_EQ(files, 1);
 }
 
+int EntriesOf(const std::filesystem::path& folder) {
+  int entries = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder)) ++entries;
+  return entries;
+}
+
+TEST(FsTest, AFolderIsThereWholeOrNotAtAll) {
+  testing::Scratch scratch;
+  const auto fill = [](const std::filesystem::path& folder) { return WriteFile(folder / "x", "new"); };
+  ASSERT_TRUE(WriteWholeFolder(scratch / "a/made/", fill).ok());  // the slash does not make it another folder
+  EXPECT_EQ(*ReadFile(scratch / "a/made/x", 10), "new");
+  ASSERT_TRUE(std::filesystem::create_directory(scratch / "a/empty"));
+  ASSERT_TRUE(WriteWholeFolder(scratch / "a/empty", fill).ok());
+  EXPECT_EQ(*ReadFile(scratch / "a/empty/x", 10), "new");
+  const absl::Status failed = WriteWholeFolder(scratch / "a/not", [&](const std::filesystem::path& folder) {
+    EXPECT_TRUE(fill(folder).ok());
+    return absl::DataLossError("broken " + folder.string());
+  });
+  EXPECT_EQ(failed.code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(failed.message().find("a/not"), std::string::npos) << failed;
+  EXPECT_EQ(EntriesOf(scratch / "a"), 2) << "nothing is left of what failed";
+}
+
+TEST(FsTest, AFolderWithFilesIsLeftAsItIs) {
+  testing::Scratch scratch;
+  ASSERT_TRUE(WriteFile(scratch / "mine/x", "old").ok());
+  ASSERT_TRUE(WriteFile(scratch / "file", "old").ok());
+  std::filesystem::create_directory(scratch / "empty");
+  std::filesystem::create_directory_symlink(scratch / "empty", scratch / "link");
+  const auto never = [](const std::filesystem::path&) {
+    ADD_FAILURE() << "asked for";
+    return absl::OkStatus();
+  };
+  for (const char* name : {"mine", "file", "link"}) {
+    const absl::Status status = WriteWholeFolder(scratch / name, never);
+    EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists) << status;
+    EXPECT_EQ(ErrorCode(status), "folder_exists");
+  }
+  const absl::Status late = WriteWholeFolder(scratch / "late", [&](const std::filesystem::path&) {
+    return WriteFile(scratch / "late/x", "somebody's");
+  });
+  EXPECT_EQ(ErrorCode(late), "folder_exists") << late;
+  EXPECT_EQ(*ReadFile(scratch / "mine/x", 10), "old");
+  EXPECT_EQ(*ReadFile(scratch / "late/x", 20), "somebody's");
+  EXPECT_EQ(EntriesOf(scratch.path()), 5);
+}
+
 TEST(FsTest, ReadFileNamesFileLimitAndSize) {
   testing::Scratch scratch;
   ASSERT_TRUE(WriteFile(scratch / "x", "12345").ok());

@@ -76,6 +76,9 @@ static void what_cannot_be(grym_engine* engine) {
   CHECK_STATUS(GRYM_STATUS_UNIMPLEMENTED, grym_engine_encode(engine, "composer", audio, NULL, NULL, NULL, &codes));
   CHECK(strcmp(grym_last_error_code(), "not_a_codec") == 0);
   CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_encode(engine, "none", audio, NULL, NULL, NULL, &codes));
+  CHECK_STATUS(GRYM_STATUS_UNIMPLEMENTED, grym_engine_save_model_copy(engine, "composer", "copy", NULL, NULL));
+  CHECK(strcmp(grym_last_error_code(), "no_copy") == 0);
+  CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_save_model_copy(engine, "none", "copy", NULL, NULL));
   CHECK_OK(grym_audio_destroy(audio));
 }
 

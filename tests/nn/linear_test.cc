@@ -1,12 +1,17 @@
 #include "nn/linear.h"
 
 #include <cmath>
+#include <map>
+#include <span>
 
+#include "checkpoint/bytes_sum.h"
+#include "checkpoint/tensor_writer.h"
 #include "gtest/gtest.h"
 #include "runtime/memory_budget.h"
 #include "runtime/seeded_noise.h"
 #include "runtime/torch_guard.h"
 #include "support/peer.h"
+#include "support/scratch.h"
 
 namespace grym {
 namespace {
@@ -98,6 +103,54 @@ TEST(LinearTest, ProductsEqualAPlainReference) {
       const at::Tensor batched = RandomMatrix(6, in, 9).view({2, 3, in});
       EXPECT_EQ(linear(batched).sizes(), (std::vector<int64_t>{2, 3, 1200}));
     }
+  }
+}
+
+// What a packed copy holds, read again: the same codes, scales, biases.
+TEST(LinearTest, ReadsFromACopyWhatItKept) {
+  const testing::Scratch scratch;
+  const auto write = [](const std::filesystem::path& path, const std::vector<KeptWeights::Kept>& tensors) {
+    std::vector<TensorToWrite> list;
+    std::map<std::string, std::string> metadata;
+    for (const auto& [name, tensor] : tensors) {
+      const std::span<const std::byte> bytes(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes());
+      const c10::ScalarType type = tensor.scalar_type();
+      const ElementType element = type == at::kByte   ? ElementType::kU8
+                                  : type == at::kChar ? ElementType::kI8
+                                  : type == at::kHalf ? ElementType::kF16
+                                                      : ElementType::kF32;
+      list.push_back({name, element, tensor.sizes().vec(), [bytes](const TensorSink& sink) { return sink(bytes); }});
+      metadata[kSumOfTensor + name] = SumText(SumOfBytes(bytes));
+    }
+    ASSERT_TRUE(WriteTensorFile(path, list, metadata).ok());
+  };
+  const std::vector<std::string> layers = {"attend.q", "attend.k"};
+  std::vector<KeptWeights::Kept> plain;
+  for (const std::string& layer : layers) {
+    plain.push_back({layer + ".weight", RandomMatrix(5, 131, 3)});
+    plain.push_back({layer + ".bias", RandomMatrix(1, 5, 4).view({-1})});
+  }
+  write(scratch / "model.safetensors", plain);
+  const TensorSet set = TensorSet::Open(scratch / "model.safetensors").value();
+  for (const Precision precision : {Precision::kInt8, Precision::kInt4, Precision::kFloat16, Precision::kFloat32}) {
+    KeptWeights kept;
+    WeightReader reader(set, "net", {.precision = precision, .keep = &kept});
+    const Linear wanted = ReadFusedLinear(reader, layers, 131, 5);
+    ASSERT_TRUE(reader.status().ok()) << reader.status();
+    std::vector<KeptWeights::Kept> copy = kept.tensors();
+    for (const auto& each : plain) {
+      if (!kept.Replaces(each.name)) copy.push_back(each);
+    }
+    EXPECT_EQ(copy.size(), 4u);
+    write(scratch / "copy.safetensors", copy);
+    const TensorSet copied = TensorSet::Open(scratch / "copy.safetensors").value();
+    WeightReader again(copied, "net", {.precision = precision, .from_copy = true});
+    const Linear got = ReadFusedLinear(again, layers, 131, 5);
+    ASSERT_TRUE(again.status().ok()) << again.status();
+    EXPECT_TRUE(again.Unread().empty());
+    EXPECT_TRUE(got.bias.equal(wanted.bias));
+    EXPECT_TRUE(got.weight.Rows(0, 10, at::kFloat).equal(wanted.weight.Rows(0, 10, at::kFloat)));
+    EXPECT_EQ(got.weight.group, wanted.weight.group);
   }
 }
 

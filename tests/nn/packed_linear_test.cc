@@ -1,6 +1,7 @@
 #include "nn/packed_linear.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "base/status.h"
 #include "gtest/gtest.h"
@@ -81,6 +82,10 @@ TEST(PackedLinearTest, OpensWhatItSavedAndRefusesWhatIsDamaged) {
     EXPECT_EQ(ErrorCode(PackedLinear::Open(saved, bias, 90, 70).status()), "bad_weights");
     EXPECT_EQ(ErrorCode(PackedLinear::Open(saved.narrow(0, 0, saved.size(0) - 1), bias, 70, 90).status()),
               "bad_packed_weights");
+    const at::Tensor infinite = saved.clone();  // of what begins the first block's scales or weights, if 16 bits wide
+    const int64_t meta = HasGroups(linear.layout().format) ? linear.layout().meta_begin(0) : 0;
+    std::memset(infinite.mutable_data_ptr<uint8_t>() + kPackedHeaderBytes + meta, 0xff, 4);
+    EXPECT_EQ(ErrorCode(PackedLinear::Open(infinite, bias, 70, 90).status()), "non_finite_weights");
     saved.mutable_data_ptr<uint8_t>()[24] ^= 1;
     EXPECT_EQ(ErrorCode(PackedLinear::Open(saved, bias, 70, 90).status()), "bad_packed_weights");
   }

@@ -193,3 +193,12 @@ def test_help_and_usage():
     result = subprocess.run([sys.executable, str(CONVERT), "--help"], capture_output=True, text=True, check=False)
     assert result.returncode == 0 and "FOLDER" in result.stdout and "exit codes" in result.stdout
     assert subprocess.run([sys.executable, str(CONVERT)], capture_output=True, check=False).returncode == 2
+
+
+@pytest.mark.parametrize("wrong", [["--dtype", "int8", "x"], ["x", "y"], ["--dtype", "int2", "x", "y"],
+                                   ["--component", "decoder=int8", "x"],
+                                   ["--dtype", "int8", "--component", "decoder=int9", "x", "y"]])
+def test_a_wrong_command_line_for_a_copy(wrong, capsys):
+    with pytest.raises(SystemExit) as caught:
+        load_convert().main(wrong)
+    assert caught.value.code == 2 and "usage:" in capsys.readouterr().err

@@ -132,6 +132,48 @@ def test_fewer_bits_still_make_sound(dtype):
     assert np.isfinite(made.audio.samples).all() and np.abs(made.audio.samples).max() > 0
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+def test_a_packed_copy_makes_the_same_sound(tmp_path, dtype):
+    folder, out = reference.checkpoint("musicgen-tiny"), tmp_path / "copy"
+    done = subprocess.run([sys.executable, "-m", "grymsynth.convert", "--dtype", dtype, str(folder), str(out)],
+                          env=child_environment(), capture_output=True, text=True)
+    assert done.returncode == 0 and dtype in done.stdout, done.stderr
+    wanted = request(temperature=1)
+    original = gs.Model.open(folder, dtype=dtype).generate(wanted, raw=True).audio.samples
+    for copy in (gs.Model.open(out), gs.Model.open(out, dtype=dtype)):
+        assert np.array_equal(copy.generate(wanted, raw=True).audio.samples, original)
+    assert "packed copy" in str(copy.plan(wanted)["phases"])
+    assert sum(p.stat().st_size for p in out.iterdir()) < sum(p.stat().st_size for p in folder.iterdir())
+    with pytest.raises(gs.InvalidArgumentError, match="leave its dtype out") as caught:
+        gs.Model.open(out, dtype="float32")
+    assert caught.value.code == "other_precision"
+
+    again = subprocess.run([sys.executable, "-m", "grymsynth.convert", "--dtype", dtype, str(folder), str(out)],
+                           env=child_environment(), capture_output=True, text=True)
+    assert again.returncode == 1 and "not there yet" in again.stderr
+    with open(out / "model.safetensors", "r+b") as weights:
+        weights.seek(100_000)
+        weights.write(b"damaged")
+    with pytest.raises(gs.DataLossError, match="make the copy again"):
+        gs.Model.open(out).generate(wanted, raw=True)
+
+
+def test_a_copy_is_saved_with_components_of_their_own_and_progress(tmp_path):
+    options = {"dtype": "int4", "component_dtypes": {"text_encoder": "float16"}}
+    model = gs.Model.open(reference.checkpoint("musicgen-stereo-tiny"), **options)
+    told = []
+    model.save_copy(tmp_path / "copy", progress=lambda now: told.append(now.fraction))
+    assert len(told) > 2 and told == sorted(told) and told[-1] >= 0.5
+    assert np.array_equal(gs.Model.open(tmp_path / "copy").generate(request(), raw=True).audio.samples,
+                          model.generate(request(), raw=True).audio.samples)
+    with pytest.raises(gs.FailedPreconditionError) as caught:
+        gs.Model.open(tmp_path / "copy").save_copy(tmp_path / "other")
+    assert caught.value.code == "nothing_to_pack"
+    with pytest.raises(gs.UnimplementedError):
+        gs.Model.open(reference.checkpoint("clap-tiny")).save_copy(tmp_path / "other")
+    assert [p.name for p in tmp_path.iterdir()] == ["copy"]
+
+
 def test_encodec_codes_and_decodes_as_the_reference():
     folder = reference.checkpoint("encodec-tiny")
     found = reference.run(folder, "python", "--seconds", "2")

@@ -91,6 +91,31 @@ TEST(LayoutTest, NumbersThatAreNotFiniteAreFoundWhereAskedFor) {
   EXPECT_NE(status.message().find("row 1"), std::string::npos) << status;
 }
 
+TEST(LayoutTest, WhetherNumbersAreFiniteIsToldOfAnyBlock) {
+  for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kFloat16, WeightFormat::kBFloat16,
+                                    WeightFormat::kInt8, WeightFormat::kInt4}) {
+    const PackedLayout layout = LayoutOf(format, 3 * kPackedRows, 70, HasGroups(format) ? 64 : 0);
+    const auto count = static_cast<size_t>(layout.out * layout.in);
+    std::vector<uint8_t> bytes = PackedBytes(layout, std::vector<float>(count, 1.0f));
+    const PackedView view(layout, bytes.data());
+    EXPECT_TRUE(view.AreFinite(0, layout.blocks()));
+    // What ends the second block: the last offset, or the last column's last weight or its upper half.
+    uint8_t* const last = bytes.data() + kPackedHeaderBytes + 2 * layout.block_bytes() - 2;
+    const uint16_t number = format == WeightFormat::kFloat16 ? 0xfc01 : 0xff81;
+    std::memcpy(last, &number, 2);
+    EXPECT_FALSE(view.AreFinite(0, layout.blocks())) << WeightFormatName(format);
+    EXPECT_FALSE(view.AreFinite(1, 2)) << WeightFormatName(format);
+    EXPECT_TRUE(view.AreFinite(2, 3) && view.AreFinite(0, 1)) << WeightFormatName(format);
+    if (!HasGroups(format)) continue;
+    const uint16_t huge = 0x7e00;  // 2^125: finite, and few codes leave it so
+    std::memcpy(last, &huge, 2);
+    EXPECT_FALSE(view.AreFinite(0, layout.blocks())) << WeightFormatName(format);
+    std::memset(last, 0, 2);
+    std::memcpy(last + 2 - kGroupMetaBytes, &huge, 2);  // the same block's first scale of its last group
+    EXPECT_FALSE(view.AreFinite(1, 2)) << WeightFormatName(format);
+  }
+}
+
 // All 65,536 bit patterns there and back, and the roundings between neighbours.
 TEST(LayoutTest, HalfNumbersAreReadAndRoundedToTheNearest) {
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {

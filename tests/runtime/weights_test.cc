@@ -1,8 +1,11 @@
 #include "runtime/weights.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <span>
 
+#include "checkpoint/bytes_sum.h"
 #include "checkpoint/made_files.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -124,6 +127,55 @@ TEST(WeightReaderTest, ANumberThatIsNoneIsNamed) {
     EXPECT_THAT(made.words(), HasSubstr("model.safetensors")) << tensor.type;
     EXPECT_FALSE(made.reader->Matrix("good", {1}).defined());  // nothing is read after it
   }
+}
+
+// A packed copy has a sum of each tensor in its metadata.
+std::string CopyHolding(const std::vector<int8_t>& codes, const std::string& sum) {
+  const std::string data(codes.begin(), codes.end());
+  const std::string said = sum.empty() ? SumText(SumOfBytes(std::as_bytes(std::span<const char>(data)))) : sum;
+  std::string header = "{\"__metadata__\":{\"grymsynth.sum:q.codes\":\"" + said +
+                       "\"},\"q.codes\":{\"dtype\":\"I8\",\"shape\":[2," + std::to_string(codes.size() / 2) +
+                       "],\"data_offsets\":[0," + std::to_string(codes.size()) + "]}}";
+  return SafetensorsOf(header, data);
+}
+
+TEST(WeightReaderTest, WhatIsStoredIsReadAsItLies) {
+  const Scratch scratch;
+  std::vector<int8_t> codes(static_cast<size_t>(2 * kSumBlockBytes + 6));  // of several blocks
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<int8_t>(i * 7);
+  const auto side = static_cast<int64_t>(codes.size() / 2);
+  Put(scratch / "copy.safetensors", CopyHolding(codes, ""));
+  const TensorSet set = TensorSet::Open(scratch / "copy.safetensors").value();
+  WeightReader reader(set, "net", {.from_copy = true});
+  const at::Tensor stored = reader.Stored("q.codes", {2, side}, ElementType::kI8);
+  ASSERT_TRUE(stored.defined()) << reader.status();
+  EXPECT_EQ(std::memcmp(stored.const_data_ptr<int8_t>(), codes.data(), codes.size()), 0);
+  EXPECT_TRUE(reader.Unread().empty());
+  EXPECT_FALSE(reader.Stored("q.codes", {2, side}, ElementType::kU8).defined());
+  EXPECT_FALSE(reader.Stored("q.codes", {side, 2}, ElementType::kI8).defined());
+  EXPECT_FALSE(reader.Stored("q.scales", {2}, ElementType::kF32).defined());
+  EXPECT_EQ(ErrorCode(reader.status()), "bad_weights");
+  EXPECT_THAT(std::string(reader.status().message()), HasSubstr("want U8, got I8"));
+
+  Put(scratch / "damaged.safetensors", CopyHolding(codes, "0123456789abcdef"));
+  const TensorSet damaged = TensorSet::Open(scratch / "damaged.safetensors").value();
+  WeightReader other(damaged, "net", {.from_copy = true});
+  EXPECT_FALSE(other.Stored("q.codes", {2, side}, ElementType::kI8).defined());
+  EXPECT_EQ(ErrorCode(other.status()), "damaged_weights");
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr("q.codes"));
+}
+
+TEST(WeightReaderTest, WhatIsKeptForACopyHasItsFullNames) {
+  Made made({Floats("net.a.weight", {1}, {1})}, Precision::kInt8, "net.");
+  KeptWeights kept;
+  WeightReader reader(*made.set, "net", {.keep = &kept}, "net.");
+  reader.Keep(JoinedName({"layer.q", "layer.k"}) + ".packed", at::ones({2}), {"layer.q.weight", "layer.k.weight"});
+  reader.Keep("none", {}, {"a.weight"});
+  made.reader->Keep("unwanted", at::ones({2}), {"a.weight"});
+  ASSERT_EQ(kept.tensors().size(), 1u);
+  EXPECT_EQ(kept.tensors()[0].name, "net.layer.q+k.packed");
+  EXPECT_TRUE(kept.Replaces("net.layer.q.weight") && kept.Replaces("net.layer.k.weight"));
+  EXPECT_FALSE(kept.Replaces("net.a.weight"));
 }
 
 TEST(WeightReaderTest, TheThreeSpellingsOfWeightNormAreOneWeight) {

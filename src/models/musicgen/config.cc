@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "runtime/packed_copy.h"
 
 namespace grym {
 namespace {
@@ -119,7 +120,7 @@ absl::StatusOr<MusicgenConfig> ReadMusicgenConfig(const Json& json, const std::s
   whole.Text("model_type", &type, {.choices = {"musicgen", "musicgen_melody"}});
   config.melody = type == "musicgen_melody";
   whole.Ignore({"architectures", "transformers_version", "dtype", "torch_dtype", "text_encoder", "is_encoder_decoder",
-                "initializer_factor", "tie_encoder_decoder", "_name_or_path"});
+                "initializer_factor", "tie_encoder_decoder", "_name_or_path", kPackedCopyMember});
   if (config.melody) {
     whole.Int("num_chroma", &config.chroma_bins, {.minimum = 1, .maximum = 4096});
     whole.Int("chroma_length", &config.chroma_length, {.minimum = 1, .maximum = 1 << 16});

@@ -23,31 +23,9 @@ c10::ScalarType EmbeddingType(Precision storage) {
   }
 }
 
-// float16 makes infinities of larger ones: a problem of their name, where the reader tells the others.
-void CheckHalf(WeightReader& weights, const std::string& name, const at::Tensor& tensor) {
-  if (!tensor.defined()) return;
-  const float* const values = tensor.const_data_ptr<float>();
-  float largest = 0;
-  for (int64_t i = 0; i < tensor.numel(); ++i) largest = std::max(largest, std::fabs(values[i]));
-  if (largest > 65504.0f) weights.AddProblem(name, Formatted("want sizes up to 65504 for float16, got %g", largest));
-}
-
 PackedLinear ReadPacked(WeightReader& weights, const std::vector<std::string>& layers, int64_t out_each, int64_t in,
                         Precision storage) {
-  if (layers.size() == 1) {
-    const at::Tensor weight = weights.Exact(layers[0] + ".weight", {out_each, in});
-    if (storage == Precision::kFloat16) CheckHalf(weights, layers[0] + ".weight", weight);
-    return weight.defined() ? PackedLinear::PackAs(weight, {}, PackedFormat(storage)) : PackedLinear();
-  }
-  at::Tensor whole = at::empty({static_cast<int64_t>(layers.size()) * out_each, in}, at::kFloat);
-  bool complete = true;
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const at::Tensor part = weights.Exact(layers[i] + ".weight", {out_each, in});
-    if (storage == Precision::kFloat16) CheckHalf(weights, layers[i] + ".weight", part);
-    complete = complete && part.defined();  // the reader tells, of every layer
-    if (complete) whole.narrow(0, static_cast<int64_t>(i) * out_each, out_each).copy_(part);
-  }
-  return complete ? PackedLinear::PackAs(whole, {}, PackedFormat(storage)) : PackedLinear();
+  return ReadPackedLinear(weights, layers, out_each, in, PackedFormat(storage));
 }
 
 bool FitsHalf(std::span<const std::byte> bytes, ElementType type) {
@@ -119,8 +97,11 @@ void MusicgenDecoder::ReadTables(WeightReader& weights) {
   for (int64_t book = 0; book < config_.books; ++book) {
     const std::string name = "model.decoder.embed_tokens." + std::to_string(book) + ".weight";
     const at::Tensor table = weights.Exact(name, {rows, dim});
-    if (EmbeddingType(storage_) == at::kHalf) CheckHalf(weights, name, table);
-    if (table.defined()) embeddings_.select(0, book).copy_(table);
+    if (EmbeddingType(storage_) == at::kHalf) CheckFitsHalf(weights, name, table);
+    if (table.defined()) {
+      embeddings_.select(0, book).copy_(table);
+      if (embeddings_.scalar_type() != at::kFloat) weights.Keep(name, embeddings_.select(0, book), {name});
+    }
     heads.push_back("lm_heads." + std::to_string(book));
   }
   heads_ = ReadPacked(weights, heads, config_.vocab_size, dim, storage_);

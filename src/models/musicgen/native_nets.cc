@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "checkpoint/content.h"
 #include "models/encodec/session.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
@@ -214,7 +215,13 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
                                                                                    MusicgenDetails* details) {
   std::shared_ptr<NativeMusicgenNets> nets(new NativeMusicgenNets);
   nets->context_ = context;
-  GRYM_RETURN_IF_ERROR(context.CheckComponents({"text_encoder", "decoder", "audio_encoder"}));
+  const std::vector<std::string> components = {"text_encoder", "decoder", "audio_encoder"};
+  GRYM_RETURN_IF_ERROR(context.CheckComponents(components));
+  const std::string where = QuotedPath(folder.config_path());
+  GRYM_ASSIGN_OR_RETURN(nets->copy_, ReadPackedCopyEntry(folder.config(), where, components));
+  if (nets->copy_) {
+    GRYM_ASSIGN_OR_RETURN(nets->context_, ContextOfPackedCopy(*nets->copy_, context, where));
+  }
   GRYM_ASSIGN_OR_RETURN(nets->config_, ReadMusicgenConfig(folder.config(), "config.json"));
   Json generation = Json::Object();
   if (folder.generation()) {
@@ -229,6 +236,7 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
   nets->folder_ = folder.folder();
   nets->MakeComponents();
   if (details) {
+    if (nets->copy_) details->stored = "as the folder holds it, a packed copy";
     for (const std::string& field : nets->config_.unknown_fields)
       details->ignored_fields.push_back("config.json/" + field);
     for (const std::string& field : nets->codec_.unknown_fields)
@@ -239,8 +247,10 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
 
 void NativeMusicgenNets::MakeComponents() {
   // Each load holds what it needs by value: the nets may be gone while a session still ends.
-  const auto options = [context = context_](const char* component, const CancelToken& cancel) {
-    return WeightOptions{context.PrecisionOf(component), context.device, cancel};
+  const auto options = [context = context_, copy = copy_.has_value()](const char* component,
+                                                                      const CancelToken& cancel) {
+    return WeightOptions{.precision = context.PrecisionOf(component), .device = context.device, .cancel = cancel,
+                         .from_copy = copy};
   };
   const MusicgenBytes bytes = Bytes({.prompt_samples = 1});
   text_ = std::make_unique<const Component<T5Encoder>>(
@@ -268,6 +278,8 @@ void NativeMusicgenNets::MakeComponents() {
 const std::string& NativeMusicgenNets::fingerprint() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!fingerprint_.empty()) return fingerprint_;
+  // What the one saved, the other goes on with: their samples are the same.
+  if (copy_) return fingerprint_ = copy_->source;
   Sha256 sum;
   sum.Update(config_.resolved.Dump());
   sum.Update(codec_.resolved.Dump());
@@ -409,8 +421,9 @@ std::shared_ptr<const MusicgenNets> NativeMusicgenNets::Alone() const {
   nets->codec_ = codec_;
   nets->shape_ = shape_;
   nets->context_ = context_;
-  nets->set_ = set_;
   nets->folder_ = folder_;
+  nets->copy_ = copy_;
+  nets->set_ = set_;
   nets->tokenizer_ = tokenizer_;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -426,7 +439,7 @@ absl::StatusOr<std::shared_ptr<const Model>> OpenMusicgen(const ModelFolder& fol
   GRYM_ASSIGN_OR_RETURN(const auto nets, NativeMusicgenNets::Open(folder, context, &details));
   const std::string id =
       context.options.id.empty() ? ModelIdOf("musicgen", folder.folder()) : context.options.id;
-  return std::shared_ptr<const Model>(MusicgenModel::Make(id, nets, context, details));
+  return std::shared_ptr<const Model>(MusicgenModel::Make(id, nets, nets->context(), details));
 }
 
 }  // namespace grym

@@ -22,6 +22,7 @@
 #include "models/t5/encoder.h"
 #include "runtime/component.h"
 #include "runtime/model_context.h"
+#include "runtime/packed_copy.h"
 
 namespace grym {
 
@@ -31,7 +32,8 @@ class NativeMusicgenNets : public MusicgenNets {
   // Configs, tokenizer and headers are read; of weights the decoder's matrices alone, and only where float32 is asked
   // for, up to the first that does not fit float16: the plan, and ModelInfo, must know what they are kept in. Errors of
   // the configs; InvalidArgument (code "bad_config") where the decoder asks for books or codes that the codec has not;
-  // `details` takes what the configs left over.
+  // `details` takes what the configs left over. A packed copy answers the same bits as the folder it was made from; its
+  // errors are those of ReadPackedCopyEntry and ContextOfPackedCopy.
   static absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> Open(const ModelFolder& folder,
                                                                         const ModelContext& context,
                                                                         MusicgenDetails* details);
@@ -53,20 +55,28 @@ class NativeMusicgenNets : public MusicgenNets {
   void Claim(int parts, LeaseAsk& ask) const override;
   int64_t Idle(bool let_go) const override;
   absl::Status Hold(int parts, MemoryLease& lease, const CancelToken& cancel) const override;
+  // Of int8, int4, float16 or bfloat16 weights: the decoder's matrices and tables and the text encoder's as they are kept
+  // here, everything else as it lies in the checkpoint. Takes a lease on the weights of both.
+  absl::Status SaveCopy(const std::filesystem::path& out, const RunOptions& run) const override;
   std::shared_ptr<const MusicgenNets> Alone() const override;
+  // What Open was given; of a packed copy with the numbers that it holds.
+  const ModelContext& context() const { return context_; }
 
  private:
   NativeMusicgenNets() = default;
   void MakeComponents();
   absl::Status ReadShape(const ModelFolder& folder);
   Precision DecoderStorage() const;
+  absl::Status CheckCanBeCopied() const;
+  int64_t CopyingBytes() const;
 
   MusicgenConfig config_;
   EncodecConfig codec_;
   MusicgenShape shape_;
   ModelContext context_;
-  std::shared_ptr<const TensorSet> set_;
   std::filesystem::path folder_;
+  std::optional<PackedCopyEntry> copy_;  // what is opened is a packed copy
+  std::shared_ptr<const TensorSet> set_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<const Component<T5Encoder>> text_;
   std::unique_ptr<const Component<MusicgenDecoder>> decoder_;

@@ -2,6 +2,7 @@
 // written against this, and tested with networks of a few lines.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -122,6 +123,8 @@ class MusicgenNets {
   virtual int64_t Idle(bool let_go) const = 0;
   // Loads the parts, and keeps them from going as idle while the lease lives.
   virtual absl::Status Hold(int parts, MemoryLease& lease, const CancelToken& cancel) const = 0;
+  // As Model::SaveCopy.
+  virtual absl::Status SaveCopy(const std::filesystem::path& out, const RunOptions& run) const;
   // The same networks, with weights that nobody shares: those of a run that lets parts go when they are done.
   virtual std::shared_ptr<const MusicgenNets> Alone() const = 0;
 };

@@ -172,6 +172,9 @@ MemoryPlan MusicgenModel::PlanWith(const MusicgenWork& work, bool keep_weights) 
                            cache + ", the codec's weights beside it"});
     plan.levers.push_back("dropped the text encoder and the codec's encoder after their phase");
   }
+  for (PhasePlan& phase : plan.phases) {
+    if (phase.component == "text_encoder" || phase.component == "decoder") phase.note = details_.stored;
+  }
   return plan;
 }
 
@@ -216,6 +219,14 @@ absl::StatusOr<std::string> MusicgenModel::Plan(const GenerateAudioRequest& requ
   GRYM_ASSIGN_OR_RETURN(const MusicgenWork work, WorkOf(request));
   GRYM_ASSIGN_OR_RETURN(const MemoryPlan plan, PlanFor(work, context_.budget->limit_bytes()));
   return plan.ToJson().Dump(2);
+}
+
+absl::Status MusicgenNets::SaveCopy(const std::filesystem::path&, const RunOptions&) const {
+  return Error(absl::StatusCode::kUnimplemented, "no_copy", "musicgen: want networks of a checkpoint, got none");
+}
+
+absl::Status MusicgenModel::SaveCopy(const std::filesystem::path& out, const RunOptions& run) const {
+  return Annotate(nets_->SaveCopy(out, run), info_.id);
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> MusicgenModel::NewGenerator() const {

@@ -21,6 +21,7 @@ struct MusicgenDetails {
   std::string version = "1", licence = "that of the checkpoint";
   double seconds_per_audio_second = 2;  // a first guess; measured runs replace it
   std::vector<std::string> ignored_fields, unread_tensors;
+  std::string stored;  // the plan's note on weights that need no conversion
 };
 
 // Threads: immutable; sessions of any thread share the networks.
@@ -37,6 +38,7 @@ class MusicgenModel : public Model, public std::enable_shared_from_this<Musicgen
   // Its EnCodec: any sound to the codes that the network makes, and back. A stereo model's is a mono one for left and
   // right, whose books take turns.
   absl::StatusOr<std::unique_ptr<AudioCodec>> NewCodec() const override;
+  absl::Status SaveCopy(const std::filesystem::path& out, const RunOptions& run) const override;
 
   const MusicgenNets& nets() const { return *nets_; }
   const ModelContext& context() const { return context_; }

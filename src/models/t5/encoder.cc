@@ -51,7 +51,9 @@ void T5Encoder::Read(WeightReader& weights, const TensorSet& set, const std::str
   WeightOptions options = weights.options();
   options.precision = TablePrecision(options.precision);
   WeightReader table(set, "t5", options, prefix);
-  table_ = table.Matrix(table.FirstOf({shared, own}), {config_.vocab_size, config_.d_model});
+  const std::string name = table.FirstOf({shared, own});
+  table_ = table.Matrix(name, {config_.vocab_size, config_.d_model});
+  if (options.precision != Precision::kFloat32) table.Keep(name, table_, {shared, own});
   table_status_ = table.status();
   weights.Skip(shared);
   weights.Skip(own);

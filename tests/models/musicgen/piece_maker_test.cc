@@ -326,7 +326,7 @@ TEST(PieceMakerTest, CutsThatNoFadeLeadsToAreRefused) {
     state.windows[0].cut = cut;
     state.windows.resize(1);
     PieceMaker resumed(nets, {settings});
-    EXPECT_EQ(ErrorCode(resumed.Restore(state, {})), "bad_state") << cut;
+    EXPECT_EQ(ErrorCode(resumed.Restore(state, {}, {})), "bad_state") << cut;
   }
 }
 
