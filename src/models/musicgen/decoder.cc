@@ -67,7 +67,7 @@ absl::StatusOr<MusicgenState> MusicgenDecoder::NewState(int64_t rows, int64_t mo
   for (const int64_t real : lengths) {
     if (real < 0 || real > length) return BadConditioning(Formatted("want lengths up to %d, got %d", length, real));
   }
-  State state(config_, rows, most_steps, length);
+  State state(config_, storage_, rows, most_steps, length);
   if (length == 0) return state;
   const at::Tensor whole = conditioning.to(at::kFloat).contiguous();
   if (config_.melody) {

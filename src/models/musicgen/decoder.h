@@ -30,8 +30,8 @@ struct MusicgenLayer {
 //
 // Paper: Copet et al., "Simple and Controllable Music Generation", 2023 (arXiv 2306.05284). Reference: transformers
 // 5.23, MusicgenForCausalLM and MusicgenMelodyForCausalLM. Differs: sums in float32 whatever the weights are kept in,
-// but for whole-number sums of rounded inputs with int8 and int4 (quant/product.h), and keys and values in 16 bits
-// (key_value_cache.h).
+// but for whole-number sums of rounded inputs with int8 and int4 (quant/product.h), and keys and values in 16 bits, 8
+// with int8 and int4 (key_value_cache.h).
 class MusicgenDecoder {
  public:
   using State = MusicgenState;
@@ -75,8 +75,9 @@ class MusicgenDecoder {
 
   // Exactly what Load keeps, `precision` being what StorageFor answers, and what NewState takes.
   static int64_t WeightBytes(const MusicgenConfig& config, Precision precision);
-  static int64_t StateBytes(const MusicgenConfig& config, int64_t rows, int64_t most_steps, int64_t conditioning) {
-    return MusicgenState::Bytes(config, rows, most_steps, conditioning);
+  static int64_t StateBytes(const MusicgenConfig& config, Precision precision, int64_t rows, int64_t most_steps,
+                            int64_t conditioning) {
+    return MusicgenState::Bytes(config, precision, rows, most_steps, conditioning);
   }
 
  private:

@@ -10,9 +10,18 @@ namespace {
 // The weights are read once for so many rows of a prompt; more would only take more room.
 constexpr int64_t kRowsAtOnce = 64;
 
-CacheShape SelfShape(const MusicgenConfig& config, int64_t rows, int64_t most_steps, int64_t conditioning) {
-  return {config.layers, rows, config.heads, config.head_dim(), most_steps + (config.melody ? conditioning : 0)};
+// What int8 and int4 weights lose is more than 8 bits here do, and their step is the one that the cache weighs in.
+CacheShape SelfShape(const MusicgenConfig& config, Precision weights, int64_t rows, int64_t most_steps,
+                     int64_t conditioning) {
+  const bool narrow = weights == Precision::kInt8 || weights == Precision::kInt4;
+  return {config.layers,
+          rows,
+          config.heads,
+          config.head_dim(),
+          most_steps + (config.melody ? conditioning : 0),
+          narrow ? 8 : 16};
 }
+// Short, and written once: 16 bits cost nothing.
 CacheShape CrossShape(const MusicgenConfig& config, int64_t rows, int64_t conditioning) {
   return {config.layers, rows, config.heads, config.head_dim(), config.melody ? 0 : conditioning};
 }
@@ -37,19 +46,21 @@ MusicgenRows MusicgenRows::First(int64_t count) const {
   return {first(x), first(normed), first(qkv), first(mixed), first(added), first(wide)};
 }
 
-MusicgenState::MusicgenState(const MusicgenConfig& config, int64_t rows, int64_t most_steps, int64_t conditioning)
+MusicgenState::MusicgenState(const MusicgenConfig& config, Precision weights, int64_t rows, int64_t most_steps,
+                             int64_t conditioning)
     : rows_(rows),
       most_steps_(most_steps),
       prefix_(config.melody ? conditioning : 0),
       lengths_(static_cast<size_t>(rows), 0),
-      self_(SelfShape(config, rows, most_steps, conditioning)),
+      self_(SelfShape(config, weights, rows, most_steps, conditioning)),
       cross_(CrossShape(config, rows, conditioning)),
       whole_(MusicgenRows::Make(config, rows * MusicgenStepsAtOnce(rows))),
       step_(whole_.First(rows)),
       logits_(at::empty({rows, config.books * config.vocab_size}, at::kFloat)) {}
 
-int64_t MusicgenState::Bytes(const MusicgenConfig& config, int64_t rows, int64_t most_steps, int64_t conditioning) {
-  return KeyValueCache::Bytes(SelfShape(config, rows, most_steps, conditioning)) +
+int64_t MusicgenState::Bytes(const MusicgenConfig& config, Precision weights, int64_t rows, int64_t most_steps,
+                             int64_t conditioning) {
+  return KeyValueCache::Bytes(SelfShape(config, weights, rows, most_steps, conditioning)) +
          KeyValueCache::Bytes(CrossShape(config, rows, conditioning)) +
          MusicgenRows::Bytes(config, rows * MusicgenStepsAtOnce(rows)) +
          AllocatedBytes(rows * config.books * config.vocab_size * 4);

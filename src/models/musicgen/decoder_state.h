@@ -5,6 +5,7 @@
 
 #include "models/musicgen/config.h"
 #include "models/musicgen/key_value_cache.h"
+#include "runtime/device.h"
 #include "runtime/tensor.h"
 
 namespace grym {
@@ -22,10 +23,13 @@ struct MusicgenRows {
 // same bits however they were handed over and whoever stood beside.
 class MusicgenState {
  public:
-  MusicgenState(const MusicgenConfig& config, int64_t rows, int64_t most_steps, int64_t conditioning);
+  // `weights` is what the decoder's matrices are kept in, which the cache's numbers follow.
+  MusicgenState(const MusicgenConfig& config, Precision weights, int64_t rows, int64_t most_steps,
+                int64_t conditioning);
   MusicgenState(MusicgenState&&) = default;
   MusicgenState& operator=(MusicgenState&&) = default;
-  static int64_t Bytes(const MusicgenConfig& config, int64_t rows, int64_t most_steps, int64_t conditioning);
+  static int64_t Bytes(const MusicgenConfig& config, Precision weights, int64_t rows, int64_t most_steps,
+                       int64_t conditioning);
 
   int64_t rows() const { return rows_; }
   int64_t most_steps() const { return most_steps_; }

@@ -1,128 +1,69 @@
 #include "models/musicgen/key_value_cache.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
 
 #include "dsp/dispatch.h"
+#include "models/musicgen/eight_lanes.h"
 #include "models/musicgen/vector_math.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
 namespace {
 
-constexpr int64_t kPair = 2 * kLanes;  // numbers that are taken at once
-constexpr int64_t RoundedUp(int64_t count) { return (count + kPair - 1) / kPair * kPair; }
-// Where the number `i` of sixteen lies among them: those of the first eight and of the second take turns, so that each
-// 32 bits hold one of both, which two shifts take apart. Widening eight neighbours takes four instructions.
-constexpr int64_t Interleaved(int64_t i) { return i / kPair * kPair + i % kLanes * 2 + i / kLanes % 2; }
-
-#if defined(__GNUC__) && !defined(GRYM_PORTABLE_LANES)
-typedef int32_t EightWholes __attribute__((vector_size(32), may_alias, aligned(2)));
-// By reference: how a register of this width is returned depends on the machine.
-GRYM_INLINE void FromPairs(const int16_t* from, EightLanes& first, EightLanes& second) {
-  const EightWholes both = *reinterpret_cast<const EightWholes*>(from);
-  const EightWholes low = (both << 16) >> 16, high = both >> 16;
-  first = __builtin_convertvector(low, EightLanes);
-  second = __builtin_convertvector(high, EightLanes);
+// So many values of a run's beginning are kept in 16 bits. Where few are averaged nothing of their rounding is, and to
+// the first ones of a run much of the attention goes for good.
+constexpr int64_t kFineValues = 64;
+constexpr int64_t kAskedBytes = 2048;
+constexpr int64_t RoundedUp(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
+constexpr int64_t LanesOf(const CacheShape& shape) { return shape.layers * shape.rows * shape.heads; }
+// Keys in 8 bits go in pairs, values by sixteen.
+constexpr int64_t KeyDim(const CacheShape& shape) { return shape.bits == 8 ? RoundedUp(shape.dim, 2) : shape.dim; }
+constexpr int64_t ValueDim(const CacheShape& shape) { return RoundedUp(shape.dim, kCacheBlock); }
+// Positions whose values are kept in 16 bits, and those in as many as the shape says.
+constexpr int64_t FinePositions(const CacheShape& shape) {
+  return shape.bits == 8 ? std::min(kFineValues, RoundedUp(shape.capacity, kCacheBlock)) : 0;
 }
-GRYM_INLINE void TakeLarger(const EightLanes& x, EightLanes& most) { most = x > most ? x : most; }
-#else
-GRYM_INLINE void FromPairs(const int16_t* from, EightLanes& first, EightLanes& second) {
-  for (int i = 0; i < kLanes; ++i) {
-    first.v[i] = static_cast<float>(from[2 * i]);
-    second.v[i] = static_cast<float>(from[2 * i + 1]);
-  }
-}
-GRYM_INLINE void TakeLarger(const EightLanes& x, EightLanes& most) {
-  for (int i = 0; i < kLanes; ++i) most.v[i] = x.v[i] > most.v[i] ? x.v[i] : most.v[i];
-}
-#endif
-GRYM_INLINE void Fill(const float* from, EightLanes& to) { to = *reinterpret_cast<const EightLanes*>(from); }
-GRYM_INLINE void Keep(const EightLanes& from, float* to) { *reinterpret_cast<EightLanes*>(to) = from; }
-constexpr float kNoLanes[kLanes] = {};
-
-// scores [blocks * 16] of blocks of keys. Two sums for each lane: one would wait for itself at every addition.
-GRYM_HOT void ScoreBlocks(const int16_t* keys, const float* scales, const float* query, int64_t dim, int64_t blocks,
-                          float* scores) {
-  for (int64_t block = 0; block < blocks; ++block, keys += dim * kPair, scales += kPair, scores += kPair) {
-    EightLanes a, b, c, d, first, second;
-    Fill(kNoLanes, a);
-    b = c = d = a;
-    int64_t i = 0;
-    for (; i + 2 <= dim; i += 2) {
-      FromPairs(keys + i * kPair, first, second);
-      a = a + query[i] * first;
-      b = b + query[i] * second;
-      FromPairs(keys + (i + 1) * kPair, first, second);
-      c = c + query[i + 1] * first;
-      d = d + query[i + 1] * second;
-    }
-    if (i < dim) {
-      FromPairs(keys + i * kPair, first, second);
-      a = a + query[i] * first;
-      b = b + query[i] * second;
-    }
-    Fill(scales, first);
-    Fill(scales + kLanes, second);
-    Keep((a + c) * first, scores);
-    Keep((b + d) * second, scores + kLanes);
-  }
+constexpr int64_t CoarsePositions(const CacheShape& shape) {
+  return RoundedUp(shape.capacity, kCacheBlock) - FinePositions(shape);
 }
 
 // Scores into what each value counts for, its scale among it; answers the sum of the exponentials. Beyond `count` they
 // count for nothing.
 GRYM_HOT float WeighScores(const float* GRYM_RESTRICT scales, int64_t count, int64_t padded,
                            float* GRYM_RESTRICT scores) {
-  float lanes[kLanes], total = 0;
-  for (int i = 0; i < kLanes; ++i) lanes[i] = -std::numeric_limits<float>::infinity();
+  float lanes[2 * kLanes], total = 0;
+  for (float& lane : lanes) lane = -std::numeric_limits<float>::infinity();
   for (int64_t i = count; i < padded; ++i) scores[i] = -std::numeric_limits<float>::infinity();
-  EightLanes most, sum, x;
-  Fill(lanes, most);
-  for (int64_t i = 0; i < padded; i += kLanes) {
-    Fill(scores + i, x);
-    TakeLarger(x, most);
+  EightLanes a, b, x;
+  FillLanes(lanes, a);
+  b = a;
+  for (int64_t i = 0; i < padded; i += 2 * kLanes) {
+    FillLanes(scores + i, x);
+    TakeLarger(x, a);
+    FillLanes(scores + i + kLanes, x);
+    TakeLarger(x, b);
   }
-  Keep(most, lanes);
+  TakeLarger(b, a);
+  KeepLanes(a, lanes);
   const float largest = *std::max_element(lanes, lanes + kLanes);
   for (int64_t i = 0; i < padded; ++i) scores[i] = VectorExp(scores[i] - largest);
   for (int64_t i = count; i < padded; ++i) scores[i] = 0;
-  Fill(kNoLanes, sum);
-  for (int64_t i = 0; i < padded; i += kLanes) {
-    Fill(scores + i, x);
-    sum = sum + x;
+  FillLanes(kNoLanes, a);
+  b = a;
+  for (int64_t i = 0; i < padded; i += 2 * kLanes) {
+    FillLanes(scores + i, x);
+    a = a + x;
+    FillLanes(scores + i + kLanes, x);
+    b = b + x;
   }
-  Keep(sum, lanes);
-  for (const float lane : lanes) total += lane;
+  KeepLanes(a + b, lanes);
+  for (int i = 0; i < kLanes; ++i) total += lanes[i];
   for (int64_t i = 0; i < count; ++i) scores[i] *= scales[i];
   return total;
-}
-
-// out [kWide * 16] = the weighed sum of columns that lie `stride` apart.
-template <int kWide>
-GRYM_INLINE void SumValues(const int16_t* values, int64_t stride, const float* weights, int64_t count, float* out) {
-  EightLanes sums[2 * kWide], first, second;
-  for (int i = 0; i < 2 * kWide; ++i) Fill(kNoLanes, sums[i]);
-  for (int64_t position = 0; position < count; ++position, values += stride) {
-    for (int i = 0; i < kWide; ++i) {
-      FromPairs(values + i * kPair, first, second);
-      sums[2 * i] = sums[2 * i] + weights[position] * first;
-      sums[2 * i + 1] = sums[2 * i + 1] + weights[position] * second;
-    }
-  }
-  for (int i = 0; i < 2 * kWide; ++i) Keep(sums[i], out + i * kLanes);
-}
-
-GRYM_HOT void MixValues(const int16_t* values, int64_t padded_dim, const float* weights, int64_t count, float* out) {
-  int64_t i = 0;
-  for (; i + 4 * kPair <= padded_dim; i += 4 * kPair) {
-    SumValues<4>(values + i, padded_dim, weights, count, out + i);
-  }
-  for (; i + 2 * kPair <= padded_dim; i += 2 * kPair) {
-    SumValues<2>(values + i, padded_dim, weights, count, out + i);
-  }
-  for (; i < padded_dim; i += kPair) SumValues<1>(values + i, padded_dim, weights, count, out + i);
 }
 
 // The largest magnitude, NaN where anything is not finite. As whole numbers, which magnitudes are ordered as: a maximum
@@ -147,59 +88,138 @@ GRYM_HOT void CodesOf(const float* GRYM_RESTRICT numbers, int64_t count, float i
   }
 }
 
+// codes [dim] go where place(i) says; answers their scale.
+template <class Number, class Place>
+float WriteCodes(const float* numbers, int64_t dim, Number* to, Place place) {
+  const float scale = LargestOf(numbers, dim) / static_cast<float>(std::numeric_limits<Number>::max());
+  const float inverse = InverseOf(scale);
+  std::array<int16_t, 64> codes;
+  for (int64_t begin = 0; begin < dim; begin += 64) {
+    const int64_t count = std::min<int64_t>(64, dim - begin);
+    CodesOf(numbers + begin, count, inverse, codes.data());
+    for (int64_t i = 0; i < count; ++i) to[place(begin + i)] = static_cast<Number>(codes[static_cast<size_t>(i)]);
+  }
+  return scale;
+}
+
+// Asks for the first lines of what is read next: a stream's beginning is what memory is slowest at.
+void AskForBeginning(const void* from) {
+#if defined(__GNUC__)
+  for (int64_t at = 0; at < kAskedBytes; at += 64) __builtin_prefetch(static_cast<const char*>(from) + at);
+#else
+  (void)from;
+#endif
+}
+
+at::ScalarType NumberType(const CacheShape& shape) { return shape.bits == 8 ? at::kChar : at::kShort; }
+
 }  // namespace
 
-KeyValueCache::KeyValueCache(const CacheShape& shape)
-    : shape_(shape), positions_(RoundedUp(shape.capacity)), padded_dim_(RoundedUp(shape.dim)) {
-  const int64_t lanes = shape.layers * shape.rows * shape.heads;
+KeyValueCache::KeyValueCache(const CacheShape& shape, CachePath path)
+    : shape_(shape),
+      kernels_(&CacheKernelsOf(path)),
+      positions_(RoundedUp(shape.capacity, kCacheBlock)),
+      key_dim_(KeyDim(shape)),
+      value_dim_(ValueDim(shape)) {
+  const int64_t lanes = LanesOf(shape);
   if (lanes == 0 || positions_ == 0) return;
-  keys_ = at::empty({lanes, positions_ * shape.dim}, at::kShort);
-  values_ = at::empty({lanes, positions_, padded_dim_}, at::kShort);
+  keys_ = at::empty({lanes, positions_ * key_dim_}, NumberType(shape));
+  fine_values_ = at::empty({lanes, FinePositions(shape) * value_dim_}, at::kShort);
+  values_ = at::empty({lanes, CoarsePositions(shape) * value_dim_}, NumberType(shape));
   scales_ = at::empty({lanes, 2, positions_}, at::kFloat);
-  scores_ = at::empty({shape.rows * shape.heads, positions_ + padded_dim_}, at::kFloat);
+  scores_ = at::empty({shape.rows * shape.heads, positions_ + value_dim_}, at::kFloat);
 }
 
 int64_t KeyValueCache::Bytes(const CacheShape& shape) {
-  const int64_t lanes = shape.layers * shape.rows * shape.heads, positions = RoundedUp(shape.capacity);
-  return AllocatedBytes(lanes * positions * shape.dim * 2) +
-         AllocatedBytes(lanes * positions * RoundedUp(shape.dim) * 2) +
+  const int64_t lanes = LanesOf(shape), positions = RoundedUp(shape.capacity, kCacheBlock), each = shape.bits / 8;
+  if (lanes == 0 || positions == 0) return 0;
+  return AllocatedBytes(lanes * positions * KeyDim(shape) * each) +
+         AllocatedBytes(lanes * FinePositions(shape) * ValueDim(shape) * 2) +
+         AllocatedBytes(lanes * CoarsePositions(shape) * ValueDim(shape) * each) +
          AllocatedBytes(lanes * positions * 2 * 4) +
-         (lanes * positions > 0
-              ? AllocatedBytes(shape.rows * shape.heads * (positions + RoundedUp(shape.dim)) * 4)
-              : 0);
+         AllocatedBytes(shape.rows * shape.heads * (positions + ValueDim(shape)) * 4);
 }
 
 void KeyValueCache::Write(int64_t layer, int64_t row, int64_t head, int64_t position, const float* key,
                           const float* value) {
-  const int64_t lane = Lane(layer, row, head), dim = shape_.dim, block = position / kPair * kPair;
-  int16_t* const keys = keys_.mutable_data_ptr<int16_t>() + (lane * positions_ + block) * dim;
-  int16_t* const values = values_.mutable_data_ptr<int16_t>() + (lane * positions_ + position) * padded_dim_;
+  const int64_t lane = (layer * shape_.rows + row) * shape_.heads + head, dim = shape_.dim;
+  const int64_t block = position / kCacheBlock * kCacheBlock, place = position - block;
+  const int64_t key_at = (lane * positions_ + block) * key_dim_;
   float* const scales = scales_.mutable_data_ptr<float>() + lane * 2 * positions_ + position;
-  scales[0] = LargestOf(key, dim) / 32767;
-  scales[positions_] = LargestOf(value, dim) / 32767;
-  const int64_t place = Interleaved(position % kPair);
-  std::fill_n(values, padded_dim_, int16_t{0});
-  constexpr int64_t kAtOnce = 64;
-  int16_t codes[kAtOnce];
-  for (int64_t begin = 0; begin < dim; begin += kAtOnce) {
-    const int64_t count = std::min(kAtOnce, dim - begin);
-    CodesOf(key + begin, count, InverseOf(scales[0]), codes);
-    for (int64_t i = 0; i < count; ++i) keys[(begin + i) * kPair + place] = codes[i];
-    CodesOf(value + begin, count, InverseOf(scales[positions_]), codes);
-    for (int64_t i = 0; i < count; ++i) values[Interleaved(begin + i)] = codes[i];
+  if (shape_.bits == 16) {
+    const int64_t value_at = (lane * positions_ + position) * value_dim_;
+    scales[0] = WriteCodes(key, dim, keys_.mutable_data_ptr<int16_t>() + key_at,
+                           [&](int64_t i) { return WordKeyPlace(place, i); });
+    scales[positions_] = WriteCodes(value, dim, values_.mutable_data_ptr<int16_t>() + value_at, WordPlace);
+    return;
   }
+  int8_t* const keys = keys_.mutable_data_ptr<int8_t>() + key_at;
+  if (dim < key_dim_) keys[ByteKeyPlace(place, dim)] = 0;
+  scales[0] = WriteCodes(key, dim, keys, [&](int64_t i) { return ByteKeyPlace(place, i); });
+  const int64_t fine = FinePositions(shape_), later = position - fine;
+  if (later < 0) {
+    int16_t* const to = fine_values_.mutable_data_ptr<int16_t>() + (lane * fine + position) * value_dim_;
+    scales[positions_] = WriteCodes(value, dim, to, WordPlace);
+    return;
+  }
+  int8_t* const pair = values_.mutable_data_ptr<int8_t>() +
+                       (lane * CoarsePositions(shape_) + later / 2 * 2) * value_dim_ + later % 2;
+  scales[positions_] = WriteCodes(value, dim, pair, [](int64_t i) { return 2 * i; });
 }
 
 void KeyValueCache::Attend(int64_t layer, int64_t row, int64_t head, int64_t count, const float* query, float* out) {
-  const int64_t lane = Lane(layer, row, head), dim = shape_.dim, padded = RoundedUp(count);
-  float* const scores = scores_.mutable_data_ptr<float>() + (row * shape_.heads + head) * (positions_ + padded_dim_);
+  const int64_t lane = (layer * shape_.rows + row) * shape_.heads + head;
+  float* const scores = scores_.mutable_data_ptr<float>() + (row * shape_.heads + head) * (positions_ + value_dim_);
+  if (shape_.bits == 8) return AttendBytes(lane, count, query, scores, out);
+  AttendWords(lane, count, query, scores, out);
+}
+
+// Behind the scores there is room for a value: for the query first.
+void KeyValueCache::AttendWords(int64_t lane, int64_t count, const float* query, float* scores, float* out) const {
+  const int64_t dim = shape_.dim, padded = RoundedUp(count, kCacheBlock);
   float* const mixed = scores + positions_;
   const float* const scales = scales_.const_data_ptr<float>() + lane * 2 * positions_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   for (int64_t i = 0; i < dim; ++i) mixed[i] = query[i] * scale;
-  ScoreBlocks(keys_.const_data_ptr<int16_t>() + lane * positions_ * dim, scales, mixed, dim, padded / kPair, scores);
+  const int16_t* const keys = keys_.const_data_ptr<int16_t>() + lane * positions_ * key_dim_;
+  const int16_t* const values = values_.const_data_ptr<int16_t>() + lane * positions_ * value_dim_;
+  kernels_->score_words(keys, scales, mixed, dim, padded / kCacheBlock, scores);
+  AskForBeginning(values);
   const float sum = WeighScores(scales + positions_, count, padded, scores);
-  MixValues(values_.const_data_ptr<int16_t>() + lane * positions_ * padded_dim_, padded_dim_, scores, count, mixed);
+  AskForBeginning(keys + positions_ * key_dim_);
+  kernels_->mix_words(values, value_dim_, scores, count, mixed);
+  for (int64_t i = 0; i < dim; ++i) out[i] = mixed[i] / sum;
+}
+
+void KeyValueCache::AttendBytes(int64_t lane, int64_t count, const float* query, float* scores, float* out) const {
+  const int64_t dim = shape_.dim, padded = RoundedUp(count, kCacheBlock);
+  float* const mixed = scores + positions_;
+  const float* const scales = scales_.const_data_ptr<float>() + lane * 2 * positions_;
+  auto* const codes = reinterpret_cast<int16_t*>(mixed);
+  // Sums of products with 127 must fit 32 bits.
+  const auto most = static_cast<float>(std::min<int64_t>(32767, std::numeric_limits<int32_t>::max() / 127 / key_dim_));
+  const float scale = LargestOf(query, dim) / most;
+  CodesOf(query, dim, InverseOf(scale), codes);
+  if (dim < key_dim_) codes[dim] = 0;
+  const int8_t* const keys = keys_.const_data_ptr<int8_t>() + lane * positions_ * key_dim_;
+  kernels_->score_bytes(keys, scales, codes, scale / std::sqrt(static_cast<float>(dim)), key_dim_ / 2,
+                        padded / kCacheBlock, scores);
+  const int64_t fine = FinePositions(shape_);
+  const int16_t* const fine_values = fine_values_.const_data_ptr<int16_t>() + lane * fine * value_dim_;
+  const int8_t* const values = values_.const_data_ptr<int8_t>() + lane * CoarsePositions(shape_) * value_dim_;
+  AskForBeginning(fine_values);
+  if (count > fine) AskForBeginning(values);
+  const float sum = WeighScores(scales + positions_, count, padded, scores);
+  AskForBeginning(keys + positions_ * key_dim_);
+  kernels_->mix_words(fine_values, value_dim_, scores, std::min(fine, count), mixed);
+  std::array<int16_t, kCacheChunk> weights;
+  for (int64_t from = fine; from < count; from += kCacheChunk) {
+    const int64_t part = std::min(kCacheChunk, padded - from);
+    const float weight = LargestOf(scores + from, part) / 32767;
+    CodesOf(scores + from, part, InverseOf(weight), weights.data());
+    kernels_->mix_bytes(values + (from - fine) * value_dim_, value_dim_, weights.data(), weight,
+                        (std::min(part, count - from) + 1) / 2, mixed);
+  }
   for (int64_t i = 0; i < dim; ++i) out[i] = mixed[i] / sum;
 }
 

@@ -372,8 +372,10 @@ MusicgenBytes NativeMusicgenNets::Bytes(const MusicgenWork& work) const {
   MusicgenBytes bytes;
   bytes.text_weights = T5Encoder::WeightBytes(config_.text, text);
   bytes.text_working = T5Encoder::WorkingBytes(config_.text, tokens, text);
-  bytes.decoder_weights = MusicgenDecoder::WeightBytes(config_, DecoderStorage());
-  bytes.cache = MusicgenDecoder::StateBytes(config_, work.rows, std::max<int64_t>(1, work.steps - 1), conditioning);
+  const Precision storage = DecoderStorage();
+  bytes.decoder_weights = MusicgenDecoder::WeightBytes(config_, storage);
+  bytes.cache =
+      MusicgenDecoder::StateBytes(config_, storage, work.rows, std::max<int64_t>(1, work.steps - 1), conditioning);
   bytes.decoder_working = 2 * AllocatedBytes(work.rows * conditioning * config_.hidden * 4);
   bytes.codec_weights = EncodecDecoder::WeightBytes(codec_, codec);
   bytes.codec_working = work.pieces * channels * EncodecDecoder::Stream::BytesFor(codec_, block);

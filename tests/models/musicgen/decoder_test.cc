@@ -330,7 +330,7 @@ TEST(MusicgenDecoderTest, BytesAreWhatTheBudgetCounts) {
           return decoder->NewState(rows, steps, conditioning.states, conditioning.lengths);
         });
         ASSERT_TRUE(state.ok()) << state.status();
-        EXPECT_EQ(budget->used_bytes() - given, MusicgenDecoder::StateBytes(config, rows, steps, length));
+        EXPECT_EQ(budget->used_bytes() - given, MusicgenDecoder::StateBytes(config, decoder->storage(), rows, steps, length));
         const std::vector<int32_t> codes = SomeCodes(rows * config.books, config.vocab_size, 1);
         std::vector<float> logits(static_cast<size_t>(rows * config.books * config.vocab_size));
         decoder->Step(*state, codes, logits.data());
