@@ -30,7 +30,7 @@ absl::StatusOr<CodeWindow> CodeWindow::Start(std::shared_ptr<const CodeModel> mo
   window.rows_ = std::move(rows);
   if (window.done()) return window;
   // The last column is never taken in.
-  GRYM_ASSIGN_OR_RETURN(window.state_, window.model_->NewState(conditions, window.columns_ - 1));
+  GRYM_ASSIGN_OR_RETURN(window.state_, window.model_->NewState(conditions, window.columns_ - 1, cancel));
   const auto known = static_cast<size_t>(window.column_);
   std::vector<int32_t> codes(conditions.size() * known * books);
   for (size_t i = 0; i < conditions.size(); ++i) {

@@ -107,7 +107,6 @@ absl::Status MusicgenDecoder::FillPrefix(State& state, const at::Tensor& conditi
   const int64_t dim = config_.hidden, half = dim / 2, length = conditioning.size(1);
   const int64_t most = MusicgenStepsAtOnce(state.rows_);
   for (int64_t begin = 0; begin < length; begin += most) {
-    GRYM_RETURN_IF_ERROR(cancel.Check());
     const int64_t steps = std::min(most, length - begin);
     Batch batch{state.whole_.First(state.rows_ * steps), steps};
     float* x = batch.rows.x.mutable_data_ptr<float>();
@@ -120,7 +119,7 @@ absl::Status MusicgenDecoder::FillPrefix(State& state, const at::Tensor& conditi
         AddPosition(frequencies_.const_data_ptr<float>(), half, begin + step, x);
       }
     }
-    RunLayers(state, batch);
+    GRYM_RETURN_IF_ERROR(RunLayers(state, batch, cancel));
     state.position_ += steps;
   }
   return absl::OkStatus();
@@ -132,12 +131,13 @@ void MusicgenDecoder::Step(State& state, std::span<const int32_t> codes, float* 
   TORCH_CHECK(state.steps_left() >= 1, "want room for a step, got none after ", state.steps_done());
   Batch batch{state.step_, 1};
   EmbedCodes(state, batch, codes, 0, 1);
-  RunLayers(state, batch);
+  RunLayers(state, batch, {}).IgnoreError();  // a step is whole: nothing but a cancellation ends it
   state.position_ += 1;
   Head(state, batch, logits);
 }
 
-void MusicgenDecoder::Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits) const {
+absl::Status MusicgenDecoder::Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits,
+                                      const CancelToken& cancel) const {
   TORCH_CHECK(steps >= 1 && static_cast<int64_t>(codes.size()) == state.rows_ * steps * config_.books, "want ",
               state.rows_, " rows of ", steps, " steps, got ", codes.size(), " codes");
   TORCH_CHECK(state.steps_left() >= steps, "want room for ", steps, " steps, got ", state.steps_left());
@@ -146,10 +146,11 @@ void MusicgenDecoder::Prefill(State& state, std::span<const int32_t> codes, int6
     const int64_t count = std::min(most, steps - begin);
     Batch batch{state.whole_.First(state.rows_ * count), count};
     EmbedCodes(state, batch, codes, begin, steps);
-    RunLayers(state, batch);
+    GRYM_RETURN_IF_ERROR(RunLayers(state, batch, cancel));
     state.position_ += count;
     if (begin + count == steps) Head(state, batch, logits);
   }
+  return absl::OkStatus();
 }
 
 // codes [rows, of_steps, books], of which the batch's steps begin with `first`.
@@ -187,9 +188,10 @@ void MusicgenDecoder::AddAndNormRows(Batch& batch, const LayerNorm& norm, bool a
 }
 
 // x of the batch through all layers; what the last one adds is left in `added`.
-void MusicgenDecoder::RunLayers(State& state, Batch& batch) const {
+absl::Status MusicgenDecoder::RunLayers(State& state, Batch& batch, const CancelToken& cancel) const {
   MusicgenRows& rows = batch.rows;
   for (int64_t i = 0; i < config_.layers; ++i) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
     const MusicgenLayer& layer = layers_[static_cast<size_t>(i)];
     AddAndNormRows(batch, layer.self_norm, i > 0);
     layer.qkv.Apply(rows.normed, rows.qkv);
@@ -209,6 +211,7 @@ void MusicgenDecoder::RunLayers(State& state, Batch& batch) const {
     });
     layer.narrow.Apply(rows.wide, rows.added);
   }
+  return absl::OkStatus();
 }
 
 // Each head of each row keeps the new keys and values and attends from every step to those up to it.

@@ -70,8 +70,9 @@ class MusicgenDecoder {
   // memory is taken.
   void Step(State& state, std::span<const int32_t> codes, float* logits) const;
   // Several steps at once, a prompt's: codes [rows, steps, books]; the logits behind the last one, as Step would give
-  // them bit by bit. For a cancellation in between, call it several times.
-  void Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits) const;
+  // them bit by bit. Cancelled within a layer; the state is then of no use.
+  absl::Status Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits,
+                       const CancelToken& cancel = {}) const;
 
   // Exactly what Load keeps, `precision` being what StorageFor answers, and what NewState takes.
   static int64_t WeightBytes(const MusicgenConfig& config, Precision precision);
@@ -87,7 +88,7 @@ class MusicgenDecoder {
   absl::Status ReadProjections(const TensorSet& set, const WeightOptions& options);
   void EmbedCodes(const State& state, const Batch& batch, std::span<const int32_t> codes, int64_t first,
                   int64_t of_steps) const;
-  void RunLayers(State& state, Batch& batch) const;
+  absl::Status RunLayers(State& state, Batch& batch, const CancelToken& cancel) const;
   void SelfAttend(State& state, Batch& batch, int64_t layer) const;
   void CrossAttend(State& state, Batch& batch, int64_t layer) const;
   void AddAndNormRows(Batch& batch, const LayerNorm& norm, bool add) const;

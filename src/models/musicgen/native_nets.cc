@@ -16,8 +16,6 @@
 namespace grym {
 namespace {
 
-// Cancelled within so many steps while what is known is taken in.
-constexpr int64_t kPrefillSteps = 64;
 // The codec works on a second at once, and has no more room than for that.
 int64_t SoundBlock(const MusicgenShape& shape) {
   return std::max<int64_t>(1, static_cast<int64_t>(shape.frame_rate_hz()));
@@ -37,13 +35,13 @@ class NativeCodeModel : public CodeModel {
   NativeCodeModel(std::shared_ptr<const MusicgenDecoder> net, const MusicgenShape& shape)
       : net_(std::move(net)), shape_(shape) {}
 
-  absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows,
-                                                  int64_t most_steps) const override {
+  absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows, int64_t most_steps,
+                                                  const CancelToken& cancel) const override {
     std::vector<int64_t> lengths;
     const at::Tensor conditioning = Conditioning(rows, lengths);
     GRYM_ASSIGN_OR_RETURN(MusicgenState state, net_->NewState(static_cast<int64_t>(rows.size()), most_steps,
-                                                              conditioning, lengths));
-    return std::make_unique<Held>(std::move(state), static_cast<int64_t>(rows.size()));
+                                                              conditioning, lengths, cancel));
+    return std::make_unique<Held>(std::move(state));
   }
   absl::Status Step(State& state, std::span<const int32_t> codes, float* logits) const override {
     net_->Step(static_cast<Held&>(state).state, codes, logits);
@@ -51,27 +49,13 @@ class NativeCodeModel : public CodeModel {
   }
   absl::Status Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits,
                        const CancelToken& cancel) const override {
-    auto& held = static_cast<Held&>(state);
-    const int64_t books = shape_.pattern.books;
-    std::vector<int32_t> piece;
-    for (int64_t first = 0; first < steps; first += kPrefillSteps) {
-      GRYM_RETURN_IF_ERROR(cancel.Check());
-      const int64_t count = std::min(kPrefillSteps, steps - first);
-      piece.clear();
-      for (int64_t row = 0; row < held.rows; ++row) {
-        const auto begin = codes.begin() + (row * steps + first) * books;
-        piece.insert(piece.end(), begin, begin + count * books);
-      }
-      net_->Prefill(held.state, piece, count, logits);
-    }
-    return absl::OkStatus();
+    return net_->Prefill(static_cast<Held&>(state).state, codes, steps, logits, cancel);
   }
 
  private:
   struct Held : State {
-    Held(MusicgenState made, int64_t row_count) : state(std::move(made)), rows(row_count) {}
+    explicit Held(MusicgenState made) : state(std::move(made)) {}
     MusicgenState state;
-    const int64_t rows;
   };
 
   // [rows, length, hidden], and what of it counts. A melody model hears its chroma first, without a melody that of

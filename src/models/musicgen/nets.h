@@ -57,13 +57,13 @@ class CodeModel {
     virtual ~State() = default;
   };
   virtual ~CodeModel() = default;
-  // For `most_steps` steps at most. ResourceExhausted.
-  virtual absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows,
-                                                          int64_t most_steps) const = 0;
+  // For `most_steps` steps at most. ResourceExhausted; Cancelled, also while a melody is taken in.
+  virtual absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows, int64_t most_steps,
+                                                          const CancelToken& cancel) const = 0;
   // codes [rows, books], one step of each row -> logits [rows, books, vocab]. A row's logits have the same bits
   // whatever rows are beside it, and whether its steps came one by one or many at once.
   virtual absl::Status Step(State& state, std::span<const int32_t> codes, float* logits) const = 0;
-  // codes [rows, steps, books] -> logits of the last step. Cancelled between pieces; the state is then of no use.
+  // codes [rows, steps, books] -> logits of the last step. Cancelled in between; the state is then of no use.
   virtual absl::Status Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits,
                                const CancelToken& cancel) const = 0;
 };

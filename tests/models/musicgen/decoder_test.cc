@@ -270,7 +270,7 @@ at::Tensor LogitsBehind(const MusicgenDecoder& decoder, MusicgenState& state, co
     const std::span<const int32_t> given(part.const_data_ptr<int32_t>(), static_cast<size_t>(part.numel()));
     const absl::Status status = TorchGuard("test", [&] {
       if (piece == 0) decoder.Step(state, given, logits.mutable_data_ptr<float>());
-      if (piece > 0) decoder.Prefill(state, given, count, logits.mutable_data_ptr<float>());
+      if (piece > 0) EXPECT_TRUE(decoder.Prefill(state, given, count, logits.mutable_data_ptr<float>()).ok());
       return absl::OkStatus();
     });
     EXPECT_TRUE(status.ok()) << status;
@@ -336,7 +336,7 @@ TEST(MusicgenDecoderTest, BytesAreWhatTheBudgetCounts) {
         decoder->Step(*state, codes, logits.data());
         budget->ResetPeak();
         decoder->Step(*state, codes, logits.data());
-        decoder->Prefill(*state, codes, 1, logits.data());
+        EXPECT_TRUE(decoder->Prefill(*state, codes, 1, logits.data()).ok());
         EXPECT_EQ(budget->peak_bytes(), budget->used_bytes()) << "a step takes no memory";
       }
       EXPECT_EQ(budget->used_bytes(), before);
@@ -444,6 +444,12 @@ TEST(MusicgenDecoderTest, AMelodysPrefixIsCancelled) {
     return decoder->NewState(2, 10, conditioning.states, conditioning.lengths, cancel);
   });
   EXPECT_EQ(state.status().code(), absl::StatusCode::kCancelled);
+  MusicgenState begun = StateOf(*decoder, conditioning, 10);
+  const MusicgenConfig& config = decoder->config();
+  const std::vector<int32_t> codes = SomeCodes(2 * 4 * config.books, config.vocab_size, 1);
+  std::vector<float> logits(static_cast<size_t>(2 * config.books * config.vocab_size));
+  const auto status = TorchGuard("test", [&] { return decoder->Prefill(begun, codes, 4, logits.data(), cancel); });
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
 }
 
 }  // namespace

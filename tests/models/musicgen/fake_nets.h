@@ -35,7 +35,8 @@ class FakeModel : public CodeModel {
     std::vector<int64_t> since_beat;
     int64_t steps = 0, most = 0;
   };
-  absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows, int64_t most) const override {
+  absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows, int64_t most,
+                                                  const CancelToken&) const override {
     auto state = std::make_unique<FakeState>();
     state->most = most;
     ++record_->states;
