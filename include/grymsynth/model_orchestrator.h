@@ -50,7 +50,7 @@ struct PerformanceMetrics {
   std::string model;
   Capability capability = Capability::kGenerate;
   double audio_seconds = 0, wall_seconds = 0;
-  int64_t peak_bytes = 0;
+  int64_t peak_bytes = 0;  // the most at once, with the weights
   bool ok = true;
 };
 
@@ -131,7 +131,8 @@ class GRYM_EXPORT ModelOrchestrator {
   virtual absl::StatusOr<ModelChain> RouteTask(const AudioTask& task) const = 0;
   // Runs the links in turn under leases; every hand-over is checked (rate, channels, duration, finite samples).
   virtual absl::StatusOr<ProcessingResult> ExecuteChain(const ModelChain& chain, const RunOptions& run = {}) = 0;
-  // Takes a measured run into the cost table that RouteTask and time estimates use (running mean, last 32).
+  // Takes a measured run into the cost table that RouteTask and time estimates use (running mean, last 32). Its bytes
+  // count only for a model that states none of its own.
   virtual absl::Status OptimizeExecution(const PerformanceMetrics& metrics) = 0;
   // Estimated wall seconds per second of audio, measured where there are runs, declared otherwise.
   virtual double SecondsPerAudioSecond(std::string_view model, Capability capability) const = 0;

@@ -42,7 +42,9 @@ ChainLink MakeLink(const Model& model, const AudioTask& task, Capability capabil
     link.rate_hz = info.rate_hz;
     link.channels = info.channels;
   }
-  link.need.peak_bytes = std::max(link.need.peak_bytes, costs.PeakBytes(info.id, capability));
+  // What the model states is for this request; what was measured is of others, and with the weights.
+  if (link.need.peak_bytes <= 0)
+    link.need.peak_bytes = std::max<int64_t>(0, costs.PeakBytes(info.id, capability) - link.need.weights_bytes);
   if (const auto measured = costs.SecondsPerAudioSecond(info.id, capability)) {
     link.need.seconds = *measured * request.duration_s;
   } else if (link.need.seconds <= 0) {

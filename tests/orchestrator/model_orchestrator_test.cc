@@ -219,7 +219,7 @@ class CountingModel : public Model {
     info_.weights_bytes = 10;
   }
   const ModelInfo& info() const override { return info_; }
-  ResourceNeed Need(const GenerateAudioRequest&) const override { return {10, 90, 1, 0}; }
+  ResourceNeed Need(const GenerateAudioRequest&) const override { return need; }
   absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const override {
     ++sessions;
     return std::make_unique<Play>(this);
@@ -231,6 +231,8 @@ class CountingModel : public Model {
   mutable std::atomic<int> failures_left{0};
   mutable std::atomic<int64_t> last_seed{0};
   std::function<void()> at_work;
+  ResourceNeed need{10, 90, 1, 0};
+  int64_t made_peak_bytes = 64;
 
  private:
   struct Play : Generator {
@@ -246,7 +248,7 @@ class CountingModel : public Model {
       for (int step = 0; step < 100; ++step) GRYM_RETURN_IF_ERROR(run.cancel.Check());
       GenerateAudioResult made;
       made.audio = AudioBuffer::Create(2, static_cast<int64_t>(request.duration_s * 44100), 44100).value();
-      made.peak_bytes = 64;
+      made.peak_bytes = owner->made_peak_bytes;
       return made;
     }
     const CountingModel* owner;
@@ -403,8 +405,28 @@ TEST(OrchestratorTest, MeasuredRunsAreRefusedWhenTheyMakeNoSense) {
             "unknown_model");
   EXPECT_TRUE(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 2, 1, 500, true}).ok());
   EXPECT_DOUBLE_EQ(one.orchestrator->SecondsPerAudioSecond("counting", Capability::kGenerate), 0.5);
-  EXPECT_EQ(one.orchestrator->RouteTask(GenerateTask())->links.at(0).need.peak_bytes,
-            500);  // what was measured, not what was hoped
+}
+
+TEST(OrchestratorTest, MeasuredBytesStandInWhereTheModelStatesNone) {
+  OneModel one;
+  const auto routed = [&] { return one.orchestrator->RouteTask(GenerateTask())->links.at(0).need.peak_bytes; };
+  ASSERT_TRUE(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 2, 1, 500, true}).ok());
+  EXPECT_EQ(routed(), 90);
+  one.model->need = {10, 0, 1, 0};
+  EXPECT_EQ(routed(), 490);  // beside the weights, which the measured bytes hold
+  one.model->need = {600, 0, 1, 0};
+  EXPECT_EQ(routed(), 0);
+}
+
+TEST(OrchestratorTest, ARunAtExactlyWhatThePlanSaysLeavesRoomForTheNext) {
+  OneModel one(100);  // 10 of weights and 90 beside them
+  one.model->made_peak_bytes = 100;
+  for (int run = 0; run < 3; ++run) {
+    const auto chain = one.orchestrator->RouteTask(GenerateTask());
+    ASSERT_TRUE(chain.ok()) << run << chain.status();
+    EXPECT_EQ(chain->links.at(0).need.peak_bytes, 90) << run;
+    EXPECT_TRUE(one.orchestrator->ExecuteChain(*chain).ok()) << run;
+  }
 }
 
 TEST(OrchestratorTest, ManyThreadsWaitInTurnAndAllAreServed) {
