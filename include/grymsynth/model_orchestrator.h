@@ -122,7 +122,8 @@ class GRYM_EXPORT ModelOrchestrator {
 
   // AlreadyExists for an id that is taken; InvalidArgument for a malformed ModelInfo.
   virtual absl::Status Register(std::shared_ptr<const Model> model) = 0;
-  // What runs with it ends as it would; its weights go with the last of these. NotFound for an unknown id.
+  // What runs with it ends as it would; its weights go with the last of these, and what was measured of it is
+  // forgotten. NotFound for an unknown id.
   virtual absl::Status Unregister(std::string_view id) = 0;
   virtual std::vector<ModelInfo> Models() const = 0;  // by id
   virtual absl::StatusOr<std::shared_ptr<const Model>> Find(std::string_view id) const = 0;  // NotFound lists the ids

@@ -134,7 +134,9 @@ absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRe
     travelling.peak_bytes = 0;
     GRYM_RETURN_IF_ERROR(RunLink(*model, link, chain, part, travelling));
     const double wall = Seconds(std::chrono::steady_clock::now() - started).count();
-    costs.Record({link.model, link.capability, travelling.audio_seconds, wall, travelling.peak_bytes, true});
+    // Another model may have come by the id meanwhile; what this one cost says nothing of it.
+    if (const auto now = registry.Find(link.model); now.ok() && *now == model)
+      costs.Record({link.model, link.capability, travelling.audio_seconds, wall, travelling.peak_bytes, true});
     travelling.result.trace.push_back(Formatted(
         "%s %s: %.3f s, %s", link.model, std::string(CapabilityName(link.capability)), wall,
         MakesAudio(link.capability) ? "rate, channels, duration and samples as declared" : "answer as declared"));

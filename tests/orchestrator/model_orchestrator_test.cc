@@ -429,6 +429,23 @@ TEST(OrchestratorTest, ARunAtExactlyWhatThePlanSaysLeavesRoomForTheNext) {
   }
 }
 
+TEST(OrchestratorTest, WhatAModelCostGoesWithIt) {
+  OneModel one;
+  const auto cost = [&] { return one.orchestrator->SecondsPerAudioSecond("counting", Capability::kGenerate); };
+  ASSERT_TRUE(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 1, 50, 900, true}).ok());
+  ASSERT_EQ(cost(), 50);
+  ASSERT_TRUE(one.orchestrator->Unregister("counting").ok());
+  ASSERT_TRUE(one.orchestrator->Register(one.model).ok());
+  EXPECT_EQ(cost(), 0);
+  // What ends after another model took the id says nothing of that one either.
+  one.model->at_work = [&] {
+    EXPECT_TRUE(one.orchestrator->Unregister("counting").ok());
+    EXPECT_TRUE(one.orchestrator->Register(std::make_shared<CountingModel>()).ok());
+  };
+  EXPECT_TRUE(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(GenerateTask()).value()).ok());
+  EXPECT_EQ(cost(), 0);
+}
+
 TEST(OrchestratorTest, ManyThreadsWaitInTurnAndAllAreServed) {
   OneModel one(250, 60);  // two at a time
   std::atomic<int> done{0}, most{0}, now{0};
