@@ -124,9 +124,7 @@ absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRe
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, registry.Find(link.model));
     GRYM_ASSIGN_OR_RETURN(const ResourceLease lease,
-                          budget.LeaseInTurn({link.model, model->info().device,
-                                              link.need.weights_bytes + link.need.peak_bytes, link.need.cores},
-                                             run.cancel, most_wait_s));
+                          budget.LeaseInTurn(DemandsOf(model->info(), link.need), run.cancel, most_wait_s));
     const double count = static_cast<double>(chain.links.size());
     const RunOptions part = PartOf(run, static_cast<double>(i) / count, static_cast<double>(i + 1) / count);
     const auto started = std::chrono::steady_clock::now();

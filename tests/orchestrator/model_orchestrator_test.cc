@@ -230,6 +230,7 @@ class CountingModel : public Model {
   mutable std::atomic<int> sessions{0};
   mutable std::atomic<int> failures_left{0};
   mutable std::atomic<int64_t> last_seed{0};
+  void set_own_budget(int64_t bytes) { info_.own_budget_bytes = bytes; }
   std::function<void()> at_work;
   ResourceNeed need{10, 90, 1, 0};
   int64_t made_peak_bytes = 64;
@@ -444,6 +445,23 @@ TEST(OrchestratorTest, WhatAModelCostGoesWithIt) {
   };
   EXPECT_TRUE(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(GenerateTask()).value()).ok());
   EXPECT_EQ(cost(), 0);
+}
+
+TEST(OrchestratorTest, AModelWithABudgetOfItsOwnIsNotHeldToTheDevices) {
+  OneModel one(1000);
+  one.model->need = {1000, 4000, 1, 0};
+  EXPECT_EQ(ErrorCode(one.orchestrator->RouteTask(GenerateTask()).status()), "resource_impossible");
+  ASSERT_TRUE(one.orchestrator->Unregister("counting").ok());
+  one.model->set_own_budget(4999);
+  ASSERT_TRUE(one.orchestrator->Register(one.model).ok());
+  EXPECT_EQ(ErrorCode(one.orchestrator->RouteTask(GenerateTask()).status()), "resource_impossible");
+  ASSERT_TRUE(one.orchestrator->Unregister("counting").ok());
+  one.model->set_own_budget(5000);
+  ASSERT_TRUE(one.orchestrator->Register(one.model).ok());
+  const auto all_bytes = one.orchestrator->BalanceResources({"other", "cpu", 1000, 0});
+  ASSERT_TRUE(all_bytes.ok());
+  one.model->at_work = [&] { EXPECT_EQ(one.orchestrator->Use().at(0).used_cores, 1); };
+  EXPECT_TRUE(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(GenerateTask()).value()).ok());
 }
 
 TEST(OrchestratorTest, ManyThreadsWaitInTurnAndAllAreServed) {
