@@ -110,7 +110,7 @@ struct DeviceUse {
 struct ModelOrchestratorOptions {
   int64_t budget_bytes = int64_t{6} << 30;  // per device
   int cores = 0;                            // 0: as many as the machine has
-  // How long a chain waits, in turn, for memory that others hold before it is refused (code "resource_busy").
+  // How long a chain, or LeaseInTurn, waits for memory that others hold before it is refused (code "resource_busy").
   double most_wait_s = 60;
 };
 
@@ -141,6 +141,9 @@ class GRYM_EXPORT ModelOrchestrator {
   virtual RecoveryStrategy HandleErrors(const ProcessingError& error) const = 0;
   // Grants bytes and cores of a device, or ResourceExhausted with what was wanted and what is free.
   virtual absl::StatusOr<ResourceLease> BalanceResources(const ResourceDemands& demands) = 0;
+  // As a chain's own: the bytes are waited for, in turn, at most most_wait_s, and of the cores it takes as many as are
+  // free, since work that finds none shares. Cancelled within 50 ms.
+  virtual absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel) = 0;
   virtual std::vector<DeviceUse> Use() const = 0;
 };
 

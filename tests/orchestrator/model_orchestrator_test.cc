@@ -464,6 +464,24 @@ TEST(OrchestratorTest, AModelWithABudgetOfItsOwnIsNotHeldToTheDevices) {
   EXPECT_TRUE(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(GenerateTask()).value()).ok());
 }
 
+TEST(OrchestratorTest, ALeaseInTurnSharesCoresAndWaitsForBytesOfWhateverLength) {
+  for (const double most_wait_s : {3600.0, 1e10, 1e300, std::numeric_limits<double>::infinity()}) {
+    OneModel one(100, most_wait_s);
+    auto other = one.orchestrator->BalanceResources({"other", "cpu", 100, 2});
+    ASSERT_TRUE(other.ok());
+    EXPECT_TRUE(one.orchestrator->LeaseInTurn({"no bytes", "cpu", 0, 2}, {}).ok());
+    std::thread giver([&] { other->Release(); });
+    const auto lease = one.orchestrator->LeaseInTurn({"third", "cpu", 60, 2}, {});
+    EXPECT_TRUE(lease.ok()) << most_wait_s << lease.status();
+    giver.join();
+  }
+  for (const double none : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    OneModel one(100, none);
+    const auto other = one.orchestrator->BalanceResources({"other", "cpu", 100, 0});
+    EXPECT_EQ(ErrorCode(one.orchestrator->LeaseInTurn({"third", "cpu", 1, 0}, {}).status()), "resource_busy") << none;
+  }
+}
+
 TEST(OrchestratorTest, ManyThreadsWaitInTurnAndAllAreServed) {
   OneModel one(250, 60);  // two at a time
   std::atomic<int> done{0}, most{0}, now{0};
