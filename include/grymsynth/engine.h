@@ -99,8 +99,8 @@ class GRYM_EXPORT Engine {
   Job<GenerateAudioResult> StartGenerate(GenerateAudioRequest request, ProgressFn progress = {});
 
   // As Generate, piece by piece, and with neither gate nor second try: what was given cannot be taken back. The stream
-  // holds its model and its share of the budget. It ends before the engine; once that is closed, Next answers
-  // FailedPrecondition.
+  // holds its model and its share of the budget, for which it waits as Generate does. It ends before the engine; once
+  // that is closed, Next answers FailedPrecondition.
   absl::StatusOr<std::unique_ptr<GenerationStream>> Stream(const GenerateAudioRequest& request);
   // Goes on with what GenerationStream::Save wrote. Errors as of Generator::Resume; NotFound for an unknown model.
   absl::StatusOr<std::unique_ptr<GenerationStream>> ResumeStream(std::string_view model,

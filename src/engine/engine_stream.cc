@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "steps/make_take.h"
+#include "orchestrator/router.h"
 
 namespace grym {
 
@@ -11,7 +12,8 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Open(ModelOrches
                                                                      std::shared_ptr<RunningCalls> calls,
                                                                      GenerateAudioRequest request) {
   RunningCalls::Ticket ticket(calls);
-  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  const CancelToken closed;
+  GRYM_RETURN_IF_ERROR(ticket.Begin(closed));
   GRYM_RETURN_IF_ERROR(ValidateRequest(request));
   if (request.takes.value_or(1) != 1 || !request.rank_by.empty()) {
     return Error(absl::StatusCode::kInvalidArgument, "not_streamed",
@@ -33,9 +35,7 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Open(ModelOrches
   GRYM_ASSIGN_OR_RETURN(made->model_, orchestrator.Find(link.model));
   GRYM_RETURN_IF_ERROR(CheckRequestForModel(made->model_->info(), request, &made->warnings_));
   GRYM_ASSIGN_OR_RETURN(made->lease_,
-                        orchestrator.BalanceResources({link.model, made->model_->info().device,
-                                                       link.need.weights_bytes + link.need.peak_bytes,
-                                                       link.need.cores}));
+                        orchestrator.LeaseInTurn(DemandsOf(made->model_->info(), link.need), closed));
   GRYM_ASSIGN_OR_RETURN(made->generator_, made->model_->NewGenerator());
   GRYM_ASSIGN_OR_RETURN(made->stream_, made->generator_->Stream(request));
   return made;
@@ -46,7 +46,8 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Resume(ModelOrch
                                                                        std::string_view model,
                                                                        const std::filesystem::path& saved) {
   RunningCalls::Ticket ticket(calls);
-  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  const CancelToken closed;
+  GRYM_RETURN_IF_ERROR(ticket.Begin(closed));
   std::unique_ptr<EngineStream> made(new EngineStream);
   made->calls_ = std::move(calls);
   GRYM_ASSIGN_OR_RETURN(made->model_, orchestrator.Find(model));
@@ -54,9 +55,7 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Resume(ModelOrch
   GRYM_ASSIGN_OR_RETURN(made->stream_, made->generator_->Resume(saved));
   // What was asked for lies in the file; a fresh request is near enough for the lease, and the model keeps its own budget.
   const ResourceNeed need = made->model_->Need(GenerateAudioRequest());
-  GRYM_ASSIGN_OR_RETURN(made->lease_, orchestrator.BalanceResources({std::string(model), made->model_->info().device,
-                                                                     need.weights_bytes + need.peak_bytes,
-                                                                     need.cores}));
+  GRYM_ASSIGN_OR_RETURN(made->lease_, orchestrator.LeaseInTurn(DemandsOf(made->model_->info(), need), closed));
   return made;
 }
 

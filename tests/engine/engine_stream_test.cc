@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <thread>
 
 #include "grymsynth/engine.h"
 #include "grymsynth/error.h"
@@ -96,6 +97,28 @@ TEST_F(EngineStreamTest, RefusesWhatTheModelCannotHonourAndSaysWhatItLeftOut) {
   EXPECT_EQ(ErrorCode(stream->Save("state")), "no_saved_state");
   EXPECT_EQ(ErrorCode(engine_->ResumeStream("counting", "state").status()), "no_saved_state");
   EXPECT_TRUE(absl::IsNotFound(engine_->ResumeStream("nobody", "state").status()));
+}
+
+TEST_F(EngineStreamTest, SharesBusyCoresAndWaitsForMemoryInTurn) {
+  const DeviceUse device = engine_->orchestrator().Use().front();
+  auto cores = engine_->orchestrator().BalanceResources({"other", "cpu", 0, device.cores});
+  ASSERT_TRUE(cores.ok()) << cores.status();
+  EXPECT_TRUE(engine_->Stream(request_).ok());
+  auto bytes = engine_->orchestrator().BalanceResources({"other", "cpu", device.budget_bytes, 0});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  std::thread giver([&] { bytes->Release(); });
+  EXPECT_TRUE(engine_->Stream(request_).ok());
+  giver.join();
+}
+
+TEST_F(EngineStreamTest, AnEngineThatIsClosedEndsTheWaitForMemory) {
+  const DeviceUse device = engine_->orchestrator().Use().front();
+  auto bytes = engine_->orchestrator().BalanceResources({"other", "cpu", device.budget_bytes, 0});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  std::thread closer([&] { EXPECT_TRUE(engine_->Close().ok()); });
+  const absl::Status refused = engine_->Stream(request_).status();
+  EXPECT_TRUE(absl::IsCancelled(refused) || ErrorCode(refused) == "engine_closed") << refused;
+  closer.join();
 }
 
 TEST_F(EngineStreamTest, SeveralTakesCannotBeRankedBeforeTheyAreWhole) {
