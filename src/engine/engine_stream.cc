@@ -1,12 +1,21 @@
 #include "engine/engine_stream.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/status.h"
-#include "steps/make_take.h"
 #include "orchestrator/router.h"
+#include "steps/make_take.h"
 
 namespace grym {
+namespace {
+
+bool IsFinite(const AudioBuffer& audio) {
+  const auto samples = audio.planar();
+  return std::all_of(samples.begin(), samples.end(), [](float sample) { return std::isfinite(sample); });
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Open(ModelOrchestrator& orchestrator,
                                                                      std::shared_ptr<RunningCalls> calls,
@@ -62,18 +71,20 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Resume(ModelOrch
 absl::StatusOr<AudioBuffer> EngineStream::Next(const RunOptions& run) {
   RunningCalls::Ticket ticket(calls_);
   GRYM_RETURN_IF_ERROR(ticket.Begin(run.cancel));
-  GRYM_ASSIGN_OR_RETURN(AudioBuffer block, stream_->Next(run));
-  for (const float sample : block.planar()) {
-    if (std::isfinite(sample)) continue;
-    return Error(absl::StatusCode::kInternal, "bad_hand_over",
-                 "model \"" + model_->info().id + "\": want finite samples in a block");
+  GRYM_RETURN_IF_ERROR(broken_);
+  absl::StatusOr<AudioBuffer> block = stream_->Next(run);
+  if (block.ok() && !IsFinite(*block)) {
+    block = Error(absl::StatusCode::kInternal, "bad_hand_over",
+                  "model \"" + model_->info().id + "\": want finite samples in a block");
   }
+  if (!block.ok() && !absl::IsCancelled(block.status())) broken_ = block.status();
   return block;
 }
 
 absl::StatusOr<GenerateAudioResult> EngineStream::Finish() {
   RunningCalls::Ticket ticket(calls_);
   GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  GRYM_RETURN_IF_ERROR(broken_);
   GRYM_ASSIGN_OR_RETURN(GenerateAudioResult result, stream_->Finish());
   result.warnings.insert(result.warnings.begin(), warnings_.begin(), warnings_.end());
   return result;

@@ -99,6 +99,14 @@ TEST_F(EngineStreamTest, RefusesWhatTheModelCannotHonourAndSaysWhatItLeftOut) {
   EXPECT_TRUE(absl::IsNotFound(engine_->ResumeStream("nobody", "state").status()));
 }
 
+TEST_F(EngineStreamTest, ACancelledNextGoesOn) {
+  auto stream = *engine_->Stream(request_);
+  RunOptions stopped;
+  stopped.cancel.Cancel();
+  EXPECT_TRUE(absl::IsCancelled(stream->Next(stopped).status()));
+  EXPECT_EQ(stream->Next({})->frames(), 10);
+}
+
 TEST_F(EngineStreamTest, SharesBusyCoresAndWaitsForMemoryInTurn) {
   const DeviceUse device = engine_->orchestrator().Use().front();
   auto cores = engine_->orchestrator().BalanceResources({"other", "cpu", 0, device.cores});
@@ -132,7 +140,9 @@ TEST_F(EngineStreamTest, NoInfinitySlipsThroughAndAClosedEngineGivesNoMore) {
   request_.prompt = "broken";
   auto stream = *engine_->Stream(request_);
   EXPECT_TRUE(stream->Next({}).ok());
-  EXPECT_EQ(ErrorCode(stream->Next({}).status()), "bad_hand_over");
+  for (int again = 0; again < 3; ++again) EXPECT_EQ(ErrorCode(stream->Next({}).status()), "bad_hand_over") << again;
+  EXPECT_EQ(ErrorCode(stream->Finish().status()), "bad_hand_over");
+  EXPECT_EQ(ErrorCode(stream->Save("state")), "bad_hand_over");
   EXPECT_TRUE(engine_->Close().ok());
   EXPECT_EQ(ErrorCode(stream->Next({}).status()), "engine_closed");
   stream.reset();
