@@ -60,11 +60,11 @@ struct ProcessingError {
   int attempt = 1;  // counts the first
 };
 
-enum class RecoveryAction { kRetry, kRetryOtherSeed, kEvictAndRetry, kUseModel, kFail };
+enum class RecoveryAction { kRetry, kRetryOtherSeed, kUseModel, kFail };
 
 struct RecoveryStrategy {
   RecoveryAction action = RecoveryAction::kFail;
-  double wait_s = 0;
+  double wait_s = 0;   // before the next attempt
   std::string model;   // for kUseModel
   std::string reason;
 };
