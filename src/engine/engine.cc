@@ -84,8 +84,6 @@ absl::StatusOr<Json> ParametersJson(const std::map<std::string, std::string>& te
   return parameters;
 }
 
-bool IsOver(const std::string& state) { return state == "completed" || state == "failed" || state == "cancelled"; }
-
 // Minutes of work end in an export, so a folder that takes no files is told of before them. A run that is over is
 // answered as it was, whatever has become of the folder since.
 absl::Status CheckExportFolders(const Workflow::Document& document, const std::filesystem::path& output_dir,
@@ -286,7 +284,7 @@ absl::StatusOr<std::vector<WorkflowRun>> Engine::Executions() {
     WorkflowRun run;
     run.execution_id = record.id;
     run.workflow_id = record.workflow_id;
-    run.state = record.state == "running" ? "interrupted" : record.state;
+    run.state = ToldState(record.state);
     run.files = journal->files().folder();
     run.created_ms = record.created_ms;
     runs.push_back(std::move(run));
