@@ -24,7 +24,7 @@ struct EngineOptions {
   // Pattern memory, workflow journal and files live here; "" keeps them in a temporary folder that ends with the
   // engine.
   std::filesystem::path data_dir;
-  int64_t budget_bytes = int64_t{6} << 30;  // per device
+  int64_t budget_bytes = int64_t{6} << 30;  // per device; InvalidArgument (code "bad_budget") unless above 0
   int cores = 0;                            // 0: as many as the machine has
   PatternMemoryOptions memory;
   PatternRecognizerOptions recognizer;

@@ -113,6 +113,10 @@ Engine::~Engine() = default;
 absl::Status Engine::Close() { return impl_->Close(); }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
+  if (options.budget_bytes <= 0) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_budget",
+                 Formatted("engine/budget_bytes: want more than 0, got %d", options.budget_bytes));
+  }
   auto impl = std::make_unique<Impl>();
   std::error_code ignored;
   if (!options.data_dir.empty()) impl->data_dir = std::filesystem::absolute(options.data_dir, ignored);

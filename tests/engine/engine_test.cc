@@ -164,6 +164,16 @@ TEST(EngineTest, AFolderThatTakesNoExportsIsToldOfBeforeAnythingRuns) {
   EXPECT_TRUE((*engine)->Executions().value().empty());
 }
 
+TEST(EngineTest, ABudgetOfNothingIsRefused) {
+  for (const int64_t bytes : {int64_t{0}, int64_t{-1}}) {
+    EngineOptions options;
+    options.budget_bytes = bytes;
+    const absl::Status refused = Engine::Create(options).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(ErrorCode(refused), "bad_budget");
+  }
+}
+
 TEST(EngineTest, ExecutionsTellTheStatesThatARunHas) {
   testing::Scratch scratch;
   EngineOptions options;
