@@ -54,7 +54,7 @@ struct PatternMemoryStats {
 class GRYM_EXPORT PatternMemory {
  public:
   // Creates the file if absent. FailedPrecondition, file untouched, for a newer schema; DataLoss for a damaged or
-  // foreign file; both name the file.
+  // foreign file; both name the file. InvalidArgument for no path: there is no memory without a file.
   static absl::StatusOr<std::unique_ptr<PatternMemory>> Open(const std::filesystem::path& path,
                                                              const PatternMemoryOptions& options = {});
   ~PatternMemory();  // closes
