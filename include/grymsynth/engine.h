@@ -24,7 +24,7 @@ struct EngineOptions {
   // Pattern memory, workflow journal and files live here; "" keeps them in a temporary folder that ends with the
   // engine.
   std::filesystem::path data_dir;
-  int64_t budget_bytes = int64_t{6} << 30;  // per device
+  int64_t budget_bytes = int64_t{6} << 30;  // per device; InvalidArgument (code "bad_budget") unless above 0
   int cores = 0;                            // 0: as many as the machine has
   PatternMemoryOptions memory;
   PatternRecognizerOptions recognizer;
@@ -99,8 +99,8 @@ class GRYM_EXPORT Engine {
   Job<GenerateAudioResult> StartGenerate(GenerateAudioRequest request, ProgressFn progress = {});
 
   // As Generate, piece by piece, and with neither gate nor second try: what was given cannot be taken back. The stream
-  // holds its model and its share of the budget. It ends before the engine; once that is closed, Next answers
-  // FailedPrecondition.
+  // holds its model and its share of the budget, for which it waits as Generate does. It ends before the engine; once
+  // that is closed, Next answers FailedPrecondition.
   absl::StatusOr<std::unique_ptr<GenerationStream>> Stream(const GenerateAudioRequest& request);
   // Goes on with what GenerationStream::Save wrote. Errors as of Generator::Resume; NotFound for an unknown model.
   absl::StatusOr<std::unique_ptr<GenerationStream>> ResumeStream(std::string_view model,

@@ -103,7 +103,7 @@ struct GenerateAudioResult {
   std::vector<TakeAttempt> attempts;  // the gate's record, one or two
   std::vector<RankedTake> other_takes;  // of several, best first; the best of all is this result
   std::map<std::string, double> timings_s;
-  int64_t peak_bytes = 0;         // of the session's own buffers
+  int64_t peak_bytes = 0;         // the most that the run took at once, as its model counts: weights and work
   std::map<std::string, std::string> facts;  // "tempo_bpm": "120", "key": "A minor", "genre": "house", "structure"
 };
 

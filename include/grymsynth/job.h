@@ -1,5 +1,6 @@
 // Long calls: progress, cancel, and the same call as a job in the background.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -97,7 +98,7 @@ class Job {
     std::lock_guard<std::mutex> lock(state_->mutex);
     return state_->progress;
   }
-  // Waits at most `seconds` (negative: for ever); true when the job has finished.
+  // Waits at most `seconds`, and 1e8 (three years) of these (negative: for ever); true when the job has finished.
   bool WaitFor(double seconds) const {
     std::unique_lock<std::mutex> lock(state_->mutex);
     auto ready = [&] { return state_->result.has_value(); };
@@ -105,7 +106,9 @@ class Job {
       state_->finished.wait(lock, ready);
       return true;
     }
-    return state_->finished.wait_for(lock, std::chrono::duration<double>(seconds), ready);
+    constexpr double kLongest = 1e8;  // beyond some 1e9 a clock's time overflows
+    const std::chrono::duration<double> most(seconds > 0 ? std::min(seconds, kLongest) : 0);
+    return state_->finished.wait_for(lock, most, ready);
   }
   // Waits for the end and hands the result over. A second call answers FailedPrecondition.
   absl::StatusOr<T> Take() {

@@ -64,6 +64,9 @@ struct ModelInfo {
   std::string device = "cpu";
   int64_t weights_bytes = 0;
   double seconds_per_audio_second = 0;        // a first guess; measured runs replace it
+  // Of a model that keeps to a budget of its own, by its own leases: its bytes are not charged to the device's. 0: they
+  // are.
+  int64_t own_budget_bytes = 0;
 };
 
 // What a call would need, stated before anything is loaded.
@@ -165,7 +168,8 @@ struct OpenModelOptions {
   // (Model::SaveCopy), which can be opened in no other; else float32.
   std::string dtype;
   std::map<std::string, std::string> component_dtypes;  // for some components: {"unet": "int8"}
-  int64_t budget_bytes = 0;       // of tensors at once, for this model alone; 0: it shares that of the device
+  // Of tensors at once, for this model alone and beside the device's, which may be smaller; 0: it shares that one.
+  int64_t budget_bytes = 0;
   // What all models that share take together on a device; set by the engine, 0 is 6 GiB. The first model settles it.
   int64_t device_budget_bytes = 0;
   // Whether what is over the budget may be made to fit by fewer bits than `dtype`. Settled when the model is opened,

@@ -50,7 +50,7 @@ struct PerformanceMetrics {
   std::string model;
   Capability capability = Capability::kGenerate;
   double audio_seconds = 0, wall_seconds = 0;
-  int64_t peak_bytes = 0;
+  int64_t peak_bytes = 0;  // the most at once, with the weights
   bool ok = true;
 };
 
@@ -60,11 +60,11 @@ struct ProcessingError {
   int attempt = 1;  // counts the first
 };
 
-enum class RecoveryAction { kRetry, kRetryOtherSeed, kEvictAndRetry, kUseModel, kFail };
+enum class RecoveryAction { kRetry, kRetryOtherSeed, kUseModel, kFail };
 
 struct RecoveryStrategy {
   RecoveryAction action = RecoveryAction::kFail;
-  double wait_s = 0;
+  double wait_s = 0;   // before the next attempt
   std::string model;   // for kUseModel
   std::string reason;
 };
@@ -110,7 +110,7 @@ struct DeviceUse {
 struct ModelOrchestratorOptions {
   int64_t budget_bytes = int64_t{6} << 30;  // per device
   int cores = 0;                            // 0: as many as the machine has
-  // How long a chain waits, in turn, for memory that others hold before it is refused (code "resource_busy").
+  // How long a chain, or LeaseInTurn, waits for memory that others hold before it is refused (code "resource_busy").
   double most_wait_s = 60;
 };
 
@@ -122,7 +122,8 @@ class GRYM_EXPORT ModelOrchestrator {
 
   // AlreadyExists for an id that is taken; InvalidArgument for a malformed ModelInfo.
   virtual absl::Status Register(std::shared_ptr<const Model> model) = 0;
-  // What runs with it ends as it would; its weights go with the last of these. NotFound for an unknown id.
+  // What runs with it ends as it would; its weights go with the last of these, and what was measured of it is
+  // forgotten. NotFound for an unknown id.
   virtual absl::Status Unregister(std::string_view id) = 0;
   virtual std::vector<ModelInfo> Models() const = 0;  // by id
   virtual absl::StatusOr<std::shared_ptr<const Model>> Find(std::string_view id) const = 0;  // NotFound lists the ids
@@ -131,7 +132,8 @@ class GRYM_EXPORT ModelOrchestrator {
   virtual absl::StatusOr<ModelChain> RouteTask(const AudioTask& task) const = 0;
   // Runs the links in turn under leases; every hand-over is checked (rate, channels, duration, finite samples).
   virtual absl::StatusOr<ProcessingResult> ExecuteChain(const ModelChain& chain, const RunOptions& run = {}) = 0;
-  // Takes a measured run into the cost table that RouteTask and time estimates use (running mean, last 32).
+  // Takes a measured run into the cost table that RouteTask and time estimates use (running mean, last 32). Its bytes
+  // count only for a model that states none of its own.
   virtual absl::Status OptimizeExecution(const PerformanceMetrics& metrics) = 0;
   // Estimated wall seconds per second of audio, measured where there are runs, declared otherwise.
   virtual double SecondsPerAudioSecond(std::string_view model, Capability capability) const = 0;
@@ -139,6 +141,9 @@ class GRYM_EXPORT ModelOrchestrator {
   virtual RecoveryStrategy HandleErrors(const ProcessingError& error) const = 0;
   // Grants bytes and cores of a device, or ResourceExhausted with what was wanted and what is free.
   virtual absl::StatusOr<ResourceLease> BalanceResources(const ResourceDemands& demands) = 0;
+  // As a chain's own: the bytes are waited for, in turn, at most most_wait_s, and of the cores it takes as many as are
+  // free, since work that finds none shares. Cancelled within 50 ms.
+  virtual absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel) = 0;
   virtual std::vector<DeviceUse> Use() const = 0;
 };
 

@@ -84,8 +84,6 @@ absl::StatusOr<Json> ParametersJson(const std::map<std::string, std::string>& te
   return parameters;
 }
 
-bool IsOver(const std::string& state) { return state == "completed" || state == "failed" || state == "cancelled"; }
-
 // Minutes of work end in an export, so a folder that takes no files is told of before them. A run that is over is
 // answered as it was, whatever has become of the folder since.
 absl::Status CheckExportFolders(const Workflow::Document& document, const std::filesystem::path& output_dir,
@@ -115,6 +113,10 @@ Engine::~Engine() = default;
 absl::Status Engine::Close() { return impl_->Close(); }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
+  if (options.budget_bytes <= 0) {
+    return Error(absl::StatusCode::kInvalidArgument, "bad_budget",
+                 Formatted("engine/budget_bytes: want more than 0, got %d", options.budget_bytes));
+  }
   auto impl = std::make_unique<Impl>();
   std::error_code ignored;
   if (!options.data_dir.empty()) impl->data_dir = std::filesystem::absolute(options.data_dir, ignored);
@@ -286,7 +288,7 @@ absl::StatusOr<std::vector<WorkflowRun>> Engine::Executions() {
     WorkflowRun run;
     run.execution_id = record.id;
     run.workflow_id = record.workflow_id;
-    run.state = record.state == "running" ? "interrupted" : record.state;
+    run.state = ToldState(record.state);
     run.files = journal->files().folder();
     run.created_ms = record.created_ms;
     runs.push_back(std::move(run));

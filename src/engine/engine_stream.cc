@@ -1,17 +1,28 @@
 #include "engine/engine_stream.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/status.h"
+#include "orchestrator/router.h"
 #include "steps/make_take.h"
 
 namespace grym {
+namespace {
+
+bool IsFinite(const AudioBuffer& audio) {
+  const auto samples = audio.planar();
+  return std::all_of(samples.begin(), samples.end(), [](float sample) { return std::isfinite(sample); });
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Open(ModelOrchestrator& orchestrator,
                                                                      std::shared_ptr<RunningCalls> calls,
                                                                      GenerateAudioRequest request) {
   RunningCalls::Ticket ticket(calls);
-  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  const CancelToken closed;
+  GRYM_RETURN_IF_ERROR(ticket.Begin(closed));
   GRYM_RETURN_IF_ERROR(ValidateRequest(request));
   if (request.takes.value_or(1) != 1 || !request.rank_by.empty()) {
     return Error(absl::StatusCode::kInvalidArgument, "not_streamed",
@@ -33,9 +44,7 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Open(ModelOrches
   GRYM_ASSIGN_OR_RETURN(made->model_, orchestrator.Find(link.model));
   GRYM_RETURN_IF_ERROR(CheckRequestForModel(made->model_->info(), request, &made->warnings_));
   GRYM_ASSIGN_OR_RETURN(made->lease_,
-                        orchestrator.BalanceResources({link.model, made->model_->info().device,
-                                                       link.need.weights_bytes + link.need.peak_bytes,
-                                                       link.need.cores}));
+                        orchestrator.LeaseInTurn(DemandsOf(made->model_->info(), link.need), closed));
   GRYM_ASSIGN_OR_RETURN(made->generator_, made->model_->NewGenerator());
   GRYM_ASSIGN_OR_RETURN(made->stream_, made->generator_->Stream(request));
   return made;
@@ -46,7 +55,8 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Resume(ModelOrch
                                                                        std::string_view model,
                                                                        const std::filesystem::path& saved) {
   RunningCalls::Ticket ticket(calls);
-  GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  const CancelToken closed;
+  GRYM_RETURN_IF_ERROR(ticket.Begin(closed));
   std::unique_ptr<EngineStream> made(new EngineStream);
   made->calls_ = std::move(calls);
   GRYM_ASSIGN_OR_RETURN(made->model_, orchestrator.Find(model));
@@ -54,27 +64,27 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Resume(ModelOrch
   GRYM_ASSIGN_OR_RETURN(made->stream_, made->generator_->Resume(saved));
   // What was asked for lies in the file; a fresh request is near enough for the lease, and the model keeps its own budget.
   const ResourceNeed need = made->model_->Need(GenerateAudioRequest());
-  GRYM_ASSIGN_OR_RETURN(made->lease_, orchestrator.BalanceResources({std::string(model), made->model_->info().device,
-                                                                     need.weights_bytes + need.peak_bytes,
-                                                                     need.cores}));
+  GRYM_ASSIGN_OR_RETURN(made->lease_, orchestrator.LeaseInTurn(DemandsOf(made->model_->info(), need), closed));
   return made;
 }
 
 absl::StatusOr<AudioBuffer> EngineStream::Next(const RunOptions& run) {
   RunningCalls::Ticket ticket(calls_);
   GRYM_RETURN_IF_ERROR(ticket.Begin(run.cancel));
-  GRYM_ASSIGN_OR_RETURN(AudioBuffer block, stream_->Next(run));
-  for (const float sample : block.planar()) {
-    if (std::isfinite(sample)) continue;
-    return Error(absl::StatusCode::kInternal, "bad_hand_over",
-                 "model \"" + model_->info().id + "\": want finite samples in a block");
+  GRYM_RETURN_IF_ERROR(broken_);
+  absl::StatusOr<AudioBuffer> block = stream_->Next(run);
+  if (block.ok() && !IsFinite(*block)) {
+    block = Error(absl::StatusCode::kInternal, "bad_hand_over",
+                  "model \"" + model_->info().id + "\": want finite samples in a block");
   }
+  if (!block.ok() && !absl::IsCancelled(block.status())) broken_ = block.status();
   return block;
 }
 
 absl::StatusOr<GenerateAudioResult> EngineStream::Finish() {
   RunningCalls::Ticket ticket(calls_);
   GRYM_RETURN_IF_ERROR(ticket.Begin({}));
+  GRYM_RETURN_IF_ERROR(broken_);
   GRYM_ASSIGN_OR_RETURN(GenerateAudioResult result, stream_->Finish());
   result.warnings.insert(result.warnings.begin(), warnings_.begin(), warnings_.end());
   return result;

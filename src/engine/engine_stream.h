@@ -24,7 +24,9 @@ class EngineStream : public GenerationStream {
 
   absl::StatusOr<AudioBuffer> Next(const RunOptions& run) override;
   absl::StatusOr<GenerateAudioResult> Finish() override;
-  absl::Status Save(const std::filesystem::path& path) const override { return stream_->Save(path); }
+  absl::Status Save(const std::filesystem::path& path) const override {
+    return broken_.ok() ? stream_->Save(path) : broken_;
+  }
 
  private:
   EngineStream() = default;
@@ -32,6 +34,7 @@ class EngineStream : public GenerationStream {
   std::shared_ptr<RunningCalls> calls_;
   ResourceLease lease_;
   std::vector<std::string> warnings_;
+  absl::Status broken_;  // of the first Next that failed
   // What is below stands on what is above it.
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Generator> generator_;

@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "base/status.h"
+#include "orchestrator/router.h"
 
 namespace grym {
 namespace {
@@ -30,10 +31,9 @@ AudioBuffer SoundOf(const AudioPattern& pattern, const AudioBuffer& audio) {
   return audio.Slice(first, static_cast<int64_t>(std::ceil(end * rate)) - first);
 }
 
-absl::StatusOr<ResourceLease> LeaseToHear(ModelOrchestrator& orchestrator, const Model& model, double seconds) {
-  const ResourceNeed need = model.NeedToHear(Capability::kEmbedAudio, seconds);
-  return orchestrator.BalanceResources(
-      {model.info().id, model.info().device, need.weights_bytes + need.peak_bytes, need.cores});
+absl::StatusOr<ResourceLease> LeaseFor(ModelOrchestrator& orchestrator, const Model& model, Capability capability,
+                                       double seconds, const CancelToken& cancel) {
+  return orchestrator.LeaseInTurn(DemandsOf(model.info(), model.NeedToHear(capability, seconds)), cancel);
 }
 
 }  // namespace
@@ -54,7 +54,8 @@ absl::Status HearStoredPatterns(ModelOrchestrator& orchestrator, PatternMemory& 
   if (sound.empty()) {
     return Error(absl::StatusCode::kInvalidArgument, "no_frames", "hear patterns: want at least one frame, got none");
   }
-  GRYM_ASSIGN_OR_RETURN(const ResourceLease lease, LeaseToHear(orchestrator, *found, sound.duration_s()));
+  GRYM_ASSIGN_OR_RETURN(const ResourceLease lease, LeaseFor(orchestrator, *found, Capability::kEmbedAudio,
+                                                            sound.duration_s(), run.cancel));
   const double count = static_cast<double>(patterns.patterns.size());
   for (size_t i = 0; i < patterns.patterns.size(); ++i) {
     const AudioPattern& pattern = patterns.patterns[i];
@@ -70,7 +71,8 @@ absl::StatusOr<std::vector<PatternMatch>> SearchByWords(ModelOrchestrator& orche
                                                         const RunOptions& run) {
   GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> found, orchestrator.Find(model));
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Embedder> embedder, found->NewEmbedder());
-  GRYM_ASSIGN_OR_RETURN(const ResourceLease lease, LeaseToHear(orchestrator, *found, 1));
+  GRYM_ASSIGN_OR_RETURN(const ResourceLease lease,
+                        LeaseFor(orchestrator, *found, Capability::kEmbedText, 1, run.cancel));
   GRYM_ASSIGN_OR_RETURN(const std::vector<float> words, embedder->EmbedText(words_utf8, run));
   return memory.QueryHearing(SpaceOf(found->info()), words, limit, run);
 }

@@ -17,7 +17,7 @@
 namespace grym {
 namespace {
 
-constexpr int64_t kRowsBetweenPolls = 2048;  // a few milliseconds
+constexpr int64_t kRowsAtOnce = 2048;  // a few milliseconds; others may take their turn in between
 
 absl::Status NoPattern(int64_t id) {
   return Error(absl::StatusCode::kNotFound, "pattern_not_found",
@@ -48,38 +48,34 @@ struct PatternMemory::Impl {
   std::unique_ptr<VectorIndex> index;  // null until a query needs it
   int64_t index_generation = -1;       // of the rows that it reflects, up to index_last_id
   int64_t index_last_id = 0;
-  bool index_whole = false;  // false: a cancelled call left rows after index_last_id unread
+  bool index_whole = false;  // false: rows after index_last_id were not read yet
 
   absl::StatusOr<int64_t> Generation() { return ReadNumber(*db, "SELECT generation FROM state"); }
-  absl::Status CatchUp(const RunOptions& run);
-  absl::Status ReadNewVectors(const RunOptions& run);
+  bool CaughtUp(int64_t generation) const { return index && index_whole && generation == index_generation; }
+  absl::Status CatchUp(std::unique_lock<std::mutex>& lock, const RunOptions& run);
+  absl::Status ReadMore();
+  absl::StatusOr<bool> ReadNewVectors();
   absl::Status ReadRemovals();
   absl::StatusOr<PatternMatch> Fetch(int64_t id);
   absl::StatusOr<PatternMatch> FetchNear(const Neighbour& near);
   absl::Status CompareCounts();
-  absl::Status CompareIndex();
+  absl::Status CompareIndex(std::unique_lock<std::mutex>& lock);
   void Stored(std::span<const int64_t> ids, std::span<const PatternRow> rows, int64_t generation_before);
 };
 
-// Rows after the last one seen. Ids only rise, so what another process wrote in between is found here as well.
-absl::Status PatternMemory::Impl::ReadNewVectors(const RunOptions& run) {
-  GRYM_ASSIGN_OR_RETURN(const int64_t patterns, ReadNumber(*db, "SELECT patterns FROM state"));
-  ProgressReporter progress(run);
+// The next kRowsAtOnce rows after the last one seen; whether these were all. Ids only rise, so what another process
+// wrote in between is found here as well.
+absl::StatusOr<bool> PatternMemory::Impl::ReadNewVectors() {
   GRYM_ASSIGN_OR_RETURN(
       Statement * read,
       db->Cached("SELECT pattern_id, kind, value FROM vector WHERE pattern_id > ?1 ORDER BY pattern_id"));
   read->BindInt(1, index_last_id);
   for (int64_t rows = 0;; ++rows) {
     GRYM_ASSIGN_OR_RETURN(const bool row, read->Step());
-    if (!row) return absl::OkStatus();
-    if (rows % kRowsBetweenPolls == 0) {
-      const absl::Status wanted = progress.Check();
-      if (!wanted.ok()) {
-        read->Reset();
-        return wanted;
-      }
-      progress.Report(static_cast<double>(index->size()) / static_cast<double>(std::max<int64_t>(patterns, 1)),
-                      "read patterns");
+    if (!row) return true;
+    if (rows == kRowsAtOnce) {
+      read->Reset();
+      return false;
     }
     const int64_t id = read->Int(0), kind = read->Int(1);
     const std::span<const std::byte> blob = read->Blob(2);
@@ -105,10 +101,28 @@ absl::Status PatternMemory::Impl::ReadRemovals() {
   }
 }
 
-// Brings the index to the rows' generation, all read in one snapshot. What a cancelled call has read is kept.
-absl::Status PatternMemory::Impl::CatchUp(const RunOptions& run) {
-  GRYM_ASSIGN_OR_RETURN(int64_t generation, Generation());
-  if (index && index_whole && generation == index_generation) return absl::OkStatus();
+// Brings the index to the rows' generation. Progress is told without the lock, so that who is told may call the memory,
+// and others may in between: whatever they changed is seen by the next look at the generation. What a cancelled call
+// has read is kept.
+absl::Status PatternMemory::Impl::CatchUp(std::unique_lock<std::mutex>& lock, const RunOptions& run) {
+  ProgressReporter progress(run);
+  while (true) {
+    GRYM_ASSIGN_OR_RETURN(const int64_t generation, Generation());
+    if (CaughtUp(generation)) return absl::OkStatus();
+    GRYM_RETURN_IF_ERROR(progress.Check());
+    if (run.progress) {
+      GRYM_ASSIGN_OR_RETURN(const int64_t patterns, ReadNumber(*db, "SELECT patterns FROM state"));
+      const auto read = static_cast<double>(index ? index->size() : 0);
+      lock.unlock();
+      progress.Report(read / static_cast<double>(std::max<int64_t>(patterns, 1)), "read patterns");
+      lock.lock();
+    }
+    GRYM_RETURN_IF_ERROR(ReadMore());
+  }
+}
+
+// A part of the rows, read in one snapshot. An index that is not whole is of the snapshot's generation as far as it goes.
+absl::Status PatternMemory::Impl::ReadMore() {
   GRYM_ASSIGN_OR_RETURN(const Transaction reading, Transaction::BeginReading(*db));
   index_whole = false;
   // When memory runs out between two vectors the index is dropped, since nobody knows what it holds.
@@ -130,9 +144,12 @@ absl::Status PatternMemory::Impl::CatchUp(const RunOptions& run) {
       status = ReadRemovals();
     }
   }
-  if (status.ok()) status = ReadNewVectors(run);
-  index_whole = status.ok();
-  if (status.ok() || absl::IsCancelled(status)) {
+  if (status.ok()) {
+    const absl::StatusOr<bool> all = ReadNewVectors();
+    status = all.status();
+    index_whole = all.ok() && *all;
+  }
+  if (status.ok()) {
     index_generation = *snapshot;
   } else {
     index.reset();
@@ -269,8 +286,8 @@ absl::Status PatternMemory::Remove(int64_t id) {
 }
 
 absl::Status PatternMemory::LoadIndex(const RunOptions& run) const {
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
-  return impl_->CatchUp(run);
+  std::unique_lock<std::mutex> lock(impl_->mutex);
+  return impl_->CatchUp(lock, run);
 }
 
 absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuery& query, const RunOptions& run) const {
@@ -280,8 +297,8 @@ absl::StatusOr<std::vector<PatternMatch>> PatternMemory::Query(const PatternQuer
                  "pattern memory: want a similarity in [-1, 1], got NaN");
   }
   GRYM_ASSIGN_OR_RETURN(const PatternEmbedding unit, UnitEmbedding(query.embedding));
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
-  GRYM_RETURN_IF_ERROR(impl_->CatchUp(run));
+  std::unique_lock<std::mutex> lock(impl_->mutex);
+  GRYM_RETURN_IF_ERROR(impl_->CatchUp(lock, run));
   const std::vector<Neighbour> nearest =
       impl_->index->Search(unit, query.kind, static_cast<size_t>(query.limit), query.min_similarity);
   // The file is locked and its journal looked at once, not for every row.
@@ -426,8 +443,8 @@ absl::Status PatternMemory::Impl::CompareCounts() {
   return absl::OkStatus();
 }
 
-absl::Status PatternMemory::Impl::CompareIndex() {
-  GRYM_RETURN_IF_ERROR(CatchUp({}));
+absl::Status PatternMemory::Impl::CompareIndex(std::unique_lock<std::mutex>& lock) {
+  GRYM_RETURN_IF_ERROR(CatchUp(lock, {}));  // without progress to tell the lock stays
   GRYM_ASSIGN_OR_RETURN(Statement * read, db->Cached("SELECT pattern_id, kind, value FROM vector"));
   int64_t rows = 0, wrong = 0;
   while (true) {
@@ -445,10 +462,10 @@ absl::Status PatternMemory::Impl::CompareIndex() {
 }
 
 absl::Status PatternMemory::CheckIntegrity() const {
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  std::unique_lock<std::mutex> lock(impl_->mutex);
   GRYM_RETURN_IF_ERROR(impl_->db->CheckIntegrity());
   GRYM_RETURN_IF_ERROR(impl_->CompareCounts());
-  return impl_->CompareIndex();
+  return impl_->CompareIndex(lock);
 }
 
 absl::Status PatternMemory::Close() {

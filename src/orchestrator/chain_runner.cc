@@ -124,9 +124,7 @@ absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRe
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, registry.Find(link.model));
     GRYM_ASSIGN_OR_RETURN(const ResourceLease lease,
-                          budget.LeaseInTurn({link.model, model->info().device,
-                                              link.need.weights_bytes + link.need.peak_bytes, link.need.cores},
-                                             run.cancel, most_wait_s));
+                          budget.LeaseInTurn(DemandsOf(model->info(), link.need), run.cancel, most_wait_s));
     const double count = static_cast<double>(chain.links.size());
     const RunOptions part = PartOf(run, static_cast<double>(i) / count, static_cast<double>(i + 1) / count);
     const auto started = std::chrono::steady_clock::now();
@@ -134,7 +132,9 @@ absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRe
     travelling.peak_bytes = 0;
     GRYM_RETURN_IF_ERROR(RunLink(*model, link, chain, part, travelling));
     const double wall = Seconds(std::chrono::steady_clock::now() - started).count();
-    costs.Record({link.model, link.capability, travelling.audio_seconds, wall, travelling.peak_bytes, true});
+    // Another model may have come by the id meanwhile; what this one cost says nothing of it.
+    if (const auto now = registry.Find(link.model); now.ok() && *now == model)
+      costs.Record({link.model, link.capability, travelling.audio_seconds, wall, travelling.peak_bytes, true});
     travelling.result.trace.push_back(Formatted(
         "%s %s: %.3f s, %s", link.model, std::string(CapabilityName(link.capability)), wall,
         MakesAudio(link.capability) ? "rate, channels, duration and samples as declared" : "answer as declared"));

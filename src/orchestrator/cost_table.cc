@@ -14,6 +14,11 @@ void CostTable::Record(const PerformanceMetrics& metrics) {
   ++row.runs;
 }
 
+void CostTable::Forget(std::string_view model) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::erase_if(rows_, [&](const auto& row) { return row.first.first == model; });
+}
+
 const CostTable::Row* CostTable::Find(std::string_view model, Capability capability) const {
   const auto found = rows_.find({std::string(model), capability});
   return found == rows_.end() ? nullptr : &found->second;

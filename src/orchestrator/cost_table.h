@@ -20,6 +20,7 @@ class CostTable {
 
   // A run that failed says nothing about cost and is not taken in.
   void Record(const PerformanceMetrics& metrics);
+  void Forget(std::string_view model);  // all its rows
   // Mean wall seconds per second of audio over the kept runs.
   std::optional<double> SecondsPerAudioSecond(std::string_view model, Capability capability) const;
   int64_t PeakBytes(std::string_view model, Capability capability) const;  // the most of the kept runs, 0 without any

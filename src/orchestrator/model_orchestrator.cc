@@ -15,7 +15,11 @@ class Orchestrator final : public ModelOrchestrator {
       : most_wait_s_(options.most_wait_s), budget_(options.budget_bytes, options.cores) {}
 
   absl::Status Register(std::shared_ptr<const Model> model) override { return registry_.Add(std::move(model)); }
-  absl::Status Unregister(std::string_view id) override { return registry_.Remove(id); }
+  absl::Status Unregister(std::string_view id) override {
+    GRYM_RETURN_IF_ERROR(registry_.Remove(id));
+    costs_.Forget(id);
+    return absl::OkStatus();
+  }
   std::vector<ModelInfo> Models() const override { return registry_.Infos(); }
   absl::StatusOr<std::shared_ptr<const Model>> Find(std::string_view id) const override { return registry_.Find(id); }
   absl::StatusOr<ModelChain> RouteTask(const AudioTask& task) const override {
@@ -41,6 +45,9 @@ class Orchestrator final : public ModelOrchestrator {
   }
   absl::StatusOr<ResourceLease> BalanceResources(const ResourceDemands& demands) override {
     return budget_.Lease(demands);
+  }
+  absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel) override {
+    return budget_.LeaseInTurn(demands, cancel, most_wait_s_);
   }
   std::vector<DeviceUse> Use() const override { return budget_.Use(); }
 

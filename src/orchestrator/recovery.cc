@@ -31,8 +31,9 @@ RecoveryStrategy ChooseRecovery(const ProcessingError& error, const OtherModel& 
               "transient error (" + code + ")"};
     }
     case absl::StatusCode::kResourceExhausted: {
-      if (code != "resource_impossible" && error.attempt == 1)
-        return {RecoveryAction::kEvictAndRetry, 0, "", "out of resources: once more after eviction"};
+      // Who is refused so has waited in turn, as long as it may, and what was idle has been let go of for it.
+      if (code == "resource_busy" || code == "over_budget")
+        return Fail("waited for memory as long as it may (" + code + ")");
       const std::string smaller = other_model(error.model, true);
       return smaller.empty() ? Fail("out of resources, and no smaller model can do it")
                              : UseOther(smaller, "out of resources: a smaller model can do it");

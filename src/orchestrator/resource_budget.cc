@@ -10,6 +10,10 @@
 
 namespace grym {
 
+namespace {
+constexpr double kLongestWait_s = 1e8;
+}  // namespace
+
 ResourceBudget::ResourceBudget(int64_t budget_bytes, int cores)
     : budget_bytes_(std::max<int64_t>(0, budget_bytes)),
       cores_(cores > 0 ? cores : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {
@@ -24,8 +28,9 @@ absl::StatusOr<ResourceLease> ResourceBudget::Lease(const ResourceDemands& deman
 absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel,
                                                           double most_s) {
   using Clock = std::chrono::steady_clock;
-  const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                                   std::chrono::duration<double>(most_s));
+  // A clock's time would overflow beyond some 1e9 s; what is no number waits not at all.
+  const std::chrono::duration<double> most(most_s > 0 ? std::min(most_s, kLongestWait_s) : 0);
+  const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(most);
   std::unique_lock<std::mutex> lock(counters_->mutex);
   std::list<const ResourceDemands*>& line = counters_->waiting[demands.device];
   const auto place = line.insert(line.end(), &demands);

@@ -42,7 +42,9 @@ ChainLink MakeLink(const Model& model, const AudioTask& task, Capability capabil
     link.rate_hz = info.rate_hz;
     link.channels = info.channels;
   }
-  link.need.peak_bytes = std::max(link.need.peak_bytes, costs.PeakBytes(info.id, capability));
+  // What the model states is for this request; what was measured is of others, and with the weights.
+  if (link.need.peak_bytes <= 0)
+    link.need.peak_bytes = std::max<int64_t>(0, costs.PeakBytes(info.id, capability) - link.need.weights_bytes);
   if (const auto measured = costs.SecondsPerAudioSecond(info.id, capability)) {
     link.need.seconds = *measured * request.duration_s;
   } else if (link.need.seconds <= 0) {
@@ -60,7 +62,8 @@ std::string WhyNot(const ModelInfo& info, const ChainLink& link, const AudioTask
     if (!fits.ok()) return std::string(fits.message());
   }
   const int64_t bytes = link.need.weights_bytes + link.need.peak_bytes;
-  if (bytes > budget_bytes) return Formatted("needs %d bytes, budget %d", bytes, budget_bytes);
+  const int64_t budget = info.own_budget_bytes > 0 ? info.own_budget_bytes : budget_bytes;
+  if (bytes > budget) return Formatted("needs %d bytes, budget %d", bytes, budget);
   return "";
 }
 
@@ -148,6 +151,10 @@ double HeardSeconds(const AudioTask& task) {
   if (const AudioBuffer* audio = task.inputs[0].audio()) return audio->duration_s();
   const auto info = ProbeAudioFile(*task.inputs[0].path());
   return info.ok() && info->frames > 0 ? static_cast<double>(info->frames) / info->rate_hz : 0;
+}
+
+ResourceDemands DemandsOf(const ModelInfo& info, const ResourceNeed& need) {
+  return {info.id, info.device, info.own_budget_bytes > 0 ? 0 : need.weights_bytes + need.peak_bytes, need.cores};
 }
 
 bool MakesAudio(Capability capability) {

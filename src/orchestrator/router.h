@@ -20,6 +20,9 @@ absl::Status CheckMetrics(const PerformanceMetrics& metrics);
 // Seconds of the recording that a task hears, 0 where only decoding the file could tell.
 double HeardSeconds(const AudioTask& task);
 
+// What a run of a model takes of its device: of one with a budget of its own no bytes, which that one counts.
+ResourceDemands DemandsOf(const ModelInfo& info, const ResourceNeed& need);
+
 bool MakesAudio(Capability capability);  // kGenerate, kEnhance
 
 }  // namespace grym

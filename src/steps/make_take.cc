@@ -1,7 +1,9 @@
 #include "steps/make_take.h"
 
 #include <algorithm>
+#include <chrono>
 #include <random>
+#include <thread>
 
 #include "base/number_text.h"
 #include "base/progress.h"
@@ -15,6 +17,16 @@ namespace {
 
 // Seeds stay below 2^53, so that every JSON reader keeps them exact.
 constexpr uint64_t kSeedMask = (uint64_t{1} << 53) - 1;
+
+absl::Status Rest(double seconds, const CancelToken& cancel) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  while (Clock::now() < end) {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // a token cannot wake anybody
+  }
+  return cancel.Check();
+}
 
 // Runs the request until it works or the orchestrator says to stop.
 absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestrator, GenerateAudioRequest request,
@@ -38,9 +50,9 @@ absl::StatusOr<GenerateAudioResult> RunWithRecovery(ModelOrchestrator& orchestra
         if (named) return made.status();  // who names a model wants that one or the reason why not
         request.model = strategy.model;
         break;
-      case RecoveryAction::kRetry:
-      case RecoveryAction::kEvictAndRetry: break;
+      case RecoveryAction::kRetry: break;
     }
+    GRYM_RETURN_IF_ERROR(Rest(strategy.wait_s, run.cancel));
   }
 }
 

@@ -26,8 +26,18 @@ Database::Database(std::filesystem::path path) : path_(std::move(path)) {}
 
 Database::~Database() { (void)Close(); }
 
-absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::filesystem::path& path, const Schema& schema,
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::filesystem::path& given, const Schema& schema,
                                                          const DatabaseOptions& options) {
+  if (given.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument, "not_a_file", schema.name + ": want a path, got an empty one");
+  }
+  // Absolute, since SQLite has a meaning of its own for ":memory:", and for where the program goes meanwhile.
+  std::error_code unknown;
+  const std::filesystem::path path = std::filesystem::absolute(given, unknown);
+  if (unknown) {
+    return Error(absl::StatusCode::kInvalidArgument, "not_a_file",
+                 "\"" + Printable(given.string()) + "\": its folder cannot be told: " + unknown.message());
+  }
   GRYM_ASSIGN_OR_RETURN(const Preflight found, CheckFile(path, schema, options));
   if (found.fresh && path.has_parent_path()) {
     std::error_code error;

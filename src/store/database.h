@@ -45,7 +45,7 @@ class Database {
   //   FailedPrecondition "store_newer"      the schema version is above ours
   //   DataLoss           "store_foreign"    no SQLite file, or another program's
   //   DataLoss           "store_damaged"    shorter than its header says, or the integrity check failed
-  //   InvalidArgument    "not_a_file"       a folder, pipe or device
+  //   InvalidArgument    "not_a_file"       a folder, pipe or device, or no path at all
   //   PermissionDenied   "store_read_only"  cannot be written
   //   Unavailable        "store_busy"       another process kept it locked for busy_timeout_ms
   // The integrity check runs when asked, and by itself when the last owner ended without closing.

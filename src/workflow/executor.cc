@@ -39,8 +39,7 @@ WorkflowRun RunOf(const ExecutionRecord& record, const std::set<int64_t>& run_he
   WorkflowRun run;
   run.execution_id = record.id;
   run.workflow_id = record.workflow_id;
-  const bool waits = record.state == "needs_decision" || record.state == "parked" || record.state == "running";
-  run.state = waits ? "interrupted" : record.state;
+  run.state = ToldState(record.state);
   for (const VisitRecord& visit : record.visits) {
     run.visits.push_back({visit.step, visit.visit, visit.attempt, visit.state, visit.outcome, visit.next,
                           run_here.count(visit.ordinal) ? visit.seconds : 0, visit.result});
@@ -64,12 +63,16 @@ absl::Status CheckSame(const ExecutionRecord& record, const Workflow::Document& 
                    "; it is pinned to what it started with");
 }
 
-bool IsOver(const ExecutionRecord& record) {
-  return record.state == "completed" || record.state == "failed" || record.state == "cancelled" ||
-         record.state == "parked";
+}  // namespace
+
+bool IsOver(const std::string& journalled) {
+  return journalled == "completed" || journalled == "failed" || journalled == "cancelled" || journalled == "parked";
 }
 
-}  // namespace
+std::string ToldState(const std::string& journalled) {
+  const bool waits = journalled == "needs_decision" || journalled == "parked" || journalled == "running";
+  return waits ? "interrupted" : journalled;
+}
 
 WaitClock& SystemWaitClock() {
   static WallClock* const clock = new WallClock();
@@ -93,7 +96,7 @@ absl::StatusOr<WorkflowRun> WorkflowExecutor::Run(const Workflow& workflow, cons
   if (known) {
     GRYM_ASSIGN_OR_RETURN(record, journal.Load(execution_id));
     GRYM_RETURN_IF_ERROR(CheckSame(record, document, parameters.Dump(), options.seed));
-    if (IsOver(record)) return RunOf(record, {}, journal);
+    if (IsOver(record.state)) return RunOf(record, {}, journal);
   } else {
     record.id = execution_id;
     record.workflow_id = document.id;

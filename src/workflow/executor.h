@@ -40,6 +40,11 @@ struct ExecutorOptions {
   WorkflowEventFn on_event;  // after the commit that made the event
 };
 
+// Of a state as the journal keeps it: whether a run in it is answered as it was instead of run on, and how WorkflowRun
+// tells it.
+bool IsOver(const std::string& journalled);
+std::string ToldState(const std::string& journalled);
+
 class WorkflowExecutor {
  public:
   // `operations` must outlive the executor.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <thread>
 
 #include "grymsynth/engine.h"
 #include "grymsynth/error.h"
@@ -98,6 +99,36 @@ TEST_F(EngineStreamTest, RefusesWhatTheModelCannotHonourAndSaysWhatItLeftOut) {
   EXPECT_TRUE(absl::IsNotFound(engine_->ResumeStream("nobody", "state").status()));
 }
 
+TEST_F(EngineStreamTest, ACancelledNextGoesOn) {
+  auto stream = *engine_->Stream(request_);
+  RunOptions stopped;
+  stopped.cancel.Cancel();
+  EXPECT_TRUE(absl::IsCancelled(stream->Next(stopped).status()));
+  EXPECT_EQ(stream->Next({})->frames(), 10);
+}
+
+TEST_F(EngineStreamTest, SharesBusyCoresAndWaitsForMemoryInTurn) {
+  const DeviceUse device = engine_->orchestrator().Use().front();
+  auto cores = engine_->orchestrator().BalanceResources({"other", "cpu", 0, device.cores});
+  ASSERT_TRUE(cores.ok()) << cores.status();
+  EXPECT_TRUE(engine_->Stream(request_).ok());
+  auto bytes = engine_->orchestrator().BalanceResources({"other", "cpu", device.budget_bytes, 0});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  std::thread giver([&] { bytes->Release(); });
+  EXPECT_TRUE(engine_->Stream(request_).ok());
+  giver.join();
+}
+
+TEST_F(EngineStreamTest, AnEngineThatIsClosedEndsTheWaitForMemory) {
+  const DeviceUse device = engine_->orchestrator().Use().front();
+  auto bytes = engine_->orchestrator().BalanceResources({"other", "cpu", device.budget_bytes, 0});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  std::thread closer([&] { EXPECT_TRUE(engine_->Close().ok()); });
+  const absl::Status refused = engine_->Stream(request_).status();
+  EXPECT_TRUE(absl::IsCancelled(refused) || ErrorCode(refused) == "engine_closed") << refused;
+  closer.join();
+}
+
 TEST_F(EngineStreamTest, SeveralTakesCannotBeRankedBeforeTheyAreWhole) {
   request_.takes = 2;
   EXPECT_EQ(ErrorCode(engine_->Stream(request_).status()), "not_streamed");
@@ -109,7 +140,9 @@ TEST_F(EngineStreamTest, NoInfinitySlipsThroughAndAClosedEngineGivesNoMore) {
   request_.prompt = "broken";
   auto stream = *engine_->Stream(request_);
   EXPECT_TRUE(stream->Next({}).ok());
-  EXPECT_EQ(ErrorCode(stream->Next({}).status()), "bad_hand_over");
+  for (int again = 0; again < 3; ++again) EXPECT_EQ(ErrorCode(stream->Next({}).status()), "bad_hand_over") << again;
+  EXPECT_EQ(ErrorCode(stream->Finish().status()), "bad_hand_over");
+  EXPECT_EQ(ErrorCode(stream->Save("state")), "bad_hand_over");
   EXPECT_TRUE(engine_->Close().ok());
   EXPECT_EQ(ErrorCode(stream->Next({}).status()), "engine_closed");
   stream.reset();

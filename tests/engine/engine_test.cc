@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "support/scratch.h"
 #include "support/test_music.h"
+#include "workflow/journal.h"
 
 namespace grym {
 namespace {
@@ -161,6 +162,41 @@ TEST(EngineTest, AFolderThatTakesNoExportsIsToldOfBeforeAnythingRuns) {
   EXPECT_EQ(ErrorCode(run.status()), "write_failed");
   EXPECT_NE(std::string(run.status().message()).find("export"), std::string::npos) << run.status();
   EXPECT_TRUE((*engine)->Executions().value().empty());
+}
+
+TEST(EngineTest, ABudgetOfNothingIsRefused) {
+  for (const int64_t bytes : {int64_t{0}, int64_t{-1}}) {
+    EngineOptions options;
+    options.budget_bytes = bytes;
+    const absl::Status refused = Engine::Create(options).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(ErrorCode(refused), "bad_budget");
+  }
+}
+
+TEST(EngineTest, ExecutionsTellTheStatesThatARunHas) {
+  testing::Scratch scratch;
+  EngineOptions options;
+  options.data_dir = scratch / "data";
+  {
+    const auto journal = *Journal::Open(options.data_dir / "runs");
+    for (const char* state : {"running", "completed", "failed", "cancelled", "needs_decision", "parked"}) {
+      ExecutionRecord record;
+      record.id = record.state = state;
+      Transition first;
+      first.execution_id = record.id;
+      first.state = state;
+      ASSERT_TRUE(journal->Create(record, first, nullptr).ok());
+    }
+  }
+  const auto engine = *Engine::Create(options);
+  const auto runs = engine->Executions();
+  ASSERT_TRUE(runs.ok()) << runs.status();
+  ASSERT_EQ(runs->size(), 6u);
+  for (const WorkflowRun& run : *runs) {
+    const std::string& id = run.execution_id;
+    EXPECT_EQ(run.state, id == "completed" || id == "failed" || id == "cancelled" ? id : "interrupted");
+  }
 }
 
 TEST(EngineTest, JsonTextEscapes) { EXPECT_EQ(JsonText("a\"b\\\n"), "\"a\\\"b\\\\\\n\""); }

@@ -72,6 +72,22 @@ TEST_F(SoundMemoryTest, WordsFindThePatternsThatSoundLikeThem) {
   EXPECT_EQ(engine_->SearchMemory("soft", "ear", 1)->size(), 1u);
 }
 
+TEST_F(SoundMemoryTest, HearsAndSearchesWhileAllCoresAreBusyAndStopsWaitingForMemory) {
+  ASSERT_TRUE(engine_->recognizer().LearnPatterns(patterns_).ok());
+  const DeviceUse device = engine_->orchestrator().Use().front();
+  const auto cores = engine_->orchestrator().BalanceResources({"other", "cpu", 0, device.cores});
+  ASSERT_TRUE(cores.ok()) << cores.status();
+  const absl::Status heard = engine_->HearPatterns(patterns_, sound_, "ear");
+  EXPECT_TRUE(heard.ok()) << heard;
+  EXPECT_EQ(engine_->SearchMemory("loud", "ear")->size(), 2u);
+  const auto bytes = engine_->orchestrator().BalanceResources({"other", "cpu", device.budget_bytes, 0});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  RunOptions stopped;
+  stopped.cancel.Cancel();
+  EXPECT_TRUE(absl::IsCancelled(engine_->HearPatterns(patterns_, sound_, "ear", stopped)));
+  EXPECT_TRUE(absl::IsCancelled(engine_->SearchMemory("loud", "ear", 10, stopped).status()));
+}
+
 TEST_F(SoundMemoryTest, SaysWhatIsMissing) {
   EXPECT_EQ(ErrorCode(engine_->HearPatterns(patterns_, sound_, "ear")), "not_stored");
   ASSERT_TRUE(engine_->recognizer().LearnPatterns(patterns_).ok());

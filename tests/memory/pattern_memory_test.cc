@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <thread>
 
 #include "base/fs.h"
 #include "base/status.h"
@@ -197,6 +198,41 @@ TEST(PatternMemoryTest, ReadingTheIndexCanBeCancelledAndGoesOn) {
   for (const size_t i : {size_t{0}, size_t{3000}, size_t{4989}, size_t{4999}})
     EXPECT_EQ(memory->Query({patterns[i].embedding, 1, std::nullopt, 0.999}).value()[0].pattern.id, ids[i]);
   EXPECT_TRUE(memory->CheckIntegrity().ok()) << memory->CheckIntegrity();
+}
+
+TEST(PatternMemoryTest, WhoIsToldOfProgressMayCallTheMemoryAndSoMayOthersMeanwhile) {
+  Scratch scratch;
+  const std::vector<AudioPattern> patterns = SomePatterns(5000);
+  std::vector<int64_t> ids = OpenMemory(scratch / "m.grym")->Store(std::span(patterns).first(4990)).value();
+  auto memory = OpenMemory(scratch / "m.grym");
+  RunOptions run;
+  int told = 0;
+  run.progress = [&](const Progress&) {
+    if (++told > 1) return;
+    EXPECT_EQ(memory->Stats()->patterns, 4990);
+    std::thread other([&] { EXPECT_TRUE(memory->RecordOutcome(ids[1], 0.5).ok()); });
+    other.join();
+    const auto more = memory->Store(std::span(patterns).subspan(4990)).value();
+    ids.insert(ids.end(), more.begin(), more.end());
+    EXPECT_TRUE(memory->Remove(ids[10]).ok());
+    // Reads the index itself, to its end.
+    EXPECT_EQ(memory->Query({patterns[4995].embedding, 1, std::nullopt, 0.999}).value()[0].pattern.id, ids[4995]);
+    EXPECT_TRUE(memory->Remove(ids[4000]).ok());
+  };
+  ASSERT_TRUE(memory->LoadIndex(run).ok());
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(memory->Stats()->index_loaded);
+  EXPECT_TRUE(memory->Query({patterns[4000].embedding, 1, std::nullopt, 0.999})->empty());
+  EXPECT_TRUE(memory->CheckIntegrity().ok()) << memory->CheckIntegrity();
+}
+
+TEST(PatternMemoryTest, AMemoryThatAProgressCallbackClosesIsClosed) {
+  Scratch scratch;
+  ASSERT_TRUE(OpenMemory(scratch / "m.grym")->Store(SomePatterns(10)).ok());
+  auto memory = OpenMemory(scratch / "m.grym");
+  RunOptions run;
+  run.progress = [&](const Progress&) { EXPECT_TRUE(memory->Close().ok()); };
+  EXPECT_EQ(ErrorCode(memory->LoadIndex(run)), "store_closed");
 }
 
 // Above the limit too: the answer depends on the patterns that are stored, not on what came and went before.

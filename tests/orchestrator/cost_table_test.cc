@@ -31,5 +31,16 @@ TEST(CostTableTest, FailedRunsAndRunsWithoutAudioSayNothing) {
   EXPECT_EQ(costs.Runs("m", Capability::kGenerate), 0);
 }
 
+TEST(CostTableTest, ForgetsAllRowsOfOneModel) {
+  CostTable costs;
+  for (const char* model : {"l", "m", "ma"}) costs.Record({model, Capability::kGenerate, 1, 1, 7, true});
+  costs.Record({"m", Capability::kEmbedAudio, 1, 1, 7, true});
+  costs.Forget("m");
+  EXPECT_EQ(costs.Runs("m", Capability::kGenerate), 0);
+  EXPECT_EQ(costs.Runs("m", Capability::kEmbedAudio), 0);
+  EXPECT_EQ(costs.Runs("l", Capability::kGenerate), 1);
+  EXPECT_EQ(costs.Runs("ma", Capability::kGenerate), 1);
+}
+
 }  // namespace
 }  // namespace grym

@@ -219,7 +219,7 @@ class CountingModel : public Model {
     info_.weights_bytes = 10;
   }
   const ModelInfo& info() const override { return info_; }
-  ResourceNeed Need(const GenerateAudioRequest&) const override { return {10, 90, 1, 0}; }
+  ResourceNeed Need(const GenerateAudioRequest&) const override { return need; }
   absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const override {
     ++sessions;
     return std::make_unique<Play>(this);
@@ -230,7 +230,10 @@ class CountingModel : public Model {
   mutable std::atomic<int> sessions{0};
   mutable std::atomic<int> failures_left{0};
   mutable std::atomic<int64_t> last_seed{0};
+  void set_own_budget(int64_t bytes) { info_.own_budget_bytes = bytes; }
   std::function<void()> at_work;
+  ResourceNeed need{10, 90, 1, 0};
+  int64_t made_peak_bytes = 64;
 
  private:
   struct Play : Generator {
@@ -246,7 +249,7 @@ class CountingModel : public Model {
       for (int step = 0; step < 100; ++step) GRYM_RETURN_IF_ERROR(run.cancel.Check());
       GenerateAudioResult made;
       made.audio = AudioBuffer::Create(2, static_cast<int64_t>(request.duration_s * 44100), 44100).value();
-      made.peak_bytes = 64;
+      made.peak_bytes = owner->made_peak_bytes;
       return made;
     }
     const CountingModel* owner;
@@ -403,8 +406,80 @@ TEST(OrchestratorTest, MeasuredRunsAreRefusedWhenTheyMakeNoSense) {
             "unknown_model");
   EXPECT_TRUE(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 2, 1, 500, true}).ok());
   EXPECT_DOUBLE_EQ(one.orchestrator->SecondsPerAudioSecond("counting", Capability::kGenerate), 0.5);
-  EXPECT_EQ(one.orchestrator->RouteTask(GenerateTask())->links.at(0).need.peak_bytes,
-            500);  // what was measured, not what was hoped
+}
+
+TEST(OrchestratorTest, MeasuredBytesStandInWhereTheModelStatesNone) {
+  OneModel one;
+  const auto routed = [&] { return one.orchestrator->RouteTask(GenerateTask())->links.at(0).need.peak_bytes; };
+  ASSERT_TRUE(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 2, 1, 500, true}).ok());
+  EXPECT_EQ(routed(), 90);
+  one.model->need = {10, 0, 1, 0};
+  EXPECT_EQ(routed(), 490);  // beside the weights, which the measured bytes hold
+  one.model->need = {600, 0, 1, 0};
+  EXPECT_EQ(routed(), 0);
+}
+
+TEST(OrchestratorTest, ARunAtExactlyWhatThePlanSaysLeavesRoomForTheNext) {
+  OneModel one(100);  // 10 of weights and 90 beside them
+  one.model->made_peak_bytes = 100;
+  for (int run = 0; run < 3; ++run) {
+    const auto chain = one.orchestrator->RouteTask(GenerateTask());
+    ASSERT_TRUE(chain.ok()) << run << chain.status();
+    EXPECT_EQ(chain->links.at(0).need.peak_bytes, 90) << run;
+    EXPECT_TRUE(one.orchestrator->ExecuteChain(*chain).ok()) << run;
+  }
+}
+
+TEST(OrchestratorTest, WhatAModelCostGoesWithIt) {
+  OneModel one;
+  const auto cost = [&] { return one.orchestrator->SecondsPerAudioSecond("counting", Capability::kGenerate); };
+  ASSERT_TRUE(one.orchestrator->OptimizeExecution({"counting", Capability::kGenerate, 1, 50, 900, true}).ok());
+  ASSERT_EQ(cost(), 50);
+  ASSERT_TRUE(one.orchestrator->Unregister("counting").ok());
+  ASSERT_TRUE(one.orchestrator->Register(one.model).ok());
+  EXPECT_EQ(cost(), 0);
+  // What ends after another model took the id says nothing of that one either.
+  one.model->at_work = [&] {
+    EXPECT_TRUE(one.orchestrator->Unregister("counting").ok());
+    EXPECT_TRUE(one.orchestrator->Register(std::make_shared<CountingModel>()).ok());
+  };
+  EXPECT_TRUE(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(GenerateTask()).value()).ok());
+  EXPECT_EQ(cost(), 0);
+}
+
+TEST(OrchestratorTest, AModelWithABudgetOfItsOwnIsNotHeldToTheDevices) {
+  OneModel one(1000);
+  one.model->need = {1000, 4000, 1, 0};
+  EXPECT_EQ(ErrorCode(one.orchestrator->RouteTask(GenerateTask()).status()), "resource_impossible");
+  ASSERT_TRUE(one.orchestrator->Unregister("counting").ok());
+  one.model->set_own_budget(4999);
+  ASSERT_TRUE(one.orchestrator->Register(one.model).ok());
+  EXPECT_EQ(ErrorCode(one.orchestrator->RouteTask(GenerateTask()).status()), "resource_impossible");
+  ASSERT_TRUE(one.orchestrator->Unregister("counting").ok());
+  one.model->set_own_budget(5000);
+  ASSERT_TRUE(one.orchestrator->Register(one.model).ok());
+  const auto all_bytes = one.orchestrator->BalanceResources({"other", "cpu", 1000, 0});
+  ASSERT_TRUE(all_bytes.ok());
+  one.model->at_work = [&] { EXPECT_EQ(one.orchestrator->Use().at(0).used_cores, 1); };
+  EXPECT_TRUE(one.orchestrator->ExecuteChain(one.orchestrator->RouteTask(GenerateTask()).value()).ok());
+}
+
+TEST(OrchestratorTest, ALeaseInTurnSharesCoresAndWaitsForBytesOfWhateverLength) {
+  for (const double most_wait_s : {3600.0, 1e10, 1e300, std::numeric_limits<double>::infinity()}) {
+    OneModel one(100, most_wait_s);
+    auto other = one.orchestrator->BalanceResources({"other", "cpu", 100, 2});
+    ASSERT_TRUE(other.ok());
+    EXPECT_TRUE(one.orchestrator->LeaseInTurn({"no bytes", "cpu", 0, 2}, {}).ok());
+    std::thread giver([&] { other->Release(); });
+    const auto lease = one.orchestrator->LeaseInTurn({"third", "cpu", 60, 2}, {});
+    EXPECT_TRUE(lease.ok()) << most_wait_s << lease.status();
+    giver.join();
+  }
+  for (const double none : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    OneModel one(100, none);
+    const auto other = one.orchestrator->BalanceResources({"other", "cpu", 100, 0});
+    EXPECT_EQ(ErrorCode(one.orchestrator->LeaseInTurn({"third", "cpu", 1, 0}, {}).status()), "resource_busy") << none;
+  }
 }
 
 TEST(OrchestratorTest, ManyThreadsWaitInTurnAndAllAreServed) {

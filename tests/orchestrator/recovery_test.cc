@@ -35,13 +35,17 @@ TEST(RecoveryTest, FollowsTheTaxonomy) {
   EXPECT_EQ(ActionFor(StatusCode::kUnavailable, 1, "other"), RecoveryAction::kRetry);
   EXPECT_EQ(ActionFor(StatusCode::kUnavailable, 2, "other"), RecoveryAction::kUseModel);
   EXPECT_EQ(ActionFor(StatusCode::kUnavailable, 2), RecoveryAction::kRetry);
-  EXPECT_EQ(ActionFor(StatusCode::kResourceExhausted, 1), RecoveryAction::kEvictAndRetry);
-  EXPECT_EQ(ActionFor(StatusCode::kResourceExhausted, 2, "other"), RecoveryAction::kFail);
+  EXPECT_EQ(ActionFor(StatusCode::kResourceExhausted, 1, "other"), RecoveryAction::kFail);
+  EXPECT_EQ(ActionFor(StatusCode::kResourceExhausted, 1, "other", "small"), RecoveryAction::kUseModel);
   EXPECT_EQ(ActionFor(StatusCode::kResourceExhausted, 2, "other", "small"), RecoveryAction::kUseModel);
   EXPECT_EQ(ActionFor(StatusCode::kAborted, 1), RecoveryAction::kRetryOtherSeed);
   EXPECT_EQ(ActionFor(StatusCode::kUnimplemented, 1), RecoveryAction::kFail);
   EXPECT_EQ(ActionFor(StatusCode::kUnimplemented, 1, "other"), RecoveryAction::kUseModel);
-  // What can never fit is not helped by eviction.
+  // Who waited in turn and was refused does not wait as long again, for this model or a smaller one.
+  for (const char* waited : {"resource_busy", "over_budget"}) {
+    EXPECT_EQ(For(Error(StatusCode::kResourceExhausted, waited, "x"), 1, "other", "small").action,
+              RecoveryAction::kFail);
+  }
   EXPECT_EQ(For(Error(StatusCode::kResourceExhausted, "resource_impossible", "x"), 1).action, RecoveryAction::kFail);
   EXPECT_EQ(For(Error(StatusCode::kResourceExhausted, "resource_impossible", "x"), 1, "", "small").model, "small");
 }

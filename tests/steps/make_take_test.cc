@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <functional>
 
 #include "base/status.h"
 #include "support/test_music.h"
@@ -131,6 +133,53 @@ TEST(MakeTakeTest, AnInvalidRequestNeverReachesAModel) {
   request.duration_s = -1;
   EXPECT_EQ(MakeTake(*orchestrator, request, {}).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(model->calls, 0);
+}
+
+// Answers an error so many times, then as FlakyModel.
+class BusyModel : public FlakyModel {
+ public:
+  BusyModel(int errors, absl::Status error) : FlakyModel(0), errors_(errors), error_(std::move(error)) {}
+  absl::StatusOr<std::unique_ptr<Generator>> NewGenerator() const override {
+    ++asked;
+    if (at_work) at_work();
+    if (asked <= errors_) return error_;
+    return FlakyModel::NewGenerator();
+  }
+  mutable int asked = 0;
+  std::function<void()> at_work;
+
+ private:
+  const int errors_;
+  const absl::Status error_;
+};
+
+TEST(MakeTakeTest, WhoWaitedForMemoryInVainIsNotMadeToWaitAgain) {
+  for (const char* code : {"resource_busy", "over_budget"}) {
+    const auto orchestrator = ModelOrchestrator::Create();
+    const auto model = std::make_shared<BusyModel>(1, Error(absl::StatusCode::kResourceExhausted, code, "x"));
+    ASSERT_TRUE(orchestrator->Register(model).ok());
+    EXPECT_EQ(ErrorCode(MakeTake(*orchestrator, FourSeconds(), {}).status()), code);
+    EXPECT_EQ(model->asked, 1);
+  }
+}
+
+TEST(MakeTakeTest, ATransientErrorIsTriedAgainAfterAWhile) {
+  const auto orchestrator = ModelOrchestrator::Create();
+  const auto model = std::make_shared<BusyModel>(1, absl::UnavailableError("out for a while"));
+  ASSERT_TRUE(orchestrator->Register(model).ok());
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_TRUE(MakeTake(*orchestrator, FourSeconds(), {}).ok());
+  const double wait_s = orchestrator->HandleErrors({absl::UnavailableError("x"), "flaky", 1}).wait_s;
+  EXPECT_GE(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), wait_s);
+  EXPECT_EQ(model->asked, 2);
+  // The rest ends with a cancel: nobody asks a second time.
+  const auto other = ModelOrchestrator::Create();
+  const auto busy = std::make_shared<BusyModel>(9, absl::UnavailableError("out for a while"));
+  ASSERT_TRUE(other->Register(busy).ok());
+  RunOptions run;
+  busy->at_work = [&] { run.cancel.Cancel(); };
+  EXPECT_TRUE(absl::IsCancelled(MakeTake(*other, FourSeconds(), run).status()));
+  EXPECT_EQ(busy->asked, 1);
 }
 
 TEST(MakeTakeTest, SeedsAreDerivedWithinWhatJsonKeepsExact) {

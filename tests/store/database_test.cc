@@ -160,6 +160,22 @@ TEST(DatabaseTest, RefusesFoldersAndPipesWithoutBlocking) {
   EXPECT_EQ(ErrorCode(folder.status()), "not_a_file");
 }
 
+TEST(DatabaseTest, APathIsAFileWhateverItIsCalledAndNoPathIsNone) {
+  const auto none = Database::Open("", kNotes);
+  EXPECT_EQ(none.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ErrorCode(none.status()), "not_a_file");
+  Scratch scratch;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(scratch.path());
+  for (const char* name : {":memory:", "file:notes.db?mode=memory"}) {
+    auto db = Database::Open(name, kNotes);
+    ASSERT_TRUE(db.ok()) << db.status();
+    EXPECT_TRUE(std::filesystem::is_regular_file(scratch / name)) << name;
+    EXPECT_GT((*db)->file_bytes(), 0);
+  }
+  std::filesystem::current_path(before);
+}
+
 TEST(DatabaseTest, RefusesACutFileUntouched) {
   Scratch scratch;
   const auto path = FilledStore(scratch);

@@ -49,6 +49,7 @@ ModelInfo AudioLdmInfo(const ModelFolder& folder, const ModelContext& context, c
   info.rate_hz = static_cast<int>(parts.geometry.rate_hz);
   info.channels = 1;
   info.device = context.device.str();
+  info.own_budget_bytes = context.options.budget_bytes;
   info.seconds_per_audio_second = kAudioLdmSecondsPerAudioSecond;
   return info;
 }

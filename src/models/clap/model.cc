@@ -36,6 +36,7 @@ ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const
   info.channels = 1;
   info.device = context.device.str();
   info.seconds_per_audio_second = kClapSecondsPerAudioSecond;
+  info.own_budget_bytes = context.options.budget_bytes;
   return info;
 }
 

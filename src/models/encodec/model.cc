@@ -24,6 +24,7 @@ ModelInfo InfoOfCodec(const ModelFolder& folder, const ModelContext& context, co
   info.rate_hz = static_cast<int>(config.sampling_rate);
   info.channels = static_cast<int>(config.audio_channels);
   info.device = "cpu";
+  info.own_budget_bytes = context.options.budget_bytes;
   info.seconds_per_audio_second = kCodecSecondsPerAudioSecond;
   return info;
 }

@@ -56,6 +56,7 @@ ModelInfo MusicgenInfo(std::string id, const MusicgenShape& shape, const ModelCo
   info.rate_hz = shape.rate_hz;
   info.channels = shape.pattern.channels;
   info.device = context.device.str();
+  info.own_budget_bytes = context.options.budget_bytes;
   info.seconds_per_audio_second = details.seconds_per_audio_second;
   return info;
 }

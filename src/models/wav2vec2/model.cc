@@ -28,6 +28,7 @@ ModelInfo InfoOf(const ModelFolder& folder, const ModelContext& context, const W
   info.device = context.device.str();
   const double size = static_cast<double>(config.layers * config.hidden * config.hidden) / (12.0 * 768 * 768);
   info.seconds_per_audio_second = kSecondsPerAudioSecond * size;
+  info.own_budget_bytes = context.options.budget_bytes;
   return info;
 }
 
