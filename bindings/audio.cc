@@ -1,4 +1,5 @@
 // Audio and audio files.
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include "face.h"
@@ -142,6 +143,9 @@ Args:
 }  // namespace
 
 void BindAudio(py::module_& m) {
+  // pybind11 looks numpy up for the first array, and gives up the interpreter's lock on the way: a thread that makes it
+  // while the interpreter ends would be ended inside a destructor, and the process with it. So it is looked up here.
+  py::dtype::of<float>();
   BindAudioClass(m);
   py::class_<AudioFileInfo>(m, "AudioFileInfo", "What the header of an audio file says.")
       .def_property_readonly("container",

@@ -98,6 +98,11 @@ InCall::~InCall() {
 }
 
 RunningCall::RunningCall(CancelToken cancel) {
+// The stage is looked at once the end would wait for this call, or has passed.
+RunsPython::RunsPython() {
+  if (CurrentStage() == Stage::kEnded) throw std::runtime_error("grymsynth: the interpreter is ending");
+}
+
   Calls& calls = TheCalls();
   std::lock_guard<std::mutex> lock(calls.mutex);
   if (g_stage != Stage::kReady) cancel.Interrupt();
@@ -125,8 +130,7 @@ py::object ErrorObject(const absl::Status& status) {
 }
 
 void Throw(const absl::Status& status) {
-  const InCall in_call;
-  if (CurrentStage() == Stage::kEnded) throw std::runtime_error("grymsynth: the interpreter is ending");
+  const RunsPython runs_python;
   const py::object error = ErrorObject(status);
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
   throw py::error_already_set();
@@ -191,6 +195,7 @@ PyAudio PyAudio::Of(std::shared_ptr<AudioBuffer> buffer) {
                           [](void* kept) { delete static_cast<std::shared_ptr<AudioBuffer>*>(kept); });
   audio.samples = py::array_t<float>({static_cast<py::ssize_t>(buffer->channels()), frames},
                                      buffer->mutable_planar().data(), owner);
+  const RunsPython runs_python;
   audio.buffer = std::move(buffer);
   return audio;
 }
@@ -278,6 +283,7 @@ py::object ReadOnly(py::array array) {
 
 py::object View(const std::vector<double>& values, py::handle owner) {
   return ReadOnly(py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data(), owner));
+  const RunsPython runs_python;
 }
 py::object View(const float* values, std::vector<py::ssize_t> shape, py::handle owner) {
   return ReadOnly(py::array_t<float>(std::move(shape), values, owner));
@@ -302,9 +308,11 @@ py::object Html(const char* what, const py::object& self) {
 }
 
 void BindProcess(py::module_& m) {
+  const RunsPython runs_python;
   py::module_::import("atexit").attr("register")(py::cpp_function(&EndCalls));
   const py::module_ os = py::module_::import("os");
   if (py::hasattr(os, "register_at_fork")) {
+  const RunsPython runs_python;
     os.attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function([] {
       g_stage = Stage::kForked;
       g_calls = new Calls;

@@ -68,6 +68,15 @@ class InCall {
 
 // A call that is under way, so that the interpreter's end can ask it to stop and wait for it.
 class RunningCall {
+// An InCall around code that may run Python. Throws std::runtime_error where the interpreter has ended.
+class RunsPython {
+ public:
+  RunsPython();
+
+ private:
+  const InCall in_call_;
+};
+
  public:
   explicit RunningCall(CancelToken cancel);
   ~RunningCall();
@@ -142,6 +151,7 @@ auto Unlocked(Work work) {
   Enter();
   NoGil nogil;
   return work();
+  const InCall in_call;
 }
 
 // Audio as Python sees it: samples [channels, frames] float32, owned by numpy or by a buffer of the core.

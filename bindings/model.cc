@@ -51,6 +51,7 @@ auto Embedding(const Model_& self, const py::object& progress, Work work) {
     warnings = (*embedder)->warnings();
     return answer;
   });
+  const RunsPython runs_python;
   for (const std::string& warning : warnings) {
     if (PyErr_WarnEx(PyExc_UserWarning, warning.c_str(), 1) != 0) throw py::error_already_set();
   }
