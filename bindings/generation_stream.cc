@@ -7,27 +7,23 @@
 
 namespace grym::python {
 
+static constexpr char kWhat[] = "generation stream";
+
 PyAudio PyGeneration::Next(const py::object& progress) {
-  AudioBuffer block = Blocking(progress, [this](const RunOptions& run, Listener&) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return stream_->Next(run);
-  });
+  const Turn turn(turns_, kWhat);
+  AudioBuffer block = Blocking(progress, [this](const RunOptions& run, Listener&) { return stream_->Next(run); });
   if (block.empty()) throw py::stop_iteration();
   return PyAudio::Of(std::make_shared<AudioBuffer>(std::move(block)));
 }
 
 void PyGeneration::Save(const std::filesystem::path& path) {
-  ThrowUnlessOk(Unlocked([&] {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return stream_->Save(path);
-  }));
+  const Turn turn(turns_, kWhat);
+  ThrowUnlessOk(Unlocked([&] { return stream_->Save(path); }));
 }
 
 std::shared_ptr<GenerateAudioResult> PyGeneration::Finish() {
-  auto result = std::make_shared<GenerateAudioResult>(ValueOrThrow(Unlocked([this] {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return stream_->Finish();
-  })));
+  const Turn turn(turns_, kWhat);
+  auto result = std::make_shared<GenerateAudioResult>(ValueOrThrow(Unlocked([this] { return stream_->Finish(); })));
   result->warnings.insert(result->warnings.begin(), warnings_.begin(), warnings_.end());
   return result;
 }

@@ -1,6 +1,9 @@
 """Audio block after block, and codes as arrays."""
 from __future__ import annotations
 
+import _thread
+import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +42,55 @@ def test_a_cancelled_block_is_not_lost() -> None:
         assert next(stream).samples.shape[1] > 0
     with pytest.raises(g.FailedPreconditionError):
         next(stream)
+
+
+def test_a_callback_of_its_own_call_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    with g.Engine() as engine:
+        stream = engine.stream(request())
+        told = []
+
+        def ask_again(progress: g.Progress) -> None:
+            for call in (stream.next, stream.finish, lambda: stream.save(tmp_path / "state")):
+                with pytest.raises(g.FailedPreconditionError, match="busy"):
+                    call()
+            told.append(progress.stage)
+
+        first = stream.next(progress=ask_again)
+        assert told and first.samples.shape[1] > 0
+        assert next(stream).samples.shape[1] > 0
+
+
+def test_another_thread_waits_for_its_turn() -> None:
+    with g.Engine() as engine:
+        wanted = [block.samples for block in engine.stream(request())]
+        stream = engine.stream(request())
+        found = []
+        ask = threading.Event()
+        thread = threading.Thread(target=lambda: ask.wait() and found.append(next(stream).samples))
+        thread.start()
+        first = stream.next(progress=lambda progress: ask.set())
+        thread.join()
+        assert np.array_equal(first.samples, wanted[0]) and np.array_equal(found[0], wanted[1])
+
+
+def test_ctrl_c_ends_the_wait_for_a_turn() -> None:
+    with g.Engine() as engine:
+        stream = engine.stream(request())
+        inside, over = threading.Event(), threading.Event()
+
+        def hold(progress: g.Progress) -> None:
+            inside.set()
+            over.wait(60)
+
+        thread = threading.Thread(target=lambda: stream.next(progress=hold))
+        thread.start()
+        inside.wait()
+        threading.Timer(0.05, _thread.interrupt_main).start()
+        with pytest.raises(KeyboardInterrupt):
+            stream.next()
+        over.set()
+        thread.join()
+        assert next(stream).samples.shape[1] > 0  # nobody's turn was kept
 
 
 def test_what_cannot_be(tmp_path: Path) -> None:
