@@ -115,3 +115,28 @@ def test_codes_are_arrays() -> None:
         codes.values[0, 0] = 7
     with pytest.raises(g.InvalidArgumentError):
         g.AudioCodes(np.arange(6))
+
+
+@pytest.mark.parametrize("values, told", [
+    ([[0.7, 1.0]], "got float64"),
+    (np.ones((1, 2), np.float32), "got float32"),
+    (np.ones((1, 2), bool), "got bool"),
+    ([["a", "b"]], "got <U1"),
+    ([[1, 2, 3], [4, 2**40 + 5, 6]], f"got {2**40 + 5} in book 1, frame 1"),
+    ([[1, -2**31 - 1]], f"got {-2**31 - 1} in book 0, frame 1"),
+    (np.array([[3, 2**64 - 1]], np.uint64), f"got {2**64 - 1} in book 0, frame 1"),
+    ([[10**30]], "got object"),
+])
+def test_codes_are_neither_rounded_nor_wrapped(values: object, told: str) -> None:
+    with pytest.raises(g.InvalidArgumentError, match=re.escape(told)) as error:
+        g.AudioCodes(values)  # type: ignore[arg-type]
+    assert str(error.value).startswith("values: want whole numbers that an int32 holds")
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int32, np.uint64])
+def test_codes_of_every_whole_kind_are_taken(kind: type) -> None:
+    whole = np.array([[1, 2, 3], [4, 5, 127]], kind)
+    assert g.AudioCodes(whole).values.tolist() == whole.tolist()
+    assert g.AudioCodes(whole.T[::2]).values.tolist() == whole.T[::2].tolist()
+    ends = [[-2**31, 2**31 - 1]]
+    assert g.AudioCodes(ends).values.tolist() == ends
