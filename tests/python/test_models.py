@@ -253,3 +253,16 @@ def test_an_interrupted_run_goes_on_with_the_same_request():
     rest = model.generate(request, raw=True)
     assert rest.facts["resumed_from_step"] == "4"
     assert np.array_equal(rest.audio.samples, whole.audio.samples)
+
+
+def test_a_callback_is_the_hosts_own():
+    torch = pytest.importorskip("torch")
+    folder = reference.checkpoint("audioldm-tiny")
+    request = gs.GenerateAudioRequest(prompt="x", duration_s=1, seed=1, steps=3)
+    model = gs.Model.open(folder, budget_bytes=gs.Model.open(folder).plan(request)["peakBytes"])
+    kept = []
+    model.generate(request, raw=True, progress=lambda progress: kept.append(torch.ones(10_000_000)))
+    assert len(kept) > 2 and not any(tensor.is_inference() for tensor in kept)
+    weight = torch.nn.Parameter(torch.ones(10_000_000))
+    (weight * kept[0]).sum().backward()
+    assert float(weight.grad[0]) == 1
