@@ -4,13 +4,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <mutex>
 #include <random>
 
 #include "face.h"
 #include "generation_stream.h"
 #include "grymsynth/engine.h"
 #include "grymsynth/model_orchestrator.h"
+#include "guest_models.h"
 #include "opener.h"
 
 namespace grym::python {
@@ -157,18 +157,16 @@ Raises: DataLossError for a damaged file, FailedPreconditionError (code "other_m
 // Through the module's own engine, which gates the take and keeps its cost.
 absl::StatusOr<GenerateAudioResult> GenerateGated(Engine& engine, const Model_& model, const Model_& ranker,
                                                   GenerateAudioRequest request, const RunOptions& run) {
-  request.model = model->info().id;
-  if (ranker) request.rank_by = ranker->info().id;
-  // One gated call of a bare model at a time: it is registered for the call alone, under its own id.
-  static std::mutex* const one = new std::mutex;
-  const std::lock_guard<std::mutex> lock(*one);
-  if (const absl::Status added = engine.orchestrator().Register(model); !added.ok()) return added;
-  absl::Status ready;
-  if (ranker && ranker != model) ready = engine.orchestrator().Register(ranker);
-  absl::StatusOr<GenerateAudioResult> made =
-      ready.ok() ? engine.Generate(request, run) : absl::StatusOr<GenerateAudioResult>(ready);
-  if (ranker && ranker != model && ready.ok()) engine.orchestrator().Unregister(request.rank_by).IgnoreError();
-  engine.orchestrator().Unregister(request.model).IgnoreError();
+  static GuestModels* const guests = new GuestModels;
+  absl::StatusOr<GuestModels::Stay> maker = guests->Register(engine.orchestrator(), model);
+  if (!maker.ok()) return maker.status();
+  request.model = maker->id();
+  if (!ranker) return engine.Generate(request, run);
+  absl::StatusOr<GuestModels::Stay> judge = guests->Register(engine.orchestrator(), ranker);
+  if (!judge.ok()) return judge.status();
+  request.rank_by = judge->id();
+  absl::StatusOr<GenerateAudioResult> made = engine.Generate(request, run);
+  if (made.ok() && made->facts.count("ranked_by") > 0) made->facts["ranked_by"] = ranker->info().id;
   return made;
 }
 
