@@ -32,6 +32,32 @@ static void long_and_dirty_messages(void) {
   for (const char* c = grym_last_error(); *c; ++c) CHECK((unsigned char)*c >= 0x20 && *c != 0x7f);
 }
 
+/* The handle of an engine's memory keeps nothing open. */
+static void memory_ends_with_its_engine(void) {
+  grym_engine *engine = NULL, *closed = NULL;
+  grym_memory *memory = NULL, *second = NULL;
+  grym_text* stats = NULL;
+  grym_result* result = NULL;
+  CHECK_OK(grym_engine_create(NULL, &engine));
+  CHECK_OK(grym_engine_memory(engine, &memory));
+  CHECK_OK(grym_memory_check(memory));
+  CHECK_OK(grym_engine_destroy(engine));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_memory_stats_json(memory, &stats));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_memory_check(memory));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_memory_close(memory));
+  CHECK(stats == NULL);
+  CHECK_OK(grym_memory_destroy(memory));
+
+  CHECK_OK(grym_engine_create(NULL, &closed));
+  CHECK_OK(grym_engine_memory(closed, &second));
+  CHECK_OK(grym_engine_close(closed));
+  CHECK_OK(grym_engine_close(closed));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_memory_stats_json(second, &stats));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_engine_generate(closed, NULL, NULL, NULL, &result));
+  CHECK_OK(grym_memory_destroy(second));
+  CHECK_OK(grym_engine_destroy(closed));
+}
+
 static void handles(void) {
   const float planar[6] = {0.0f, 0.5f, -0.5f, 1.0f, 0.25f, -1.0f};
   grym_audio* audio = NULL;
@@ -383,5 +409,6 @@ int main(void) {
   jobs_end(engine);
   requests(engine);
   CHECK_OK(grym_engine_destroy(engine));
+  memory_ends_with_its_engine();
   return check_end();
 }

@@ -135,7 +135,11 @@ typedef struct grym_engine_options {
 GRYM_C_API grym_status grym_engine_options_init(grym_engine_options* options, uint32_t size);
 /* Since 0.1. */
 GRYM_C_API grym_status grym_engine_create(const grym_engine_options* options, grym_engine** out);
-/* Jobs that still run keep what they need of the engine until they end. Since 0.1. */
+/* Asks all that runs to stop and waits for it (workflow runs can be resumed), closes the memory and lets go of the data
+ * folder, whoever still keeps the engine; later calls that need these answer FAILED_PRECONDITION. So does this one from
+ * a callback of a call of the engine's (code "closed_from_callback"): close again once that has ended. Since 0.1. */
+GRYM_C_API grym_status grym_engine_close(grym_engine* engine);
+/* Jobs and generations keep the engine open until they end; a memory of its own does not. Since 0.1. */
 GRYM_C_API grym_status grym_engine_destroy(grym_engine* engine);
 
 /* ---------------------------------------------------------------------------------------------------------- audio */
@@ -414,8 +418,8 @@ GRYM_C_API grym_status grym_memory_record_outcome(grym_memory* memory, int64_t i
 GRYM_C_API grym_status grym_memory_stats_json(grym_memory* memory, grym_text** out);
 /* The full integrity check; DATA_LOSS says what is wrong. Since 0.1. */
 GRYM_C_API grym_status grym_memory_check(grym_memory* memory);
-/* Flushes and closes; later calls answer FAILED_PRECONDITION. An engine's own memory closes with the engine:
- * FAILED_PRECONDITION. Since 0.1. */
+/* Flushes and closes; later calls answer FAILED_PRECONDITION. An engine's own memory closes with the engine, so this
+ * answers FAILED_PRECONDITION for it, and every other call does once the engine is closed or gone. Since 0.1. */
 GRYM_C_API grym_status grym_memory_close(grym_memory* memory);
 GRYM_C_API grym_status grym_memory_destroy(grym_memory* memory); /* Since 0.1. */
 GRYM_C_API size_t grym_matches_count(const grym_matches* matches); /* Since 0.1. */
