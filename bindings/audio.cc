@@ -27,7 +27,7 @@ T Chosen(const Choice<T> (&choices)[N], const std::string& name, const char* wha
     if (name == choice.name) return choice.value;
     names += std::string(" ") + choice.name;
   }
-  ThrowBad(std::string(what) + ": want one of" + names + ", got \"" + name.substr(0, 100) + "\"");
+  ThrowBad(std::string(what) + ": want one of" + names + ", got " + Quoted(name));
 }
 
 AudioMetadata MetadataFrom(const py::dict& given) {

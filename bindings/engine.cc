@@ -122,7 +122,7 @@ absl::StatusOr<ModelChain> Route(const Engine_& self, const std::string& capabil
     task.capability = each;
     known = true;
   }
-  if (!known) ThrowBad("capability: \"" + capability.substr(0, 100) + "\" is unknown");
+  if (!known) ThrowBad("capability: " + Quoted(capability) + " is unknown");
   if (!request.is_none()) task.request = request.cast<GenerateAudioRequest>();
   task.model = model;
   return Unlocked([&] { return self->orchestrator().RouteTask(task); });

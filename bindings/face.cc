@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -97,12 +98,12 @@ InCall::~InCall() {
   calls.changed.notify_all();
 }
 
-RunningCall::RunningCall(CancelToken cancel) {
 // The stage is looked at once the end would wait for this call, or has passed.
 RunsPython::RunsPython() {
   if (CurrentStage() == Stage::kEnded) throw std::runtime_error("grymsynth: the interpreter is ending");
 }
 
+RunningCall::RunningCall(CancelToken cancel) {
   Calls& calls = TheCalls();
   std::lock_guard<std::mutex> lock(calls.mutex);
   if (g_stage != Stage::kReady) cancel.Interrupt();
@@ -127,6 +128,12 @@ py::object ErrorObject(const absl::Status& status) {
       status.message().data(), static_cast<py::ssize_t>(status.message().size()), "replace"));
   return py::module_::import("grymsynth._errors")
       .attr("make")(StatusName(status.code()), ErrorCode(status), text, problems);
+}
+
+std::string Quoted(const std::string& text) {
+  size_t end = std::min<size_t>(text.size(), 100);
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return "\"" + text.substr(0, end) + (end < text.size() ? "...\"" : "\"");
 }
 
 void Throw(const absl::Status& status) {
@@ -188,6 +195,7 @@ void Listener::Rethrow() {
 }
 
 PyAudio PyAudio::Of(std::shared_ptr<AudioBuffer> buffer) {
+  const RunsPython runs_python;
   PyAudio audio;
   audio.rate_hz = buffer->rate_hz();
   const auto frames = static_cast<py::ssize_t>(buffer->frames());
@@ -195,7 +203,6 @@ PyAudio PyAudio::Of(std::shared_ptr<AudioBuffer> buffer) {
                           [](void* kept) { delete static_cast<std::shared_ptr<AudioBuffer>*>(kept); });
   audio.samples = py::array_t<float>({static_cast<py::ssize_t>(buffer->channels()), frames},
                                      buffer->mutable_planar().data(), owner);
-  const RunsPython runs_python;
   audio.buffer = std::move(buffer);
   return audio;
 }
@@ -276,6 +283,7 @@ std::filesystem::path PathOf(const py::object& path) {
 
 namespace {
 py::object ReadOnly(py::array array) {
+  const RunsPython runs_python;
   array.attr("setflags")(py::arg("write") = false);
   return array;
 }
@@ -283,7 +291,6 @@ py::object ReadOnly(py::array array) {
 
 py::object View(const std::vector<double>& values, py::handle owner) {
   return ReadOnly(py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data(), owner));
-  const RunsPython runs_python;
 }
 py::object View(const float* values, std::vector<py::ssize_t> shape, py::handle owner) {
   return ReadOnly(py::array_t<float>(std::move(shape), values, owner));
@@ -301,18 +308,18 @@ std::string JsonOf(const py::object& value, bool text_is_json) {
 }
 py::object FromJsonText(const std::string& json) {
   if (json.empty()) return py::none();
+  const RunsPython runs_python;
   return py::module_::import("json").attr("loads")(json);
 }
 py::object Html(const char* what, const py::object& self) {
+  const RunsPython runs_python;
   return py::module_::import("grymsynth._html").attr(what)(self);
 }
 
 void BindProcess(py::module_& m) {
-  const RunsPython runs_python;
   py::module_::import("atexit").attr("register")(py::cpp_function(&EndCalls));
   const py::module_ os = py::module_::import("os");
   if (py::hasattr(os, "register_at_fork")) {
-  const RunsPython runs_python;
     os.attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function([] {
       g_stage = Stage::kForked;
       g_calls = new Calls;

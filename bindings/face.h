@@ -33,6 +33,8 @@ T ValueOrThrow(absl::StatusOr<T> value) {
   if (!value.ok()) Throw(value.status());
   return *std::move(value);
 }
+// `text`, which is UTF-8, for a message: a long one is cut, after a whole character.
+std::string Quoted(const std::string& text);
 // For a wrong value that only Python can pass.
 [[noreturn]] inline void ThrowBad(const std::string& message) { Throw(absl::InvalidArgumentError(message)); }
 
@@ -66,8 +68,6 @@ class InCall {
   InCall& operator=(const InCall&) = delete;
 };
 
-// A call that is under way, so that the interpreter's end can ask it to stop and wait for it.
-class RunningCall {
 // An InCall around code that may run Python. Throws std::runtime_error where the interpreter has ended.
 class RunsPython {
  public:
@@ -77,6 +77,8 @@ class RunsPython {
   const InCall in_call_;
 };
 
+// A call that is under way, so that the interpreter's end can ask it to stop and wait for it.
+class RunningCall {
  public:
   explicit RunningCall(CancelToken cancel);
   ~RunningCall();
@@ -149,9 +151,9 @@ auto Blocking(const py::object& progress, Work work) {
 template <class Work>
 auto Unlocked(Work work) {
   Enter();
+  const InCall in_call;
   NoGil nogil;
   return work();
-  const InCall in_call;
 }
 
 // Audio as Python sees it: samples [channels, frames] float32, owned by numpy or by a buffer of the core.

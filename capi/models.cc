@@ -74,7 +74,7 @@ absl::StatusOr<grym::Capability> ParseCapability(const std::string& name) {
     if (grym::CapabilityName(capability) == name) return capability;
     names += " " + std::string(grym::CapabilityName(capability));
   }
-  return Bad("task/capability: want one of" + names + ", got \"" + name.substr(0, 100) + "\"");
+  return Bad("task/capability: want one of" + names + ", got " + Shown(name));
 }
 
 absl::StatusOr<grym::AudioTask> TaskFromJson(const char* text) {
@@ -90,7 +90,7 @@ absl::StatusOr<grym::AudioTask> TaskFromJson(const char* text) {
     } else if (name == "request") {
       GRYM_C_ASSIGN_OR_RETURN(task.request, grym::RequestFromJson(value));
     } else {
-      return Bad("task: want capability, model, request, got \"" + name.substr(0, 100) + "\"");
+      return Bad("task: want capability, model, request, got " + Shown(name));
     }
   }
   if (!members.count("capability")) return Bad("task/capability: want a value, got none");

@@ -125,7 +125,7 @@ grym_status grym_engine_add_model_opener(grym_engine* engine, const void* opener
     GRYM_C_RETURN_IF_ERROR(CheckSet(opener, "opener"));
     GRYM_C_RETURN_IF_ERROR(CheckSet(build, "build"));
     if (std::strcmp(build, GRYM_C_BUILD) != 0) {
-      return grym::capi::Bad("build: want \"" GRYM_C_BUILD "\", got \"" + std::string(build).substr(0, 100) + "\"");
+      return grym::capi::Bad("build: want \"" GRYM_C_BUILD "\", got " + grym::capi::Shown(build));
     }
     found->AddModelOpener(*static_cast<const grym::ModelOpener*>(opener));
     return absl::OkStatus();
