@@ -112,17 +112,8 @@ void TellEvents(const std::shared_ptr<py::object>& on_event, Listener& listener,
 
 absl::StatusOr<ModelChain> Route(const Engine_& self, const std::string& capability, const py::object& request,
                                  const std::string& model) {
-  constexpr Capability kAll[] = {Capability::kGenerate,      Capability::kEnhance,        Capability::kEmbedAudio,
-                                 Capability::kAnalyze,       Capability::kClassifyStyle,  Capability::kDetectPatterns,
-                                 Capability::kCompare};
   AudioTask task;
-  bool known = false;
-  for (const Capability each : kAll) {
-    if (CapabilityName(each) != capability) continue;
-    task.capability = each;
-    known = true;
-  }
-  if (!known) ThrowBad("capability: " + Quoted(capability) + " is unknown");
+  task.capability = ValueOrThrow(TaskCapability(capability));
   if (!request.is_none()) task.request = request.cast<GenerateAudioRequest>();
   task.model = model;
   return Unlocked([&] { return self->orchestrator().RouteTask(task); });

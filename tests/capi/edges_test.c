@@ -82,6 +82,17 @@ static void messages_are_utf8(grym_engine* engine) {
   CHECK_OK(grym_features_destroy(features));
 }
 
+/* Every capability that can be a task is one here. */
+static void tasks(grym_engine* engine) {
+  grym_text* route = NULL;
+  const char* words = "{\"capability\": \"embed_text\", \"request\": {\"prompt\": \"rain\"}}";
+  CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_route(engine, words, &route));
+  CHECK(strcmp(grym_last_error_code(), "no_model") == 0);
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_route(engine, "{\"capability\": \"stream\"}", &route));
+  CHECK(strstr(grym_last_error(), "task/capability: want one of generate") != NULL);
+  CHECK(strstr(grym_last_error(), "embed_text") != NULL && strstr(grym_last_error(), "got \"stream\"") != NULL);
+}
+
 /* The handle of an engine's memory keeps nothing open. */
 static void memory_ends_with_its_engine(void) {
   grym_engine *engine = NULL, *closed = NULL;
@@ -459,6 +470,7 @@ int main(void) {
   jobs_end(engine);
   requests(engine);
   messages_are_utf8(engine);
+  tasks(engine);
   CHECK_OK(grym_engine_destroy(engine));
   memory_ends_with_its_engine();
   return check_end();
