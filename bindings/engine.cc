@@ -183,14 +183,16 @@ template <class Class>
 void DefineOpening(Class& c) {
   c.def("open_model", [](const Engine_& self, const py::object& folder, const std::string& id,
                          const std::string& device, const std::string& dtype, int64_t budget_bytes,
-                         const std::map<std::string, std::string>& component_dtypes, bool may_lower_precision) {
+                         const std::map<std::string, std::string>& component_dtypes, bool may_lower_precision,
+                         double most_wait_s) {
     const std::filesystem::path path = PathOf(folder);
-    const OpenModelOptions options{id, device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
+    const OpenModelOptions options{id,           device, dtype,               component_dtypes,
+                                   budget_bytes, 0,      may_lower_precision, most_wait_s};
     if (!self->has_model_opener()) self->AddModelOpener(NativeOpener(/*shared=*/false));
     return ValueOrThrow(Unlocked([&] { return self->OpenModel(path, options); }));
   }, py::arg("folder"), py::kw_only(), py::arg("id") = "", py::arg("device") = "auto", py::arg("dtype") = "float32",
         py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
-        py::arg("may_lower_precision") = false,
+        py::arg("may_lower_precision") = false, py::arg("most_wait_s") = OpenModelOptions().most_wait_s,
         "Opens a checkpoint folder (see Model.open) and registers it; answers its id, which requests go by. "
         "budget_bytes 0 is the engine's, shared by all its models.");
   c.def("close_model", [](const Engine_& self, const std::string& id) {

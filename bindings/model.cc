@@ -189,6 +189,7 @@ Args:
   budget_bytes: of tensors at once; 0 is 6 GiB.
   component_dtypes: for some components: {"unet": "int8"}.
   may_lower_precision: whether a request over the budget may be made to fit by fewer bits.
+  most_wait_s: how long a call waits, in turn, for memory that other calls hold before it is refused; 0: not at all.
 Raises: FailedPreconditionError (code "no_torch") without LibTorch, NotFoundError, InvalidArgumentError, DataLossError
   for what the folder lacks or where it contradicts itself. Weights are read by the first call that needs them.)";
 
@@ -196,14 +197,16 @@ void DefineModel(py::module_& m) {
   py::class_<Model, Model_> c(m, "Model", "A model, opened from a checkpoint folder. Any thread may use it.");
   c.def_static("open", [](const py::object& folder, const std::string& device, const std::string& dtype,
                           int64_t budget_bytes, const std::map<std::string, std::string>& component_dtypes,
-                          bool may_lower_precision) {
+                          bool may_lower_precision, double most_wait_s) {
     const std::filesystem::path path = PathOf(folder);
-    const OpenModelOptions options{"", device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
+    const OpenModelOptions options{"",           device, dtype,               component_dtypes,
+                                   budget_bytes, 0,      may_lower_precision, most_wait_s};
     const ModelOpener open = NativeOpener(/*shared=*/true);
     return std::const_pointer_cast<Model>(ValueOrThrow(Unlocked([&] { return open(path, options); })));
   }, py::arg("folder"), py::kw_only(), py::arg("device") = "auto", py::arg("dtype") = "float32",
                py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
-               py::arg("may_lower_precision") = false, kOpenDoc);
+               py::arg("may_lower_precision") = false, py::arg("most_wait_s") = OpenModelOptions().most_wait_s,
+               kOpenDoc);
   c.def_property_readonly("info", [](const Model& self) { return self.info(); });
   c.def("plan", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request) {
     const GenerateAudioRequest wanted = request ? *request : GenerateAudioRequest();

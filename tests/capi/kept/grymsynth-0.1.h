@@ -536,13 +536,15 @@ GRYM_C_API grym_status grym_engine_route(grym_engine* engine, const char* task_j
 
 typedef struct grym_open_model_options {
   uint32_t struct_size;
-  int32_t may_lower_precision;         /* 1: a request over the budget may be made to fit by fewer bits; default 0     */
-  const char* id;                      /* NULL: from the family and the folder's name                                  */
-  const char* device;                  /* "auto" (default, also NULL), "cpu", "cuda", "cuda:N"                         */
+  int32_t may_lower_precision;         /* 1: a request over the budget may be made to fit by fewer bits; default 0   */
+  const char* id;                      /* NULL: from the family and the folder's name                                */
+  const char* device;                  /* "auto" (default, also NULL), "cpu", "cuda", "cuda:N"                       */
   const char* dtype;                   /* of the weights: "float32" (default, also NULL), "bfloat16", "float16",
-                                          "int8", "int4"                                                               */
-  const char* component_dtypes_json;   /* {"unet": "int8"}; NULL for none                                              */
-  int64_t budget_bytes;                /* of tensors at once; 0, the default: the engine's, shared by its models       */
+                                          "int8", "int4"                                                            */
+  const char* component_dtypes_json;   /* {"unet": "int8"}; NULL for none                                            */
+  int64_t budget_bytes;                /* of tensors at once; 0, the default: the engine's, shared by its models     */
+  double most_wait_s;                  /* how long a call waits, in turn, for memory that other calls hold before it is
+                                          refused (code "over_budget"), default 60; 0: not at all                    */
 } grym_open_model_options;
 GRYM_C_API grym_status grym_open_model_options_init(grym_open_model_options* options, uint32_t size); /* Since 0.1. */
 /* Opens a checkpoint folder as published (Hugging Face layout) and registers the model; *id is what requests go by.
@@ -563,6 +565,11 @@ GRYM_C_API grym_status grym_engine_plan_json(grym_engine* engine, const grym_gen
 GRYM_C_API grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym_audio* audio,
                                          const char* path_utf8, const char* text_utf8, float* values, size_t capacity,
                                          size_t* dims);
+/* The same, which can be watched and cancelled. Since 0.1. */
+GRYM_C_API grym_status grym_engine_embed_with_progress(grym_engine* engine, const char* model, const grym_audio* audio,
+                                                       const char* path_utf8, const char* text_utf8,
+                                                       grym_progress_fn progress, void* user_data, float* values,
+                                                       size_t capacity, size_t* dims);
 /* Audio to codes and back, by a model with the capability "code". Of audio and path_utf8 exactly one is set; any rate and
  * channel count. What is decoded has the codec's own. Since 0.1. */
 GRYM_C_API grym_status grym_engine_encode(grym_engine* engine, const char* model, const grym_audio* audio,
@@ -581,6 +588,11 @@ GRYM_C_API grym_status grym_codes_destroy(grym_codes* codes);          /* Since 
  * audio and path_utf8 is set. UNIMPLEMENTED (code "no_transcription") for a model that was not. Since 0.1. */
 GRYM_C_API grym_status grym_engine_transcribe(grym_engine* engine, const char* model, const grym_audio* audio,
                                               const char* path_utf8, grym_text** out);
+/* The same, which can be watched and cancelled. Since 0.1. */
+GRYM_C_API grym_status grym_engine_transcribe_with_progress(grym_engine* engine, const char* model,
+                                                            const grym_audio* audio, const char* path_utf8,
+                                                            grym_progress_fn progress, void* user_data,
+                                                            grym_text** out);
 /* For grymsynth_torch alone: a C++ object of the same build, told by `build`. Since 0.1. */
 GRYM_C_API grym_status grym_engine_add_model_opener(grym_engine* engine, const void* opener, const char* build);
 GRYM_C_API const char* grym_build(void); /* Names the build that such objects must be of. Since 0.1. */
