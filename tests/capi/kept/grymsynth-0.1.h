@@ -81,7 +81,8 @@ GRYM_C_API const char* grym_last_error_code(void);
  * error that is not about a document. Since 0.1. */
 GRYM_C_API const char* grym_last_error_problems_json(void);
 /* What this thread's last call did otherwise than asked, one line for each ("text: cut to 512 tokens, 3 were dropped");
- * "" when nothing; results have their warnings in their JSON. Valid until the next grym_ call. Never NULL. Since 0.1. */
+ * "" when nothing; results have their warnings in their JSON. Valid until the next grym_ call. Never NULL.
+ * Since 0.1. */
 GRYM_C_API const char* grym_last_warnings(void);
 /* Lower-case name of a status ("invalid_argument"); "unknown" for a number that is none. Since 0.1. */
 GRYM_C_API const char* grym_status_name(grym_status status);
@@ -405,7 +406,8 @@ GRYM_C_API grym_status grym_memory_query(grym_memory* memory, const float* embed
 GRYM_C_API grym_status grym_engine_hear_patterns(grym_engine* engine, const grym_patterns* patterns,
                                                  const grym_audio* audio, const char* path_utf8, const char* model,
                                                  grym_progress_fn progress, void* user_data);
-/* The patterns that sound most like some words, by a model that hears and reads (CLAP). limit in [1, 1000]. Since 0.1. */
+/* The patterns that sound most like some words, by a model that hears and reads (CLAP). limit in [1, 1000].
+ * Since 0.1. */
 GRYM_C_API grym_status grym_engine_search_memory(grym_engine* engine, const char* words_utf8, const char* model,
                                                  int32_t limit, grym_progress_fn progress, void* user_data,
                                                  grym_matches** out);
@@ -476,8 +478,8 @@ GRYM_C_API const char* grym_result_stem_name(const grym_result* result, size_t i
 GRYM_C_API grym_status grym_result_stem_audio(const grym_result* result, size_t index, grym_audio** out);
 /* Of several takes ("takes" of a request in JSON) those beside the result, which is the best of them. Since 0.1. */
 GRYM_C_API size_t grym_result_other_take_count(const grym_result* result);
-/* The best first: its seed, its score in [-1, 1] (how near sound and prompt are), its sound. Each out but `audio` may be
- * NULL. Since 0.1. */
+/* The best first: its seed, its score in [-1, 1] (how near sound and prompt are), its sound. Each out but `audio` may
+ * be NULL. Since 0.1. */
 GRYM_C_API grym_status grym_result_other_take(const grym_result* result, size_t index, int64_t* seed, double* score,
                                               grym_audio** audio);
 GRYM_C_API int32_t grym_result_has_midi(const grym_result* result); /* Since 0.1. */
@@ -497,8 +499,8 @@ GRYM_C_API grym_status grym_engine_open_generation(grym_engine* engine, const ch
  * by the id `model`. Since 0.1. */
 GRYM_C_API grym_status grym_engine_resume_generation(grym_engine* engine, const char* model, const char* path_utf8,
                                                      grym_generation** out);
-/* The next block, of any length; *out is NULL and the status OK once there is no more. CANCELLED loses nothing: the next
- * call goes on. Since 0.1. */
+/* The next block, of any length; *out is NULL and the status OK once there is no more. CANCELLED loses nothing: the
+ * next call goes on. Since 0.1. */
 GRYM_C_API grym_status grym_generation_next(grym_generation* generation, grym_progress_fn progress, void* user_data,
                                             grym_audio** out);
 GRYM_C_API grym_status grym_generation_save(grym_generation* generation, const char* path_utf8); /* Since 0.1. */
@@ -570,13 +572,14 @@ GRYM_C_API grym_status grym_engine_embed_with_progress(grym_engine* engine, cons
                                                        const char* path_utf8, const char* text_utf8,
                                                        grym_progress_fn progress, void* user_data, float* values,
                                                        size_t capacity, size_t* dims);
-/* Audio to codes and back, by a model with the capability "code". Of audio and path_utf8 exactly one is set; any rate and
- * channel count. What is decoded has the codec's own. Since 0.1. */
+/* Audio to codes and back, by a model with the capability "code". Of audio and path_utf8 exactly one is set; any rate
+ * and channel count. What is decoded has the codec's own. Since 0.1. */
 GRYM_C_API grym_status grym_engine_encode(grym_engine* engine, const char* model, const grym_audio* audio,
                                           const char* path_utf8, grym_progress_fn progress, void* user_data,
                                           grym_codes** out);
+/* Since 0.1. */
 GRYM_C_API grym_status grym_engine_decode(grym_engine* engine, const char* model, const grym_codes* codes,
-                                          grym_progress_fn progress, void* user_data, grym_audio** out); /* Since 0.1. */
+                                          grym_progress_fn progress, void* user_data, grym_audio** out);
 /* Copies `values`, [books, frames] row-major, the coarsest book first. Since 0.1. */
 GRYM_C_API grym_status grym_codes_create(const int32_t* values, int64_t books, int64_t frames, grym_codes** out);
 GRYM_C_API int64_t grym_codes_books(const grym_codes* codes);          /* Since 0.1. */
