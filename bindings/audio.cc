@@ -1,4 +1,5 @@
 // Audio and audio files.
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include "face.h"
@@ -26,7 +27,7 @@ T Chosen(const Choice<T> (&choices)[N], const std::string& name, const char* wha
     if (name == choice.name) return choice.value;
     names += std::string(" ") + choice.name;
   }
-  ThrowBad(std::string(what) + ": want one of" + names + ", got \"" + name.substr(0, 100) + "\"");
+  ThrowBad(std::string(what) + ": want one of" + names + ", got " + Quoted(name));
 }
 
 AudioMetadata MetadataFrom(const py::dict& given) {
@@ -142,6 +143,9 @@ Args:
 }  // namespace
 
 void BindAudio(py::module_& m) {
+  // pybind11 looks numpy up for the first array, and gives up the interpreter's lock on the way: a thread that makes it
+  // while the interpreter ends would be ended inside a destructor, and the process with it. So it is looked up here.
+  py::dtype::of<float>();
   BindAudioClass(m);
   py::class_<AudioFileInfo>(m, "AudioFileInfo", "What the header of an audio file says.")
       .def_property_readonly("container",

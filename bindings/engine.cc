@@ -112,17 +112,8 @@ void TellEvents(const std::shared_ptr<py::object>& on_event, Listener& listener,
 
 absl::StatusOr<ModelChain> Route(const Engine_& self, const std::string& capability, const py::object& request,
                                  const std::string& model) {
-  constexpr Capability kAll[] = {Capability::kGenerate,      Capability::kEnhance,        Capability::kEmbedAudio,
-                                 Capability::kAnalyze,       Capability::kClassifyStyle,  Capability::kDetectPatterns,
-                                 Capability::kCompare};
   AudioTask task;
-  bool known = false;
-  for (const Capability each : kAll) {
-    if (CapabilityName(each) != capability) continue;
-    task.capability = each;
-    known = true;
-  }
-  if (!known) ThrowBad("capability: \"" + capability.substr(0, 100) + "\" is unknown");
+  task.capability = ValueOrThrow(TaskCapability(capability));
   if (!request.is_none()) task.request = request.cast<GenerateAudioRequest>();
   task.model = model;
   return Unlocked([&] { return self->orchestrator().RouteTask(task); });
@@ -192,14 +183,16 @@ template <class Class>
 void DefineOpening(Class& c) {
   c.def("open_model", [](const Engine_& self, const py::object& folder, const std::string& id,
                          const std::string& device, const std::string& dtype, int64_t budget_bytes,
-                         const std::map<std::string, std::string>& component_dtypes, bool may_lower_precision) {
+                         const std::map<std::string, std::string>& component_dtypes, bool may_lower_precision,
+                         double most_wait_s) {
     const std::filesystem::path path = PathOf(folder);
-    const OpenModelOptions options{id, device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
+    const OpenModelOptions options{id,           device, dtype,               component_dtypes,
+                                   budget_bytes, 0,      may_lower_precision, most_wait_s};
     if (!self->has_model_opener()) self->AddModelOpener(NativeOpener(/*shared=*/false));
     return ValueOrThrow(Unlocked([&] { return self->OpenModel(path, options); }));
   }, py::arg("folder"), py::kw_only(), py::arg("id") = "", py::arg("device") = "auto", py::arg("dtype") = "",
         py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
-        py::arg("may_lower_precision") = false,
+        py::arg("may_lower_precision") = false, py::arg("most_wait_s") = OpenModelOptions().most_wait_s,
         "Opens a checkpoint folder (see Model.open) and registers it; answers its id, which requests go by. "
         "budget_bytes 0 is the engine's, shared by all its models.");
   c.def("close_model", [](const Engine_& self, const std::string& id) {

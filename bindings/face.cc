@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -97,6 +98,11 @@ InCall::~InCall() {
   calls.changed.notify_all();
 }
 
+// The stage is looked at once the end would wait for this call, or has passed.
+RunsPython::RunsPython() {
+  if (CurrentStage() == Stage::kEnded) throw std::runtime_error("grymsynth: the interpreter is ending");
+}
+
 RunningCall::RunningCall(CancelToken cancel) {
   Calls& calls = TheCalls();
   std::lock_guard<std::mutex> lock(calls.mutex);
@@ -124,9 +130,14 @@ py::object ErrorObject(const absl::Status& status) {
       .attr("make")(StatusName(status.code()), ErrorCode(status), text, problems);
 }
 
+std::string Quoted(const std::string& text) {
+  size_t end = std::min<size_t>(text.size(), 100);
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return "\"" + text.substr(0, end) + (end < text.size() ? "...\"" : "\"");
+}
+
 void Throw(const absl::Status& status) {
-  const InCall in_call;
-  if (CurrentStage() == Stage::kEnded) throw std::runtime_error("grymsynth: the interpreter is ending");
+  const RunsPython runs_python;
   const py::object error = ErrorObject(status);
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
   throw py::error_already_set();
@@ -184,6 +195,7 @@ void Listener::Rethrow() {
 }
 
 PyAudio PyAudio::Of(std::shared_ptr<AudioBuffer> buffer) {
+  const RunsPython runs_python;
   PyAudio audio;
   audio.rate_hz = buffer->rate_hz();
   const auto frames = static_cast<py::ssize_t>(buffer->frames());
@@ -271,6 +283,7 @@ std::filesystem::path PathOf(const py::object& path) {
 
 namespace {
 py::object ReadOnly(py::array array) {
+  const RunsPython runs_python;
   array.attr("setflags")(py::arg("write") = false);
   return array;
 }
@@ -295,9 +308,11 @@ std::string JsonOf(const py::object& value, bool text_is_json) {
 }
 py::object FromJsonText(const std::string& json) {
   if (json.empty()) return py::none();
+  const RunsPython runs_python;
   return py::module_::import("json").attr("loads")(json);
 }
 py::object Html(const char* what, const py::object& self) {
+  const RunsPython runs_python;
   return py::module_::import("grymsynth._html").attr(what)(self);
 }
 

@@ -33,6 +33,8 @@ T ValueOrThrow(absl::StatusOr<T> value) {
   if (!value.ok()) Throw(value.status());
   return *std::move(value);
 }
+// `text`, which is UTF-8, for a message: a long one is cut, after a whole character.
+std::string Quoted(const std::string& text);
 // For a wrong value that only Python can pass.
 [[noreturn]] inline void ThrowBad(const std::string& message) { Throw(absl::InvalidArgumentError(message)); }
 
@@ -64,6 +66,15 @@ class InCall {
   ~InCall();
   InCall(const InCall&) = delete;
   InCall& operator=(const InCall&) = delete;
+};
+
+// An InCall around code that may run Python. Throws std::runtime_error where the interpreter has ended.
+class RunsPython {
+ public:
+  RunsPython();
+
+ private:
+  const InCall in_call_;
 };
 
 // A call that is under way, so that the interpreter's end can ask it to stop and wait for it.
@@ -140,6 +151,7 @@ auto Blocking(const py::object& progress, Work work) {
 template <class Work>
 auto Unlocked(Work work) {
   Enter();
+  const InCall in_call;
   NoGil nogil;
   return work();
 }

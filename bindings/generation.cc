@@ -20,7 +20,7 @@ QualityTier TierOf(const std::string& name) {
   for (int i = 0; i < 3; ++i) {
     if (name == kTiers[i]) return static_cast<QualityTier>(i);
   }
-  ThrowBad("quality: want one of draft standard best, got \"" + name.substr(0, 100) + "\"");
+  ThrowBad("quality: want one of draft standard best, got " + Quoted(name));
 }
 
 // A recording to start from: an Audio, or a path.

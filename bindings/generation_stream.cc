@@ -3,41 +3,66 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <limits>
+
 #include "grymsynth/audio_codec.h"
 
 namespace grym::python {
 
+static constexpr char kWhat[] = "generation stream";
+
 PyAudio PyGeneration::Next(const py::object& progress) {
-  AudioBuffer block = Blocking(progress, [this](const RunOptions& run, Listener&) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return stream_->Next(run);
-  });
+  const Turn turn(turns_, kWhat);
+  AudioBuffer block = Blocking(progress, [this](const RunOptions& run, Listener&) { return stream_->Next(run); });
   if (block.empty()) throw py::stop_iteration();
   return PyAudio::Of(std::make_shared<AudioBuffer>(std::move(block)));
 }
 
 void PyGeneration::Save(const std::filesystem::path& path) {
-  ThrowUnlessOk(Unlocked([&] {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return stream_->Save(path);
-  }));
+  const Turn turn(turns_, kWhat);
+  ThrowUnlessOk(Unlocked([&] { return stream_->Save(path); }));
 }
 
 std::shared_ptr<GenerateAudioResult> PyGeneration::Finish() {
-  auto result = std::make_shared<GenerateAudioResult>(ValueOrThrow(Unlocked([this] {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return stream_->Finish();
-  })));
+  const Turn turn(turns_, kWhat);
+  auto result = std::make_shared<GenerateAudioResult>(ValueOrThrow(Unlocked([this] { return stream_->Finish(); })));
   result->warnings.insert(result->warnings.begin(), warnings_.begin(), warnings_.end());
   return result;
 }
 
 namespace {
 
-using Codes = py::array_t<int32_t, py::array::c_style | py::array::forcecast>;
+// Which of `values` is `value`, the first in the order of rows.
+std::string PlaceOf(const py::array& values, const py::object& value) {
+  const py::object flat = values.attr("reshape")(-1);
+  const auto index = flat.attr("__eq__")(value).attr("argmax")().cast<py::ssize_t>();
+  const py::ssize_t frames = values.shape(1);
+  return "book " + std::to_string(index / frames) + ", frame " + std::to_string(index % frames);
+}
 
-std::shared_ptr<AudioCodes> CodesFrom(const Codes& values, double frame_rate_hz) {
-  if (values.ndim() != 2) ThrowBad("values: want shape [books, frames], got " + std::to_string(values.ndim()) + " axes");
+// Whole numbers of any width that an int32 holds: what was rounded or wrapped would be another sound.
+py::array_t<int32_t, py::array::c_style> WholeCodes(const py::array& values) {
+  const char kind = values.dtype().kind();
+  if (kind != 'i' && kind != 'u') {
+    ThrowBad("values: want whole numbers that an int32 holds, got " + std::string(py::str(values.dtype())));
+  }
+  if (values.size() > 0) {
+    constexpr int64_t kLeast = std::numeric_limits<int32_t>::min(), kMost = std::numeric_limits<int32_t>::max();
+    for (const char* end : {"min", "max"}) {
+      const py::object value = values.attr(end)();
+      const py::int_ whole(value);  // of Python, so that a uint64 is compared as it is
+      if (py::int_(kLeast) <= whole && whole <= py::int_(kMost)) continue;
+      const std::string came = py::str(py::object(whole));
+      ThrowBad("values: want whole numbers that an int32 holds, got " + came + " in " + PlaceOf(values, value));
+    }
+  }
+  return py::array_t<int32_t, py::array::c_style>(py::object(values.attr("astype")(py::dtype::of<int32_t>())));
+}
+
+std::shared_ptr<AudioCodes> CodesFrom(const py::object& given, double frame_rate_hz) {
+  const auto array = py::array(py::module_::import("numpy").attr("asarray")(given));
+  if (array.ndim() != 2) ThrowBad("values: want shape [books, frames], got " + std::to_string(array.ndim()) + " axes");
+  const py::array_t<int32_t, py::array::c_style> values = WholeCodes(array);
   auto codes = std::make_shared<AudioCodes>();
   codes->books = values.shape(0);
   codes->frames = values.shape(1);
@@ -65,7 +90,7 @@ the next one goes on. All blocks one after another are what generate makes of th
   py::class_<AudioCodes, std::shared_ptr<AudioCodes>>(m, "AudioCodes", R"(Audio as a neural codec's whole numbers.
 
 Args:
-  values: int32 [books, frames], the coarsest book first.
+  values: whole numbers that an int32 holds [books, frames], the coarsest book first.
   frame_rate_hz: of the frames, where known.)")
       .def(py::init(&CodesFrom), py::arg("values"), py::kw_only(), py::arg("frame_rate_hz") = 0.0)
       .def_property_readonly("values", [](const std::shared_ptr<AudioCodes>& self) -> py::object {

@@ -1,14 +1,14 @@
 // Audio block after block, for Engine and Model alike.
 #pragma once
 #include <memory>
-#include <mutex>
 
 #include "face.h"
 #include "grymsynth/generation_stream.h"
+#include "turn.h"
 
 namespace grym::python {
 
-// Threads queue up. `owner` is what the stream stands on.
+// Threads queue up; a callback of a call of its own is refused. `owner` is what the stream stands on.
 class PyGeneration {
  public:
   // `warnings`: what was told before it began; they come first in the result.
@@ -24,7 +24,7 @@ class PyGeneration {
   const std::shared_ptr<const void> owner_;
   const std::unique_ptr<GenerationStream> stream_;
   const std::vector<std::string> warnings_;
-  std::mutex mutex_;
+  Turns turns_;
 };
 using Generation_ = std::shared_ptr<PyGeneration>;
 

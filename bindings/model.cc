@@ -4,13 +4,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <mutex>
 #include <random>
 
 #include "face.h"
 #include "generation_stream.h"
 #include "grymsynth/engine.h"
 #include "grymsynth/model_orchestrator.h"
+#include "guest_models.h"
 #include "opener.h"
 
 namespace grym::python {
@@ -51,6 +51,7 @@ auto Embedding(const Model_& self, const py::object& progress, Work work) {
     warnings = (*embedder)->warnings();
     return answer;
   });
+  const RunsPython runs_python;
   for (const std::string& warning : warnings) {
     if (PyErr_WarnEx(PyExc_UserWarning, warning.c_str(), 1) != 0) throw py::error_already_set();
   }
@@ -156,18 +157,16 @@ Raises: DataLossError for a damaged file, FailedPreconditionError (code "other_m
 // Through the module's own engine, which gates the take and keeps its cost.
 absl::StatusOr<GenerateAudioResult> GenerateGated(Engine& engine, const Model_& model, const Model_& ranker,
                                                   GenerateAudioRequest request, const RunOptions& run) {
-  request.model = model->info().id;
-  if (ranker) request.rank_by = ranker->info().id;
-  // One gated call of a bare model at a time: it is registered for the call alone, under its own id.
-  static std::mutex* const one = new std::mutex;
-  const std::lock_guard<std::mutex> lock(*one);
-  if (const absl::Status added = engine.orchestrator().Register(model); !added.ok()) return added;
-  absl::Status ready;
-  if (ranker && ranker != model) ready = engine.orchestrator().Register(ranker);
-  absl::StatusOr<GenerateAudioResult> made =
-      ready.ok() ? engine.Generate(request, run) : absl::StatusOr<GenerateAudioResult>(ready);
-  if (ranker && ranker != model && ready.ok()) engine.orchestrator().Unregister(request.rank_by).IgnoreError();
-  engine.orchestrator().Unregister(request.model).IgnoreError();
+  static GuestModels* const guests = new GuestModels;
+  absl::StatusOr<GuestModels::Stay> maker = guests->Register(engine.orchestrator(), model);
+  if (!maker.ok()) return maker.status();
+  request.model = maker->id();
+  if (!ranker) return engine.Generate(request, run);
+  absl::StatusOr<GuestModels::Stay> judge = guests->Register(engine.orchestrator(), ranker);
+  if (!judge.ok()) return judge.status();
+  request.rank_by = judge->id();
+  absl::StatusOr<GenerateAudioResult> made = engine.Generate(request, run);
+  if (made.ok() && made->facts.count("ranked_by") > 0) made->facts["ranked_by"] = ranker->info().id;
   return made;
 }
 
@@ -191,6 +190,7 @@ Args:
   budget_bytes: of tensors at once; 0 is 6 GiB.
   component_dtypes: for some components: {"unet": "int8"}.
   may_lower_precision: whether a request over the budget may be made to fit by fewer bits.
+  most_wait_s: how long a call waits, in turn, for memory that other calls hold before it is refused; 0: not at all.
 Raises: FailedPreconditionError (code "no_torch") without LibTorch, NotFoundError, InvalidArgumentError, DataLossError
   for what the folder lacks or where it contradicts itself. Weights are read by the first call that needs them.)";
 
@@ -208,14 +208,16 @@ void DefineModel(py::module_& m) {
   py::class_<Model, Model_> c(m, "Model", "A model, opened from a checkpoint folder. Any thread may use it.");
   c.def_static("open", [](const py::object& folder, const std::string& device, const std::string& dtype,
                           int64_t budget_bytes, const std::map<std::string, std::string>& component_dtypes,
-                          bool may_lower_precision) {
+                          bool may_lower_precision, double most_wait_s) {
     const std::filesystem::path path = PathOf(folder);
-    const OpenModelOptions options{"", device, dtype, component_dtypes, budget_bytes, 0, may_lower_precision};
+    const OpenModelOptions options{"",           device, dtype,               component_dtypes,
+                                   budget_bytes, 0,      may_lower_precision, most_wait_s};
     const ModelOpener open = NativeOpener(/*shared=*/true);
     return std::const_pointer_cast<Model>(ValueOrThrow(Unlocked([&] { return open(path, options); })));
   }, py::arg("folder"), py::kw_only(), py::arg("device") = "auto", py::arg("dtype") = "",
                py::arg("budget_bytes") = 0, py::arg("component_dtypes") = std::map<std::string, std::string>{},
-               py::arg("may_lower_precision") = false, kOpenDoc);
+               py::arg("may_lower_precision") = false, py::arg("most_wait_s") = OpenModelOptions().most_wait_s,
+               kOpenDoc);
   c.def_property_readonly("info", [](const Model& self) { return self.info(); });
   c.def("plan", [](const Model_& self, const std::shared_ptr<GenerateAudioRequest>& request) {
     const GenerateAudioRequest wanted = request ? *request : GenerateAudioRequest();

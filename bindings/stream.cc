@@ -6,11 +6,13 @@
 #include <array>
 
 #include "face.h"
+#include "turn.h"
 
 namespace grym::python {
 namespace {
 
-// AnalysisStream allows one pusher and one reader at a time; Python threads queue up instead.
+// AnalysisStream allows one pusher and one reader at a time; Python threads queue up instead, and a callback of finish
+// that pushes is refused.
 class PyStream {
  public:
   explicit PyStream(std::unique_ptr<AnalysisStream> stream) : stream_(std::move(stream)) {}
@@ -25,12 +27,9 @@ class PyStream {
       ThrowBad("samples: want " + std::to_string(stream_->channels()) + " channels, got " +
                std::to_string(audio->channels()));
     }
-    bool heard = false;
-    {
-      NoGil nogil;
-      const std::lock_guard<std::mutex> lock(pushing_);
-      heard = stream_->Push({channels.data(), static_cast<size_t>(audio->channels())}, audio->frames());
-    }
+    const Turn turn(pushing_, "analysis stream");
+    const bool heard = Unlocked(
+        [&] { return stream_->Push({channels.data(), static_cast<size_t>(audio->channels())}, audio->frames()); });
     if (!heard) Throw(absl::FailedPreconditionError("analysis stream: it was finished"));
   }
 
@@ -49,15 +48,15 @@ class PyStream {
   }
 
   std::shared_ptr<AnalysisReport> Finish(const py::object& progress) {
-    return std::make_shared<AnalysisReport>(Blocking(progress, [this](const RunOptions& run, Listener&) {
-      const std::lock_guard<std::mutex> lock(pushing_);
-      return stream_->Finish(run);
-    }));
+    const Turn turn(pushing_, "analysis stream");
+    return std::make_shared<AnalysisReport>(
+        Blocking(progress, [this](const RunOptions& run, Listener&) { return stream_->Finish(run); }));
   }
 
  private:
   std::unique_ptr<AnalysisStream> stream_;
-  std::mutex pushing_, reading_;
+  Turns pushing_;
+  std::mutex reading_;
 };
 
 void BindLive(py::module_& m) {

@@ -1,5 +1,6 @@
 // What the calls of the C ABI share: inputs, progress, option structs, text results.
 #pragma once
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -33,6 +34,26 @@ absl::StatusOr<std::shared_ptr<const AudioBuffer>> RecordingFrom(const grym_audi
 
 // Calls `progress` for what `run` tells; its wish to stop cancels `run`. What `run` told before is told first.
 void TellProgress(grym_progress_fn progress, void* user_data, RunOptions& run);
+
+// Takes what one call at a time may work with, if no other has it: one of another thread's, or one whose callback this
+// is. An atomic flag, as a mutex must not be tried by the thread that holds it.
+class Turn {
+ public:
+  explicit Turn(std::atomic<bool>& taken) : taken_(taken), mine_(!taken.exchange(true, std::memory_order_acquire)) {}
+  ~Turn() {
+    if (mine_) taken_.store(false, std::memory_order_release);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  // FailedPrecondition in the words of `who` unless it was free.
+  absl::Status Check(const char* who) const {
+    return mine_ ? absl::OkStatus() : absl::FailedPreconditionError(std::string(who) + " (busy)");
+  }
+
+ private:
+  std::atomic<bool>& taken_;
+  const bool mine_;
+};
 
 // A blocking call: `work(run)` returns absl::StatusOr<T>, T behind Handle. A cancel wish always wins over a result.
 template <class Handle, class Work>

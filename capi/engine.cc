@@ -41,4 +41,11 @@ grym_status grym_engine_create(const grym_engine_options* options, grym_engine**
   });
 }
 
+grym_status grym_engine_close(grym_engine* engine) {
+  return Guard([&]() -> absl::Status {
+    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
+    return found->Close();
+  });
+}
+
 grym_status grym_engine_destroy(grym_engine* engine) { return Destroy(engine, "engine"); }

@@ -1,4 +1,5 @@
 // The last error of each thread, status names, the version.
+#include <algorithm>
 #include <cstring>
 
 #include "grymsynth.h"
@@ -45,24 +46,48 @@ LastError& ThisThread() {
   return last;
 }
 
-// Errors of ours are clean already; this is for those that come from Abseil or the standard library.
-std::string CleanMessage(std::string message) {
-  if (message.size() > kMessageBytes) {
-    message.resize(kMessageBytes - 3);
-    message += "...";
+// Bytes of the character at text[at] in UTF-8 by RFC 3629, 0 where there is none.
+size_t CharacterBytes(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const unsigned first = byte(at), second = byte(at + 1);
+  if (first < 0x80) return 1;
+  const size_t bytes = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (bytes == 0 || (bytes == 4 && first < 0xf0)) return 0;
+  for (size_t i = 1; i < bytes; ++i) {
+    if (byte(at + i) < 0x80 || byte(at + i) >= 0xc0) return 0;
   }
-  for (char& c : message) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return message;
+  const bool too_long = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+  const bool no_character = (first == 0xed && second >= 0xa0) || (first == 0xf4 && second >= 0x90);
+  return too_long || no_character ? 0 : bytes;
 }
 
+// At most `most` bytes of whole characters; '?' for each control character, and for each byte that belongs to none.
+// Most errors of ours are clean already: this is for those of Abseil and the standard library, and for what C handed
+// in.
+std::string CleanText(std::string_view text, size_t most) {
+  std::string clean;
+  for (size_t at = 0; at < text.size();) {
+    const size_t bytes = CharacterBytes(text, at);
+    const auto first = static_cast<unsigned char>(text[at]);
+    const std::string_view shown = bytes == 0 || first < 0x20 || first == 0x7f ? "?" : text.substr(at, bytes);
+    const size_t room = text.size() <= most ? most : most - 3;
+    if (clean.size() + shown.size() > room) return clean + "...";
+    clean += shown;
+    at += std::max<size_t>(bytes, 1);
+  }
+  return clean;
+}
+
+std::string CleanMessage(std::string_view message) { return CleanText(message, kMessageBytes); }
+
 }  // namespace
+
+std::string Shown(std::string_view text) { return "\"" + CleanText(text, 100) + "\""; }
 
 ErrorTexts TextsOf(const absl::Status& status) {
   ErrorTexts texts;
   if (status.ok()) return texts;
-  texts.message = CleanMessage(std::string(status.message().data(), status.message().size()));
+  texts.message = CleanMessage({status.message().data(), status.message().size()});
   if (texts.message.empty()) texts.message = StatusName(status.code());
   texts.code = ErrorCode(status);
   texts.problems = ProblemsJson(ErrorProblems(status));

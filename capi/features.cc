@@ -99,7 +99,7 @@ absl::StatusOr<const Entry*> ByName(const Entry (&entries)[N], const char* name)
     if (std::strcmp(entry.name, name) == 0) return &entry;
     names += std::string(" ") + entry.name;
   }
-  return absl::NotFoundError("name: want one of" + names + ", got \"" + std::string(name).substr(0, 100) + "\"");
+  return absl::NotFoundError("name: want one of" + names + ", got " + Shown(name));
 }
 
 grym_enhance_options EnhanceDefaults() {

@@ -1,7 +1,7 @@
 // Making block after block.
 #include "grymsynth/generation_stream.h"
 
-#include <mutex>
+#include <atomic>
 
 #include "call.h"
 #include "grymsynth/engine.h"
@@ -12,7 +12,7 @@ namespace grym::capi {
 struct GenerationBox {
   std::shared_ptr<Engine> engine;
   std::unique_ptr<GenerationStream> stream;
-  std::mutex mutex;
+  std::atomic<bool> at_work{false};
 };
 
 namespace {
@@ -22,8 +22,8 @@ template <class Work>
 grym_status WithGeneration(grym_generation* generation, Work work) {
   return Guard([&]() -> absl::Status {
     GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(generation, "generation"));
-    const std::unique_lock<std::mutex> lock(found->mutex, std::try_to_lock);
-    if (!lock.owns_lock()) return absl::FailedPreconditionError("generation: another thread is at work on it (busy)");
+    const Turn turn(found->at_work);
+    GRYM_C_RETURN_IF_ERROR(turn.Check("generation: another call is at work on it"));
     return work(*found->stream);
   });
 }

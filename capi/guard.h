@@ -3,6 +3,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -69,6 +70,9 @@ T GuardValue(T fallback, Body body) noexcept {
   }
   return fallback;
 }
+
+// What came, for a message: a long text is cut, and what is no UTF-8 or a control character is shown as '?'.
+std::string Shown(std::string_view text);
 
 inline absl::Status Bad(const std::string& message) { return absl::InvalidArgumentError(message); }
 

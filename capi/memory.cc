@@ -4,13 +4,27 @@
 
 namespace grym::capi {
 
-// A memory of its own, or an engine's.
+// A memory of its own, or an engine's, which it does not keep open.
 struct MemoryBox {
-  std::shared_ptr<Engine> engine;  // set when it is the engine's
-  std::unique_ptr<PatternMemory> own;
-  PatternMemory& memory() const { return engine ? engine->memory() : *own; }
+  std::weak_ptr<Engine> engine;  // of an engine's memory
+  std::shared_ptr<PatternMemory> own;
+  // For one call, which an engine that is destroyed meanwhile lets end.
+  absl::StatusOr<std::shared_ptr<PatternMemory>> Open() const {
+    if (own) return own;
+    if (const std::shared_ptr<Engine> kept = engine.lock())
+      return std::shared_ptr<PatternMemory>(kept, &kept->memory());
+    return absl::FailedPreconditionError("memory: it was an engine's own, and closed when the engine was destroyed");
+  }
 };
 
+namespace {
+
+absl::StatusOr<std::shared_ptr<PatternMemory>> FindMemory(const grym_memory* memory) {
+  GRYM_C_ASSIGN_OR_RETURN(const auto found, Find(memory, "memory"));
+  return found->Open();
+}
+
+}  // namespace
 }  // namespace grym::capi
 
 using namespace grym::capi;  // NOLINT: this file is the edge of that namespace
@@ -40,13 +54,13 @@ grym_status grym_engine_memory(grym_engine* engine, grym_memory** out) {
 
 grym_status grym_memory_store(grym_memory* memory, const grym_patterns* patterns, int64_t* ids, size_t ids_capacity) {
   return Guard([&]() -> absl::Status {
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, FindMemory(memory));
     GRYM_C_ASSIGN_OR_RETURN(auto what, Find(patterns, "patterns"));
     if (ids && ids_capacity < what->patterns.size()) {
       return Bad("ids_capacity: want " + std::to_string(what->patterns.size()) + " at least, got " +
                  std::to_string(ids_capacity));
     }
-    GRYM_C_ASSIGN_OR_RETURN(const std::vector<int64_t> stored, found->memory().Store(what->patterns));
+    GRYM_C_ASSIGN_OR_RETURN(const std::vector<int64_t> stored, found->Store(what->patterns));
     if (ids && !stored.empty()) std::memcpy(ids, stored.data(), stored.size() * sizeof(int64_t));
     return absl::OkStatus();
   });
@@ -55,8 +69,8 @@ grym_status grym_memory_store(grym_memory* memory, const grym_patterns* patterns
 grym_status grym_memory_get(grym_memory* memory, int64_t id, grym_patterns** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
-    GRYM_C_ASSIGN_OR_RETURN(grym::AudioPattern pattern, found->memory().Get(id));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, FindMemory(memory));
+    GRYM_C_ASSIGN_OR_RETURN(grym::AudioPattern pattern, found->Get(id));
     grym::AudioPatterns one;
     one.patterns.push_back(std::move(pattern));
     *out = NewHandleOf<grym_patterns>(std::move(one));
@@ -66,8 +80,8 @@ grym_status grym_memory_get(grym_memory* memory, int64_t id, grym_patterns** out
 
 grym_status grym_memory_remove(grym_memory* memory, int64_t id) {
   return Guard([&]() -> absl::Status {
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
-    return found->memory().Remove(id);
+    GRYM_C_ASSIGN_OR_RETURN(auto found, FindMemory(memory));
+    return found->Remove(id);
   });
 }
 
@@ -75,7 +89,7 @@ grym_status grym_memory_query(grym_memory* memory, const float* embedding, int32
                               double min_similarity, grym_matches** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, FindMemory(memory));
     GRYM_C_RETURN_IF_ERROR(CheckSet(embedding, "embedding"));
     if (kind < GRYM_PATTERN_KIND_ANY || kind > GRYM_PATTERN_KIND_STRUCTURAL) {
       return Bad("kind: want a GRYM_PATTERN_KIND_ value from -1 to 4, got " + std::to_string(kind));
@@ -85,7 +99,7 @@ grym_status grym_memory_query(grym_memory* memory, const float* embedding, int32
     query.limit = limit;
     if (kind != GRYM_PATTERN_KIND_ANY) query.kind = static_cast<grym::PatternKind>(kind);
     query.min_similarity = min_similarity;
-    GRYM_C_ASSIGN_OR_RETURN(std::vector<grym::PatternMatch> matches, found->memory().Query(query));
+    GRYM_C_ASSIGN_OR_RETURN(std::vector<grym::PatternMatch> matches, found->Query(query));
     *out = NewHandleOf<grym_matches>(Unrelated(std::move(matches)));
     return absl::OkStatus();
   });
@@ -93,26 +107,26 @@ grym_status grym_memory_query(grym_memory* memory, const float* embedding, int32
 
 grym_status grym_memory_load_index(grym_memory* memory, grym_progress_fn progress, void* user_data) {
   return Guard([&]() -> absl::Status {
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, FindMemory(memory));
     grym::RunOptions run;
     TellProgress(progress, user_data, run);
-    GRYM_C_RETURN_IF_ERROR(found->memory().LoadIndex(run));
+    GRYM_C_RETURN_IF_ERROR(found->LoadIndex(run));
     return run.cancel.Check();
   });
 }
 
 grym_status grym_memory_record_outcome(grym_memory* memory, int64_t id, double score, const char* note) {
   return Guard([&]() -> absl::Status {
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
-    return found->memory().RecordOutcome(id, score, TextOr(note));
+    GRYM_C_ASSIGN_OR_RETURN(auto found, FindMemory(memory));
+    return found->RecordOutcome(id, score, TextOr(note));
   });
 }
 
 grym_status grym_memory_stats_json(grym_memory* memory, grym_text** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
-    GRYM_C_ASSIGN_OR_RETURN(const grym::PatternMemoryStats stats, found->memory().Stats());
+    GRYM_C_ASSIGN_OR_RETURN(auto found, FindMemory(memory));
+    GRYM_C_ASSIGN_OR_RETURN(const grym::PatternMemoryStats stats, found->Stats());
     JsonText json;
     json.Begin('{').Key("patterns").Integer(stats.patterns).Key("outcomes").Integer(stats.outcomes);
     json.Key("file_bytes").Integer(stats.file_bytes).Key("schema_version").Integer(stats.schema_version);
@@ -123,18 +137,16 @@ grym_status grym_memory_stats_json(grym_memory* memory, grym_text** out) {
 
 grym_status grym_memory_check(grym_memory* memory) {
   return Guard([&]() -> absl::Status {
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
-    return found->memory().CheckIntegrity();
+    GRYM_C_ASSIGN_OR_RETURN(auto found, FindMemory(memory));
+    return found->CheckIntegrity();
   });
 }
 
 grym_status grym_memory_close(grym_memory* memory) {
   return Guard([&]() -> absl::Status {
-    GRYM_C_ASSIGN_OR_RETURN(auto found, Find(memory, "memory"));
-    if (found->engine) {
-      return absl::FailedPreconditionError("memory: this one is an engine's own; it closes with the engine");
-    }
-    return found->own->Close();
+    GRYM_C_ASSIGN_OR_RETURN(auto box, Find(memory, "memory"));
+    if (box->own) return box->own->Close();
+    return absl::FailedPreconditionError("memory: this one is an engine's own; it closes with the engine");
   });
 }
 

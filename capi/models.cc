@@ -9,11 +9,6 @@ using namespace grym::capi;  // NOLINT: this file is the edge of that namespace
 
 namespace {
 
-constexpr grym::Capability kCapabilities[] = {
-    grym::Capability::kGenerate,      grym::Capability::kEnhance,        grym::Capability::kEmbedAudio,
-    grym::Capability::kAnalyze,       grym::Capability::kClassifyStyle,  grym::Capability::kDetectPatterns,
-    grym::Capability::kCompare};
-
 const char* ParamTypeName(grym::ParamType type) {
   switch (type) {
     case grym::ParamType::kBool: return "bool";
@@ -68,13 +63,10 @@ std::string ChainToJson(const grym::ModelChain& chain) {
   return json.End('}').Take();
 }
 
-absl::StatusOr<grym::Capability> ParseCapability(const std::string& name) {
-  std::string names;
-  for (const grym::Capability capability : kCapabilities) {
-    if (grym::CapabilityName(capability) == name) return capability;
-    names += " " + std::string(grym::CapabilityName(capability));
-  }
-  return Bad("task/capability: want one of" + names + ", got \"" + name.substr(0, 100) + "\"");
+absl::StatusOr<grym::Capability> CapabilityOf(const std::string& name) {
+  const absl::StatusOr<grym::Capability> known = grym::TaskCapability(name);
+  if (known.ok()) return *known;
+  return Bad("task/" + std::string(known.status().message()));
 }
 
 absl::StatusOr<grym::AudioTask> TaskFromJson(const char* text) {
@@ -84,13 +76,13 @@ absl::StatusOr<grym::AudioTask> TaskFromJson(const char* text) {
   for (const auto& [name, value] : members) {
     if (name == "capability") {
       GRYM_C_ASSIGN_OR_RETURN(const std::string capability, JsonString(value, "task/capability"));
-      GRYM_C_ASSIGN_OR_RETURN(task.capability, ParseCapability(capability));
+      GRYM_C_ASSIGN_OR_RETURN(task.capability, CapabilityOf(capability));
     } else if (name == "model") {
       GRYM_C_ASSIGN_OR_RETURN(task.model, JsonString(value, "task/model"));
     } else if (name == "request") {
       GRYM_C_ASSIGN_OR_RETURN(task.request, grym::RequestFromJson(value));
     } else {
-      return Bad("task: want capability, model, request, got \"" + name.substr(0, 100) + "\"");
+      return Bad("task: want capability, model, request, got " + Shown(name));
     }
   }
   if (!members.count("capability")) return Bad("task/capability: want a value, got none");

@@ -10,6 +10,7 @@ namespace {
 grym_open_model_options OpenModelDefaults() {
   grym_open_model_options to{};
   to.struct_size = sizeof to;
+  to.most_wait_s = grym::OpenModelOptions().most_wait_s;
   return to;
 }
 
@@ -21,6 +22,7 @@ absl::StatusOr<grym::OpenModelOptions> OpenModelOptionsFromC(const grym_open_mod
   to.dtype = TextOr(from.dtype, to.dtype.c_str());
   to.budget_bytes = from.budget_bytes;
   to.may_lower_precision = from.may_lower_precision != 0;
+  to.most_wait_s = from.most_wait_s;
   if (from.component_dtypes_json) {
     GRYM_C_ASSIGN_OR_RETURN(const auto members, JsonMembers(from.component_dtypes_json, "component_dtypes_json"));
     for (const auto& [name, value] : members) {
@@ -31,13 +33,13 @@ absl::StatusOr<grym::OpenModelOptions> OpenModelOptionsFromC(const grym_open_mod
 }
 
 absl::StatusOr<std::vector<float>> EmbedOneOf(grym::Embedder& embedder, const grym_audio* audio, const char* path,
-                                              const char* text) {
+                                              const char* text, const grym::RunOptions& run) {
   if (text) {
     if (audio || path) return Bad("text_utf8: want one of audio, path_utf8 and text_utf8, got more");
-    return embedder.EmbedText(text, {});
+    return embedder.EmbedText(text, run);
   }
   GRYM_C_ASSIGN_OR_RETURN(const auto recording, RecordingFrom(audio, path));
-  return embedder.Embed(*recording, {});
+  return embedder.Embed(*recording, run);
 }
 
 }  // namespace
@@ -95,6 +97,13 @@ grym_status grym_engine_plan_json(grym_engine* engine, const grym_generate_optio
 
 grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym_audio* audio, const char* path_utf8,
                               const char* text_utf8, float* values, size_t capacity, size_t* dims) {
+  return grym_engine_embed_with_progress(engine, model, audio, path_utf8, text_utf8, nullptr, nullptr, values, capacity,
+                                         dims);
+}
+
+grym_status grym_engine_embed_with_progress(grym_engine* engine, const char* model, const grym_audio* audio,
+                                            const char* path_utf8, const char* text_utf8, grym_progress_fn progress,
+                                            void* user_data, float* values, size_t capacity, size_t* dims) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(CheckSet(dims, "dims"));
     *dims = 0;
@@ -110,7 +119,10 @@ grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym
     if (capacity < want) {
       return Bad("capacity: want " + std::to_string(want) + " numbers or more, got " + std::to_string(capacity));
     }
-    GRYM_C_ASSIGN_OR_RETURN(const std::vector<float> made, EmbedOneOf(*embedder, audio, path_utf8, text_utf8));
+    grym::RunOptions run;
+    TellProgress(progress, user_data, run);
+    GRYM_C_ASSIGN_OR_RETURN(const std::vector<float> made, EmbedOneOf(*embedder, audio, path_utf8, text_utf8, run));
+    GRYM_C_RETURN_IF_ERROR(run.cancel.Check());
     std::copy(made.begin(), made.end(), values);
     SetLastWarnings(embedder->warnings());
     return absl::OkStatus();
@@ -119,6 +131,12 @@ grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym
 
 grym_status grym_engine_transcribe(grym_engine* engine, const char* model, const grym_audio* audio,
                                    const char* path_utf8, grym_text** out) {
+  return grym_engine_transcribe_with_progress(engine, model, audio, path_utf8, nullptr, nullptr, out);
+}
+
+grym_status grym_engine_transcribe_with_progress(grym_engine* engine, const char* model, const grym_audio* audio,
+                                                 const char* path_utf8, grym_progress_fn progress, void* user_data,
+                                                 grym_text** out) {
   return Guard([&]() -> absl::Status {
     GRYM_C_RETURN_IF_ERROR(ClearOut(out));
     GRYM_C_ASSIGN_OR_RETURN(auto found, Find(engine, "engine"));
@@ -127,8 +145,8 @@ grym_status grym_engine_transcribe(grym_engine* engine, const char* model, const
     GRYM_C_ASSIGN_OR_RETURN(const auto opened, found->orchestrator().Find(model));
     GRYM_C_ASSIGN_OR_RETURN(const auto embedder, opened->NewEmbedder());
     GRYM_C_ASSIGN_OR_RETURN(const auto recording, RecordingFrom(audio, path_utf8));
-    GRYM_C_ASSIGN_OR_RETURN(std::string text, embedder->Transcribe(*recording, {}));
-    return TextInto(std::move(text), out);
+    return RunInto(progress, user_data, out,
+                   [&](const grym::RunOptions& run) { return embedder->Transcribe(*recording, run); });
   });
 }
 
@@ -138,7 +156,7 @@ grym_status grym_engine_add_model_opener(grym_engine* engine, const void* opener
     GRYM_C_RETURN_IF_ERROR(CheckSet(opener, "opener"));
     GRYM_C_RETURN_IF_ERROR(CheckSet(build, "build"));
     if (std::strcmp(build, GRYM_C_BUILD) != 0) {
-      return grym::capi::Bad("build: want \"" GRYM_C_BUILD "\", got \"" + std::string(build).substr(0, 100) + "\"");
+      return grym::capi::Bad("build: want \"" GRYM_C_BUILD "\", got " + grym::capi::Shown(build));
     }
     found->AddModelOpener(*static_cast<const grym::ModelOpener*>(opener));
     return absl::OkStatus();

@@ -60,25 +60,6 @@ class StreamTable {
 
 constinit StreamTable g_streams;
 
-// Takes one side of a stream for itself, if nobody has it.
-class Turn {
- public:
-  explicit Turn(std::atomic<bool>& taken) : taken_(taken), mine_(!taken.exchange(true, std::memory_order_acquire)) {}
-  ~Turn() {
-    if (mine_) taken_.store(false, std::memory_order_release);
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  absl::Status Check(const char* what) const {
-    if (mine_) return absl::OkStatus();
-    return absl::FailedPreconditionError(std::string("analysis stream: another thread ") + what + " (busy)");
-  }
-
- private:
-  std::atomic<bool>& taken_;
-  const bool mine_;
-};
-
 // `work(StreamBox&)` returns absl::Status.
 template <class Work>
 grym_status WithStream(const grym_analysis_stream* stream, Work work) {
@@ -97,7 +78,7 @@ grym_status PushInto(grym_analysis_stream* stream, const void* samples, int64_t 
       return Bad("frames: want 0 or more, got " + std::to_string(frames));
     if (frames > 0) GRYM_C_RETURN_IF_ERROR(CheckSet(samples, "samples"));
     const Turn turn(box.pushing);
-    GRYM_C_RETURN_IF_ERROR(turn.Check("pushes"));
+    GRYM_C_RETURN_IF_ERROR(turn.Check("analysis stream: another call pushes"));
     if (frames == 0 || push(*box.stream)) return absl::OkStatus();
     return absl::FailedPreconditionError("analysis stream: it was finished");
   });
@@ -194,7 +175,7 @@ grym_status grym_analysis_stream_live(grym_analysis_stream* stream, grym_analysi
                  std::to_string(size));
     }
     const Turn turn(box.reading);
-    GRYM_C_RETURN_IF_ERROR(turn.Check("reads"));
+    GRYM_C_RETURN_IF_ERROR(turn.Check("analysis stream: another call reads"));
     const grym_analysis_live now = LiveToC(box.stream->live(), size);
     std::memset(static_cast<void*>(live), 0, size);
     std::memcpy(static_cast<void*>(live), &now, size < sizeof now ? size : sizeof now);
@@ -208,7 +189,7 @@ grym_status grym_analysis_stream_events(grym_analysis_stream* stream, size_t mos
     GRYM_C_RETURN_IF_ERROR(CheckSet(count, "count"));
     *count = 0;
     const Turn turn(box.reading);
-    GRYM_C_RETURN_IF_ERROR(turn.Check("reads"));
+    GRYM_C_RETURN_IF_ERROR(turn.Check("analysis stream: another call reads"));
     grym::AnalysisEvent some[64];
     while (*count < most) {
       const size_t taken = box.stream->TakeEvents({some, std::min(std::size(some), most - *count)});
@@ -241,8 +222,8 @@ grym_status grym_analysis_stream_finish(grym_analysis_stream* stream, grym_progr
     if (gaps_json) *gaps_json = nullptr;
     GRYM_C_ASSIGN_OR_RETURN(auto box, Find(stream, "stream"));
     const Turn push(box->pushing), read(box->reading);
-    GRYM_C_RETURN_IF_ERROR(push.Check("pushes"));
-    GRYM_C_RETURN_IF_ERROR(read.Check("reads"));
+    GRYM_C_RETURN_IF_ERROR(push.Check("analysis stream: another call pushes"));
+    GRYM_C_RETURN_IF_ERROR(read.Check("analysis stream: another call reads"));
     std::string gaps;
     const auto work = [&](const grym::RunOptions& run) -> absl::StatusOr<grym::AudioFeatures> {
       GRYM_C_ASSIGN_OR_RETURN(grym::AnalysisReport report, box->stream->Finish(run));

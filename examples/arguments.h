@@ -45,12 +45,13 @@ struct Arguments {
     error = name + ": want a number, got \"" + options[name] + "\"";
     return std::nullopt;
   }
-  // The value as a whole number of `least` or more; sets `error` for anything else, also for one beyond 64 bits.
-  std::optional<int64_t> Integer(const std::string& name, int64_t least) {
-    const std::optional<int64_t> value = Read<int64_t>(name);
+  // The value as a whole number from `least` to all that `Value` holds; sets `error` for anything else.
+  template <class Value>
+  std::optional<Value> Integer(const std::string& name, Value least) {
+    const std::optional<Value> value = Read<Value>(name);
     if (!options.count(name) || (value && *value >= least)) return value;
     error = name + ": want a whole number from " + std::to_string(least) + " to " +
-            std::to_string(std::numeric_limits<int64_t>::max()) + ", got \"" + options[name] + "\"";
+            std::to_string(std::numeric_limits<Value>::max()) + ", got \"" + options[name] + "\"";
     return std::nullopt;
   }
 

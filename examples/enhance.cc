@@ -76,7 +76,7 @@ Order ReadOrder(Arguments& arguments) {
   Order order;
   order.level = arguments.Number("--level");
   order.target_lufs = arguments.Number("--target-lufs");
-  order.seed = arguments.Integer("--seed", 0).value_or(0);
+  order.seed = arguments.Integer<int64_t>("--seed", 0).value_or(0);
   order.workflow = arguments.Text("--workflow");
   order.data = arguments.Text("--data");
   order.resume = arguments.Text("--resume");

@@ -70,8 +70,8 @@ class GRYM_EXPORT Engine {
   ~Engine();  // as Close; not from such a callback
   // Stops and joins everything it started (workflow runs are left "interrupted" and can be resumed), and lets go of the
   // data folder for the next engine. Afterwards Generate, workflows and the memory answer FailedPrecondition. Safe to
-  // call twice. From a callback of one of its own calls it asks all of them to stop and answers FailedPrecondition (code
-  // "closed_from_callback"): close again once the call has ended.
+  // call twice. From a callback of one of its own calls it asks all of them to stop and answers FailedPrecondition
+  // (code "closed_from_callback"): close again once the call has ended.
   absl::Status Close();
 
   AudioProcessor& processor();
@@ -106,12 +106,12 @@ class GRYM_EXPORT Engine {
   absl::StatusOr<std::unique_ptr<GenerationStream>> ResumeStream(std::string_view model,
                                                                  const std::filesystem::path& saved);
 
-  // Lets an open embedder hear stored patterns, each where it first occurs in `audio` (at least a second of it), so that
-  // SearchMemory finds them. FailedPrecondition (code "not_stored") for a pattern without an id; errors of the model.
+  // Lets an open embedder hear stored patterns, each where it first occurs in `audio` (at least a second of it), so
+  // that SearchMemory finds them. FailedPrecondition (code "not_stored") for one without an id; the model's errors.
   absl::Status HearPatterns(const AudioPatterns& patterns, const AudioInput& audio, std::string_view model,
                             const RunOptions& run = {});
-  // The patterns that sound most like some words, by an embedder that hears and reads (CLAP): of those that HearPatterns
-  // was called for with that model. limit in [1, 1000]. Unimplemented (code "no_text") for one that only hears.
+  // The patterns that sound most like some words, by an embedder that hears and reads (CLAP): of those that
+  // HearPatterns heard with that model. limit in [1, 1000]. Unimplemented (code "no_text") for one that only hears.
   absl::StatusOr<std::vector<PatternMatch>> SearchMemory(std::string_view words_utf8, std::string_view model,
                                                          int limit = 10, const RunOptions& run = {});
 

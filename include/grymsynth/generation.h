@@ -112,9 +112,9 @@ GRYM_EXPORT absl::Status ValidateRequest(const GenerateAudioRequest& request);
 // JSON text (schema "grymsynth.request/1"), camelCase names as in workflows: prompt, negativePrompt, durationSeconds,
 // seed, model, temperature, topK, topP, guidance, steps, tempoBpm, key, meter, structure, instruments, mood,
 // referenceAudio, referenceMidi, referenceStrength, wantStems, quality ("draft", "standard", "best"), allowUnsupported,
-// takes, rankBy, enhancementLevel, preserveOriginalCharacteristics, focusAreas, targetLufs, patterns, parameters. Fields
-// that are unset are left out; buffers are not written. Reading: at most 1 MiB; every member is optional; an unknown
-// member, a wrong type and a value out of range are InvalidArgument (code "invalid_request"), all listed at once.
+// takes, rankBy, enhancementLevel, preserveOriginalCharacteristics, focusAreas, targetLufs, patterns, parameters.
+// Fields that are unset are left out; buffers are not written. Reading: at most 1 MiB; every member is optional; an
+// unknown member, a wrong type and a value out of range are InvalidArgument (code "invalid_request"), all listed.
 GRYM_EXPORT std::string RequestToJson(const GenerateAudioRequest& request);
 GRYM_EXPORT absl::StatusOr<GenerateAudioRequest> RequestFromJson(std::string_view json);
 // Provenance, warnings, attempts, timings and facts (schema "grymsynth.result/1"); audio is not written.

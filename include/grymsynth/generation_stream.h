@@ -17,8 +17,8 @@ class GRYM_EXPORT GenerationStream {
  public:
   virtual ~GenerationStream() = default;
   // The next block of sound, of any length, all of one rate and channel count; an empty one once there is no more. All
-  // blocks one after another are the sound that Generate makes of the request, within 1e-4. Cancelled loses nothing: the next call goes on from there.
-  // After another error every call answers that error.
+  // blocks one after another are the sound that Generate makes of the request, within 1e-4. Cancelled loses nothing:
+  // the next call goes on from there. After another error every call answers that error.
   virtual absl::StatusOr<AudioBuffer> Next(const RunOptions& run) = 0;
   // What Generate answers, but for the sound itself: seed, warnings, timings, facts. FailedPrecondition (code
   // "not_finished") before the last block was given.

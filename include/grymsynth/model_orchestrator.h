@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,6 +16,9 @@
 #include "grymsynth/model.h"
 
 namespace grym {
+
+// The capability of that name that a task can ask for; InvalidArgument lists them all.
+GRYM_EXPORT absl::StatusOr<Capability> TaskCapability(std::string_view name);
 
 struct AudioTask {
   Capability capability = Capability::kGenerate;

@@ -69,8 +69,8 @@ class GRYM_EXPORT PatternMemory {
   absl::Status LoadIndex(const RunOptions& run = {}) const;
   // A take that used the pattern scored `score` in [0, 1]. NotFound.
   absl::Status RecordOutcome(int64_t id, double score, std::string_view note = "");
-  // Keeps what an embedder heard of a pattern, over what was kept before: a vector [1, 4096] in a space that is named by
-  // the embedder, so that sounds and words of one space can be compared. NotFound; InvalidArgument (code "bad_hearing").
+  // Keeps what an embedder heard of a pattern, over what was kept before: a vector [1, 4096] in a space named by the
+  // embedder, so that sounds and words of one space can be compared. NotFound; InvalidArgument (code "bad_hearing").
   absl::Status StoreHearing(int64_t id, std::string_view space, std::span<const float> vector);
   // The patterns of the space that lie nearest to `vector` by cosine, most similar first. Exact; all vectors of the
   // space are read, some 40 ms for 100,000 of 512 numbers. limit in [1, 1000]. InvalidArgument (code "bad_hearing") for

@@ -58,7 +58,35 @@ class Orchestrator final : public ModelOrchestrator {
   ResourceBudget budget_;
 };
 
+// A switch without default, so that a new capability cannot be forgotten here.
+bool CanBeATask(Capability capability) {
+  switch (capability) {
+    case Capability::kGenerate:
+    case Capability::kEnhance:
+    case Capability::kEmbedAudio:
+    case Capability::kAnalyze:
+    case Capability::kClassifyStyle:
+    case Capability::kDetectPatterns:
+    case Capability::kCompare:
+    case Capability::kEmbedText: return true;
+    case Capability::kStream:
+    case Capability::kCode: return false;
+  }
+  return false;
+}
+
 }  // namespace
+
+absl::StatusOr<Capability> TaskCapability(std::string_view name) {
+  std::string names;
+  for (int i = 0; i <= static_cast<int>(Capability::kEmbedText); ++i) {
+    const auto capability = static_cast<Capability>(i);
+    if (!CanBeATask(capability)) continue;
+    if (CapabilityName(capability) == name) return capability;
+    names += " " + std::string(CapabilityName(capability));
+  }
+  return absl::InvalidArgumentError("capability: want one of" + names + ", got \"" + Printable(name, 100) + "\"");
+}
 
 std::unique_ptr<ModelOrchestrator> ModelOrchestrator::Create(const ModelOrchestratorOptions& options) {
   return std::make_unique<Orchestrator>(options);

@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "base/status.h"
+#include "runtime/host_scope.h"
 
 namespace grym {
 
@@ -29,6 +30,19 @@ constexpr double kMebibyte = 1 << 20;
 int64_t OutsideOf(const LeaseState* lease, int64_t bytes) {
   if (!lease || !lease->open) return bytes;
   return std::max<int64_t>(0, lease->used + bytes - lease->bytes) - std::max<int64_t>(0, lease->used - lease->bytes);
+}
+
+// Whether this thread is inside a run that holds a lease of `budget`, be it in a callback of it. With the budget's lock
+// held.
+bool WorksUnderLeaseOf(const MemoryBudget* budget) {
+  const auto holds = [budget](const MemoryAccount& account) {
+    return account.budget.get() == budget && account.lease && account.lease->open;
+  };
+  if (holds(BudgetScope::Current())) return true;
+  for (const HostScope* scope = HostScope::Innermost(); scope; scope = scope->outer()) {
+    if (holds(scope->around())) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -193,9 +207,8 @@ std::optional<MemoryLease> MemoryBudget::TryLease(LeaseAsk& ask) {
 absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const CancelToken& cancel, double most_wait_s) {
   const auto end = LeaseClock::now() + std::chrono::duration_cast<LeaseClock::duration>(
                                            std::chrono::duration<double>(std::clamp(most_wait_s, 0.0, 1e6)));
-  const MemoryAccount mine = BudgetScope::Current();
   std::unique_lock<std::mutex> lock(mutex_);
-  const bool nested = mine.budget.get() == this && mine.lease && mine.lease->open;
+  const bool nested = WorksUnderLeaseOf(this);
   const auto place = line_.insert(nested ? line_.begin() : line_.end(), 0);
   // Runs with the lock held, or takes it: also where an ask throws.
   const std::unique_ptr<MemoryBudget, std::function<void(MemoryBudget*)>> leave(this, [&](MemoryBudget* budget) {

@@ -32,6 +32,93 @@ static void long_and_dirty_messages(void) {
   for (const char* c = grym_last_error(); *c; ++c) CHECK((unsigned char)*c >= 0x20 && *c != 0x7f);
 }
 
+/* Convention 5: whole characters of RFC 3629 only. */
+static int is_utf8(const char* text) {
+  for (const unsigned char* c = (const unsigned char*)text; *c; ++c) {
+    const int more = *c < 0x80 ? 0 : *c >= 0xc2 && *c < 0xe0 ? 1 : *c >= 0xe0 && *c < 0xf0 ? 2 : *c < 0xf5 ? 3 : -1;
+    if (more < 0 || (*c >= 0x80 && *c < 0xc2)) return 0;
+    for (int i = 0; i < more; ++i) {
+      if ((*++c & 0xc0) != 0x80) return 0;
+    }
+  }
+  return 1;
+}
+
+/* What is quoted is cut after a whole character, and bytes that are none do not come back. */
+static void messages_are_utf8(grym_engine* engine) {
+  grym_features* features = NULL;
+  grym_text* route = NULL;
+  grym_audio* audio = NULL;
+  CHECK_OK(grym_audio_create(NULL, 1, 44100, 44100, &audio));
+  CHECK_OK(grym_engine_analyze(engine, audio, NULL, NULL, NULL, &features));
+  CHECK_OK(grym_audio_destroy(audio));
+  const char* wrong[] = {"\xff", "\xc3(", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80", "\xe0\x80\x80", "\xc3"};
+  for (int shift = 0; shift < 4; ++shift) {
+    char name[4200] = "", task[4400];
+    double value = 0;
+    memset(name, 'a', (size_t)shift);
+    for (size_t at = (size_t)shift; at + 2 < sizeof name; at += 2) memcpy(name + at, "\xc3\xa9", 2);
+    name[sizeof name - 1] = name[sizeof name - 2] = '\0';
+    CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_features_number(features, name, &value));
+    CHECK(is_utf8(grym_last_error()) && strstr(grym_last_error(), "\xc3\xa9...\"") != NULL);
+    CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_add_model_opener(engine, name, name));
+    CHECK(is_utf8(grym_last_error()));
+    for (int as_key = 0; as_key < 2; ++as_key) {
+      snprintf(task, sizeof task, as_key ? "{\"%s\": 1}" : "{\"capability\": \"%s\"}", name);
+      CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_route(engine, task, &route));
+      CHECK(is_utf8(grym_last_error()) && is_utf8(grym_last_error_problems_json()));
+    }
+    CHECK(grym_audio_load(name, &audio) != GRYM_STATUS_OK);
+    CHECK(is_utf8(grym_last_error()) && strlen(grym_last_error()) < 4000);
+  }
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+    double value = 0;
+    CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_features_number(features, wrong[i], &value));
+    CHECK(is_utf8(grym_last_error()) && strstr(grym_last_error(), "got \"?") != NULL);
+  }
+  double value = 0;
+  CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_features_number(features, "\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x8e\xb5", &value));
+  CHECK(strstr(grym_last_error(), "got \"\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x8e\xb5\"") != NULL);
+  CHECK_OK(grym_features_destroy(features));
+}
+
+/* Every capability that can be a task is one here. */
+static void tasks(grym_engine* engine) {
+  grym_text* route = NULL;
+  const char* words = "{\"capability\": \"embed_text\", \"request\": {\"prompt\": \"rain\"}}";
+  CHECK_STATUS(GRYM_STATUS_NOT_FOUND, grym_engine_route(engine, words, &route));
+  CHECK(strcmp(grym_last_error_code(), "no_model") == 0);
+  CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_route(engine, "{\"capability\": \"stream\"}", &route));
+  CHECK(strstr(grym_last_error(), "task/capability: want one of generate") != NULL);
+  CHECK(strstr(grym_last_error(), "embed_text") != NULL && strstr(grym_last_error(), "got \"stream\"") != NULL);
+}
+
+/* The handle of an engine's memory keeps nothing open. */
+static void memory_ends_with_its_engine(void) {
+  grym_engine *engine = NULL, *closed = NULL;
+  grym_memory *memory = NULL, *second = NULL;
+  grym_text* stats = NULL;
+  grym_result* result = NULL;
+  CHECK_OK(grym_engine_create(NULL, &engine));
+  CHECK_OK(grym_engine_memory(engine, &memory));
+  CHECK_OK(grym_memory_check(memory));
+  CHECK_OK(grym_engine_destroy(engine));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_memory_stats_json(memory, &stats));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_memory_check(memory));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_memory_close(memory));
+  CHECK(stats == NULL);
+  CHECK_OK(grym_memory_destroy(memory));
+
+  CHECK_OK(grym_engine_create(NULL, &closed));
+  CHECK_OK(grym_engine_memory(closed, &second));
+  CHECK_OK(grym_engine_close(closed));
+  CHECK_OK(grym_engine_close(closed));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_memory_stats_json(second, &stats));
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_engine_generate(closed, NULL, NULL, NULL, &result));
+  CHECK_OK(grym_memory_destroy(second));
+  CHECK_OK(grym_engine_destroy(closed));
+}
+
 static void handles(void) {
   const float planar[6] = {0.0f, 0.5f, -0.5f, 1.0f, 0.25f, -1.0f};
   grym_audio* audio = NULL;
@@ -382,6 +469,9 @@ int main(void) {
   callbacks_that_call_again(engine);
   jobs_end(engine);
   requests(engine);
+  messages_are_utf8(engine);
+  tasks(engine);
   CHECK_OK(grym_engine_destroy(engine));
+  memory_ends_with_its_engine();
   return check_end();
 }

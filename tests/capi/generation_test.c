@@ -49,6 +49,38 @@ static void blocks_are_the_take(grym_engine* engine) {
   CHECK_OK(grym_generation_destroy(generation));
 }
 
+struct asked_again {
+  grym_generation* generation;
+  int calls;
+};
+
+static int32_t ask_again(double fraction, double eta_s, const char* stage, void* user_data) {
+  struct asked_again* asked = user_data;
+  grym_audio* block = NULL;
+  grym_result* result = NULL;
+  (void)fraction, (void)eta_s, (void)stage;
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_generation_next(asked->generation, NULL, NULL, &block));
+  CHECK(strstr(grym_last_error(), "busy") != NULL);
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_generation_save(asked->generation, "state"));
+  CHECK(strstr(grym_last_error(), "busy") != NULL);
+  CHECK_STATUS(GRYM_STATUS_FAILED_PRECONDITION, grym_generation_finish(asked->generation, &result));
+  CHECK(strstr(grym_last_error(), "busy") != NULL);
+  ++asked->calls;
+  return 0;
+}
+
+static void a_callback_of_its_own_is_refused(grym_engine* engine) {
+  struct asked_again asked = {NULL, 0};
+  grym_audio* block = NULL;
+  CHECK_OK(grym_engine_open_generation(engine, kRequest, NULL, &asked.generation));
+  CHECK_OK(grym_generation_next(asked.generation, ask_again, &asked, &block));
+  CHECK(asked.calls > 0 && grym_audio_frames(block) > 0);
+  CHECK_OK(grym_audio_destroy(block));
+  CHECK_OK(grym_generation_next(asked.generation, NULL, NULL, &block));
+  CHECK_OK(grym_audio_destroy(block));
+  CHECK_OK(grym_generation_destroy(asked.generation));
+}
+
 static void it_keeps_the_engine(void) {
   grym_engine* engine = NULL;
   grym_generation* generation = NULL;
@@ -99,6 +131,7 @@ int main(void) {
   grym_engine* engine = NULL;
   CHECK_OK(grym_engine_create(NULL, &engine));
   blocks_are_the_take(engine);
+  a_callback_of_its_own_is_refused(engine);
   what_cannot_be(engine);
   codes_are_values();
   CHECK_OK(grym_engine_destroy(engine));

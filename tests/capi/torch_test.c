@@ -17,6 +17,17 @@ static grym_engine* new_engine(int32_t registered) {
   return engine;
 }
 
+static int32_t count_and_go_on(double fraction, double eta_s, const char* stage, void* calls) {
+  (void)fraction, (void)eta_s, (void)stage;
+  ++*(int*)calls;
+  return 0;
+}
+
+static int32_t count_and_stop(double fraction, double eta_s, const char* stage, void* calls) {
+  count_and_go_on(fraction, eta_s, stage, calls);
+  return 1;
+}
+
 static int has_model(grym_engine* engine, const char* id) {
   grym_models* models = NULL;
   int found = 0;
@@ -31,6 +42,7 @@ static void options(void) {
   memset(&options, 0x5a, sizeof options);
   CHECK_OK(grym_open_model_options_init(&options, sizeof options));
   CHECK(options.struct_size == sizeof options && options.may_lower_precision == 0 && options.budget_bytes == 0);
+  CHECK(options.most_wait_s == 60);
   CHECK(!options.id && !options.device && !options.dtype && !options.component_dtypes_json);
   CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_open_model_options_init(NULL, sizeof options));
   CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_open_model_options_init(&options, 0));
@@ -180,6 +192,16 @@ static void embed(grym_engine* engine, const char* folder) {
   CHECK(said == NULL);
   CHECK_OK(grym_engine_embed(engine, "ear", audio, NULL, NULL, sound, 1024, &dims));
   CHECK(fabs(length_of(sound, want) - 1) < 1e-5 && memcmp(text, sound, want * sizeof *text) != 0);
+
+  int told = 0;
+  CHECK_OK(grym_engine_embed_with_progress(engine, "ear", audio, NULL, NULL, count_and_go_on, &told, again, 1024, &dims));
+  CHECK(told > 0 && memcmp(again, sound, want * sizeof *sound) == 0);
+  told = 0;
+  CHECK_STATUS(GRYM_STATUS_CANCELLED, grym_engine_embed_with_progress(engine, "ear", audio, NULL, NULL, count_and_stop,
+                                                                      &told, again, 1024, &dims));
+  CHECK(told == 1);
+  CHECK_STATUS(GRYM_STATUS_UNIMPLEMENTED,
+               grym_engine_transcribe_with_progress(engine, "ear", audio, NULL, count_and_stop, &told, &said));
 
   CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_embed(engine, "ear", NULL, NULL, NULL, sound, 1024, &dims));
   CHECK_STATUS(GRYM_STATUS_INVALID_ARGUMENT, grym_engine_embed(engine, "ear", audio, NULL, "x", sound, 1024, &dims));

@@ -76,6 +76,23 @@ AudioTask GenerateTask() {
   return task;
 }
 
+TEST(TaskCapabilityTest, KnowsAllThatCanBeATaskAndListsThem) {
+  for (const Capability capability :
+       {Capability::kGenerate, Capability::kEnhance, Capability::kEmbedAudio, Capability::kAnalyze,
+        Capability::kClassifyStyle, Capability::kDetectPatterns, Capability::kCompare, Capability::kEmbedText}) {
+    const auto known = TaskCapability(CapabilityName(capability));
+    ASSERT_TRUE(known.ok()) << known.status();
+    EXPECT_EQ(*known, capability);
+  }
+  for (const char* name : {"stream", "code", "", "Generate", "unknown"}) {
+    const absl::Status refused = TaskCapability(name).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_EQ(std::string(refused.message()),
+              "capability: want one of generate enhance embed_audio analyze classify_style detect_patterns compare "
+              "embed_text, got \"" + std::string(name) + "\"");
+  }
+}
+
 TEST(OrchestratorTest, RoutesToTheFastestAndSaysWhy) {
   const auto orchestrator = ModelOrchestrator::Create();
   Behaviour slow, fast;

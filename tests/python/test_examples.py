@@ -54,6 +54,14 @@ def test_compose_takes_whole_seeds_alone(language, example, tmp_path):
         assert code != 0 and "--seed" in words, words
 
 
+@pytest.mark.parametrize("option", ["--steps", "--top-k"])
+def test_compose_narrows_no_number(option, example, tmp_path):
+    for value in ("4294967297", str(2**31), "1e3", "-1"):
+        code, words = example("cpp", "compose", "house", "-o", tmp_path, option, value)
+        assert code == 2 and option in words and value in words, words
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_enhance_says_why_it_failed(language, example, tmp_path):
     code, words = example(language, "enhance", tmp_path / "absent.wav", "-o", tmp_path)

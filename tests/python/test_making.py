@@ -124,6 +124,15 @@ def test_models_and_routes(engine):
         engine.route("generate", model="nobody")
     with pytest.raises(gs.InvalidArgumentError):
         engine.route("fly")
+    with pytest.raises(gs.NotFoundError) as error:  # known, but nobody here can
+        engine.route("embed_text", gs.GenerateAudioRequest(prompt="rain"))
+    assert error.value.code == "no_model"
+    with pytest.raises(gs.InvalidArgumentError, match="want one of generate .* embed_text, got \"stream\""):
+        engine.route("stream")
+    for shift in range(3):
+        with pytest.raises(gs.InvalidArgumentError) as error:
+            engine.route("a" * shift + "é漢" * 60)
+        assert "\N{REPLACEMENT CHARACTER}" not in str(error.value)
 
 
 def test_plan_of_the_template():

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -253,3 +254,70 @@ def test_an_interrupted_run_goes_on_with_the_same_request():
     rest = model.generate(request, raw=True)
     assert rest.facts["resumed_from_step"] == "4"
     assert np.array_equal(rest.audio.samples, whole.audio.samples)
+
+
+def gated(model, progress=None):
+    """Noise of random weights fails the gate, which is no error of the call's."""
+    try:
+        made = model.generate(gs.GenerateAudioRequest(prompt="x", duration_s=0.5, seed=1), progress=progress)
+        assert made.provenance.model == model.info.id and ".open" not in made.provenance.request_json
+    except gs.FailedPreconditionError as error:
+        assert error.code == "take_rejected"
+
+
+def test_gated_calls_of_open_models_do_not_wait_for_each_other():
+    folder = reference.checkpoint("musicgen-tiny")
+    one, same, other = gs.Model.open(folder), gs.Model.open(folder), gs.Model.open(reference.checkpoint("clap-tiny"))
+    inside, over, calls = threading.Event(), threading.Event(), []
+
+    def hold(progress):
+        if not calls:  # in the callback of one: itself, and another of its id
+            calls.append(progress.stage)
+            gated(one)
+            gated(same)
+        inside.set()
+        over.wait(60)
+
+    thread = threading.Thread(target=gated, args=(one, hold))
+    thread.start()
+    inside.wait(120)
+    assert calls
+    gated(one)
+    gated(same)
+    ids = [info.id for info in gs.engine().models() if info.id.startswith(one.info.id)]
+    assert len(ids) == 1 and ids[0] != one.info.id  # of the call that is held
+    over.set()
+    thread.join()
+    assert not [info.id for info in gs.engine().models() if info.id.startswith(one.info.id)]
+    with pytest.raises(gs.Error) as error:
+        other.generate(gs.GenerateAudioRequest(prompt="x", duration_s=0.5))
+    assert error.value.code != "model_exists"
+
+    opened = gs.engine().open_model(folder)
+    assert opened == one.info.id
+    try:
+        gated(one)
+    finally:
+        gs.engine().close_model(opened)
+
+
+def test_the_judge_is_named_as_it_was_opened():
+    maker, ears = gs.Model.open(reference.checkpoint("musicgen-tiny")), gs.Model.open(reference.checkpoint("clap-tiny"))
+    request = gs.GenerateAudioRequest(prompt="x", duration_s=2, seed=1, takes=2)
+    try:
+        assert maker.generate(request, rank_by=ears).facts["ranked_by"] == ears.info.id
+    except gs.FailedPreconditionError as error:
+        assert error.code == "take_rejected"
+
+
+def test_a_callback_is_the_hosts_own():
+    torch = pytest.importorskip("torch")
+    folder = reference.checkpoint("audioldm-tiny")
+    request = gs.GenerateAudioRequest(prompt="x", duration_s=1, seed=1, steps=3)
+    model = gs.Model.open(folder, budget_bytes=gs.Model.open(folder).plan(request)["peakBytes"])
+    kept = []
+    model.generate(request, raw=True, progress=lambda progress: kept.append(torch.ones(10_000_000)))
+    assert len(kept) > 2 and not any(tensor.is_inference() for tensor in kept)
+    weight = torch.nn.Parameter(torch.ones(10_000_000))
+    (weight * kept[0]).sum().backward()
+    assert float(weight.grad[0]) == 1

@@ -51,6 +51,21 @@ def test_values_while_it_runs():
         stream.finish()
 
 
+def test_a_callback_of_finish_that_pushes_is_refused_and_does_not_hang():
+    stream = gs.AnalysisStream(44100, 1)
+    block = np.zeros(44100, np.float32)
+    stream.push(block)
+    told = []
+
+    def push(progress):
+        with pytest.raises(gs.FailedPreconditionError, match="busy"):
+            stream.push(block)
+        told.append(stream.live.time_s)
+
+    report = stream.finish(progress=push)
+    assert told and report.features.duration_s == 1
+
+
 def test_what_is_wrong_is_refused():
     with pytest.raises(gs.InvalidArgumentError, match="rate_hz"):
         gs.AnalysisStream(10)

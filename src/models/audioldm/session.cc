@@ -15,6 +15,7 @@
 #include "model/provenance.h"
 #include "models/audioldm/denoise.h"
 #include "models/vae/log_mel.h"
+#include "runtime/host_scope.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 
@@ -266,7 +267,8 @@ absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) const {
 }
 
 absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Generate(const GenerateAudioRequest& request,
-                                                                const RunOptions& options) {
+                                                                const RunOptions& given) {
+  const RunOptions options = ForHost(given);
   Run run{request, options, {}, {}, {}, 0, {}, {}, {}, {}};
   GRYM_RETURN_IF_ERROR(Prepare(run));
   absl::StatusOr<GenerateAudioResult> made = absl::UnknownError("");

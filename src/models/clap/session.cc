@@ -11,6 +11,7 @@
 #include "grymsynth/audio_file.h"
 #include "models/clap/model.h"
 #include "models/clap/style_prompts.h"
+#include "runtime/host_scope.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 
@@ -70,7 +71,8 @@ ClapHearing::ClapHearing(std::shared_ptr<const ClapModel> model)
 
 int ClapHearing::dims() const { return static_cast<int>(model_->config().audio.projection_dim); }
 
-absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, const RunOptions& run) {
+absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, const RunOptions& given) {
+  const RunOptions run = ForHost(given);
   ProgressReporter progress(run);
   GRYM_RETURN_IF_ERROR(progress.Check());
   GRYM_ASSIGN_OR_RETURN(const AudioBuffer mono, MonoAt(audio, model_->info().rate_hz, "clap", run));

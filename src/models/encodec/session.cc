@@ -9,6 +9,7 @@
 #include "base/format.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "runtime/host_scope.h"
 #include "runtime/torch_guard.h"
 
 namespace grym {
@@ -88,7 +89,8 @@ absl::StatusOr<AudioCodes> EncodecCodec::Encode(const AudioBuffer& audio, const 
   return Kept(EncodeAll(audio, run));
 }
 
-absl::StatusOr<AudioCodes> EncodecCodec::EncodeAll(const AudioBuffer& audio, const RunOptions& run) const {
+absl::StatusOr<AudioCodes> EncodecCodec::EncodeAll(const AudioBuffer& audio, const RunOptions& given) const {
+  const RunOptions run = ForHost(given);
   ProgressReporter progress(run);
   progress.Report(0, "load");
   const double seconds = static_cast<double>(audio.frames()) / audio.rate_hz();
@@ -181,7 +183,8 @@ absl::StatusOr<AudioBuffer> EncodecCodec::Decode(const AudioCodes& codes, const 
   return Kept(DecodeAll(codes, run));
 }
 
-absl::StatusOr<AudioBuffer> EncodecCodec::DecodeAll(const AudioCodes& codes, const RunOptions& run) const {
+absl::StatusOr<AudioBuffer> EncodecCodec::DecodeAll(const AudioCodes& codes, const RunOptions& given) const {
+  const RunOptions run = ForHost(given);
   ProgressReporter progress(run);
   progress.Report(0, "load");
   const int64_t frames = codes.frames, whole = frames * halves_->config().hop();

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "model/provenance.h"
+#include "runtime/host_scope.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 
@@ -310,7 +311,8 @@ absl::Status MusicgenGenerator::MakeGroup(std::span<const GenerateAudioRequest> 
 }
 
 absl::StatusOr<std::vector<GenerateAudioResult>> MusicgenGenerator::GenerateBatch(
-    std::span<const GenerateAudioRequest> requests, const RunOptions& run) {
+    std::span<const GenerateAudioRequest> requests, const RunOptions& given) {
+  const RunOptions run = ForHost(given);
   // What can stand side by side is told by the requests alone: lengths of prompts and texts are read with them.
   std::map<std::string, std::vector<size_t>> groups;
   for (size_t i = 0; i < requests.size(); ++i) {

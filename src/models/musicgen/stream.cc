@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "models/musicgen/generator.h"
+#include "runtime/host_scope.h"
 
 namespace grym {
 namespace {
@@ -47,8 +48,9 @@ absl::Status MusicgenStream::Advance(const RunOptions& run) {
   }
 }
 
-absl::StatusOr<AudioBuffer> MusicgenStream::Next(const RunOptions& run) {
+absl::StatusOr<AudioBuffer> MusicgenStream::Next(const RunOptions& given) {
   GRYM_RETURN_IF_ERROR(failed_);
+  const RunOptions run = ForHost(given);
   const StreamClock::time_point start = StreamClock::now();
   const absl::Status status = run_.Guarded(run.cancel, [&] { return Advance(run); });
   worked_s_ += std::chrono::duration<double>(StreamClock::now() - start).count();

@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "base/status.h"
+#include "runtime/host_scope.h"
 #include "runtime/torch_guard.h"
 
 namespace grym {
@@ -129,7 +130,8 @@ absl::Status Wav2Vec2Session::RunWindow(const EncodeWindow& window, Work& work) 
 }
 
 absl::StatusOr<Wav2Vec2Heard> Wav2Vec2Session::Listen(const AudioInput& input, const Wav2Vec2Wants& wants,
-                                                      bool want_last, const RunOptions& run) {
+                                                      bool want_last, const RunOptions& given) {
+  const RunOptions run = ForHost(given);
   ProgressReporter progress(run);
   progress.Report(0, "measure");
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<BlockSource> source, OpenMono(input, config_.rate_hz));
@@ -138,12 +140,12 @@ absl::StatusOr<Wav2Vec2Heard> Wav2Vec2Session::Listen(const AudioInput& input, c
   const WindowFrames limits = FramesOfWindows(config_, windows_);
   progress.Report(kMeasuredAt, "load");
   GRYM_ASSIGN_OR_RETURN(const Run started, start_(std::min(frames, limits.longest), wants, run.cancel));
+  const BudgetScope scope(started.lease);
   progress.Report(kLoadedAt, "encode");
 
   const std::vector<EncodeWindow> windows = PlanWindows(frames, limits.longest, limits.context);
   Work work{*started.net, statistics, wants, want_last, SampleStretch(*source), {}, {},
             std::vector<double>(static_cast<size_t>(config_.hidden))};
-  const BudgetScope scope(started.lease);
   for (size_t i = 0; i < windows.size(); ++i) {
     work.between = [&] {
       progress.Report(kLoadedAt + (1 - kLoadedAt) * static_cast<double>(i) / static_cast<double>(windows.size()),

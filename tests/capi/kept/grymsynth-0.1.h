@@ -81,7 +81,8 @@ GRYM_C_API const char* grym_last_error_code(void);
  * error that is not about a document. Since 0.1. */
 GRYM_C_API const char* grym_last_error_problems_json(void);
 /* What this thread's last call did otherwise than asked, one line for each ("text: cut to 512 tokens, 3 were dropped");
- * "" when nothing; results have their warnings in their JSON. Valid until the next grym_ call. Never NULL. Since 0.1. */
+ * "" when nothing; results have their warnings in their JSON. Valid until the next grym_ call. Never NULL.
+ * Since 0.1. */
 GRYM_C_API const char* grym_last_warnings(void);
 /* Lower-case name of a status ("invalid_argument"); "unknown" for a number that is none. Since 0.1. */
 GRYM_C_API const char* grym_status_name(grym_status status);
@@ -135,7 +136,11 @@ typedef struct grym_engine_options {
 GRYM_C_API grym_status grym_engine_options_init(grym_engine_options* options, uint32_t size);
 /* Since 0.1. */
 GRYM_C_API grym_status grym_engine_create(const grym_engine_options* options, grym_engine** out);
-/* Jobs that still run keep what they need of the engine until they end. Since 0.1. */
+/* Asks all that runs to stop and waits for it (workflow runs can be resumed), closes the memory and lets go of the data
+ * folder, whoever still keeps the engine; later calls that need these answer FAILED_PRECONDITION. So does this one from
+ * a callback of a call of the engine's (code "closed_from_callback"): close again once that has ended. Since 0.1. */
+GRYM_C_API grym_status grym_engine_close(grym_engine* engine);
+/* Jobs and generations keep the engine open until they end; a memory of its own does not. Since 0.1. */
 GRYM_C_API grym_status grym_engine_destroy(grym_engine* engine);
 
 /* ---------------------------------------------------------------------------------------------------------- audio */
@@ -401,7 +406,8 @@ GRYM_C_API grym_status grym_memory_query(grym_memory* memory, const float* embed
 GRYM_C_API grym_status grym_engine_hear_patterns(grym_engine* engine, const grym_patterns* patterns,
                                                  const grym_audio* audio, const char* path_utf8, const char* model,
                                                  grym_progress_fn progress, void* user_data);
-/* The patterns that sound most like some words, by a model that hears and reads (CLAP). limit in [1, 1000]. Since 0.1. */
+/* The patterns that sound most like some words, by a model that hears and reads (CLAP). limit in [1, 1000].
+ * Since 0.1. */
 GRYM_C_API grym_status grym_engine_search_memory(grym_engine* engine, const char* words_utf8, const char* model,
                                                  int32_t limit, grym_progress_fn progress, void* user_data,
                                                  grym_matches** out);
@@ -414,8 +420,8 @@ GRYM_C_API grym_status grym_memory_record_outcome(grym_memory* memory, int64_t i
 GRYM_C_API grym_status grym_memory_stats_json(grym_memory* memory, grym_text** out);
 /* The full integrity check; DATA_LOSS says what is wrong. Since 0.1. */
 GRYM_C_API grym_status grym_memory_check(grym_memory* memory);
-/* Flushes and closes; later calls answer FAILED_PRECONDITION. An engine's own memory closes with the engine:
- * FAILED_PRECONDITION. Since 0.1. */
+/* Flushes and closes; later calls answer FAILED_PRECONDITION. An engine's own memory closes with the engine, so this
+ * answers FAILED_PRECONDITION for it, and every other call does once the engine is closed or gone. Since 0.1. */
 GRYM_C_API grym_status grym_memory_close(grym_memory* memory);
 GRYM_C_API grym_status grym_memory_destroy(grym_memory* memory); /* Since 0.1. */
 GRYM_C_API size_t grym_matches_count(const grym_matches* matches); /* Since 0.1. */
@@ -472,8 +478,8 @@ GRYM_C_API const char* grym_result_stem_name(const grym_result* result, size_t i
 GRYM_C_API grym_status grym_result_stem_audio(const grym_result* result, size_t index, grym_audio** out);
 /* Of several takes ("takes" of a request in JSON) those beside the result, which is the best of them. Since 0.1. */
 GRYM_C_API size_t grym_result_other_take_count(const grym_result* result);
-/* The best first: its seed, its score in [-1, 1] (how near sound and prompt are), its sound. Each out but `audio` may be
- * NULL. Since 0.1. */
+/* The best first: its seed, its score in [-1, 1] (how near sound and prompt are), its sound. Each out but `audio` may
+ * be NULL. Since 0.1. */
 GRYM_C_API grym_status grym_result_other_take(const grym_result* result, size_t index, int64_t* seed, double* score,
                                               grym_audio** audio);
 GRYM_C_API int32_t grym_result_has_midi(const grym_result* result); /* Since 0.1. */
@@ -493,8 +499,8 @@ GRYM_C_API grym_status grym_engine_open_generation(grym_engine* engine, const ch
  * by the id `model`. Since 0.1. */
 GRYM_C_API grym_status grym_engine_resume_generation(grym_engine* engine, const char* model, const char* path_utf8,
                                                      grym_generation** out);
-/* The next block, of any length; *out is NULL and the status OK once there is no more. CANCELLED loses nothing: the next
- * call goes on. Since 0.1. */
+/* The next block, of any length; *out is NULL and the status OK once there is no more. CANCELLED loses nothing: the
+ * next call goes on. Since 0.1. */
 GRYM_C_API grym_status grym_generation_next(grym_generation* generation, grym_progress_fn progress, void* user_data,
                                             grym_audio** out);
 GRYM_C_API grym_status grym_generation_save(grym_generation* generation, const char* path_utf8); /* Since 0.1. */
@@ -532,13 +538,15 @@ GRYM_C_API grym_status grym_engine_route(grym_engine* engine, const char* task_j
 
 typedef struct grym_open_model_options {
   uint32_t struct_size;
-  int32_t may_lower_precision;         /* 1: a request over the budget may be made to fit by fewer bits; default 0     */
-  const char* id;                      /* NULL: from the family and the folder's name                                  */
-  const char* device;                  /* "auto" (default, also NULL), "cpu", "cuda", "cuda:N"                         */
+  int32_t may_lower_precision;         /* 1: a request over the budget may be made to fit by fewer bits; default 0   */
+  const char* id;                      /* NULL: from the family and the folder's name                                */
+  const char* device;                  /* "auto" (default, also NULL), "cpu", "cuda", "cuda:N"                       */
   const char* dtype;                   /* of the weights: "float32", "bfloat16", "float16", "int8", "int4"; NULL, the
-                                          default: what a packed copy holds, else "float32"                            */
-  const char* component_dtypes_json;   /* {"unet": "int8"}; NULL for none                                              */
-  int64_t budget_bytes;                /* of tensors at once; 0, the default: the engine's, shared by its models       */
+                                          default: what a packed copy holds, else "float32"                          */
+  const char* component_dtypes_json;   /* {"unet": "int8"}; NULL for none                                            */
+  int64_t budget_bytes;                /* of tensors at once; 0, the default: the engine's, shared by its models     */
+  double most_wait_s;                  /* how long a call waits, in turn, for memory that other calls hold before it is
+                                          refused (code "over_budget"), default 60; 0: not at all                    */
 } grym_open_model_options;
 GRYM_C_API grym_status grym_open_model_options_init(grym_open_model_options* options, uint32_t size); /* Since 0.1. */
 /* Opens a checkpoint folder as published (Hugging Face layout) and registers the model; *id is what requests go by.
@@ -565,13 +573,19 @@ GRYM_C_API grym_status grym_engine_plan_json(grym_engine* engine, const grym_gen
 GRYM_C_API grym_status grym_engine_embed(grym_engine* engine, const char* model, const grym_audio* audio,
                                          const char* path_utf8, const char* text_utf8, float* values, size_t capacity,
                                          size_t* dims);
-/* Audio to codes and back, by a model with the capability "code". Of audio and path_utf8 exactly one is set; any rate and
- * channel count. What is decoded has the codec's own. Since 0.1. */
+/* The same, which can be watched and cancelled. Since 0.1. */
+GRYM_C_API grym_status grym_engine_embed_with_progress(grym_engine* engine, const char* model, const grym_audio* audio,
+                                                       const char* path_utf8, const char* text_utf8,
+                                                       grym_progress_fn progress, void* user_data, float* values,
+                                                       size_t capacity, size_t* dims);
+/* Audio to codes and back, by a model with the capability "code". Of audio and path_utf8 exactly one is set; any rate
+ * and channel count. What is decoded has the codec's own. Since 0.1. */
 GRYM_C_API grym_status grym_engine_encode(grym_engine* engine, const char* model, const grym_audio* audio,
                                           const char* path_utf8, grym_progress_fn progress, void* user_data,
                                           grym_codes** out);
+/* Since 0.1. */
 GRYM_C_API grym_status grym_engine_decode(grym_engine* engine, const char* model, const grym_codes* codes,
-                                          grym_progress_fn progress, void* user_data, grym_audio** out); /* Since 0.1. */
+                                          grym_progress_fn progress, void* user_data, grym_audio** out);
 /* Copies `values`, [books, frames] row-major, the coarsest book first. Since 0.1. */
 GRYM_C_API grym_status grym_codes_create(const int32_t* values, int64_t books, int64_t frames, grym_codes** out);
 GRYM_C_API int64_t grym_codes_books(const grym_codes* codes);          /* Since 0.1. */
@@ -583,6 +597,11 @@ GRYM_C_API grym_status grym_codes_destroy(grym_codes* codes);          /* Since 
  * audio and path_utf8 is set. UNIMPLEMENTED (code "no_transcription") for a model that was not. Since 0.1. */
 GRYM_C_API grym_status grym_engine_transcribe(grym_engine* engine, const char* model, const grym_audio* audio,
                                               const char* path_utf8, grym_text** out);
+/* The same, which can be watched and cancelled. Since 0.1. */
+GRYM_C_API grym_status grym_engine_transcribe_with_progress(grym_engine* engine, const char* model,
+                                                            const grym_audio* audio, const char* path_utf8,
+                                                            grym_progress_fn progress, void* user_data,
+                                                            grym_text** out);
 /* For grymsynth_torch alone: a C++ object of the same build, told by `build`. Since 0.1. */
 GRYM_C_API grym_status grym_engine_add_model_opener(grym_engine* engine, const void* opener, const char* build);
 GRYM_C_API const char* grym_build(void); /* Names the build that such objects must be of. Since 0.1. */

@@ -11,6 +11,7 @@
 #include "models/audioldm/model.h"
 #include "models/clap/model.h"
 #include "runtime/torch_guard.h"
+#include "support/host_callback.h"
 #include "support/peer.h"
 
 namespace grym::testing {
@@ -160,6 +161,23 @@ TEST(AudioLdmLeaseTest, BusyModelsAreSparedAndNotDisturbed) {
   const auto heard = waiting.get();  // once the run has ended its weights are idle, and make room
   EXPECT_TRUE(heard.ok()) << heard.status();
   EXPECT_LE(budget->peak_bytes(), limit);
+}
+
+TEST(AudioLdmLeaseTest, WhatACallbackKeepsTakesNothingFromARunAtItsLimit) {
+  GRYM_NEED_PEER();
+  const auto roomy = DiffusionOn(std::make_shared<MemoryBudget>(kRoom));
+  const std::vector<float> wanted = SamplesOf(MadeBy(*roomy));
+  const auto budget = std::make_shared<MemoryBudget>(PeakWithin(*roomy, kRoom));
+  const auto model = DiffusionOn(budget);
+  std::vector<at::Tensor> kept;
+  RunOptions run;
+  run.progress = [&](const Progress& now) {
+    EXPECT_TRUE(IsTheHostsOwn()) << now.stage;
+    kept.push_back(at::zeros({budget->limit_bytes()}, at::kByte));
+  };
+  EXPECT_EQ(SamplesOf(MadeBy(*model, run)), wanted);
+  EXPECT_GE(kept.size(), 3u);
+  for (const at::Tensor& tensor : kept) EXPECT_FALSE(tensor.is_inference());
 }
 
 TEST(AudioLdmLeaseTest, WhoWaitsForItsTurnCanBeCancelled) {

@@ -14,6 +14,7 @@
 #include "clap_peer.h"
 #include "grymsynth/error.h"
 #include "models/clap/style_prompts.h"
+#include "support/host_callback.h"
 
 namespace grym::testing {
 namespace {
@@ -77,7 +78,10 @@ TEST(ClapModel, LongRecordingsOfAnyRateAreUnitVectorsAndReportProgress) {
   const auto embedder = (*model)->NewEmbedder();
   double told = 0;
   RunOptions run;
-  run.progress = [&](const Progress& progress) { told = progress.fraction; };
+  run.progress = [&](const Progress& progress) {
+    told = progress.fraction;
+    EXPECT_TRUE(testing::IsTheHostsOwn());
+  };
   const auto made = (*embedder)->Embed(Tone(23, 22050), run);
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_EQ(made->size(), static_cast<size_t>((*embedder)->dims()));

@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "models/encodec/encodec_peer.h"
 #include "models/encodec/session.h"
+#include "support/host_callback.h"
 #include "support/peer.h"
 #include "support/scratch.h"
 
@@ -143,6 +144,7 @@ TEST(EncodecCodecModelTest, CancelsAndIsPoisoned) {
   for (const char* stage : {"encode", "decode"}) {
     RunOptions run;
     run.progress = [&](const Progress& now) {
+      EXPECT_TRUE(testing::IsTheHostsOwn()) << now.stage;
       if (now.stage == stage) run.cancel.Cancel();
     };
     const auto codec = model->NewCodec().value();

@@ -8,6 +8,7 @@
 #include "fake_nets.h"
 #include "grymsynth/error.h"
 #include "grymsynth/midi.h"
+#include "support/host_callback.h"
 #include "support/scratch.h"
 
 namespace grym {
@@ -127,7 +128,10 @@ TEST(MusicgenGeneratorTest, CancelledWithinATokenAndLosesNothing) {
   // Cancelled from the progress, which is told after a step: no other step follows.
   for (int i = 0; i < 40; ++i) {
     RunOptions once;
-    once.progress = [&once](const Progress&) { once.cancel.Cancel(); };
+    once.progress = [&once](const Progress&) {
+      EXPECT_TRUE(testing::IsTheHostsOwn());
+      once.cancel.Cancel();
+    };
     auto block = stream->Next(once);
     if (block.ok()) {
       Join(*block, all);
@@ -138,6 +142,8 @@ TEST(MusicgenGeneratorTest, CancelledWithinATokenAndLosesNothing) {
   Join(Drain(*stream), all);
   EXPECT_EQ(Samples(all), Samples(wanted->audio));
   RunOptions stopped;
+  stopped.progress = [](const Progress&) { EXPECT_TRUE(testing::IsTheHostsOwn()); };
+  EXPECT_EQ(Samples(fake.generator->Generate(Request(4), stopped)->audio), Samples(wanted->audio));
   stopped.cancel.Cancel();
   EXPECT_TRUE(absl::IsCancelled(fake.generator->Generate(Request(4), stopped).status()));
 }

@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "grymsynth/error.h"
 #include "gtest/gtest.h"
+#include "support/host_callback.h"
 #include "support/peer.h"
 #include "support/scratch.h"
 
@@ -136,6 +137,7 @@ TEST(Wav2Vec2ModelTest, LoadingTakesNoMoreThanTheWeights) {
     budget->ResetPeak();
     RunOptions run;
     run.progress = [&](const Progress& now) {
+      EXPECT_TRUE(testing::IsTheHostsOwn()) << now.stage;
       if (now.stage == "encode" && now.fraction < 0.06) run.cancel.Cancel();
     };
     // Nearly nothing is heard before the token is noticed: the peak is loading's.
