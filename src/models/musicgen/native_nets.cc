@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "checkpoint/fingerprint.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 
@@ -17,8 +18,6 @@ namespace {
 constexpr int64_t kPrefillSteps = 64;
 // The codec works on a second at once, and has no more room than for that.
 int64_t SoundBlock(const MusicgenShape& shape) { return static_cast<int64_t>(shape.frame_rate_hz()); }
-// Of each tensor, beside its name, type and shape: other weights of the same sizes are another checkpoint.
-constexpr size_t kPrintBytes = 64;
 
 std::vector<float> FloatsOf(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.to(at::kCPU, at::kFloat).contiguous();
@@ -249,12 +248,7 @@ const std::string& NativeMusicgenNets::fingerprint() const {
   sum.Update(codec_.resolved.Dump());
   for (const char* component : {"text_encoder", "decoder", "audio_encoder"})
     sum.Update(PrecisionName(context_.PrecisionOf(component)));
-  for (size_t i = 0; i < set_->size(); ++i) {
-    const TensorPlace& place = set_->place(i);
-    sum.Update(Formatted("%s %s %s ", set_->names()[i], ElementName(place.entry->type), ShapeText(place.entry->shape)));
-    const auto bytes = place.file->Bytes(*place.entry);
-    if (bytes.ok()) sum.Update(bytes->data(), std::min(bytes->size(), kPrintBytes));
-  }
+  AddTensors(sum, *set_);
   return fingerprint_ = sum.Hex();
 }
 
