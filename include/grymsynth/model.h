@@ -181,7 +181,8 @@ struct OpenModelOptions {
 };
 
 // Opens a folder as published (Hugging Face layout): NotFound, InvalidArgument or DataLoss for what it lacks or where
-// it contradicts itself; nothing of its weights is read before the first session, but what tells the bytes they take.
+// it contradicts itself; of its weights no more is read before the first session than what tells them from others and
+// how many bytes they take.
 using ModelOpener = std::function<absl::StatusOr<std::shared_ptr<const Model>>(const std::filesystem::path& folder,
                                                                                const OpenModelOptions& options)>;
 

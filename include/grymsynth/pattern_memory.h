@@ -49,8 +49,8 @@ struct PatternMemoryStats {
 
 // One SQLite file (WAL) and nothing beside it; rows are the truth, the vector index a cache in memory (676 bytes a
 // pattern) that the first query reads: up to 5 s for a million. LoadIndex does it ahead, both can be cancelled, and
-// what was read by then is kept. The same patterns and query give the same answer, exact or not.
-// Threads: any; calls on one object take turns, also those of a progress callback. Two processes: the second writer waits up to 5 s, then Unavailable.
+// what was read by then is kept. The same patterns and query give the same answer, exact or not. Threads: any; calls on
+// one object take turns, a callback's too. Two processes: the second writer waits up to 5 s, then Unavailable.
 class GRYM_EXPORT PatternMemory {
  public:
   // Creates the file if absent. FailedPrecondition, file untouched, for a newer schema; DataLoss for a damaged or

@@ -10,9 +10,9 @@
 
 namespace grym {
 
-// Opens the families that this library runs: wav2vec2, CLAP, AudioLDM. All models that one opener (and its copies)
-// opens on one device share one budget for tensors, but those that ask for one of their own. Unimplemented (code
-// "unknown_family") for a folder of another family, with those it knows. Threads: any.
+// Opens the families that this library runs: wav2vec2, CLAP, AudioLDM, MusicGen and EnCodec. All models that one opener
+// (and its copies) opens on one device share one budget for tensors, but those that ask for one of their own.
+// Unimplemented (code "unknown_family") for a folder of another family, with those it knows. Threads: any.
 GRYM_EXPORT ModelOpener TorchModelOpener();
 
 // Gives the engine such an opener. Once for each engine. Linked against this library a program waits for LibTorch

@@ -16,6 +16,10 @@ absl::Status BadHearing(const std::string& what) {
   return Error(absl::StatusCode::kInvalidArgument, "bad_hearing", "pattern memory: " + what);
 }
 
+std::string WrongLength(size_t wanted, std::string_view space, size_t got) {
+  return Formatted("want a vector of %d numbers, as the space \"%s\" has, got %d", wanted, Printable(space), got);
+}
+
 std::vector<float> AtUnitLength(std::span<const float> vector) {
   double squares = 0;
   for (const float value : vector) squares += double{value} * value;
@@ -69,6 +73,12 @@ absl::Status CheckHearing(std::string_view space, std::span<const float> vector)
 }
 
 absl::Status PutHearing(Database& db, int64_t pattern_id, std::string_view space, std::span<const float> vector) {
+  GRYM_ASSIGN_OR_RETURN(
+      Statement * other, db.Cached("SELECT length(value) FROM hearing WHERE space = ?1 AND pattern_id <> ?2 LIMIT 1"));
+  GRYM_ASSIGN_OR_RETURN(const bool found, other->BindText(1, space).BindInt(2, pattern_id).Step());
+  const auto dims = found ? static_cast<size_t>(other->Int(0)) / sizeof(float) : vector.size();
+  other->Reset();
+  if (dims != vector.size()) return BadHearing(WrongLength(dims, space, vector.size()));
   const std::vector<float> unit = AtUnitLength(vector);
   GRYM_ASSIGN_OR_RETURN(Statement * put,
                         db.Cached("INSERT INTO hearing (space, pattern_id, value) VALUES (?1, ?2, ?3) "
@@ -89,8 +99,7 @@ absl::StatusOr<std::vector<Neighbour>> NearestHearings(Database& db, std::string
     const std::span<const std::byte> blob = read->Blob(1);
     absl::Status status = rows % kHearingsBetweenPolls == 0 ? cancel.Check() : absl::OkStatus();
     if (status.ok() && blob.size() != unit.size() * sizeof(float)) {
-      status = BadHearing(Formatted("want a vector of %d numbers, as the space \"%s\" has, got %d",
-                                    blob.size() / sizeof(float), Printable(space), unit.size()));
+      status = BadHearing(WrongLength(blob.size() / sizeof(float), space, unit.size()));
     }
     if (!status.ok()) {
       read->Reset();

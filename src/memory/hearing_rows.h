@@ -22,7 +22,8 @@ extern const char kHearingTable[];
 // InvalidArgument (code "bad_hearing") for a space without a name or with too long a one, and for a vector that is empty,
 // too long, not finite or without length.
 absl::Status CheckHearing(std::string_view space, std::span<const float> vector);
-// Stores the vector at unit length over the one that was there. Inside the caller's transaction.
+// Stores the vector at unit length over the one that was there. Inside the caller's transaction. InvalidArgument (code
+// "bad_hearing"), and nothing is stored, where the space holds vectors of another length.
 absl::Status PutHearing(Database& db, int64_t pattern_id, std::string_view space, std::span<const float> vector);
 // The `limit` nearest by cosine, most similar first, then by id. Reads every vector of the space: exact, some 0.4 us a
 // pattern and 512 numbers. InvalidArgument (code "bad_hearing") where the space holds vectors of another length.

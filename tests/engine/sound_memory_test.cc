@@ -13,9 +13,9 @@ namespace {
 // Hears how loud a sound is, and knows the words "loud" and "soft".
 class LoudnessModel : public Model {
  public:
-  explicit LoudnessModel(bool reads) : reads_(reads) {
+  explicit LoudnessModel(bool reads, const char* version = "1") : reads_(reads) {
     info_.id = reads ? "ear" : "deaf-to-words";
-    info_.version = "1";
+    info_.version = version;
     info_.capabilities = {Capability::kEmbedAudio};
   }
   const ModelInfo& info() const override { return info_; }
@@ -86,6 +86,14 @@ TEST_F(SoundMemoryTest, HearsAndSearchesWhileAllCoresAreBusyAndStopsWaitingForMe
   stopped.cancel.Cancel();
   EXPECT_TRUE(absl::IsCancelled(engine_->HearPatterns(patterns_, sound_, "ear", stopped)));
   EXPECT_TRUE(absl::IsCancelled(engine_->SearchMemory("loud", "ear", 10, stopped).status()));
+}
+
+TEST_F(SoundMemoryTest, AnotherVersionOfAModelDoesNotFindWhatTheFirstHeard) {
+  ASSERT_TRUE(engine_->recognizer().LearnPatterns(patterns_).ok());
+  ASSERT_TRUE(engine_->HearPatterns(patterns_, sound_, "ear").ok());
+  ASSERT_TRUE(engine_->CloseModel("ear").ok());
+  ASSERT_TRUE(engine_->orchestrator().Register(std::make_shared<LoudnessModel>(true, "1-other")).ok());
+  EXPECT_TRUE(engine_->SearchMemory("loud", "ear")->empty());
 }
 
 TEST_F(SoundMemoryTest, SaysWhatIsMissing) {

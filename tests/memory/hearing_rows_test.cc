@@ -78,6 +78,19 @@ TEST_F(HearingTest, TheLastHearingStandsAndGoesWithItsPattern) {
   EXPECT_EQ(memory_->QueryHearing("ears", x)->front().pattern.id, ids_[1]);
 }
 
+TEST_F(HearingTest, ASpaceHoldsVectorsOfOneLength) {
+  const std::vector<float> two = {1, 0}, three = {1, 2, 3};
+  ASSERT_TRUE(memory_->StoreHearing(ids_[0], "ears", two).ok());
+  const absl::Status refused = memory_->StoreHearing(ids_[1], "ears", three);
+  EXPECT_EQ(ErrorCode(refused), "bad_hearing");
+  EXPECT_NE(refused.message().find("2 numbers"), std::string::npos) << refused;
+  EXPECT_EQ(memory_->QueryHearing("ears", two)->size(), 1u);
+  EXPECT_TRUE(memory_->StoreHearing(ids_[1], "other ears", three).ok());
+  // The only one of its space may be heard anew, as something else.
+  EXPECT_TRUE(memory_->StoreHearing(ids_[0], "ears", three).ok());
+  EXPECT_EQ(ErrorCode(memory_->StoreHearing(ids_[2], "ears", two)), "bad_hearing");
+}
+
 TEST_F(HearingTest, RefusesWhatNoSpaceHolds) {
   const std::vector<float> x = {1, 0}, zero = {0, 0}, three = {1, 2, 3};
   const std::vector<float> bad = {std::numeric_limits<float>::quiet_NaN(), 1};

@@ -20,13 +20,23 @@ namespace {
 constexpr double kAudioLdmSecondsPerAudioSecond = 3;
 // Latents, the noise, both rows of the network's input and what a step of the schedule leaves: so many times the latents.
 constexpr int64_t kLatentCopies = 9;
+constexpr double kMostSeconds = 60;
+constexpr int64_t kCountedFrames = 1 << 16;
 
 // Length of the recording to start from, 0 without one.
 absl::StatusOr<double> SoundSeconds(const GenerateAudioRequest& request) {
   if (request.reference_buffer) return request.reference_buffer->duration_s();
   if (request.reference_audio.empty()) return 0.0;
   GRYM_ASSIGN_OR_RETURN(const AudioFileInfo file, ProbeAudioFile(request.reference_audio));
-  return static_cast<double>(file.frames) / file.rate_hz;
+  if (file.frames >= 0) return static_cast<double>(file.frames) / file.rate_hz;
+  // Only decoding can tell; a recording that is longer than may be worked on need not be read to its end.
+  GRYM_ASSIGN_OR_RETURN(AudioReader reader, AudioReader::Open(request.reference_audio));
+  const auto enough = static_cast<int64_t>((kMostSeconds + 1) * file.rate_hz);
+  while (reader.position() < enough) {
+    GRYM_ASSIGN_OR_RETURN(const AudioBuffer block, reader.Read(kCountedFrames));
+    if (block.empty()) break;
+  }
+  return static_cast<double>(reader.position()) / file.rate_hz;
 }
 
 ModelInfo AudioLdmInfo(const ModelFolder& folder, const ModelContext& context, const AudioLdmParts& parts) {
@@ -239,9 +249,9 @@ absl::StatusOr<AudioLdmWork> AudioLdmModel::WorkOf(const GenerateAudioRequest& r
   AudioLdmWork work;
   work.from_sound = sound_s > 0;
   work.duration_s = work.from_sound ? sound_s : request.duration_s;
-  if (!(work.duration_s >= 0.05 && work.duration_s <= 60)) {
+  if (!(work.duration_s >= 0.05 && work.duration_s <= kMostSeconds)) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_duration",
-                 Formatted("audioldm/duration_s: want 0.05 to 60, got %g", work.duration_s));
+                 Formatted("audioldm/duration_s: want 0.05 to %g, got %g", kMostSeconds, work.duration_s));
   }
   work.steps = request.steps.value_or(10);
   const auto solver = request.parameters.find("solver");

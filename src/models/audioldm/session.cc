@@ -54,6 +54,7 @@ std::string KeyOfRun(const GenerateAudioRequest& request, const std::vector<floa
 struct AudioLdmGenerator::Run {
   const GenerateAudioRequest& request;
   const RunOptions& options;
+  MemoryLease lease;  // the last to go: what the run holds is counted on it
   AudioLdmWork work;
   AudioLdmPlan plan;
   std::vector<float> sound;  // the recording, mono at the model's rate; empty without one
@@ -61,7 +62,6 @@ struct AudioLdmGenerator::Run {
   std::string key;           // of KeptRun
   PlainDenoiseState done;    // how far the denoising came
   GenerateAudioResult result;
-  MemoryLease lease;  // the last to go: what the run holds is counted on it
   // A component's net: where the plan keeps weights the one that all share, else one of this run alone, which goes with
   // its phase whoever else is at work.
   template <class Net>
@@ -269,7 +269,7 @@ absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Make(Run& run) const {
 absl::StatusOr<GenerateAudioResult> AudioLdmGenerator::Generate(const GenerateAudioRequest& request,
                                                                 const RunOptions& given) {
   const RunOptions options = ForHost(given);
-  Run run{request, options, {}, {}, {}, 0, {}, {}, {}, {}};
+  Run run{request, options, {}, {}, {}, {}, 0, {}, {}, {}};
   GRYM_RETURN_IF_ERROR(Prepare(run));
   absl::StatusOr<GenerateAudioResult> made = absl::UnknownError("");
   {

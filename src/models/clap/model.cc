@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "checkpoint/fingerprint.h"
 #include "models/clap/packed.h"
 #include "models/clap/session.h"
 #include "models/clap/style_prompts.h"
@@ -23,10 +24,10 @@ constexpr double kClapSecondsPerAudioSecond = 0.02;
 constexpr int64_t kStyleTokens = 700;
 
 ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const ClapConfig& config,
-                   const ClapFeatureConfig& features) {
+                   const ClapFeatureConfig& features, const std::string& fingerprint) {
   ModelInfo info;
   info.id = context.options.id.empty() ? ModelIdOf("clap", folder.folder()) : context.options.id;
-  info.version = "1";
+  info.version = "1-" + fingerprint;
   info.name = "CLAP";
   info.description = Formatted("audio and text in one space of %d numbers%s", config.audio.projection_dim,
                                config.audio.enable_fusion ? ", long recordings fused" : "");
@@ -35,8 +36,8 @@ ModelInfo ClapInfo(const ModelFolder& folder, const ModelContext& context, const
   info.rate_hz = static_cast<int>(features.rate_hz);
   info.channels = 1;
   info.device = context.device.str();
-  info.seconds_per_audio_second = kClapSecondsPerAudioSecond;
   info.own_budget_bytes = context.options.budget_bytes;
+  info.seconds_per_audio_second = kClapSecondsPerAudioSecond;
   return info;
 }
 
@@ -55,9 +56,11 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
   std::shared_ptr<ClapModel> model(new ClapModel);
   model->context_ = context;
   GRYM_ASSIGN_OR_RETURN(model->config_, ParseClapConfig(folder.config(), "config.json"));
+  std::string configs = folder.config().Dump();
   if (folder.preprocessor()) {
     GRYM_ASSIGN_OR_RETURN(const Json json, ReadConfig(*folder.preprocessor()));
     GRYM_ASSIGN_OR_RETURN(model->features_, ParseClapFeatureConfig(json, "preprocessor_config.json"));
+    configs += json.Dump();
   } else if (!model->config_.audio.enable_fusion) {
     model->features_.truncation = ClapTruncation::kRandTrunc;
   }
@@ -74,7 +77,7 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
   GRYM_RETURN_IF_ERROR(model->ReadLogitScale(*set));
   model->LowerPrecision();
   model->MakeTowers(set);
-  model->info_ = ClapInfo(folder, context, model->config_, model->features_);
+  model->info_ = ClapInfo(folder, context, model->config_, model->features_, ShortFingerprint(configs, *set));
   model->info_.weights_bytes = model->AudioPhase(0).weights_bytes + model->TextPhase(0).weights_bytes;
   context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
     return raw->audio_->Idle(let_go) + raw->text_->Idle(let_go);

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
 #include "checkpoint/content.h"
+#include "checkpoint/fingerprint.h"
 #include "models/encodec/session.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
@@ -20,8 +21,6 @@ namespace {
 int64_t SoundBlock(const MusicgenShape& shape) {
   return std::max<int64_t>(1, static_cast<int64_t>(shape.frame_rate_hz()));
 }
-// Of each tensor, beside its name, type and shape: other weights of the same sizes are another checkpoint.
-constexpr size_t kPrintBytes = 64;
 constexpr int64_t kMostTokenizerBytes = int64_t{64} << 20;
 
 std::vector<float> FloatsOf(const at::Tensor& tensor) {
@@ -276,12 +275,7 @@ const std::string& NativeMusicgenNets::fingerprint() const {
   }
   for (const char* component : {"text_encoder", "decoder", "audio_encoder"})
     sum.Update(PrecisionName(context_.PrecisionOf(component)));
-  for (size_t i = 0; i < set_->size(); ++i) {
-    const TensorPlace& place = set_->place(i);
-    sum.Update(Formatted("%s %s %s ", set_->names()[i], ElementName(place.entry->type), ShapeText(place.entry->shape)));
-    const auto bytes = place.file->Bytes(*place.entry);
-    if (bytes.ok()) sum.Update(bytes->data(), std::min(bytes->size(), kPrintBytes));
-  }
+  AddTensors(sum, *set_);
   return fingerprint_ = sum.Hex();
 }
 

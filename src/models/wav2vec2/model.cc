@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/status.h"
 #include "checkpoint/config_reader.h"
+#include "checkpoint/fingerprint.h"
 #include "runtime/torch_guard.h"
 
 namespace grym {
@@ -14,10 +15,11 @@ constexpr char kComponent[] = "wav2vec2";
 // Of two cores with AVX2 at some 75 GFLOP/s each, for 100 million weights; a first guess until runs are measured.
 constexpr double kSecondsPerAudioSecond = 0.12;
 
-ModelInfo InfoOf(const ModelFolder& folder, const ModelContext& context, const Wav2Vec2Config& config) {
+ModelInfo InfoOf(const ModelFolder& folder, const ModelContext& context, const Wav2Vec2Config& config,
+                 const std::string& fingerprint) {
   ModelInfo info;
   info.id = context.options.id.empty() ? ModelIdOf(kComponent, folder.folder()) : context.options.id;
-  info.version = "1";
+  info.version = "1-" + fingerprint;
   info.name = "wav2vec2";
   info.description = Formatted("speech representations, %d layers of %d%s", config.layers, config.hidden,
                                config.ctc_head ? ", with letters (CTC)" : "");
@@ -26,9 +28,9 @@ ModelInfo InfoOf(const ModelFolder& folder, const ModelContext& context, const W
   info.rate_hz = config.rate_hz;
   info.channels = 1;
   info.device = context.device.str();
+  info.own_budget_bytes = context.options.budget_bytes;
   const double size = static_cast<double>(config.layers * config.hidden * config.hidden) / (12.0 * 768 * 768);
   info.seconds_per_audio_second = kSecondsPerAudioSecond * size;
-  info.own_budget_bytes = context.options.budget_bytes;
   return info;
 }
 
@@ -55,15 +57,17 @@ absl::StatusOr<std::shared_ptr<const Wav2Vec2Model>> Wav2Vec2Model::Open(const M
                                                                          const ModelContext& context) {
   std::shared_ptr<Wav2Vec2Model> model(new Wav2Vec2Model);
   GRYM_ASSIGN_OR_RETURN(model->config_, ReadWav2Vec2Config(folder.config(), "config.json"));
+  std::string configs = folder.config().Dump();
   if (folder.preprocessor()) {
     GRYM_ASSIGN_OR_RETURN(const Json json, ReadConfig(*folder.preprocessor()));
     GRYM_RETURN_IF_ERROR(ReadWav2Vec2Preprocessor(json, "preprocessor_config.json", model->config_));
+    configs += json.Dump();
   }
   GRYM_ASSIGN_OR_RETURN(TensorSet opened, TensorSet::Open(folder.weights()));
   const auto set = std::make_shared<const TensorSet>(std::move(opened));
   model->context_ = context;
   model->precision_ = context.PrecisionOf(kComponent);
-  model->info_ = InfoOf(folder, context, model->config_);
+  model->info_ = InfoOf(folder, context, model->config_, ShortFingerprint(configs, *set));
 
   // A damaged vocabulary is in the way of nobody who wants no letters.
   if (model->config_.ctc_head) {

@@ -1,7 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
+#include "grymsynth/audio_file.h"
 #include "grymsynth/error.h"
+#include "support/scratch.h"
 #include "tiny_audioldm.h"
 
 namespace grym::testing {
@@ -41,6 +45,26 @@ TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanByteForByte) {
   }
   SCOPED_TRACE("from sound");
   ExpectKeepsToItsSmallestPlan(FromChirp(0.5));
+}
+
+TEST(AudioLdmBudgetTest, ARecordingWhoseLengthOnlyDecodingTellsIsPlannedForAsWhatItIs) {
+  GRYM_NEED_PEER();
+  Scratch scratch;
+  const GenerateAudioRequest held = FromChirp(0.5);
+  GenerateAudioRequest lying = held;
+  lying.reference_audio = (scratch / "sound.flac").string();
+  lying.reference_buffer.reset();
+  ASSERT_TRUE(SaveAudio(lying.reference_audio, *held.reference_buffer).ok());
+  // The number of frames, 36 bits: 0 is "not known", as where an encoder writes to a pipe.
+  std::fstream file(lying.reference_audio, std::ios::in | std::ios::out | std::ios::binary);
+  const int high = file.seekg(21).get();
+  file.seekp(21).put(static_cast<char>(high & 0xf0)).write("\0\0\0\0", 4);
+  file.close();
+  ASSERT_EQ(ProbeAudioFile(lying.reference_audio)->frames, -1);
+  const auto model = Tiny(kPlenty);
+  EXPECT_THAT(model->Plan(lying).value(), HasSubstr("vae_encoder"));
+  EXPECT_EQ(model->Plan(lying).value(), model->Plan(held).value());
+  EXPECT_EQ(model->Need(lying).peak_bytes, model->Need(held).peak_bytes);
 }
 
 TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanInEveryPrecision) {

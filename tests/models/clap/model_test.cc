@@ -15,6 +15,7 @@
 #include "grymsynth/error.h"
 #include "models/clap/style_prompts.h"
 #include "support/host_callback.h"
+#include "support/scratch.h"
 
 namespace grym::testing {
 namespace {
@@ -48,6 +49,29 @@ double LengthOf(const std::vector<float>& vector) {
   double square = 0;
   for (const float value : vector) square += static_cast<double>(value) * value;
   return std::sqrt(square);
+}
+
+TEST(ClapModel, OtherWeightsAreAnotherVersion) {
+  GRYM_NEED_PEER();
+  Scratch scratch;
+  const auto copy = scratch / "copy";
+  std::filesystem::copy(PeerCheckpoint("clap-tiny"), copy, std::filesystem::copy_options::recursive);
+  const auto version = [&] {
+    const auto context = ModelContext::Make({.device = "cpu"}, nullptr);
+    const auto model = ClapModel::Open(ModelFolder::Open(copy).value(), *context);
+    EXPECT_TRUE(model.ok()) << model.status();
+    return model.ok() ? (*model)->info().version : "";
+  };
+  const std::string first = version();
+  EXPECT_EQ(first, OpenTiny().value()->info().version);
+  // The last bit of the first number.
+  std::fstream weights(copy / "model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+  uint64_t header = 0;
+  ASSERT_TRUE(weights.read(reinterpret_cast<char*>(&header), 8).seekg(static_cast<std::streamoff>(8 + header)));
+  const int byte = weights.get();
+  weights.seekp(static_cast<std::streamoff>(8 + header)).put(static_cast<char>(byte ^ 1));
+  weights.close();
+  EXPECT_NE(version(), first);
 }
 
 TEST(ClapModel, EmbedsAsTheReferenceFromTheWordsOn) {
