@@ -269,8 +269,8 @@ at::Tensor LogitsBehind(const MusicgenDecoder& decoder, MusicgenState& state, co
     const at::Tensor part = codes.narrow(1, begin, count).contiguous();
     const std::span<const int32_t> given(part.const_data_ptr<int32_t>(), static_cast<size_t>(part.numel()));
     const absl::Status status = TorchGuard("test", [&] {
-      if (piece == 0) decoder.Step(state, given, logits.mutable_data_ptr<float>());
-      if (piece > 0) EXPECT_TRUE(decoder.Prefill(state, given, count, logits.mutable_data_ptr<float>()).ok());
+      if (piece > 0) return decoder.Prefill(state, given, count, logits.mutable_data_ptr<float>());
+      decoder.Step(state, given, logits.mutable_data_ptr<float>());
       return absl::OkStatus();
     });
     EXPECT_TRUE(status.ok()) << status;
