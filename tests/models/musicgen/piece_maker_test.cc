@@ -337,7 +337,7 @@ TEST(PieceMakerTest, MoreStepsNeverMakeLess) {
   settings.stride = 200;
   settings.fade_frames = 20;
   int64_t before = 0;
-  for (int64_t most = 1; most < 900; ++most) {
+  for (int64_t most = 1; most < 3000; ++most) {
     settings.most_steps = most;
     const int64_t frames = WindowPlan::FramesWithin(nets.shape(), settings);
     EXPECT_GE(frames, before) << most;
