@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ except ImportError:
     sys.path.insert(0, str(BUILD / "python"))
     import grymsynth
 
+# What a shell starts in the background ignores Ctrl-C, which some tests are about.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 SHARED = Path(os.environ.get("GRYM_SHARED", ROOT.parent / "shared"))
 RECORDINGS = ["loop_amen.flac", "loop_mika.flac", "hiphop.mp3", "359628__mtg__sax-tenor-d-minor.flac",
               "198-209-0000.ogg", "acoustic-drums.flac"]
