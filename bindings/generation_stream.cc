@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <limits>
+#include <utility>
 
 #include "grymsynth/audio_codec.h"
 
@@ -13,13 +14,25 @@ static constexpr char kWhat[] = "generation stream";
 
 PyAudio PyGeneration::Next(const py::object& progress) {
   const Turn turn(turns_, kWhat);
-  AudioBuffer block = Blocking(progress, [this](const RunOptions& run, Listener&) { return stream_->Next(run); });
+  // Kept where what a callback raised, or Ctrl-C, is told in its place: the next call gives it.
+  if (!ready_) {
+    Blocking(progress, [this](const RunOptions& run, Listener&) -> absl::StatusOr<bool> {
+      absl::StatusOr<AudioBuffer> block = stream_->Next(run);
+      if (!block.ok()) return block.status();
+      ready_ = *std::move(block);
+      return true;
+    });
+  }
+  AudioBuffer block = *std::exchange(ready_, std::nullopt);
   if (block.empty()) throw py::stop_iteration();
   return PyAudio::Of(std::make_shared<AudioBuffer>(std::move(block)));
 }
 
 void PyGeneration::Save(const std::filesystem::path& path) {
   const Turn turn(turns_, kWhat);
+  if (ready_ && !ready_->empty()) {
+    Throw(absl::FailedPreconditionError("generation stream: a block is made and not taken, call next() before save()"));
+  }
   ThrowUnlessOk(Unlocked([&] { return stream_->Save(path); }));
 }
 

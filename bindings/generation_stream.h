@@ -1,6 +1,7 @@
 // Audio block after block, for Engine and Model alike.
 #pragma once
 #include <memory>
+#include <optional>
 
 #include "face.h"
 #include "grymsynth/generation_stream.h"
@@ -25,6 +26,7 @@ class PyGeneration {
   const std::unique_ptr<GenerationStream> stream_;
   const std::vector<std::string> warnings_;
   Turns turns_;
+  std::optional<AudioBuffer> ready_;  // made, and not handed out
 };
 using Generation_ = std::shared_ptr<PyGeneration>;
 

@@ -75,6 +75,26 @@ def test_blocks_are_the_whole_and_a_saved_state_goes_on_elsewhere(tmp_path):
     assert caught.value.code == "other_model"
 
 
+def test_blocks_that_are_made_when_a_callback_raises_are_not_lost():
+    model = gs.Model.open(reference.checkpoint("musicgen-tiny"))
+    wanted = joined(model.stream(request(duration_s=2)))
+    stream, blocks, raised = model.stream(request(duration_s=2)), [], 0
+
+    def stop(progress):
+        if progress.stage == "tokens":
+            raise KeyError("enough")
+
+    for _ in range(10000):
+        try:
+            blocks.append(stream.next(progress=stop).samples)
+        except KeyError:
+            raised += 1
+        except StopIteration:
+            break
+    assert raised > 0
+    assert np.array_equal(np.concatenate(blocks, 1), wanted)
+
+
 def test_what_a_stream_leaves_out_is_told():
     model = gs.Model.open(reference.checkpoint("musicgen-tiny"))
     stream = model.stream(request(duration_s=0.5, mood="dark", allow_unsupported=True))
