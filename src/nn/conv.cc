@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "nn/bfloat_conv.h"
+#include "runtime/memory_budget.h"
+
 namespace grym {
 
 at::Tensor AsChannelsLast(const at::Tensor& x) {
@@ -18,7 +21,24 @@ at::Tensor Conv1d::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
+  if (TakesBFloatProducts(weight, x)) {
+    at::Tensor y;
+    ConvolveBFloat({{padding, padding}, {stride, stride}, {1, 1}}, x, weight, bias, {}, y);
+    return y;
+  }
   return at::conv2d(x, weight.to(x.scalar_type()), bias, stride, padding);
+}
+
+int64_t Conv2dScratchBytes(int64_t out, int64_t in, int64_t kernel, int64_t stride, Precision precision,
+                           c10::Device device, int64_t images, int64_t out_height, int64_t out_width) {
+  if (UsesBFloatProducts(precision, device)) {
+    const int64_t around = kernel / 2;
+    return BFloatScratchBytes({images, out_height * stride, out_width * stride, in, out, {kernel, kernel},
+                               {{around, around}, {stride, stride}, {1, 1}}});
+  }
+  const c10::ScalarType compute = ComputeType(precision, device);
+  if (StorageType(precision) == compute) return 0;
+  return AllocatedBytes(out * in * kernel * kernel * static_cast<int64_t>(c10::elementSize(compute)));
 }
 
 Conv1d ReadConv1d(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t kernel,

@@ -61,6 +61,11 @@ at::Tensor FusedConv::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor FusedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
+  if (TakesBFloatProducts(weight_, x)) {
+    at::Tensor y;
+    ConvolveBFloat(shape_, x, weight_, bias_, {/*add=*/false, slope}, y);
+    return y;
+  }
   if (ByTiles(x)) {
     at::Tensor y = at::empty({x.size(0), out_, x.size(2), x.size(3)},
                              x.options().memory_format(at::MemoryFormat::ChannelsLast));
@@ -84,6 +89,9 @@ at::Tensor FusedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
 }
 
 void FusedConv::AddTo(at::Tensor& sum, const at::Tensor& x) const {
+  if (TakesBFloatProducts(weight_, x) && sum.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+    return ConvolveBFloat(shape_, x, weight_, bias_, {/*add=*/true, /*slope=*/1}, sum);
+  }
   if (ByTiles(x)) return ConvolveByTilesOfFour(x, weight_, bias_, /*add=*/true, sum);
   if (!fused_) {
     sum.add_(Plain(x));
@@ -107,7 +115,9 @@ void FusedConv::PushLayer(std::vector<c10::IValue>& stack) const {
   }
 }
 
-int64_t ConvScratchBytes(int64_t out, int64_t in, int64_t taps, Precision precision, c10::Device device) {
+int64_t ConvScratchBytes(const ConvShape& shape, Precision precision, c10::Device device) {
+  if (UsesBFloatProducts(precision, device)) return BFloatScratchBytes(shape);
+  const int64_t out = shape.out, in = shape.in, taps = shape.kernel[0] * shape.kernel[1];
   const c10::ScalarType compute = ComputeType(precision, device);
   const int64_t bytes = compute == c10::ScalarType::Float ? 4 : 2;
   // Weights of another type are converted first, and the converted ones laid out.
@@ -123,7 +133,7 @@ int64_t Conv3x3ScratchBytes(int64_t out, int64_t in, int64_t height, int64_t wid
   const bool tiles = precision == Precision::kFloat32 && device.is_cpu() && ChannelsTileByFour(out, in) &&
                      WantsTilesOfFour(height, width);
   return tiles ? TilesOfFourScratchBytes(out, in, 1, height, width)
-               : ConvScratchBytes(out, in, 9, precision, device);
+               : ConvScratchBytes({1, height, width, in, out, {3, 3}, {{1, 1}, {1, 1}, {1, 1}}}, precision, device);
 }
 
 int64_t ConvWeightBytes(int64_t out, int64_t in, int64_t taps, Precision precision) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/bfloat_conv.h"
 #include "runtime/tensor.h"
 #include "runtime/weights.h"
 
@@ -15,12 +16,11 @@ namespace grym {
 // The weights stay plain, and each call lays them out in oneDNN's blocks. Packing them once was tried: which blocks a
 // kernel wants depends on the size of its input, and from the wrong ones oneDNN 3 takes 270 to 430 ms for 3 MB where
 // plain ones take a few. Large images go by tiles (winograd.h) where the kernel is of 3 x 3: two to three times as fast.
+// Weights in bfloat16 go by products of our own where the CPU has units for them (nn/bfloat_conv.h).
 // Immutable once made; threads: const methods may run together.
 class FusedConv {
  public:
-  struct Shape {
-    std::array<int64_t, 2> padding = {0, 0}, stride = {1, 1}, dilation = {1, 1};
-  };
+  using Shape = ConvSteps;
   FusedConv() = default;
   // `weight` [out, in, height, width] in the storage type, `bias` [out] in the compute type or undefined.
   FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, c10::ScalarType compute);
@@ -46,8 +46,9 @@ class FusedConv {
 };
 
 // What one call takes beside its arguments and result, at most: a copy of its weights in oneDNN's blocks, which are of
-// 24 channels and fewer; one converted from the type that they are kept in; and the kernel's own sums.
-int64_t ConvScratchBytes(int64_t out, int64_t in, int64_t taps, Precision precision, c10::Device device);
+// 24 channels and fewer; one converted from the type that they are kept in; and the kernel's own sums. Or what our own
+// products take.
+int64_t ConvScratchBytes(const ConvShape& shape, Precision precision, c10::Device device);
 // The same of a convolution of 3 x 3, stride 1 and padding 1 of one image, which may go by tiles.
 int64_t Conv3x3ScratchBytes(int64_t out, int64_t in, int64_t height, int64_t width, Precision precision,
                             c10::Device device);

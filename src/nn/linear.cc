@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nn/bfloat_conv.h"
 #include "quant/weight_codes.h"
 #include "runtime/memory_budget.h"
 #include "runtime/packed.h"
@@ -185,6 +186,14 @@ at::Tensor ProductByRows(const WeightMatrix& matrix, const at::Tensor& x) {
   return out;
 }
 
+at::Tensor BFloatProduct(const Linear& linear, const at::Tensor& x) {
+  at::Tensor out = at::empty({x.size(0), linear.weight.out}, x.options());
+  ConvolveBFloat(RowsShape(x.size(0), linear.weight.in, linear.weight.out), x.const_data_ptr<float>(),
+                 linear.weight.plain, linear.bias.defined() ? linear.bias.const_data_ptr<float>() : nullptr, {},
+                 out.mutable_data_ptr<float>());
+  return out;
+}
+
 }  // namespace
 
 WeightMatrix WeightMatrix::Pack(const at::Tensor& weight, Precision precision, int64_t group) {
@@ -218,7 +227,10 @@ int64_t WeightMatrix::BytesKept(int64_t out, int64_t in, Precision precision, in
   return AllocatedBytes(BytesOf(precision, out * in));
 }
 
-int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision) {
+int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, int64_t rows) {
+  if (UsesBFloatProducts(precision, c10::Device(c10::DeviceType::CPU))) {
+    return BFloatScratchBytes(RowsShape(rows, in, out));
+  }
   return precision == Precision::kFloat32 ? 0 : AllocatedBytes(BlockRows(out, in) * in * 4);
 }
 
@@ -226,11 +238,15 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
   if (weight.plain.defined() && weight.plain.scalar_type() == x.scalar_type()) return at::linear(x, weight.plain, bias);
   std::vector<int64_t> shape = x.sizes().vec();
   const at::Tensor rows = x.reshape({-1, weight.in}).contiguous();
+  shape.back() = weight.out;
+  if (weight.plain.defined() && rows.scalar_type() == at::kFloat &&
+      UsesBFloatProducts(weight.precision, weight.plain.device())) {
+    return BFloatProduct(*this, rows).view(shape);
+  }
   const bool few = rows.size(0) <= kFewRows && weight.codes.defined() && weight.codes.is_cpu() &&
                    rows.scalar_type() == at::kFloat;
   at::Tensor out = few ? ProductByRows(weight, rows) : ProductByBlocks(weight, rows);
   if (bias.defined()) out.add_(bias);
-  shape.back() = weight.out;
   return out.view(shape);
 }
 

@@ -25,10 +25,10 @@ const char* PrecisionName(Precision precision);  // "float32", ...
 absl::StatusOr<Precision> ParsePrecision(std::string_view name);  // InvalidArgument (code "bad_dtype") lists the names
 int64_t BytesOf(Precision precision, int64_t elements);
 
-// What the activations are computed in. On a CPU weights of the half types are kept in half and the sums done in
-// float32, whatever units it has: the same numbers on every machine, and peaks that are known. Measured on one with
-// AVX-512 BF16: a step of AudioLDM's denoising takes half the time in bfloat16, and LibTorch's operators take memory
-// there that no plan tells (a third more of a small image's); without such units they are hundreds of times slower.
+// What the activations are computed in. On a CPU weights of the half types are kept in half, and sums and activations
+// are float32, whatever units it has: LibTorch's operators in bfloat16 take memory that no plan tells (a third more of a
+// small image's), and are hundreds of times slower where there are no units for it. Where there are, products round their
+// inputs to bfloat16 (nn/bfloat_conv.h).
 c10::ScalarType ComputeType(Precision precision, c10::Device device);
 c10::ScalarType StorageType(Precision precision);
 

@@ -188,8 +188,9 @@ int64_t ClapTextNet::WorkingBytes(const ClapTextConfig& config, Precision precis
   const int64_t most = std::max(2 * rows(dim) + 2 * rows(wide), attention);
   int64_t scratch = 0;
   if (IsPacked(precision) || StorageType(precision) != type) {
-    scratch = std::max({LinearScratchBytes(3 * dim, dim, precision), LinearScratchBytes(wide, dim, precision),
-                        LinearScratchBytes(dim, wide, precision)});
+    scratch = std::max({LinearScratchBytes(3 * dim, dim, precision, tokens),
+                        LinearScratchBytes(wide, dim, precision, tokens),
+                        LinearScratchBytes(dim, wide, precision, tokens)});
   }
   return most + scratch;
 }

@@ -20,14 +20,25 @@ int64_t TapsOf(const HifiGanConfig& config, size_t level) {
 // Of one piece of `frames` mel frames, as HifiGan::Run takes and frees its waves.
 int64_t PieceBytes(const HifiGanConfig& config, Precision precision, c10::Device device, int64_t frames) {
   const int64_t element_bytes = ComputeType(precision, device) == c10::ScalarType::Float ? 4 : 2;
-  const auto scratch = [&](int64_t in, int64_t out, int64_t taps) {
-    return ConvScratchBytes(out, in, taps, precision, device);
+  const auto scratch = [&](int64_t in, int64_t out, int64_t taps, int64_t length, int64_t padding, int64_t dilation) {
+    const ConvSteps steps = {{0, padding}, {1, 1}, {1, dilation}};
+    return ConvScratchBytes({1, 1, length, in, out, {1, taps}, steps}, precision, device);
   };
   const auto wave = [&](int64_t length, int64_t channels) { return AllocatedBytes(length * channels * element_bytes); };
   const int64_t mel = config.normalize_before ? wave(frames, config.model_in_dim) : 0;
   int64_t before = wave(frames, config.upsample_initial_channel), peak = 2 * mel + before;
-  peak = std::max(peak, mel + before + scratch(config.model_in_dim, config.upsample_initial_channel, 7));
-  const int64_t kernel = *std::max_element(config.resblock_kernel_sizes.begin(), config.resblock_kernel_sizes.end());
+  peak = std::max(peak, mel + before + scratch(config.model_in_dim, config.upsample_initial_channel, 7, frames, 3, 1));
+  const auto residual_scratch = [&](int64_t channels, int64_t length) {
+    int64_t most = 0;
+    for (size_t k = 0; k < config.resblock_kernel_sizes.size(); ++k) {
+      const int64_t kernel = config.resblock_kernel_sizes[k];
+      for (const int64_t dilation : config.resblock_dilation_sizes[k]) {
+        most = std::max(most, scratch(channels, channels, kernel, length, dilation * (kernel - 1) / 2, dilation));
+      }
+      most = std::max(most, scratch(channels, channels, kernel, length, (kernel - 1) / 2, 1));
+    }
+    return most;
+  };
   const auto blocks = static_cast<int64_t>(config.resblock_kernel_sizes.size());
   for (size_t level = 0; level < config.levels(); ++level) {
     const int64_t length = config.FramesAfter(level, frames) + TapsOf(config, level) - 1;
@@ -35,13 +46,16 @@ int64_t PieceBytes(const HifiGanConfig& config, Precision precision, c10::Device
     const int64_t made = wave(length * config.upsample_rates[level], config.channels(level));
     const int64_t used = wave(config.FramesAfter(level + 1, frames), config.channels(level));
     const int64_t in = config.upsample_initial_channel >> level, channels = config.channels(level);
-    const int64_t weight = scratch(in, channels * config.upsample_rates[level], TapsOf(config, level));
+    const int64_t weight = scratch(in, channels * config.upsample_rates[level], TapsOf(config, level),
+                                   config.FramesAfter(level, frames), TapsOf(config, level) - 1, 1);
     peak = std::max({peak, before + made + weight,
-                     made + std::min<int64_t>(blocks + 1, 4) * used + scratch(channels, channels, kernel)});
+                     made + std::min<int64_t>(blocks + 1, 4) * used +
+                              residual_scratch(channels, config.FramesAfter(level + 1, frames))});
     before = used;
   }
   const int64_t samples = wave(config.FramesAfter(config.levels(), frames), 1);
-  return std::max(peak, before + samples + scratch(config.channels(config.levels() - 1), 1, 7));
+  const int64_t last = config.channels(config.levels() - 1), length = config.FramesAfter(config.levels(), frames);
+  return std::max(peak, before + samples + scratch(last, 1, 7, length, 3, 1));
 }
 
 }  // namespace

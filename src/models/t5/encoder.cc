@@ -165,7 +165,7 @@ int64_t T5Encoder::WorkingBytes(const T5Config& config, int64_t tokens, Precisio
   const auto rows = [&](int64_t width) { return AllocatedBytes(tokens * width * compute); };
   const auto scratch = [&](int64_t out, int64_t in) {
     return StorageType(precision) == type && precision != Precision::kInt8 && precision != Precision::kInt4
-               ? 0 : LinearScratchBytes(out, in, precision);
+               ? 0 : LinearScratchBytes(out, in, precision, tokens);
   };
   const int64_t up = (config.gated ? 2 : 1) * wide;
   const int64_t attend = rows(3 * heads) + std::max({rows(dim) + scratch(3 * heads, dim),

@@ -16,6 +16,7 @@ class UnetMeter {
   UnetMeter(const UnetConfig& config, const WeightOptions& options, int64_t rows)
       : config_(config),
         precision_(options.precision),
+        device_(options.device),
         tiles_(CanTile(options)),
         unfolds_(IsPacked(options.precision) ||
                  StorageType(options.precision) != ComputeType(options.precision, options.device)),
@@ -29,11 +30,12 @@ class UnetMeter {
     Take(Image(config_.in_channels));  // the latents channels-last
     int64_t x = config_.channels[0];
     std::vector<int64_t> skips = {Take(Image(x))};
+    Resting(Kernel(config_.in_channels, x, config_.conv_in_kernel));
     int64_t held = 0;  // of x alone, where no skip holds it
     Down(x, skips, held);
     Middle(x, held);
     Up(x, skips, held);
-    Resting(2 * Image(x));  // the last norm and the answer
+    Resting(2 * Image(x) + Kernel(x, config_.out_channels, config_.conv_out_kernel));  // the last norm and the answer
     return peak_;
   }
 
@@ -55,9 +57,14 @@ class UnetMeter {
     if (unfolds_) return Image(out) + Kernel(in, out);
     return Conv3x3WorkingBytes(in, out, tiled && tiles_, rows_, height_, width_);
   }
-  // Weights of another type than the compute type's: a convolution's whole, some rows of a matrix.
-  int64_t Kernel(int64_t in, int64_t out) const { return unfolds_ ? Bytes(in * out * 9) : 0; }
-  int64_t Rows(int64_t in, int64_t out) const { return unfolds_ ? LinearScratchBytes(out, in, precision_) : 0; }
+  // Convolutions of packed precisions are kept in half.
+  int64_t Kernel(int64_t in, int64_t out, int64_t kernel = 3, int64_t stride = 1) const {
+    const Precision kept = BesideMatrices(precision_, device_);
+    return Conv2dScratchBytes(out, in, kernel, stride, kept, device_, rows_, height_, width_);
+  }
+  int64_t Rows(int64_t in, int64_t out) const {
+    return unfolds_ ? LinearScratchBytes(out, in, precision_, rows_ * height_ * width_) : 0;
+  }
 
   // x stays the caller's.
   int64_t Resnet(int64_t in, int64_t out, bool tiled) {
@@ -78,7 +85,8 @@ class UnetMeter {
     const int64_t statistics = AllocatedBytes(rows_ * positions * std::max<int64_t>(heads, 2) * 4);
     Resting(one + 3 * one + Rows(dim, 3 * dim));
     Resting(one + 3 * one + one + statistics + std::max(blocks, one));
-    Resting(one + 2 * Image(4 * dim) + std::max({one, Rows(dim, 4 * dim), one + Rows(4 * dim, dim) - Image(4 * dim)}));
+    const int64_t wide = Image(4 * dim);
+    Resting(one + wide + std::max(wide + Rows(dim, 4 * dim), one + Rows(4 * dim, dim)));
     Resting(one + Rows(dim, dim));
     return one;
   }
@@ -102,7 +110,7 @@ class UnetMeter {
       if (level + 1 == config_.levels()) return;
       GoTo(level + 1);
       skips.push_back(Take(Image(x)));
-      Resting(Kernel(x, x));
+      Resting(Kernel(x, x, 3, 2));
     }
   }
 
@@ -136,6 +144,7 @@ class UnetMeter {
 
   const UnetConfig& config_;
   const Precision precision_;
+  const c10::Device device_;
   const bool tiles_, unfolds_;
   const int64_t rows_, element_bytes_;
   std::vector<std::pair<int64_t, int64_t>> sizes_;  // height and width at each level

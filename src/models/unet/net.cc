@@ -35,7 +35,8 @@ at::Tensor RunAttention(const Linear& qkv, const Linear& out, const at::Tensor& 
 at::Tensor RunFeedForward(const UnetTransformerLayer& layer, const at::Tensor& x) {
   at::Tensor gate = layer.gate(x);
   at::gelu_(gate);
-  return layer.back(gate.mul_(layer.feed(x)));
+  gate.mul_(layer.feed(x));  // gone again before the next product
+  return layer.back(gate);
 }
 
 at::Tensor RunTransformer(const UnetAttention& attention, const at::Tensor& x) {

@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "nn/fused_conv.h"
+#include "nn/linear.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
@@ -17,8 +18,15 @@ class RunOfImages {
         device_(device),
         element_bytes_(ComputeType(precision, device) == c10::ScalarType::Float ? 4 : 2),
         kept_(kept) {}
-  int64_t Scratch(int64_t in, int64_t out, int64_t kernel) const {
-    return ConvScratchBytes(out, in, kernel * kernel, precision_, device_);
+  // Of a padded convolution of 2 x 2 that gives so many places.
+  int64_t ScratchOfPhase(int64_t channels, int64_t frames, int64_t bands) const {
+    const ConvSteps steps = {{1, 1}, {1, 1}, {1, 1}};
+    return ConvScratchBytes({1, frames - 1, bands - 1, channels, channels, {2, 2}, steps}, precision_, device_);
+  }
+  // Of one of 3 x 3 that halves the image.
+  int64_t ScratchOfHalving(int64_t channels, int64_t frames, int64_t bands) const {
+    const ConvSteps steps = {{0, 0}, {2, 2}, {1, 1}};
+    return ConvScratchBytes({1, frames + 1, bands + 1, channels, channels, {3, 3}, steps}, precision_, device_);
   }
   // Of a convolution of 3 x 3 and stride 1.
   int64_t Scratch3x3(int64_t in, int64_t out, int64_t frames, int64_t bands) const {
@@ -50,7 +58,7 @@ class RunOfImages {
     const int64_t scratch = at::get_num_threads() * queries * (keys + channels + 2) * 4;
     // Matrices of half the bytes become what is computed with for the call.
     const bool converts = StorageType(precision_) != ComputeType(precision_, device_);
-    const int64_t converted = converts ? AllocatedBytes(3 * channels * channels * element_bytes_) : 0;
+    const int64_t converted = converts ? LinearScratchBytes(3 * channels, channels, precision_, places) : 0;
     Hold({x, x, Image(3 * channels, frames, bands), std::max(scratch, converted)});
   }
 
@@ -131,7 +139,7 @@ int64_t VaeDecodeBytes(const VaeConfig& config, Precision precision, c10::Device
       const int64_t source = told ? run.Image(in, std::min(frames + 2, rows + 2), bands) : 0;
       const int64_t phase = told ? run.Image(in, rows / 2 + 4, bands / 2 + 1) : 0;
       const int64_t sum = told || in != out ? large : 0;
-      run.Hold({x, sum, large, source, phase, run.Scratch(in, in, 2)});
+      run.Hold({x, sum, large, source, phase, run.ScratchOfPhase(in, rows / 2 + 4, bands / 2 + 1)});
       run.Hold({x, sum, large, source, run.Image(in, rows, bands), run.Image(out, rows, bands),
                 run.Scratch3x3(in, out, rows, bands)});
       run.Hold({x, sum, large, source, run.Image(out, tile, bands)});
@@ -147,7 +155,7 @@ int64_t VaeDecodeBytes(const VaeConfig& config, Precision precision, c10::Device
                 run.Scratch3x3(out, config.out_channels, frames, bands)});
     } else if (tile_frames <= 0 || i > 1) {
       run.Hold({large, run.Image(out, 2 * frames, 2 * bands), run.Image(out, frames + 1, bands + 1),
-                run.Scratch(out, out, 2)});
+                run.ScratchOfPhase(out, frames + 1, bands + 1)});
     }
     if (i > 0) {
       frames *= 2;
@@ -172,7 +180,7 @@ int64_t VaeEncodeBytes(const VaeConfig& config, Precision precision, c10::Device
     if (i + 1 == channels.size()) break;
     const int64_t x = run.Image(channels[i], frames, bands);
     run.Hold({x, run.Image(channels[i], frames + 1, bands + 1), run.Image(channels[i], frames / 2, bands / 2),
-              run.Scratch(channels[i], channels[i], 3)});
+              run.ScratchOfHalving(channels[i], frames, bands)});
     frames /= 2;
     bands /= 2;
   }

@@ -1,0 +1,56 @@
+// Convolutions and matrix products with bfloat16 weights on CPUs that have units for them.
+#pragma once
+#include <array>
+#include <cstdint>
+
+#include "runtime/device.h"
+#include "runtime/tensor.h"
+
+namespace grym {
+
+struct ConvSteps {  // downwards and along
+  std::array<int64_t, 2> padding = {0, 0}, stride = {1, 1}, dilation = {1, 1};
+};
+
+// Of channels-last images x [images, height, width, in], float32, and weights [out, kernel, kernel, in], bfloat16, both
+// contiguous, to y [images, out_height, out_width, out], float32. A product of rows is one of an image one row high.
+struct ConvShape {
+  int64_t images = 1, height = 1, width = 1, in = 0, out = 0;
+  std::array<int64_t, 2> kernel = {1, 1};
+  ConvSteps steps;
+  int64_t out_size(size_t side) const {
+    const int64_t size = side == 0 ? height : width;
+    return (size + 2 * steps.padding[side] - steps.dilation[side] * (kernel[side] - 1) - 1) / steps.stride[side] + 1;
+  }
+};
+
+// Rows [rows, in] -> [rows, out].
+ConvShape RowsShape(int64_t rows, int64_t in, int64_t out);
+
+// y = after(conv(x) + bias): `add` to what is in y, then a leaky ReLU of `slope`, of which 1 is none.
+struct BFloatAfter {
+  bool add = false;
+  double slope = 1;
+};
+
+// Whether weights of this precision go by these products here: bfloat16 on a CPU with AVX-512 BF16. Inputs are rounded
+// to bfloat16 for the product; sums and all that lies between two products stay float32: twice the speed of float32,
+// and nearer to its results than activations in bfloat16 come. LibTorch's own operators for it take memory that no plan
+// tells, and round what they answer. The instruction takes what is below the smallest normal number for zero.
+bool UsesBFloatProducts(Precision precision, c10::Device device);
+
+// The same bits for a position whatever stands beside it, and for any number of threads. The kernel and its steps may
+// have any size.
+void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
+                    const BFloatAfter& after, float* y);
+// The same of LibTorch's images: x [images, in, height, width] and weight [out, in, height, width], both channels-last
+// in memory, and a result like that, made where `y` is undefined.
+void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    const BFloatAfter& after, at::Tensor& y);
+// Whether that can be done: weights for it, and inputs as they must be.
+bool TakesBFloatProducts(const at::Tensor& weight, const at::Tensor& x);
+// What a call takes beside its arguments, to the byte: some positions' inputs, rounded, and for each thread the weights
+// of some outputs in the order in which they are read.
+int64_t BFloatScratchBytes(const ConvShape& shape);
+
+}  // namespace grym
