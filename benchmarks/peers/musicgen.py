@@ -8,6 +8,7 @@ weights. --short: a tiny checkpoint and few tokens; --preset: another model than
 """
 import argparse
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -96,6 +97,24 @@ def growth(folder, frames):
     return ((late - early) / (frames - frames // 2)) / (early / (frames // 2))
 
 
+def packed_copy(folder, frames):
+    """Of an int8 copy, in seconds: opening to the first sound, to the first block of a stream, and a piece."""
+    import grymsynth
+    with tempfile.TemporaryDirectory() as parent:
+        out = Path(parent) / "copy"
+        grymsynth.Model.open(folder, device="cpu", dtype="int8").save_copy(out)
+        started = time.perf_counter()
+        model = grymsynth.Model.open(out, device="cpu")
+        make(model, 5, None)
+        first_s = time.perf_counter() - started
+        request = grymsynth.GenerateAudioRequest(prompt=PROMPT, duration_s=frames / 50, seed=1, guidance=3)
+        block_s, _ = timed(lambda: next(model.stream(request)))
+        piece_s, made = timed(lambda: make(model, frames, None))
+        return {"first_s": first_s, "block_s": block_s, "piece_s": piece_s, "timings_s": dict(made.timings_s),
+                "peak_bytes": made.peak_bytes, "weights_bytes": model.info.weights_bytes,
+                "file_bytes": sum(file.stat().st_size for file in out.iterdir())}
+
+
 def codec(bench, folder):
     import grymsynth
     import numpy as np
@@ -124,6 +143,12 @@ def markdown(result):
         lines.append(f"| {row['dtype']} | {row['step_ms']:.1f} | {row['ratio']:.2f} | {20 / row['step_ms']:.2f} | "
                      f"{row['whole_s']:.2f} s | {row['planned_peak_bytes'] / 2**20:.0f}, {row['peak_bytes'] / 2**20:.0f} MiB | "
                      f"{row['snr_db']:.0f} dB |")
+    copy, mb = result["copy"], 1e-6
+    parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in sorted(copy["timings_s"].items()))
+    lines += ["", f"An int8 copy, {copy['file_bytes'] * mb:.0f} MB: {copy['first_s']:.2f} s from opening to the first "
+              f"sound, the first block of a stream after {copy['block_s']:.2f} s, {result['copy_frames'] / 50:.0f} s of "
+              f"music in {copy['piece_s']:.1f} s ({parts}), peak {copy['peak_bytes'] * mb:.0f} MB over weights of "
+              f"{copy['weights_bytes'] * mb:.0f}."]
     lines += ["", f"A token of the second half takes {result['growth']:.2f} times as long as one of the first.", "",
               "| codec | grymsynth | reference | times as fast | agreement |", "|---|---:|---:|---:|---:|"]
     for row in result["codec"]:
@@ -144,11 +169,13 @@ def main():
     import transformers
     preset = options.preset or ("musicgen-tiny" if options.short else "musicgen-small")
     frames = options.frames or (40 if options.short else 500)
+    copy_frames = 40 if options.short else 500
     started = time.perf_counter()
     peer, rows = speed(bench, bench.checkpoint(preset), frames)
     codec(bench, bench.checkpoint("encodec-tiny" if options.short else "encodec-32khz"))
     result = {"preset": preset, "frames": frames, "threads": options.threads, "peer": peer, "rows": rows,
               "growth": growth(bench.checkpoint(preset), 80 if options.short else 1450), "codec": bench.rows,
+              "copy": packed_copy(bench.checkpoint(preset), copy_frames), "copy_frames": copy_frames,
               "seconds": time.perf_counter() - started,
               "versions": {"grymsynth": grymsynth.version(), "torch": torch.__version__,
                            "transformers": transformers.__version__}}

@@ -35,10 +35,13 @@ TEST(WaveConvTest, IsConv1dWithWhatFollowsIt) {
   }
 }
 
-TEST(WaveConvTest, WeightsKeptInHalfAreComputedInFloat) {
+TEST(WaveConvTest, WeightsKeptInHalfAreSummedInFloat) {
   const at::Tensor weight = Random({8, 8, 3}, 1).to(at::kBFloat16), wave = Random({20, 8}, 3);
   const WaveConv conv(weight, {}, 1, 1, at::kFloat);
-  const at::Tensor wanted = AsWave(at::conv1d(AsConv1dTakesIt(wave), weight.to(at::kFloat), {}, 1, 1));
+  // Where the CPU has units for bfloat16 the wave is rounded as well.
+  const bool rounds = UsesBFloatProducts(Precision::kBFloat16, wave.device());
+  const at::Tensor seen = rounds ? wave.to(at::kBFloat16).to(at::kFloat) : wave;
+  const at::Tensor wanted = AsWave(at::conv1d(AsConv1dTakesIt(seen), weight.to(at::kFloat), {}, 1, 1));
   EXPECT_LT(Apart(conv(wave), wanted), 1e-5f);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "nn/bfloat_conv.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
@@ -11,6 +12,23 @@ namespace {
 // Frames of the last layer in one stretch: 1.28 s, whose widest layer is 8 MB for the published sizes.
 constexpr int64_t kStretchFrames = 64;
 constexpr double kFeatureNormEpsilon = 1e-5;  // torch.nn's default, which no config changes
+
+// The first convolution becomes another one for every sound, in float32.
+bool IsHalved(size_t layer, Precision precision, c10::Device device) {
+  return layer > 0 && UsesBFloatProducts(precision, device);
+}
+
+// Of a convolution that gives so many rows.
+ConvShape ShapeOf(const Wav2Vec2Config& config, size_t layer, int64_t rows) {
+  const int64_t kernel = config.conv_kernel[layer], stride = config.conv_stride[layer];
+  ConvShape shape;
+  shape.width = (rows - 1) * stride + kernel;
+  shape.in = config.conv_dim[layer - 1];
+  shape.out = config.conv_dim[layer];
+  shape.kernel = {1, kernel};
+  shape.steps.stride = {1, stride};
+  return shape;
+}
 
 }  // namespace
 
@@ -22,8 +40,13 @@ FeatureEncoder FeatureEncoder::Read(WeightReader& weights, const Wav2Vec2Config&
     const std::string layer = "feature_extractor.conv_layers." + std::to_string(i);
     const int64_t in = i == 0 ? 1 : config.conv_dim[i - 1], out = config.conv_dim[i];
     FeatureConv conv;
-    conv.weight = weights.Vector(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
-    if (conv.weight.defined()) conv.weight = conv.weight.permute({2, 1, 0}).reshape({-1, out}).contiguous();
+    if (IsHalved(i, weights.options().precision, weights.options().device)) {
+      conv.halves = weights.Matrix(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
+      if (conv.halves.defined()) conv.halves = conv.halves.permute({0, 2, 1}).reshape({out, -1}).contiguous();
+    } else {
+      conv.weight = weights.Vector(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
+      if (conv.weight.defined()) conv.weight = conv.weight.permute({2, 1, 0}).reshape({-1, out}).contiguous();
+    }
     if (config.conv_bias) conv.bias = weights.Vector(layer + ".conv.bias", {out});
     if (config.norm_every_conv || i == 0) {
       conv.norm_weight = weights.Vector(layer + ".layer_norm.weight", {out});
@@ -67,6 +90,13 @@ at::Tensor FeatureEncoder::Rows(size_t layer, const at::Tensor& x, int64_t rows)
   const FeatureConv& conv = convs_[layer];
   const int64_t kernel = config_.conv_kernel[layer], stride = config_.conv_stride[layer], in = x.size(1);
   at::Tensor out;
+  if (conv.halves.defined()) {
+    out = at::empty({rows, config_.conv_dim[layer]}, x.options());
+    ConvolveBFloat(ShapeOf(config_, layer, rows), x.const_data_ptr<float>(), conv.halves,
+                   conv.bias.defined() ? conv.bias.const_data_ptr<float>() : nullptr, {}, out.mutable_data_ptr<float>());
+    Finish(conv, out);
+    return out;
+  }
   for (int64_t tap = 0; tap < kernel; tap += stride) {
     const int64_t taps = std::min(stride, kernel - tap);
     const at::Tensor part = x.as_strided({rows, taps * in}, {stride * in, 1}, x.storage_offset() + tap * in);
@@ -104,12 +134,16 @@ absl::StatusOr<at::Tensor> FeatureEncoder::operator()(const at::Tensor& samples,
   return features;
 }
 
-int64_t FeatureEncoder::WorkingBytes(const Wav2Vec2Config& config, int64_t frames, int64_t element_bytes) {
+int64_t FeatureEncoder::WorkingBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device,
+                                     int64_t frames) {
+  const auto element_bytes = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
   const int64_t needed = config.SamplesOf(std::min(frames, kStretchFrames));
   int64_t before = AllocatedBytes(config.RowsOf(needed, 1) * config.conv_kernel[0] * element_bytes), most = 0;
   for (size_t i = 0; i < config.conv_dim.size(); ++i) {
     const int64_t here = AllocatedBytes(config.RowsOf(needed, i + 1) * config.conv_dim[i] * element_bytes);
-    most = std::max(most, before + here);
+    const bool halved = IsHalved(i, precision, device);
+    const int64_t scratch = halved ? BFloatScratchBytes(ShapeOf(config, i, config.RowsOf(needed, i + 1))) : 0;
+    most = std::max(most, before + here + scratch);
     if (config.norm_every_conv) {  // its result beside its input, and each row's mean and deviation
       const int64_t rows = AllocatedBytes(config.RowsOf(needed, i + 1) * element_bytes);
       most = std::max(most, (i == 0 ? 0 : before) + 2 * here + 2 * rows);
@@ -123,12 +157,14 @@ int64_t FeatureEncoder::WorkingBytes(const Wav2Vec2Config& config, int64_t frame
   return most + AllocatedBytes(frames * config.conv_dim.back() * element_bytes);
 }
 
-int64_t FeatureEncoder::WeightBytes(const Wav2Vec2Config& config, int64_t element_bytes) {
+int64_t FeatureEncoder::WeightBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device) {
+  const auto element_bytes = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
   int64_t bytes = 0;
   for (size_t i = 0; i < config.conv_dim.size(); ++i) {
     const int64_t in = i == 0 ? 1 : config.conv_dim[i - 1], out = config.conv_dim[i];
     const int64_t vectors = (config.conv_bias ? 1 : 0) + (config.norm_every_conv || i == 0 ? 2 : 0);
-    bytes += AllocatedBytes(out * in * config.conv_kernel[i] * element_bytes) +
+    const int64_t kept = IsHalved(i, precision, device) ? 2 : element_bytes;
+    bytes += AllocatedBytes(out * in * config.conv_kernel[i] * kept) +
              vectors * AllocatedBytes(out * element_bytes);
   }
   return bytes;

@@ -13,6 +13,7 @@ namespace grym {
 
 struct FeatureConv {
   at::Tensor weight;     // [kernel * in, out], so that a row of the product reads `kernel` rows that lie in one piece
+  at::Tensor halves;     // or bfloat16 [out, kernel * in], as nn/bfloat_conv.h reads them
   at::Tensor bias;       // [out], or undefined
   at::Tensor norm_weight, norm_bias;  // [out], or undefined: no norm after this one
 };
@@ -35,8 +36,8 @@ class FeatureEncoder {
   absl::StatusOr<at::Tensor> operator()(const at::Tensor& samples, const SoundStatistics& statistics,
                                         const std::function<absl::Status()>& between = {}) const;
   // The most that the above takes at once, with its result, without `samples`.
-  static int64_t WorkingBytes(const Wav2Vec2Config& config, int64_t frames, int64_t element_bytes);
-  static int64_t WeightBytes(const Wav2Vec2Config& config, int64_t element_bytes);
+  static int64_t WorkingBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device, int64_t frames);
+  static int64_t WeightBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device);
 
  private:
   // The first convolution with the norm after it.

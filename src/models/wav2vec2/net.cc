@@ -177,7 +177,7 @@ int64_t Wav2Vec2Net::StreamedWeightBytes(const Wav2Vec2Config& config, Precision
   if (config.ctc_head) bytes += LinearBytes(config.vocabulary, dim, precision, element);
   bytes += AllocatedBytes(dim * (dim / config.position_groups) * config.position_kernel * kept) +
            AllocatedBytes(dim * element);
-  return bytes + FeatureEncoder::WeightBytes(config, element);
+  return bytes + FeatureEncoder::WeightBytes(config, precision, device);
 }
 
 int64_t Wav2Vec2Net::StreamedLayerBytes(const Wav2Vec2Config& config, Precision precision, c10::Device device) {
@@ -207,10 +207,12 @@ int64_t Wav2Vec2Net::WorkingBytes(const Wav2Vec2Config& config, Precision precis
   const int64_t kept = wants.hidden_states ? config.layers * rows(dim) : rows(dim);
   const int64_t attention = AttentionScratchBytes(frames, config.heads, dim / config.heads);
   const int64_t layer = extract + kept + (norms - 1) * rows(dim) +
-                        std::max(4 * rows(dim) + attention, (wants.hidden_states ? 2 : 1) * rows(dim) + rows(wide)) + scratch;
+                        std::max(4 * rows(dim) + attention, (wants.hidden_states ? 2 : 1) * rows(dim) + rows(wide)) +
+                        scratch;
   // No layer is there yet while the convolutions are at work.
   const int64_t absent = streamed ? StreamedLayerBytes(config, precision, device) : 0;
-  return samples + std::max(std::max(FeatureEncoder::WorkingBytes(config, frames, element), positions) - absent, layer);
+  const int64_t features = FeatureEncoder::WorkingBytes(config, precision, device, frames);
+  return samples + std::max(std::max(features, positions) - absent, layer);
 }
 
 }  // namespace grym
