@@ -1,10 +1,11 @@
-"""Our native models beside transformers and diffusers: one process, one LibTorch, the same checkpoints, float32.
+"""Our native models beside transformers and diffusers: one process, one LibTorch, the same checkpoints.
 
     python3 benchmarks/peers/models.py --build build/release --out out/bench/peers_models.json [--threads 2]
 
 Checkpoints have the published models' shapes and seeded random weights; the scripts that make them are looked for in
-GRYM_SHARED/fixtures (default ../shared). Each row is the best of several runs, ours and theirs in turn. `agreement` is
-the signal to noise ratio of our result against theirs in dB. --short: tiny checkpoints, each once.
+GRYM_SHARED/fixtures (default ../shared). Each row is the best of several runs, ours and theirs in turn, both in float32
+or both in bfloat16. `agreement` is the signal to noise ratio in dB against the reference's float32 result: ours, and in
+bfloat16 the reference's own. --short: tiny checkpoints, each once.
 """
 import argparse
 import json
@@ -39,6 +40,7 @@ class Bench:
     def __init__(self, folder, fixtures, short, threads=2):
         self.folder, self.fixtures, self.short, self.threads = folder, fixtures, short, threads
         self.rows, self.times = [], 1 if short else 3
+        self.exact = {}  # the reference's float32 results by job
 
     def checkpoint(self, preset):
         path = self.folder / preset
@@ -60,10 +62,15 @@ class Bench:
                 best[i] = min(best[i], seconds)
         return best, results
 
-    def row(self, job, seconds, agreement=None):
-        self.rows.append({"job": job, "ours_s": seconds[0], "peer_s": seconds[1], "ratio": seconds[1] / seconds[0],
-                          "agreement_db": agreement})
-        print(f"   {job}: {seconds[0]:.3f} s, theirs {seconds[1]:.3f} s", flush=True)
+    def row(self, job, dtype, seconds, results=None):
+        row = {"job": job, "dtype": dtype, "ours_s": seconds[0], "peer_s": seconds[1], "ratio": seconds[1] / seconds[0],
+               "agreement_db": None, "peer_agreement_db": None}
+        if results:
+            exact = self.exact.setdefault(job, results[1])
+            row["agreement_db"] = snr_db(results[0], exact)
+            row["peer_agreement_db"] = None if dtype == "float32" else snr_db(results[1], exact)
+        self.rows.append(row)
+        print(f"   {job}, {dtype}: {seconds[0]:.3f} s, theirs {seconds[1]:.3f} s", flush=True)
 
 
 def sound(seconds, rate):
@@ -73,52 +80,56 @@ def sound(seconds, rate):
     return (0.3 * np.sin(2 * np.pi * (110 * t + 40 * t * t)) + 0.05 * noise).astype(np.float32)
 
 
-def wav2vec2(bench):
+def wav2vec2(bench, dtype):
     import grymsynth
     import torch
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
     seconds = 2 if bench.short else 10
     folder = bench.checkpoint("wav2vec2-tiny" if bench.short else "wav2vec2-base")
     audio = sound(seconds, 16000)
-    model = grymsynth.Model.open(folder, device="cpu")
-    peer, extractor = Wav2Vec2Model.from_pretrained(folder).eval(), Wav2Vec2FeatureExtractor.from_pretrained(folder)
+    model = grymsynth.Model.open(folder, device="cpu", dtype=dtype)
+    number = getattr(torch, dtype)
+    peer = Wav2Vec2Model.from_pretrained(folder).eval().to(number)
+    extractor = Wav2Vec2FeatureExtractor.from_pretrained(folder)
     heard = grymsynth.Audio(audio[None], 16000)
 
     def theirs():
         with torch.inference_mode():
             values = extractor(audio, sampling_rate=16000, return_tensors="pt").input_values
-            return peer(values, output_hidden_states=True).hidden_states
+            return peer(values.to(number), output_hidden_states=True).hidden_states
     best, (ours, reference) = bench.both(lambda: model.hidden_states(heard), theirs)
-    bench.row(f"{folder.name}, {seconds} s, every layer", best, snr_db(ours[-1], reference[-1]))
+    bench.row(f"{folder.name}, {seconds} s, every layer", dtype, best, (ours[-1], reference[-1].float().numpy()))
 
 
-def clap(bench):
+def clap(bench, dtype):
     import grymsynth
     import numpy as np
     import torch
     from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
     folder, audio = bench.checkpoint("clap-tiny" if bench.short else "clap"), sound(10, 48000)
-    model = grymsynth.Model.open(folder, device="cpu")
-    peer, extractor = ClapModel.from_pretrained(folder).eval(), ClapFeatureExtractor.from_pretrained(folder)
+    model = grymsynth.Model.open(folder, device="cpu", dtype=dtype)
+    number = getattr(torch, dtype)
+    peer, extractor = ClapModel.from_pretrained(folder).eval().to(number), ClapFeatureExtractor.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     heard = grymsynth.Audio(audio[None], 48000)
 
     def unit(found):
-        row = getattr(found, "pooler_output", found).numpy()[0]
+        row = getattr(found, "pooler_output", found).float().numpy()[0]
         return row / np.linalg.norm(row)
 
     def their_audio():
         with torch.inference_mode():
             values = extractor(audio, sampling_rate=48000, return_tensors="pt")
+            values["input_features"] = values["input_features"].to(number)
             return unit(peer.get_audio_features(**values))
 
     def their_text():
         with torch.inference_mode():
             return unit(peer.get_text_features(**tokenizer(PROMPT, return_tensors="pt")))
-    best, (ours, reference) = bench.both(lambda: model.embed_audio(heard), their_audio)
-    bench.row(f"{folder.name}, audio of 10 s with its features", best, snr_db(ours, reference))
-    best, (ours, reference) = bench.both(lambda: model.embed_text(PROMPT), their_text)
-    bench.row(f"{folder.name}, text of {len(tokenizer(PROMPT).input_ids)} tokens", best, snr_db(ours, reference))
+    best, results = bench.both(lambda: model.embed_audio(heard), their_audio)
+    bench.row(f"{folder.name}, audio of 10 s with its features", dtype, best, results)
+    best, results = bench.both(lambda: model.embed_text(PROMPT), their_text)
+    bench.row(f"{folder.name}, text of {len(tokenizer(PROMPT).input_ids)} tokens", dtype, best, results)
 
 
 class Stages:
@@ -140,18 +151,18 @@ class Stages:
         setattr(owner, method, around)
 
 
-def audioldm(bench):
+def audioldm(bench, dtype):
     import grymsynth
     import torch
     from diffusers import AudioLDMPipeline
     folder = bench.checkpoint("audioldm-tiny" if bench.short else "audioldm-s")
     seconds = 5.12
-    opening, pipeline = timed(lambda: AudioLDMPipeline.from_pretrained(folder))
+    opening, pipeline = timed(lambda: AudioLDMPipeline.from_pretrained(folder, torch_dtype=getattr(torch, dtype)))
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)   # the reference's best setting here
     pipeline.vae.to(memory_format=torch.channels_last)
     stages = Stages(pipeline)
-    model = grymsynth.Model.open(folder, device="cpu")
+    model = grymsynth.Model.open(folder, device="cpu", dtype=dtype)
     request = grymsynth.GenerateAudioRequest(prompt=PROMPT, duration_s=seconds, seed=0, steps=10, guidance=2.5)
     first, _ = timed(lambda: model.generate(request, raw=True))
     their_stages, our_stages = {}, {}
@@ -171,7 +182,7 @@ def audioldm(bench):
             audio = pipeline(PROMPT, audio_length_in_s=seconds, num_inference_steps=10, guidance_scale=2.5,
                              generator=torch.Generator().manual_seed(0), output_type="pt").audios
         keep(their_stages, stages.seconds)
-        return audio
+        return audio.float()
     best, (made, reference) = bench.both(ours, theirs)
     # A text is encoded once for a model, so the time of encoding is that of texts that it does not know yet.
     our_stages.pop("text_encoder")
@@ -180,8 +191,8 @@ def audioldm(bench):
                                              steps=1, guidance=2.5)
         keep(our_stages, {"text_encoder": model.generate(new, raw=True).timings_s["text_encoder"]})
     for name in ("text_encoder", "unet", "vae", "vocoder"):
-        bench.row(f"{folder.name}, 5.12 s, 10 steps: {name}", (our_stages[name], their_stages[name]))
-    bench.row(f"{folder.name}, 5.12 s, 10 steps: whole", best, snr_db(made.audio.samples, reference))
+        bench.row(f"{folder.name}, 5.12 s, 10 steps: {name}", dtype, (our_stages[name], their_stages[name]))
+    bench.row(f"{folder.name}, 5.12 s, 10 steps: whole", dtype, best, (made.audio.samples, reference))
     plan = model.plan(request)
     return {"planned_peak_bytes": plan["peakBytes"], "measured_peak_bytes": made.peak_bytes,
             "first_take_s": first, "peer_loading_s": opening}
@@ -260,11 +271,14 @@ def tiers(bench):
 
 def markdown(result):
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    lines = [f"Native models beside the reference, {result['threads']} threads, float32 ({versions})", "",
-             "| job | grymsynth | reference | times as fast | agreement |", "|---|---:|---:|---:|---:|"]
+    lines = [f"Native models beside the reference, {result['threads']} threads ({versions})", "",
+             "| job | numbers | grymsynth | reference | times as fast | agreement with its float32 | its own |",
+             "|---|---|---:|---:|---:|---:|---:|"]
     for row in result["rows"]:
-        agreement = "" if row["agreement_db"] is None else f"{row['agreement_db']:.0f} dB"
-        lines.append(f"| {row['job']} | {row['ours_s']:.3f} s | {row['peer_s']:.3f} s | {row['ratio']:.2f} | {agreement} |")
+        agreement, own = ("" if row[name] is None else f"{row[name]:.0f} dB"
+                          for name in ("agreement_db", "peer_agreement_db"))
+        lines.append(f"| {row['job']} | {row['dtype']} | {row['ours_s']:.3f} s | {row['peer_s']:.3f} s | "
+                     f"{row['ratio']:.2f} | {agreement} | {own} |")
     lines += ["", "| solver | steps | time | signal to noise against 200 steps |", "|---|---:|---:|---:|"]
     for row in result["steps"]:
         lines.append(f"| {row['solver']} | {row['steps']} | {row['seconds']:.2f} s | {row['to_200_steps_db']:.1f} dB |")
@@ -279,10 +293,10 @@ def markdown(result):
     for row in result["first_results"]:
         lines.append(f"| {row['checkpoint']} | " + " | ".join(
             f"{row[name]:.2f} s" for name in ("main_s", "open_s", "first_result_s", "second_result_s")) + " |")
-    memory = result["audioldm"]
-    lines += ["", f"AudioLDM: planned {memory['planned_peak_bytes'] / 2**20:.1f} MiB at most, measured "
-              f"{memory['measured_peak_bytes'] / 2**20:.1f}; first take, loading included, {memory['first_take_s']:.2f} s "
-              f"(the reference loads in {memory['peer_loading_s']:.2f} s)."]
+    for dtype, memory in result["audioldm"].items():
+        lines += ["", f"AudioLDM in {dtype}: planned {memory['planned_peak_bytes'] / 2**20:.1f} MiB at most, measured "
+                  f"{memory['measured_peak_bytes'] / 2**20:.1f}; first take, loading included, "
+                  f"{memory['first_take_s']:.2f} s (the reference loads in {memory['peer_loading_s']:.2f} s)."]
     return "\n".join(lines) + "\n"
 
 
@@ -325,7 +339,9 @@ def keep(result, text, out):
 
 
 def main():
-    options, bench = prepared(argparse.ArgumentParser(description=__doc__.split("\n")[0]), __file__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", action="store_true", help="what stands beside the reference alone")
+    options, bench = prepared(parser, __file__)
     if bench is None:
         return
     import diffusers
@@ -333,12 +349,15 @@ def main():
     import torch
     import transformers
     diffusers.logging.set_verbosity_error()
-    wav2vec2(bench)
-    clap(bench)
-    memory = audioldm(bench)
-    result = {"threads": options.threads, "rows": bench.rows, "audioldm": memory, "steps": steps(bench),
-              "tiers": tiers(bench),
-              "first_results": first_results(bench, options.build.resolve()),
+    memory = {}
+    for dtype in ("float32", "bfloat16"):
+        wav2vec2(bench, dtype)
+        clap(bench, dtype)
+        memory[dtype] = audioldm(bench, dtype)
+    rest = not options.rows
+    result = {"threads": options.threads, "rows": bench.rows, "audioldm": memory,
+              "steps": steps(bench) if rest else [], "tiers": tiers(bench) if rest else [],
+              "first_results": first_results(bench, options.build.resolve()) if rest else [],
               "versions": {"grymsynth": grymsynth.version(), "torch": torch.__version__,
                            "transformers": transformers.__version__, "diffusers": diffusers.__version__}}
     keep(result, markdown(result), options.out)

@@ -9,11 +9,11 @@
 namespace grym {
 namespace {
 
-// Results at once: enough that laying the weights out costs a few percent of their product, few enough that the inputs
-// stay in the second cache.
-constexpr int64_t kBandPositions = 784;
 // The fewest results for which a product is shared out; a multiple of those that the kernel takes at once.
 constexpr int64_t kChunk = 56;
+// Results at once: enough that laying the weights out costs a few percent of their product, few enough that the inputs
+// stay in the second cache; of few channels more, which make little work each.
+constexpr int64_t kFewestPositions = 14 * kChunk, kMostPositions = 80 * kChunk, kWindowNumbers = 1 << 17;
 constexpr int64_t kPiecesAThread = 8;
 
 const BFloatKernels& Kernels() {
@@ -21,13 +21,18 @@ const BFloatKernels& Kernels() {
   return best;
 }
 
+int64_t PositionsAtOnce(int64_t in) {
+  return std::clamp(kWindowNumbers / in, kFewestPositions, kMostPositions) / kChunk * kChunk;
+}
+
 // How the results are divided into bands: whole images, rows of one, or places of one row. The results of a band lie
 // beside each other in memory.
 struct Bands {
   explicit Bands(const ConvShape& of) : shape(of), high(of.out_size(0)), wide(of.out_size(1)) {
-    images = std::clamp<int64_t>(kBandPositions / (high * wide), 1, of.images);
-    rows = std::clamp<int64_t>(kBandPositions / wide, 1, high);
-    columns = std::min(kBandPositions, wide);
+    const int64_t positions = PositionsAtOnce(of.in);
+    images = std::clamp<int64_t>(positions / (high * wide), 1, of.images);
+    rows = std::clamp<int64_t>(positions / wide, 1, high);
+    columns = std::min(positions, wide);
     channels = of.in + of.in % 2;  // the products read two at a time
     window_high = (rows - 1) * of.steps.stride[0] + of.steps.dilation[0] * (of.kernel[0] - 1) + 1;
     window_wide = (columns - 1) * of.steps.stride[1] + of.steps.dilation[1] * (of.kernel[1] - 1) + 1;
@@ -147,7 +152,8 @@ class Convolution {
       for (int64_t piece = begin; piece < end; ++piece) {
         const int64_t panel = piece / chunks, from = piece % chunks * chunk;
         if (piece == begin || piece % chunks == 0) PackPanel(panel, own);
-        if (from < positions) RunPiece(band, panel, own, from, std::min(positions, from + chunk));
+        const int64_t to = std::min(positions, from + chunk);
+        for (int64_t at = from; at < to; at += kChunk) RunPiece(band, panel, own, at, std::min(to, at + kChunk));
       }
     });
   }
@@ -163,7 +169,7 @@ class Convolution {
   }
 
   void RunPiece(const Band& band, int64_t panel, const uint16_t* own, int64_t begin, int64_t end) const {
-    std::array<int64_t, kBandPositions> rows;
+    std::array<int64_t, kChunk> rows;
     band.Rows(begin, end, rows.data());
     const int64_t first = panel * kBFloatPanel;
     BFloatProductWork work;
