@@ -121,11 +121,13 @@ std::vector<int64_t> OffsetsOf(const Bands& bands) {
 
 class Convolution {
  public:
-  Convolution(const ConvShape& shape, const at::Tensor& weight, const float* bias, const BFloatAfter& after, float* y)
-      : shape_(shape), bands_(shape_), offsets_(OffsetsOf(bands_)),
-        weights_(static_cast<const uint16_t*>(weight.const_data_ptr())), bias_(bias), after_(after), y_(y),
-        window_(at::empty({bands_.window_numbers()}, at::kBFloat16)),
-        panels_(at::empty({at::get_num_threads(), bands_.panel_numbers()}, at::kBFloat16)) {}
+  // Of plain weights, or of coded ones.
+  Convolution(const ConvShape& shape, const uint16_t* weights, const CodedMatrix* coded, const float* bias,
+              const BFloatAfter& after, float* y)
+      : shape_(shape), bands_(shape_), offsets_(OffsetsOf(bands_)), weights_(weights), coded_(coded), bias_(bias),
+        after_(after), y_(y), window_(at::empty({bands_.window_numbers()}, at::kBFloat16)),
+        panels_(at::empty({at::get_num_threads(), bands_.panel_numbers()}, at::kBFloat16)),
+        decoded_(at::empty({coded ? at::get_num_threads() : 0, kBFloatPanel, shape.in}, at::kBFloat16)) {}
 
   void Run(const float* x) {
     for (int64_t image = 0; image < shape_.images; image += bands_.images) {
@@ -162,8 +164,16 @@ class Convolution {
     BFloatPanelWork work;
     work.segments = bands_.segments();
     work.depth = bands_.depth();
-    work.weights = weights_ + panel * kBFloatPanel * work.segments * work.depth;
-    work.outputs = std::min(kBFloatPanel, shape_.out - panel * kBFloatPanel);
+    const int64_t first = panel * kBFloatPanel;
+    work.outputs = std::min(kBFloatPanel, shape_.out - first);
+    if (coded_) {
+      uint16_t* const rows = static_cast<uint16_t*>(decoded_.data_ptr()) +
+                             at::get_thread_num() * kBFloatPanel * shape_.in;
+      coded_->decode(first, work.outputs, rows);
+      work.weights = rows;
+    } else {
+      work.weights = weights_ + first * work.segments * work.depth;
+    }
     work.panel = own;
     Kernels().pack(work);
   }
@@ -179,6 +189,7 @@ class Convolution {
     work.segments = bands_.segments();
     work.pairs = (bands_.depth() + 1) / 2;
     work.panel = own;
+    work.scales = coded_ && coded_->scales ? coded_->scales + first : nullptr;
     work.bias = bias_ ? bias_ + first : nullptr;
     work.outputs = std::min(kBFloatPanel, shape_.out - first);
     work.y = y_ + (band.first() + begin) * shape_.out + first;
@@ -192,10 +203,11 @@ class Convolution {
   const Bands bands_;
   const std::vector<int64_t> offsets_;
   const uint16_t* const weights_;
+  const CodedMatrix* const coded_;
   const float* const bias_;
   const BFloatAfter after_;
   float* const y_;
-  const at::Tensor window_, panels_;
+  const at::Tensor window_, panels_, decoded_;
 };
 
 }  // namespace
@@ -208,14 +220,23 @@ ConvShape RowsShape(int64_t rows, int64_t in, int64_t out) {
   return shape;
 }
 
+bool HasBFloatProducts() { return Avx512BFloatKernels() != nullptr; }
+
 bool UsesBFloatProducts(Precision precision, c10::Device device) {
-  return precision == Precision::kBFloat16 && device.is_cpu() && Avx512BFloatKernels() != nullptr;
+  return precision == Precision::kBFloat16 && device.is_cpu() && HasBFloatProducts();
 }
+
+void RoundToBFloat(const float* from, int64_t count, uint16_t* to) { Kernels().round(from, count, to); }
 
 void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
                     const BFloatAfter& after, float* y) {
   if (shape.images < 1 || shape.out_size(0) < 1 || shape.out_size(1) < 1) return;
-  Convolution(shape, weight, bias, after, y).Run(x);
+  Convolution(shape, static_cast<const uint16_t*>(weight.const_data_ptr()), nullptr, bias, after, y).Run(x);
+}
+
+void MultiplyBFloat(const ConvShape& rows, const float* x, const CodedMatrix& matrix, const float* bias,
+                    float* y) {
+  if (rows.width > 0) Convolution(rows, nullptr, &matrix, bias, {}, y).Run(x);
 }
 
 bool TakesBFloatProducts(const at::Tensor& weight, const at::Tensor& x) {
@@ -240,6 +261,11 @@ int64_t BFloatScratchBytes(const ConvShape& shape) {
   if (shape.images < 1 || shape.out_size(0) < 1 || shape.out_size(1) < 1) return 0;
   const Bands bands(shape);
   return AllocatedBytes(bands.window_numbers() * 2) + AllocatedBytes(at::get_num_threads() * bands.panel_numbers() * 2);
+}
+
+int64_t CodedScratchBytes(const ConvShape& rows) {
+  if (rows.width < 1) return 0;
+  return BFloatScratchBytes(rows) + AllocatedBytes(at::get_num_threads() * kBFloatPanel * rows.in * 2);
 }
 
 }  // namespace grym

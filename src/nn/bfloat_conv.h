@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 
 #include "runtime/device.h"
 #include "runtime/tensor.h"
@@ -38,6 +39,7 @@ struct BFloatAfter {
 // and nearer to its results than activations in bfloat16 come. LibTorch's own operators for it take memory that no plan
 // tells, and round what they answer. The instruction takes what is below the smallest normal number for zero.
 bool UsesBFloatProducts(Precision precision, c10::Device device);
+bool HasBFloatProducts();  // this machine's CPU
 
 // The same bits for a position whatever stands beside it, and for any number of threads. The kernel and its steps may
 // have any size.
@@ -52,5 +54,15 @@ bool TakesBFloatProducts(const at::Tensor& weight, const at::Tensor& x);
 // What a call takes beside its arguments, to the byte: some positions' inputs, rounded, and for each thread the weights
 // of some outputs in the order in which they are read.
 int64_t BFloatScratchBytes(const ConvShape& shape);
+
+// A matrix that is kept in codes, for products with rows of float32.
+struct CodedMatrix {
+  // Writes rows [first, first + count), bfloat16 [count, in], from whichever thread wants them.
+  std::function<void(int64_t first, int64_t count, uint16_t* rows)> decode;
+  const float* scales = nullptr;  // [out] that the rows' products are multiplied with: codes of int8 are exact then
+};
+void MultiplyBFloat(const ConvShape& rows, const float* x, const CodedMatrix& matrix, const float* bias, float* y);
+int64_t CodedScratchBytes(const ConvShape& rows);  // as BFloatScratchBytes
+void RoundToBFloat(const float* from, int64_t count, uint16_t* to);
 
 }  // namespace grym

@@ -40,7 +40,7 @@ void PlainProduct(const BFloatProductWork& work, int64_t count) {
     }
     float* const y = work.y + i * work.y_stride;
     for (int64_t j = 0; j < work.outputs; ++j) {
-      float sum = sums[j];
+      float sum = work.scales ? sums[j] * work.scales[j] : sums[j];
       if (work.bias) sum += work.bias[j];
       if (work.add) sum += y[j];
       y[j] = sum < 0 ? sum * work.slope : sum;

@@ -15,7 +15,7 @@ struct BFloatPanelWork {
   uint16_t* panel = nullptr;          // [segments][(depth + 1) / 2][kBFloatPanel][2]
 };
 
-// y_i = after(sum over segments s of W_s x_(i, s) + bias), x_(i, s) at x + rows[i] + offsets[s].
+// y_i = after(scales * sum over segments s of W_s x_(i, s) + bias), x_(i, s) at x + rows[i] + offsets[s].
 struct BFloatProductWork {
   const uint16_t* x = nullptr;
   const int64_t* rows = nullptr;     // [count], in numbers from x
@@ -23,6 +23,7 @@ struct BFloatProductWork {
   int64_t segments = 0;
   int64_t pairs = 0;                 // of a segment
   const uint16_t* panel = nullptr;
+  const float* scales = nullptr;     // [outputs] that the sums are multiplied with, or null
   const float* bias = nullptr;       // [outputs], or null
   float* y = nullptr;                // row i at y + i * y_stride
   int64_t y_stride = 0, outputs = 0;

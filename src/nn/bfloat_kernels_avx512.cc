@@ -82,6 +82,7 @@ GRYM_AVX512_BF16 void Pack(const BFloatPanelWork& work) {
 
 GRYM_AVX512_BF16_INLINE __m512 Finished(const BFloatProductWork& work, __m512 sum, const float* y, int64_t first,
                                         __mmask16 there) {
+  if (work.scales) sum = _mm512_mul_ps(sum, _mm512_maskz_loadu_ps(there, work.scales + first));
   if (work.bias) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(there, work.bias + first));
   if (work.add) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(there, y + first));
   const __mmask16 below = _mm512_cmp_ps_mask(sum, _mm512_setzero_ps(), _CMP_LT_OQ);

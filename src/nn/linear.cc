@@ -194,6 +194,29 @@ at::Tensor BFloatProduct(const Linear& linear, const at::Tensor& x) {
   return out;
 }
 
+// int8's codes are numbers of bfloat16 as they are; int4's groups are decoded and rounded, to a fortieth of their error.
+at::Tensor CodedProduct(const Linear& linear, const at::Tensor& x) {
+  const WeightMatrix& matrix = linear.weight;
+  const bool bytes = matrix.precision == Precision::kInt8;
+  CodedMatrix coded;
+  coded.scales = bytes ? matrix.scales.const_data_ptr<float>() : nullptr;
+  coded.decode = [&matrix, bytes](int64_t first, int64_t count, uint16_t* rows) {
+    std::vector<float> row(static_cast<size_t>(matrix.in));
+    for (int64_t i = 0; i < count; ++i) {
+      if (bytes) {
+        DecodeInt8(matrix.codes.const_data_ptr<int8_t>() + (first + i) * matrix.in, row.size(), 1, row.data());
+      } else {
+        DecodeRow(matrix, first + i, row.data());
+      }
+      RoundToBFloat(row.data(), matrix.in, rows + i * matrix.in);
+    }
+  };
+  at::Tensor out = at::empty({x.size(0), matrix.out}, x.options());
+  MultiplyBFloat(RowsShape(x.size(0), matrix.in, matrix.out), x.const_data_ptr<float>(), coded,
+                 linear.bias.defined() ? linear.bias.const_data_ptr<float>() : nullptr, out.mutable_data_ptr<float>());
+  return out;
+}
+
 }  // namespace
 
 WeightMatrix WeightMatrix::Pack(const at::Tensor& weight, Precision precision, int64_t group) {
@@ -228,10 +251,11 @@ int64_t WeightMatrix::BytesKept(int64_t out, int64_t in, Precision precision, in
 }
 
 int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, int64_t rows) {
-  if (UsesBFloatProducts(precision, c10::Device(c10::DeviceType::CPU))) {
-    return BFloatScratchBytes(RowsShape(rows, in, out));
+  if (precision == Precision::kFloat32) return 0;
+  if (precision != Precision::kFloat16 && HasBFloatProducts()) {
+    return IsPacked(precision) ? CodedScratchBytes(RowsShape(rows, in, out)) : BFloatScratchBytes(RowsShape(rows, in, out));
   }
-  return precision == Precision::kFloat32 ? 0 : AllocatedBytes(BlockRows(out, in) * in * 4);
+  return AllocatedBytes(BlockRows(out, in) * in * 4);
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
@@ -243,8 +267,9 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
       UsesBFloatProducts(weight.precision, weight.plain.device())) {
     return BFloatProduct(*this, rows).view(shape);
   }
-  const bool few = rows.size(0) <= kFewRows && weight.codes.defined() && weight.codes.is_cpu() &&
-                   rows.scalar_type() == at::kFloat;
+  const bool ours = weight.codes.defined() && weight.codes.is_cpu() && rows.scalar_type() == at::kFloat;
+  if (ours && HasBFloatProducts()) return CodedProduct(*this, rows).view(shape);
+  const bool few = ours && rows.size(0) <= kFewRows;
   at::Tensor out = few ? ProductByRows(weight, rows) : ProductByBlocks(weight, rows);
   if (bias.defined()) out.add_(bias);
   return out.view(shape);

@@ -105,6 +105,29 @@ TEST(BFloatConvTest, TakesWhatItTells) {
   }
 }
 
+TEST(BFloatConvTest, CodedMatricesAreDecodedAsTheyAreWanted) {
+  const int64_t rows = 900, in = 37, out = 75;
+  const at::Tensor x = NormalNumbers({rows, in}, 1), bias = NormalNumbers({out}, 3), scales = NormalNumbers({out}, 4);
+  const at::Tensor codes = NormalNumbers({out, in}, 2).mul(40).round().to(at::kBFloat16);
+  CodedMatrix matrix;
+  matrix.scales = scales.const_data_ptr<float>();
+  matrix.decode = [&](int64_t first, int64_t count, uint16_t* to) {
+    const auto* from = static_cast<const uint16_t*>(codes.const_data_ptr()) + first * in;
+    std::copy(from, from + count * in, to);
+  };
+  at::Tensor y = at::empty({rows, out}, at::kFloat);
+  const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
+  {
+    const BudgetScope scope(budget);
+    MultiplyBFloat(RowsShape(rows, in, out), x.const_data_ptr<float>(), matrix, bias.const_data_ptr<float>(),
+                   y.mutable_data_ptr<float>());
+  }
+  EXPECT_EQ(budget->peak_bytes(), CodedScratchBytes(RowsShape(rows, in, out)));
+  const at::Tensor decoded = codes.to(at::kDouble) * scales.to(at::kDouble).unsqueeze(1);
+  const at::Tensor wanted = at::linear(x.to(at::kBFloat16).to(at::kDouble), decoded, bias.to(at::kDouble));
+  EXPECT_LT(LargestDifference(y, wanted), 6e-8 * 37 * 40 * 4 * 4);
+}
+
 // A place's result is the same bits alone and among others, on one thread and on two.
 TEST(BFloatConvTest, PlacesDoNotSeeEachOther) {
   const at::Tensor x = NormalNumbers({1000, 48}, 1), weight = NormalNumbers({70, 48}, 2).to(at::kBFloat16);
@@ -165,7 +188,7 @@ TEST_F(BFloatKernelsTest, PackAndMultiplyAsThePortableOnes) {
       const int64_t segments = 3, pairs = (depth + 1) / 2, rows = 31;
       const at::Tensor weights = NormalNumbers({outputs, segments * depth}, 1).to(at::kBFloat16);
       const at::Tensor x = NormalNumbers({rows + segments, 2 * pairs}, 2).to(at::kBFloat16);
-      const at::Tensor bias = NormalNumbers({outputs}, 3);
+      const at::Tensor bias = NormalNumbers({outputs}, 3), scales = NormalNumbers({outputs}, 4);
       std::vector<int64_t> starts, offsets;
       for (int64_t i = 0; i < rows; ++i) starts.push_back(i * 2 * pairs);
       for (int64_t s = 0; s < segments; ++s) offsets.push_back(s * 2 * pairs);
@@ -177,8 +200,8 @@ TEST_F(BFloatKernelsTest, PackAndMultiplyAsThePortableOnes) {
         kernels.pack({BitsOf(weights), outputs, segments, depth, panels[i].data()});
         results[i] = at::zeros({rows, outputs}, at::kFloat);
         kernels.product({BitsOf(x), starts.data(), offsets.data(), segments, pairs, panels[i].data(),
-                         bias.const_data_ptr<float>(), results[i].mutable_data_ptr<float>(), outputs, outputs, false,
-                         0.2f},
+                         scales.const_data_ptr<float>(), bias.const_data_ptr<float>(),
+                         results[i].mutable_data_ptr<float>(), outputs, outputs, false, 0.2f},
                         rows);
       }
       EXPECT_EQ(panels[0], panels[1]) << outputs << " " << depth;

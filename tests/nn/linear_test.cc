@@ -98,10 +98,13 @@ TEST(LinearTest, ProductsEqualAPlainReference) {
                                                              : linear.weight.plain.to(at::kFloat);
       for (const int64_t rows : {1, 4, 5, 37}) {
         const at::Tensor x = RandomMatrix(rows, in, rows);
-        // bfloat16 where the CPU has units for it (nn/bfloat_conv.h): inputs are rounded.
-        const bool rounds = UsesBFloatProducts(precision, x.device());
-        const at::Tensor seen = rounds ? x.to(at::kBFloat16).to(at::kFloat) : x;
-        const at::Tensor want = at::linear(seen, plain, linear.bias);
+        // Where the CPU has units for bfloat16 (nn/bfloat_conv.h) inputs are rounded, and what int4 decodes to.
+        const bool rounds = HasBFloatProducts() && precision != Precision::kFloat16;
+        const auto seen = [&](const at::Tensor& numbers, bool rounded) {
+          return rounded ? numbers.to(at::kBFloat16).to(at::kFloat) : numbers;
+        };
+        const at::Tensor want = at::linear(seen(x, rounds), seen(plain, rounds && precision == Precision::kInt4),
+                                           linear.bias);
         EXPECT_LE(RelativeError(linear(x), want), 2e-6) << PrecisionName(precision) << " " << in << " " << rows;
       }
       const at::Tensor batched = RandomMatrix(6, in, 9).view({2, 3, in});

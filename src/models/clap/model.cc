@@ -138,7 +138,7 @@ PhasePlan ClapModel::AudioPhase(double audio_s) const {
   if (IsPacked(phase.precision)) phase.note = "patches and norms in float32";
   if (audio_s > 0) {
     const int64_t channels = config_.audio.enable_fusion ? 4 : 1;
-    phase.working_bytes = ClapAudioWorkingBytes(config_.audio, phase.precision, context_.device) +
+    phase.working_bytes = ClapAudioNet::WorkingBytes(config_.audio, 1, phase.precision, context_.device) +
                           AllocatedBytes(channels * features_.frames() * features_.mel_bins * 4);
   }
   const bool windows = !config_.audio.enable_fusion && audio_s > static_cast<double>(features_.max_length_s);

@@ -10,8 +10,5 @@ namespace grym {
 // As loaded, exactly: ClapAudioNet::WeightBytes, for int8 and int4 too. What is no product of matrices stays in float32
 // there: the patches' convolutions, norms and position biases, a hundredth of the published towers.
 int64_t ClapAudioWeightBytes(const ClapAudioConfig& config, Precision precision, c10::Device device);
-// The most that a run over one window takes beside the weights: ClapAudioNet::WorkingBytes, and the rows of a matrix
-// that are brought to the compute type at once.
-int64_t ClapAudioWorkingBytes(const ClapAudioConfig& config, Precision precision, c10::Device device);
 
 }  // namespace grym

@@ -4,9 +4,11 @@
 
 #include "base/format.h"
 #include "nn/attention.h"
+#include "nn/linear.h"
 #include "nn/token_passes.h"
 #include "nn/window_attention.h"
 #include "runtime/memory_budget.h"
+#include "runtime/packed.h"
 
 namespace grym {
 namespace {
@@ -260,12 +262,23 @@ int64_t SwinStage::WorkingBytes(const SwinStageConfig& config, int64_t batch, Pr
     return std::max(floats(batch * config.tokens() * dim) + std::max(scratch, floats(batch * merged * 4 * dim)),
                     floats(batch * merged * 4 * dim) + floats(batch * merged * 2 * dim));
   }
-  // The input and the wide layer before and after its activation; or, with windows padded, input, queries, keys and
-  // values, the mix and the windows.
+  // The input and the wide layer before and after its activation, or what a product takes beside its sides; or, with
+  // windows padded, input, queries, keys and values, the mix and the windows.
   const auto element = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
-  const int64_t mlp = config.tokens() * (dim + 2 * config.mlp_dim());
-  const int64_t attention = config.tokens() * dim + padded * 5 * dim;
-  return AllocatedBytes(batch * std::max(mlp, attention) * element);
+  const auto bytes = [&](int64_t numbers) { return AllocatedBytes(batch * numbers * element); };
+  const auto scratch = [&](int64_t out, int64_t in, int64_t rows) {
+    const bool plain = !IsPacked(precision) && StorageType(precision) == ComputeType(precision, device);
+    return plain ? 0 : LinearScratchBytes(out, in, precision, batch * rows);
+  };
+  const int64_t tokens = config.tokens(), wide = config.mlp_dim();
+  const int64_t mlp = std::max({bytes(tokens * (dim + 2 * wide)),
+                                bytes(tokens * (2 * dim + wide)) + scratch(wide, dim, tokens),
+                                bytes(tokens * (2 * dim + wide)) + scratch(dim, wide, tokens)});
+  const int64_t attention = std::max({bytes(tokens * dim + padded * 5 * dim),
+                                      bytes(tokens * dim + padded * 4 * dim) + scratch(3 * dim, dim, padded),
+                                      bytes(tokens * dim + padded * 2 * dim) + scratch(dim, dim, padded)});
+  const int64_t merged = config.merges ? ((config.height + 1) / 2) * ((config.width + 1) / 2) : 0;
+  return std::max({mlp, attention, bytes(merged * 6 * dim) + (merged > 0 ? scratch(2 * dim, 4 * dim, merged) : 0)});
 }
 
 }  // namespace grym
