@@ -43,16 +43,6 @@ PackedLinear OpenStored(WeightReader& weights, const std::string& name, const Pa
   return {};
 }
 
-void ApplyPrepared(const PackedView& view, const float* x, int64_t rows, const float* bias, float* prepared, float* y) {
-  const ProductPath path = BestProductPath();
-  const PackedLayout& layout = view.layout();
-  PrepareInputs(layout, x, rows, prepared);
-  const int64_t grain = std::max<int64_t>(1, kFewestWeights / (kPackedRows * layout.padded_in() * rows));
-  at::parallel_for(0, layout.blocks(), grain, [&](int64_t begin, int64_t end) {
-    MultiplyBlocks(view, prepared, rows, begin, end, bias, y, path);
-  });
-}
-
 }  // namespace
 
 WeightFormat PackedFormat(Precision precision, bool exact_half) {
@@ -112,18 +102,56 @@ void PackedLinear::Apply(const at::Tensor& x, at::Tensor& y) const {
   Apply(x.const_data_ptr<float>(), x.size(0), y.mutable_data_ptr<float>());
 }
 
-void PackedLinear::Apply(const float* x, int64_t rows, float* y) const {
-  const float* const bias = bias_.defined() ? bias_.const_data_ptr<float>() : nullptr;
-  const int64_t each = PreparedRowFloats(layout()), at_once = kPreparedFloats / each;
+void PackedLinear::Apply(const float* x, int64_t rows, float* y) const { ApplyAll({this, 1}, x, rows, y); }
+
+void PackedLinear::ApplyAll(std::span<const PackedLinear> parts, const at::Tensor& x, at::Tensor& y) {
+  ApplyAll(parts, x.const_data_ptr<float>(), x.size(0), y.mutable_data_ptr<float>());
+}
+
+void PackedLinear::ApplyAll(std::span<const PackedLinear> parts, const float* x, int64_t rows, float* y) {
+  if (parts.empty()) return;
+  int64_t each = 0, out = 0;
+  for (const PackedLinear& part : parts) {
+    each += PreparedRowFloats(part.layout());
+    out += part.out();
+  }
+  const int64_t in = parts.front().in(), at_once = kPreparedFloats / each;
   if (at_once == 0) {
     std::vector<float> one(static_cast<size_t>(each));
-    for (int64_t r = 0; r < rows; ++r) ApplyPrepared(view_, x + r * in(), 1, bias, one.data(), y + r * out());
+    for (int64_t r = 0; r < rows; ++r) ApplyPrepared(parts, x + r * in, 1, one.data(), y + r * out, out);
     return;
   }
   alignas(64) std::array<float, kPreparedFloats> prepared;
   for (int64_t r = 0; r < rows; r += at_once) {
-    ApplyPrepared(view_, x + r * in(), std::min(at_once, rows - r), bias, prepared.data(), y + r * out());
+    ApplyPrepared(parts, x + r * in, std::min(at_once, rows - r), prepared.data(), y + r * out, out);
   }
+}
+
+void PackedLinear::ApplyPrepared(std::span<const PackedLinear> parts, const float* x, int64_t rows, float* prepared,
+                                 float* y, int64_t y_stride) {
+  const ProductPath path = BestProductPath();
+  // Slices of all parts alike: the work of each is the same, whatever the formats.
+  int64_t slices = parts.front().layout().blocks(), weights = 0, begin_floats = 0;
+  for (const PackedLinear& part : parts) {
+    const PackedLayout& layout = part.layout();
+    slices = std::min(slices, layout.blocks());
+    weights += layout.blocks() * kPackedRows * layout.padded_in();
+    PrepareInputs(layout, x, rows, prepared + begin_floats);
+    begin_floats += rows * PreparedRowFloats(layout);
+  }
+  const int64_t grain = std::max<int64_t>(1, kFewestWeights / (weights / slices * rows));
+  at::parallel_for(0, slices, grain, [&](int64_t begin, int64_t end) {
+    const float* inputs = prepared;
+    float* to = y;
+    for (const PackedLinear& part : parts) {
+      const PackedLayout& layout = part.layout();
+      const float* const bias = part.bias_.defined() ? part.bias_.const_data_ptr<float>() : nullptr;
+      MultiplyBlocks(part.view_, inputs, rows, begin * layout.blocks() / slices, end * layout.blocks() / slices, bias,
+                     to, path, y_stride);
+      inputs += rows * PreparedRowFloats(layout);
+      to += part.out();
+    }
+  });
 }
 
 at::Tensor PackedLinear::Decoded() const {

@@ -1,5 +1,6 @@
 // y = x W' + b for a few rows of x at a time, at the speed at which the packed weights are read. On the CPU.
 #pragma once
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ class PackedLinear {
   void Apply(const at::Tensor& x, at::Tensor& y) const;
   // The same by pointers, for callers that keep their own memory.
   void Apply(const float* x, int64_t rows, float* y) const;
+  // Matrices over the same inputs as if they stood one below the other: y [rows, the sum of their out()]. The bits of
+  // Apply of each. Threads get their share of every matrix, so that those of other formats make none of them wait.
+  static void ApplyAll(std::span<const PackedLinear> parts, const at::Tensor& x, at::Tensor& y);
+  static void ApplyAll(std::span<const PackedLinear> parts, const float* x, int64_t rows, float* y);
 
   bool loaded() const { return packed_.defined(); }
   const PackedLayout& layout() const { return view_.layout(); }
@@ -47,6 +52,8 @@ class PackedLinear {
   static int64_t BytesKept(int64_t out, int64_t in, Precision precision, int64_t group = 64, bool exact_half = false);
 
  private:
+  static void ApplyPrepared(std::span<const PackedLinear> parts, const float* x, int64_t rows, float* prepared,
+                            float* y, int64_t y_stride);
   at::Tensor packed_;  // uint8 [bytes]
   at::Tensor bias_;
   PackedView view_;

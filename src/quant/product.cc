@@ -45,10 +45,11 @@ ProductPath BestProductPath() {
 }
 
 void MultiplyBlocks(const PackedView& weights, const float* prepared, int64_t rows, int64_t begin_block,
-                    int64_t end_block, const float* bias, float* y, ProductPath path) {
+                    int64_t end_block, const float* bias, float* y, ProductPath path, int64_t y_stride) {
   const PackedLayout& layout = weights.layout();
   const BlockProduct product = BlockProductOf(path, layout);
   const int64_t stride = PreparedRowFloats(layout), bytes = layout.block_bytes();
+  const int64_t apart = y_stride == 0 ? layout.out : y_stride;
   alignas(64) std::array<float, kRowsAtOnce * kPackedRows> sums;
   const uint8_t* at = weights.block(begin_block);
   for (int64_t block = begin_block; block < end_block; ++block, at += bytes) {
@@ -57,7 +58,7 @@ void MultiplyBlocks(const PackedView& weights, const float* prepared, int64_t ro
       const int64_t count = std::min(kRowsAtOnce, rows - from);
       product(layout, at, prepared + from * stride, count, sums.data());
       for (int64_t r = 0; r < count; ++r) {
-        float* const to = y + (from + r) * layout.out + first;
+        float* const to = y + (from + r) * apart + first;
         const float* const sum = sums.data() + r * kPackedRows;
         for (int64_t lane = 0; lane < lanes; ++lane) to[lane] = bias ? sum[lane] + bias[first + lane] : sum[lane];
       }

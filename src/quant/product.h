@@ -51,10 +51,11 @@ int64_t PreparedRowFloats(const PackedLayout& layout);
 void PrepareInputs(const PackedLayout& layout, const float* x, int64_t rows, float* prepared);
 
 // y[r * layout.out + o] = sum over i of x[r][i] weight[o][i], plus bias[o] where bias is not null, for the output
-// rows o in the blocks [begin_block, end_block) of the matrix and all prepared rows r. Allocates nothing. Other
-// blocks may be computed by other threads meanwhile. The path must run here.
+// rows o in the blocks [begin_block, end_block) of the matrix and all prepared rows r. Rows of y begin `y_stride`
+// floats apart where that is not 0: then they are a part of longer ones. Allocates nothing. Other blocks may be computed
+// by other threads meanwhile. The path must run here.
 void MultiplyBlocks(const PackedView& weights, const float* prepared, int64_t rows, int64_t begin_block,
-                    int64_t end_block, const float* bias, float* y, ProductPath path);
+                    int64_t end_block, const float* bias, float* y, ProductPath path, int64_t y_stride = 0);
 
 // One block for `rows` prepared rows: what a path implements. `sums` [rows, kPackedRows] is written.
 using BlockProduct = void (*)(const PackedLayout& layout, const uint8_t* block, const float* prepared, int64_t rows,

@@ -60,6 +60,27 @@ TEST(PackedLinearTest, ARowIsTheSameBitsAmongAnyNumberOfRowsAndThreads) {
   }
 }
 
+TEST(PackedLinearTest, SeveralOfOneInputAnswerSideBySideWhatEachAnswersAlone) {
+  const at::Tensor bias = DrawnMatrix(1, 256, 13).view({-1}), x = DrawnMatrix(200, 512, 14);
+  std::vector<PackedLinear> parts = {PackedLinear::Pack(DrawnMatrix(256, 512, 11), bias, Precision::kInt4),
+                                     PackedLinear::Pack(DrawnMatrix(130, 512, 12), {}, Precision::kInt8),
+                                     PackedLinear::Pack(DrawnMatrix(5, 512, 15), {}, Precision::kFloat32)};
+  const int threads = at::get_num_threads();
+  for (const int64_t rows : {1, 2, 200}) {  // 200 rows go in several passes
+    const at::Tensor some = x.narrow(0, 0, rows);
+    std::vector<at::Tensor> alone;
+    for (const PackedLinear& part : parts) alone.push_back(Applied(part, some));
+    const at::Tensor wanted = at::cat(alone, 1);
+    for (const int count : {threads, 1}) {
+      at::set_num_threads(count);
+      at::Tensor y = at::full({rows, 391}, 7, at::kFloat);
+      PackedLinear::ApplyAll(parts, some, y);
+      EXPECT_TRUE(y.equal(wanted)) << rows << " rows, " << count << " threads";
+    }
+    at::set_num_threads(threads);
+  }
+}
+
 TEST(PackedLinearTest, FloatsThatAreHalfNumbersAreKeptAsSuch) {
   const at::Tensor weight = DrawnMatrix(64, 128, 5), rounded = weight.to(at::kHalf).to(at::kFloat);
   EXPECT_EQ(PackedLinear::Pack(weight, {}, Precision::kFloat32).layout().format, WeightFormat::kFloat32);
@@ -104,6 +125,12 @@ TEST(PackedLinearTest, KeepsWhatItSaysAndTakesNothingToApply) {
     const int64_t used = budget->used_bytes();
     linear.Apply(x, y);
     EXPECT_EQ(budget->peak_bytes(), used) << PrecisionName(precision);
+    at::Tensor twice = at::empty({20, 600}, at::kFloat);
+    const std::vector<PackedLinear> both = {linear, linear};
+    budget->ResetPeak();
+    const int64_t with_more = budget->used_bytes();
+    PackedLinear::ApplyAll(both, x, twice);
+    EXPECT_EQ(budget->peak_bytes(), with_more) << PrecisionName(precision);
   }
 }
 
