@@ -138,15 +138,14 @@ absl::StatusOr<std::optional<PackedCopyEntry>> ReadPackedCopyEntry(const Json& c
   if (!json) return std::nullopt;
   const std::string here = where + "/" + kPackedCopyMember;
   // Before all else: what another version's entry means nobody knows.
-  if (const Json& version = json->at("version"); version.is_integer() && version.integer() != kPackedCopyVersion) {
-    return Error(absl::StatusCode::kFailedPrecondition, "other_packed_version",
-                 Formatted("%s: want version %d, got %d: a packed copy that another version of grymsynth made; make it "
-                           "again from the published folder", here, kPackedCopyVersion, version.integer()));
+  const Json& said = json->at("version");
+  if (said.is_integer() && (said.integer() < kOldestPackedCopyVersion || said.integer() > kPackedCopyVersion)) {
+    return OtherPackedVersion(where, Formatted("version %d", kPackedCopyVersion), Formatted("%d", said.integer()));
   }
-  int64_t version = 0, group = 0;
+  int64_t group = 0;
   PackedCopyEntry entry;
   ConfigReader fields(*json, here);
-  fields.Int("version", &version, {.minimum = 1, .required = true});
+  fields.Int("version", &entry.version, {.minimum = 1, .required = true});
   fields.Int("group", &group, {.minimum = kPackedCopyGroup, .maximum = kPackedCopyGroup, .required = true});
   fields.Text("source", &entry.source, {.required = true});
   const bool digits = entry.source.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -162,6 +161,12 @@ absl::StatusOr<std::optional<PackedCopyEntry>> ReadPackedCopyEntry(const Json& c
   const absl::Status status = fields.Finish();
   if (!status.ok()) return Error(absl::StatusCode::kDataLoss, "bad_packed_copy", std::string(status.message()));
   return entry;
+}
+
+absl::Status OtherPackedVersion(const std::string& where, const std::string& wanted, const std::string& got) {
+  return Error(absl::StatusCode::kFailedPrecondition, "other_packed_version",
+               Formatted("%s/%s: want %s, got %s: a packed copy that another version of grymsynth made; make it again "
+                         "from the published folder", where, kPackedCopyMember, wanted, got));
 }
 
 absl::StatusOr<ModelContext> ContextOfPackedCopy(const PackedCopyEntry& entry, ModelContext context,

@@ -90,7 +90,7 @@ void MusicgenDecoder::FillCross(State& state, const at::Tensor& conditioning) co
       const at::Tensor states = conditioning.select(0, row).narrow(0, begin, count);
       at::Tensor both = state.whole_.qkv.view({-1}).narrow(0, 0, count * 2 * dim).view({count, 2 * dim});
       for (int64_t layer = 0; layer < config_.layers; ++layer) {
-        layers_[static_cast<size_t>(layer)].cross_kv.Apply(states, both);
+        PackedLinear::ApplyAll(layers_[static_cast<size_t>(layer)].cross_kv, states, both);
         const float* const keys = both.const_data_ptr<float>();
         for (int64_t i = 0; i < count * config_.heads; ++i) {
           const int64_t step = i / config_.heads, head = i % config_.heads;
@@ -194,7 +194,7 @@ absl::Status MusicgenDecoder::RunLayers(State& state, Batch& batch, const Cancel
     GRYM_RETURN_IF_ERROR(cancel.Check());
     const MusicgenLayer& layer = layers_[static_cast<size_t>(i)];
     AddAndNormRows(batch, layer.self_norm, i > 0);
-    layer.qkv.Apply(rows.normed, rows.qkv);
+    PackedLinear::ApplyAll(layer.qkv, rows.normed, rows.qkv);
     SelfAttend(state, batch, i);
     layer.self_out.Apply(rows.mixed, rows.added);
     if (state.any_conditioning_) {

@@ -17,10 +17,24 @@
 
 namespace grym {
 
+// A matrix by what it is for; queries, keys, values and what comes out of both kinds of attention.
+enum class MusicgenMatrix { kQuery, kKey, kValue, kOut, kWide, kNarrow, kHeads };
+
+// What `matrix` is kept in where the decoder's weights are kept in `storage`: the same, but with int4 values, what comes
+// out of attention and the heads have 8 bits. Source of the method: the mixtures of GGUF's quantisations (llama.cpp's
+// Q4_K_M and its neighbours: attention's values and a few others in more bits). Differs: which ones is by measurement
+// of this network (README.md, "Which matrices have 8 bits").
+Precision MusicgenPrecision(MusicgenMatrix matrix, Precision storage);
+// What tells weights that are kept so from others: "int8", "int4 and int8", ...
+std::string MusicgenPrecisions(Precision storage);
+
+// Matrices over the same inputs are one where they have the same bits.
 struct MusicgenLayer {
   LayerNorm self_norm, cross_norm, wide_norm;
-  PackedLinear qkv, self_out;                     // query, key and value side by side
-  PackedLinear cross_query, cross_kv, cross_out;  // not in a melody model
+  std::vector<PackedLinear> qkv;  // query, key and value side by side
+  PackedLinear self_out;
+  PackedLinear cross_query, cross_out;  // not in a melody model, as cross_kv
+  std::vector<PackedLinear> cross_kv;
   PackedLinear wide, narrow;
 };
 

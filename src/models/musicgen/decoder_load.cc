@@ -23,9 +23,51 @@ c10::ScalarType EmbeddingType(Precision storage) {
   }
 }
 
-PackedLinear ReadPacked(WeightReader& weights, const std::vector<std::string>& layers, int64_t out_each, int64_t in,
+constexpr MusicgenMatrix kSelfInputs[] = {MusicgenMatrix::kQuery, MusicgenMatrix::kKey, MusicgenMatrix::kValue};
+constexpr MusicgenMatrix kCrossInputs[] = {MusicgenMatrix::kKey, MusicgenMatrix::kValue};
+
+const char* NameOfMatrix(MusicgenMatrix matrix) {
+  switch (matrix) {
+    case MusicgenMatrix::kQuery: return "q_proj";
+    case MusicgenMatrix::kKey: return "k_proj";
+    case MusicgenMatrix::kValue: return "v_proj";
+    case MusicgenMatrix::kOut: return "out_proj";
+    case MusicgenMatrix::kWide: return "fc1";
+    case MusicgenMatrix::kNarrow: return "fc2";
+    case MusicgenMatrix::kHeads: return "lm_heads";
+  }
+  return "";
+}
+
+// `matrices` in their order, those of the same bits together.
+std::vector<std::span<const MusicgenMatrix>> RunsOfBits(std::span<const MusicgenMatrix> matrices, Precision storage) {
+  std::vector<std::span<const MusicgenMatrix>> runs;
+  for (size_t begin = 0, end = 0; begin < matrices.size(); begin = end) {
+    const Precision precision = MusicgenPrecision(matrices[begin], storage);
+    while (end < matrices.size() && MusicgenPrecision(matrices[end], storage) == precision) ++end;
+    runs.push_back(matrices.subspan(begin, end - begin));
+  }
+  return runs;
+}
+
+// `matrix` of a layer, whose names begin with `at`.
+PackedLinear ReadMatrix(WeightReader& weights, const std::string& at, MusicgenMatrix matrix, int64_t out, int64_t in,
                         Precision storage) {
-  return ReadPackedLinear(weights, layers, out_each, in, PackedFormat(storage));
+  return ReadPackedLinear(weights, {at + NameOfMatrix(matrix)}, out, in,
+                          PackedFormat(MusicgenPrecision(matrix, storage)));
+}
+
+// Square ones over the same inputs.
+std::vector<PackedLinear> ReadInputs(WeightReader& weights, const std::string& at,
+                                     std::span<const MusicgenMatrix> matrices, int64_t dim, Precision storage) {
+  std::vector<PackedLinear> read;
+  for (const auto run : RunsOfBits(matrices, storage)) {
+    std::vector<std::string> names;
+    for (const MusicgenMatrix matrix : run) names.push_back(at + NameOfMatrix(matrix));
+    read.push_back(
+        ReadPackedLinear(weights, names, dim, dim, PackedFormat(MusicgenPrecision(run.front(), storage))));
+  }
+  return read;
 }
 
 bool FitsHalf(std::span<const std::byte> bytes, ElementType type) {
@@ -46,6 +88,26 @@ bool FitsHalf(std::span<const std::byte> bytes, ElementType type) {
 }
 
 }  // namespace
+
+Precision MusicgenPrecision(MusicgenMatrix matrix, Precision storage) {
+  if (storage != Precision::kInt4) return storage;
+  switch (matrix) {
+    case MusicgenMatrix::kValue:
+    case MusicgenMatrix::kOut:
+    case MusicgenMatrix::kHeads: return Precision::kInt8;
+    case MusicgenMatrix::kQuery:
+    case MusicgenMatrix::kKey:
+    case MusicgenMatrix::kWide:
+    case MusicgenMatrix::kNarrow: return Precision::kInt4;
+  }
+  return storage;
+}
+
+std::string MusicgenPrecisions(Precision storage) {
+  const Precision values = MusicgenPrecision(MusicgenMatrix::kValue, storage);
+  const std::string name = PrecisionName(storage);
+  return values == storage ? name : name + " and " + PrecisionName(values);
+}
 
 absl::StatusOr<Precision> MusicgenDecoder::StorageFor(const TensorSet& set, Precision asked, const CancelToken& cancel,
                                                       const std::string& prefix) {
@@ -102,9 +164,10 @@ void MusicgenDecoder::ReadTables(WeightReader& weights) {
       embeddings_.select(0, book).copy_(table);
       if (embeddings_.scalar_type() != at::kFloat) weights.Keep(name, embeddings_.select(0, book), {name});
     }
-    heads.push_back("lm_heads." + std::to_string(book));
+    heads.push_back(NameOfMatrix(MusicgenMatrix::kHeads) + ("." + std::to_string(book)));
   }
-  heads_ = ReadPacked(weights, heads, config_.vocab_size, dim, storage_);
+  heads_ = ReadPackedLinear(weights, heads, config_.vocab_size, dim,
+                            PackedFormat(MusicgenPrecision(MusicgenMatrix::kHeads, storage_)));
   norm_ = ReadLayerNorm(weights, "model.decoder.layer_norm", dim, kNormEpsilon);
   // By the reference's own operators, so that angles of a thousand steps are the same ones.
   const int64_t half = dim / 2;
@@ -118,17 +181,17 @@ void MusicgenDecoder::ReadLayers(WeightReader& weights) {
     const std::string at = "model.decoder.layers." + std::to_string(i) + ".";
     const std::string self = at + "self_attn.", cross = at + "encoder_attn.";
     MusicgenLayer layer;
-    layer.qkv = ReadPacked(weights, {self + "q_proj", self + "k_proj", self + "v_proj"}, dim, dim, storage_);
-    layer.self_out = ReadPacked(weights, {self + "out_proj"}, dim, dim, storage_);
+    layer.qkv = ReadInputs(weights, self, kSelfInputs, dim, storage_);
+    layer.self_out = ReadMatrix(weights, self, MusicgenMatrix::kOut, dim, dim, storage_);
     layer.self_norm = ReadLayerNorm(weights, at + "self_attn_layer_norm", dim, kNormEpsilon);
     if (!config_.melody) {
-      layer.cross_query = ReadPacked(weights, {cross + "q_proj"}, dim, dim, storage_);
-      layer.cross_kv = ReadPacked(weights, {cross + "k_proj", cross + "v_proj"}, dim, dim, storage_);
-      layer.cross_out = ReadPacked(weights, {cross + "out_proj"}, dim, dim, storage_);
+      layer.cross_query = ReadMatrix(weights, cross, MusicgenMatrix::kQuery, dim, dim, storage_);
+      layer.cross_kv = ReadInputs(weights, cross, kCrossInputs, dim, storage_);
+      layer.cross_out = ReadMatrix(weights, cross, MusicgenMatrix::kOut, dim, dim, storage_);
       layer.cross_norm = ReadLayerNorm(weights, at + "encoder_attn_layer_norm", dim, kNormEpsilon);
     }
-    layer.wide = ReadPacked(weights, {at + "fc1"}, config_.ffn, dim, storage_);
-    layer.narrow = ReadPacked(weights, {at + "fc2"}, dim, config_.ffn, storage_);
+    layer.wide = ReadMatrix(weights, at, MusicgenMatrix::kWide, config_.ffn, dim, storage_);
+    layer.narrow = ReadMatrix(weights, at, MusicgenMatrix::kNarrow, dim, config_.ffn, storage_);
     layer.wide_norm = ReadLayerNorm(weights, at + "final_layer_norm", dim, kNormEpsilon);
     layers_.push_back(std::move(layer));
   }
@@ -149,12 +212,21 @@ absl::Status MusicgenDecoder::ReadProjections(const TensorSet& set, const Weight
 
 int64_t MusicgenDecoder::WeightBytes(const MusicgenConfig& config, Precision precision) {
   const int64_t dim = config.hidden, vector = AllocatedBytes(dim * 4);
-  const auto matrix = [&](int64_t out, int64_t in) { return PackedLinear::BytesKept(out, in, precision); };
-  int64_t layer = matrix(3 * dim, dim) + matrix(dim, dim) + matrix(config.ffn, dim) + matrix(dim, config.ffn);
-  layer += 4 * vector;
-  if (!config.melody) layer += 2 * matrix(dim, dim) + matrix(2 * dim, dim) + 2 * vector;
+  using enum MusicgenMatrix;
+  const auto matrix = [&](MusicgenMatrix kind, int64_t out, int64_t in) {
+    return PackedLinear::BytesKept(out, in, MusicgenPrecision(kind, precision));
+  };
+  const auto inputs = [&](std::span<const MusicgenMatrix> kinds) {
+    int64_t sum = 0;
+    for (const auto run : RunsOfBits(kinds, precision))
+      sum += matrix(run.front(), static_cast<int64_t>(run.size()) * dim, dim);
+    return sum;
+  };
+  int64_t layer = inputs(kSelfInputs) + matrix(kOut, dim, dim) + matrix(kWide, config.ffn, dim) +
+                  matrix(kNarrow, dim, config.ffn) + 4 * vector;
+  if (!config.melody) layer += matrix(kQuery, dim, dim) + inputs(kCrossInputs) + matrix(kOut, dim, dim) + 2 * vector;
   const int64_t element = static_cast<int64_t>(c10::elementSize(EmbeddingType(precision)));
-  int64_t bytes = config.layers * layer + matrix(config.books * config.vocab_size, dim) + 2 * vector +
+  int64_t bytes = config.layers * layer + matrix(kHeads, config.books * config.vocab_size, dim) + 2 * vector +
                   AllocatedBytes(config.books * (config.vocab_size + 1) * dim * element) +
                   AllocatedBytes(dim / 2 * 4);
   if (config.projects_text()) bytes += AllocatedBytes(dim * config.text.d_model * 4) + vector;

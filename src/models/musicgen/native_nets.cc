@@ -147,6 +147,14 @@ class NativeSound : public SoundStream {
   std::vector<std::unique_ptr<EncodecDecoder::Stream>> streams_;
 };
 
+// With int4 the text encoder keeps 8 bits unless it is asked for by its own name: in 4 its states, which every step
+// hears, lose more than the decoder's matrices do (README.md, "Which matrices have 8 bits"), and only a prompt reads it.
+ModelContext WithTextEncoder(ModelContext context) {
+  const bool int4 = context.options.dtype == PrecisionName(Precision::kInt4);
+  if (int4) context.options.component_dtypes.emplace("text_encoder", PrecisionName(Precision::kInt8));
+  return context;
+}
+
 // What a melody is heard with; the folder's own words where it has them.
 absl::Status ReadChroma(const ModelFolder& folder, ChromaOptions& chroma) {
   if (!folder.preprocessor()) return absl::OkStatus();
@@ -197,13 +205,17 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
                                                                                    const ModelContext& context,
                                                                                    MusicgenDetails* details) {
   std::shared_ptr<NativeMusicgenNets> nets(new NativeMusicgenNets);
-  nets->context_ = context;
+  nets->context_ = WithTextEncoder(context);
   const std::vector<std::string> components = {"text_encoder", "decoder", "audio_encoder"};
   GRYM_RETURN_IF_ERROR(context.CheckComponents(components));
   const std::string where = QuotedPath(folder.config_path());
   GRYM_ASSIGN_OR_RETURN(nets->copy_, ReadPackedCopyEntry(folder.config(), where, components));
   if (nets->copy_) {
-    GRYM_ASSIGN_OR_RETURN(nets->context_, ContextOfPackedCopy(*nets->copy_, context, where));
+    // Up to version 1 all of int4's matrices had 4 bits (MusicgenPrecision).
+    if (nets->copy_->version == 1 && nets->copy_->dtypes["decoder"] == Precision::kInt4) {
+      return OtherPackedVersion(where, "version 2 of a decoder in int4", "1");
+    }
+    GRYM_ASSIGN_OR_RETURN(nets->context_, ContextOfPackedCopy(*nets->copy_, nets->context_, where));
   }
   GRYM_ASSIGN_OR_RETURN(nets->config_, ReadMusicgenConfig(folder.config(), "config.json"));
   Json generation = Json::Object();
@@ -273,8 +285,9 @@ const std::string& NativeMusicgenNets::fingerprint() const {
     const auto words = ReadFile(folder_ / file, kMostTokenizerBytes);
     sum.Update(words.ok() ? Sha256Hex(*words) : std::string("-"));
   }
-  for (const char* component : {"text_encoder", "decoder", "audio_encoder"})
-    sum.Update(PrecisionName(context_.PrecisionOf(component)));
+  sum.Update(PrecisionName(context_.PrecisionOf("text_encoder")));
+  sum.Update(MusicgenPrecisions(context_.PrecisionOf("decoder")));
+  sum.Update(PrecisionName(context_.PrecisionOf("audio_encoder")));
   AddTensors(sum, *set_);
   return fingerprint_ = sum.Hex();
 }

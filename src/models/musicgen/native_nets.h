@@ -33,7 +33,8 @@ class NativeMusicgenNets : public MusicgenNets {
   // for, up to the first that does not fit float16: the plan, and ModelInfo, must know what they are kept in. Errors of
   // the configs; InvalidArgument (code "bad_config") where the decoder asks for books or codes that the codec has not;
   // `details` takes what the configs left over. A packed copy answers the same bits as the folder it was made from; its
-  // errors are those of ReadPackedCopyEntry and ContextOfPackedCopy.
+  // errors are those of ReadPackedCopyEntry and ContextOfPackedCopy, FailedPrecondition (code
+  // "other_packed_version") for one of a decoder in int4 from before some of its matrices had 8 bits.
   static absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> Open(const ModelFolder& folder,
                                                                         const ModelContext& context,
                                                                         MusicgenDetails* details);

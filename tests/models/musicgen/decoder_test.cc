@@ -345,7 +345,7 @@ TEST(MusicgenDecoderTest, BytesAreWhatTheBudgetCounts) {
 }
 
 // Half the bits and fewer, teacher-forced: the bounds are thrice what was measured on these random weights, whose
-// rounding two layers hand on undamped.
+// rounding two layers hand on undamped. int4's is a quarter above it (6.5e-2), half of what it is with all in 4 bits.
 TEST(MusicgenDecoderTest, LowerTiersStayClose) {
   GRYM_NEED_PEER();
   const auto folder = testing::PeerCheckpoint("musicgen-tiny");
@@ -357,7 +357,7 @@ TEST(MusicgenDecoderTest, LowerTiersStayClose) {
   MusicgenState state = StateOf(*exact, conditioning, 60);
   const at::Tensor wanted = LogitsBehind(*exact, state, codes, 60);
   for (const auto& [precision, error] : {std::pair{Precision::kFloat16, 1.2e-3}, {Precision::kBFloat16, 1.1e-2},
-                                         {Precision::kInt8, 2.0e-2}, {Precision::kInt4, 0.33}}) {
+                                         {Precision::kInt8, 2.0e-2}, {Precision::kInt4, 0.081}}) {
     const auto decoder = Loaded(folder, precision);
     MusicgenState other = StateOf(*decoder, conditioning, 60);
     const at::Tensor got = LogitsBehind(*decoder, other, codes, 60);
@@ -366,6 +366,13 @@ TEST(MusicgenDecoderTest, LowerTiersStayClose) {
     EXPECT_LT(relative, error) << PrecisionName(precision);
     EXPECT_GT(relative, 0) << PrecisionName(precision);
   }
+}
+
+// A state that was saved with other weights is not gone on with.
+TEST(MusicgenDecoderTest, WhatWeightsAreKeptInHasAName) {
+  EXPECT_EQ(MusicgenPrecisions(Precision::kFloat32), "float32");
+  EXPECT_EQ(MusicgenPrecisions(Precision::kInt8), "int8");
+  EXPECT_EQ(MusicgenPrecisions(Precision::kInt4), "int4 and int8");
 }
 
 // One weight of 100,000 in the embeddings of book 1 and one in a matrix.

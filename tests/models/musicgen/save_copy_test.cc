@@ -127,6 +127,82 @@ TEST(MusicgenCopyTest, ComponentsKeepTheirOwnNumbers) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("text_encoder"));
 }
 
+// What a decoder in int4 keeps in 8 bits all the same, and that each is where the others look for it.
+TEST(MusicgenCopyTest, MatricesLieInTheBitsThatTheirKindHas) {
+  GRYM_NEED_PEER();
+  for (const char* preset : {"musicgen-tiny", "musicgen-stereo-tiny", "musicgen-melody-tiny"}) {
+    const testing::Scratch scratch;
+    const Path folder = testing::PeerCheckpoint(preset);
+    const std::string layer = "decoder.model.decoder.layers.1.", self = layer + "self_attn.",
+                      cross = layer + "encoder_attn.";
+    const auto formats = [&](const std::string& dtype) {
+      const TensorFile file = TensorFile::Open(CopyOf(folder, In(dtype), scratch / dtype) / "model.safetensors").value();
+      std::map<std::string, WeightFormat> found;
+      for (const TensorEntry& entry : file.entries()) {
+        if (!entry.name.ends_with(".packed")) continue;
+        const auto bytes = file.Bytes(entry).value();
+        const auto view = PackedView::Open({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}).value();
+        found[entry.name.substr(0, entry.name.size() - std::string(".packed").size())] = view.layout().format;
+      }
+      return found;
+    };
+    const auto mixed = formats("int4");
+    const auto in = [&](const std::string& name) {
+      const auto at = mixed.find(name);
+      return at == mixed.end() ? "absent" : WeightFormatName(at->second);
+    };
+    EXPECT_STREQ(in(self + "q_proj+k_proj"), "int4") << preset;
+    EXPECT_STREQ(in(self + "v_proj"), "int8") << preset;
+    EXPECT_STREQ(in(self + "out_proj"), "int8") << preset;
+    EXPECT_STREQ(in(layer + "fc1"), "int4") << preset;
+    EXPECT_STREQ(in(layer + "fc2"), "int4") << preset;
+    const bool melody = std::string(preset) == "musicgen-melody-tiny";
+    for (const char* name : {"q_proj", "k_proj"}) EXPECT_STREQ(in(cross + name), melody ? "absent" : "int4") << preset;
+    for (const char* name : {"v_proj", "out_proj"}) EXPECT_STREQ(in(cross + name), melody ? "absent" : "int8") << preset;
+    int heads = 0;
+    for (const auto& [name, format] : mixed) {
+      if (!name.starts_with("decoder.lm_heads")) continue;
+      EXPECT_EQ(format, WeightFormat::kInt8) << name;
+      ++heads;
+    }
+    EXPECT_EQ(heads, 1) << preset;
+    const auto whole = formats("int8");
+    EXPECT_EQ(whole.count(self + "q_proj+k_proj+v_proj"), 1u) << preset;
+    for (const auto& [name, format] : whole) EXPECT_EQ(format, WeightFormat::kInt8) << name;
+  }
+}
+
+TEST(MusicgenCopyTest, InFourBitsTheTextEncoderHasEightUnlessItIsNamed) {
+  GRYM_NEED_PEER();
+  const testing::Scratch scratch;
+  const Path folder = testing::PeerCheckpoint("musicgen-tiny");
+  OpenModelOptions eight = In("int4"), four = In("int4");
+  eight.component_dtypes = {{"text_encoder", "int8"}};
+  four.component_dtypes = {{"text_encoder", "int4"}};
+  const std::vector<float> made = Played(*Opened(folder, In("int4")));
+  EXPECT_EQ(made, Played(*Opened(folder, eight)));
+  EXPECT_NE(made, Played(*Opened(folder, four)));
+  const Path out = CopyOf(folder, four, scratch / "copy");
+  EXPECT_EQ(Played(*Opened(out)), Played(*Opened(folder, four)));
+  EXPECT_EQ(ErrorCode(TryOpen(out, In("int4")).status()), "other_precision") << "its text encoder has 4";
+}
+
+// Up to version 1 all matrices of int4 had 4 bits, and lay under other names.
+TEST(MusicgenCopyTest, AnInt4CopyFromBeforeTheMixIsRefusedWithAdvice) {
+  GRYM_NEED_PEER();
+  const testing::Scratch scratch;
+  const Path out = CopyOf(testing::PeerCheckpoint("musicgen-tiny"), In("int4"), scratch / "copy");
+  Json config = ReadConfig(out / "config.json").value();
+  config[kPackedCopyMember]["version"] = 1;
+  ASSERT_TRUE(WriteFile(out / "config.json", config.Dump()).ok());
+  for (const char* dtype : {"", "int4"}) {
+    const absl::Status refused = TryOpen(out, In(dtype)).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(ErrorCode(refused), "other_packed_version");
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("make it again from the published folder"));
+  }
+}
+
 // What stays is what the plan says, and no matrix is held twice meanwhile.
 TEST(MusicgenCopyTest, TakesTheBytesOfThePlanAndNoMore) {
   GRYM_NEED_PEER();
@@ -200,7 +276,7 @@ TEST(MusicgenCopyTest, IsAFolderOfItsOwnAndLeavesTheOtherAsItIs) {
   Json config = ReadConfig(out / "config.json").value();
   const Json entry = config.at(kPackedCopyMember);
   EXPECT_EQ(entry.at("dtypes").at("decoder").text(), "int8");
-  EXPECT_EQ(entry.at("version").integer(), 1);
+  EXPECT_EQ(entry.at("version").integer(), 2);
   config.erase(kPackedCopyMember);
   EXPECT_EQ(config, ReadConfig(folder / "config.json").value());
   EXPECT_LT(std::filesystem::file_size(out / "model.safetensors"),
@@ -319,7 +395,9 @@ class DamagedCopyTest : public ::testing::Test {
 TEST_F(DamagedCopyTest, AnEntryThatIsNoneOfOurs) {
   EXPECT_TRUE(WithEntry([](Json&) {}).ok());
   const auto code = [this](const std::function<void(Json&)>& change) { return ErrorCode(WithEntry(change)); };
-  EXPECT_EQ(code([](Json& entry) { entry["version"] = 2; }), "other_packed_version");
+  EXPECT_EQ(code([](Json& entry) { entry["version"] = 3; }), "other_packed_version");
+  EXPECT_EQ(code([](Json& entry) { entry["version"] = 0; }), "other_packed_version");
+  EXPECT_EQ(code([](Json& entry) { entry["version"] = 1; }), "ok") << "int8 lies as it did then";
   EXPECT_EQ(code([](Json& entry) { entry["version"] = "1"; }), "bad_packed_copy");
   EXPECT_EQ(code([](Json& entry) { entry.erase("version"); }), "bad_packed_copy");
   EXPECT_EQ(code([](Json& entry) { entry["group"] = 32; }), "bad_packed_copy");
