@@ -147,11 +147,14 @@ class NativeSound : public SoundStream {
   std::vector<std::unique_ptr<EncodecDecoder::Stream>> streams_;
 };
 
-// With int4 the text encoder keeps 8 bits unless it is asked for by its own name: in 4 its states, which every step
-// hears, lose more than the decoder's matrices do (README.md, "Which matrices have 8 bits"), and only a prompt reads it.
+// The text encoder has twice the bits of the decoder unless it is asked for by its own name: in as few its states, which
+// every step hears, lose as much as the decoder's matrices do or more (README.md, "Which matrices have 8 bits"), and only
+// a prompt reads it.
 ModelContext WithTextEncoder(ModelContext context) {
-  const bool int4 = context.options.dtype == PrecisionName(Precision::kInt4);
-  if (int4) context.options.component_dtypes.emplace("text_encoder", PrecisionName(Precision::kInt8));
+  const std::string& dtype = context.options.dtype;
+  const bool int4 = dtype == PrecisionName(Precision::kInt4), int8 = dtype == PrecisionName(Precision::kInt8);
+  const Precision wider = int4 ? Precision::kInt8 : Precision::kBFloat16;
+  if (int4 || int8) context.options.component_dtypes.emplace("text_encoder", PrecisionName(wider));
   return context;
 }
 

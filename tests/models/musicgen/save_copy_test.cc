@@ -172,11 +172,15 @@ TEST(MusicgenCopyTest, MatricesLieInTheBitsThatTheirKindHas) {
   }
 }
 
-TEST(MusicgenCopyTest, InFourBitsTheTextEncoderHasEightUnlessItIsNamed) {
+TEST(MusicgenCopyTest, TheTextEncoderHasTwiceTheBitsUnlessItIsNamed) {
   GRYM_NEED_PEER();
   const testing::Scratch scratch;
   const Path folder = testing::PeerCheckpoint("musicgen-tiny");
-  OpenModelOptions eight = In("int4"), four = In("int4");
+  OpenModelOptions whole = In("int8"), half = In("int8"), eight = In("int4"), four = In("int4");
+  half.component_dtypes = {{"text_encoder", "bfloat16"}};
+  whole.component_dtypes = {{"text_encoder", "int8"}};
+  EXPECT_EQ(Played(*Opened(folder, In("int8"))), Played(*Opened(folder, half)));
+  EXPECT_NE(Played(*Opened(folder, In("int8"))), Played(*Opened(folder, whole)));
   eight.component_dtypes = {{"text_encoder", "int8"}};
   four.component_dtypes = {{"text_encoder", "int4"}};
   const std::vector<float> made = Played(*Opened(folder, In("int4")));
@@ -207,7 +211,9 @@ TEST(MusicgenCopyTest, AnInt4CopyFromBeforeTheMixIsRefusedWithAdvice) {
 TEST(MusicgenCopyTest, TakesTheBytesOfThePlanAndNoMore) {
   GRYM_NEED_PEER();
   const testing::Scratch scratch;
-  const Path out = CopyOf(testing::PeerCheckpoint("musicgen-tiny"), In("int8"), scratch / "copy");
+  OpenModelOptions eight = In("int8");
+  eight.component_dtypes = {{"text_encoder", "int8"}};
+  const Path out = CopyOf(testing::PeerCheckpoint("musicgen-tiny"), eight, scratch / "copy");
   const ModelFolder folder = ModelFolder::Open(out).value();
   const auto config = ReadMusicgenConfig(folder.config(), "config.json").value();
   const TensorSet set = TensorSet::Open(out).value();
