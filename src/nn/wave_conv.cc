@@ -14,18 +14,49 @@ at::Tensor WaveOf(const at::Tensor& image) { return image.permute({0, 2, 3, 1}).
 WaveConv::WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation,
                    c10::ScalarType compute) {
   if (!weight.defined()) return;
-  conv_ = FusedConv(weight.unsqueeze(2), bias, {{0, padding}, {1, 1}, {1, dilation}}, compute);
+  const at::Tensor rows = weight.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast);
+  conv_ = FusedConv(rows, bias, {{0, padding}, {1, 1}, {1, dilation}}, compute);
+  if (!rows.is_cpu() || rows.scalar_type() != at::kFloat || compute != at::kFloat) return;
+  weight_ = rows;
+  bias_ = bias;
+  tiling_ = {weight.size(1), weight.size(0), weight.size(2), padding, dilation};
 }
 
-at::Tensor WaveConv::operator()(const at::Tensor& wave) const { return WaveOf(conv_(ImageOf(wave))); }
+bool WaveConv::ByTiles(const at::Tensor& wave) const {
+  return weight_.defined() && WantsWaveTiles(tiling_, wave.size(0));
+}
+
+at::Tensor WaveConv::Tiled(const at::Tensor& wave, double slope_before, double slope_after) const {
+  at::Tensor made = at::empty({tiling_.FramesAfter(wave.size(0)), tiling_.out}, wave.options());
+  ConvolveByWaveTiles(wave, weight_, bias_, tiling_,
+                      {static_cast<float>(slope_before), static_cast<float>(slope_after), /*add=*/false}, made);
+  return made;
+}
+
+at::Tensor WaveConv::operator()(const at::Tensor& wave) const { return WithLeakyRelu(wave, 1); }
 
 at::Tensor WaveConv::WithLeakyRelu(const at::Tensor& wave, double slope) const {
-  return WaveOf(conv_.WithLeakyRelu(ImageOf(wave), slope));
+  return ByTiles(wave) ? Tiled(wave, 1, slope) : WaveOf(conv_.WithLeakyRelu(ImageOf(wave), slope));
+}
+
+at::Tensor WaveConv::BetweenLeakyRelus(const at::Tensor& wave, double slope) const {
+  return ByTiles(wave) ? Tiled(wave, slope, slope) : WithLeakyRelu(at::leaky_relu(wave, slope), slope);
 }
 
 void WaveConv::AddTo(at::Tensor& sum, const at::Tensor& wave) const {
+  if (ByTiles(wave)) return ConvolveByWaveTiles(wave, weight_, bias_, tiling_, {1, 1, /*add=*/true}, sum);
   at::Tensor image = ImageOf(sum);
   conv_.AddTo(image, ImageOf(wave));
+}
+
+bool WaveConvTiles(const WaveTiling& shape, int64_t frames, Precision precision, c10::Device device) {
+  return precision == Precision::kFloat32 && device.is_cpu() && WantsWaveTiles(shape, frames);
+}
+
+int64_t WaveConvScratchBytes(const WaveTiling& shape, int64_t frames, Precision precision, c10::Device device) {
+  if (WaveConvTiles(shape, frames, precision, device)) return WaveTilesScratchBytes(shape, frames);
+  const ConvSteps steps = {{0, shape.padding}, {1, 1}, {1, shape.dilation}};
+  return ConvScratchBytes({1, 1, frames, shape.in, shape.out, {1, shape.kernel}, steps}, precision, device);
 }
 
 // Output frame n takes what input frame t gives to its tap j where n = t stride + j - padding. With n + padding =

@@ -3,26 +3,38 @@
 #include <cstdint>
 
 #include "nn/fused_conv.h"
+#include "nn/wave_winograd.h"
 
 namespace grym {
 
-// torch.nn.Conv1d of stride 1, as a two-dimensional channels-last convolution over images one row high. That needs no
-// copy into another layout and back, which is what costs LibTorch's own conv1d up to half its time.
+// torch.nn.Conv1d of stride 1: by tiles (wave_winograd.h) where that is offered, in float32 on a CPU, and elsewhere as
+// a two-dimensional channels-last convolution over images one row high. Neither needs a copy into another layout and
+// back, which is what costs LibTorch's own conv1d up to half its time.
 class WaveConv {
  public:
   WaveConv() = default;
   // `weight` [out, in, kernel] in the storage type, `bias` [out] in the compute type.
   WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation,
            c10::ScalarType compute);
-  // wave [frames, in] -> [frames + 2 padding - dilation (kernel - 1), out]; contiguous.
+  // wave [frames, in] -> [frames + 2 padding - dilation (kernel - 1), out]; both contiguous.
   at::Tensor operator()(const at::Tensor& wave) const;
   at::Tensor WithLeakyRelu(const at::Tensor& wave, double slope) const;
+  // Of leaky_relu(wave). By tiles that takes no wave more.
+  at::Tensor BetweenLeakyRelus(const at::Tensor& wave, double slope) const;
   // sum += conv(wave); `sum` [frames, out] is contiguous.
   void AddTo(at::Tensor& sum, const at::Tensor& wave) const;
 
  private:
+  bool ByTiles(const at::Tensor& wave) const;
+  at::Tensor Tiled(const at::Tensor& wave, double slope_before, double slope_after) const;
   FusedConv conv_;
+  at::Tensor weight_, bias_;  // conv_'s own, where tiles can be offered
+  WaveTiling tiling_;
 };
+
+// Whether a layer of this shape and precision goes by tiles, and what one call takes beside its argument and result.
+bool WaveConvTiles(const WaveTiling& shape, int64_t frames, Precision precision, c10::Device device);
+int64_t WaveConvScratchBytes(const WaveTiling& shape, int64_t frames, Precision precision, c10::Device device);
 
 // torch.nn.ConvTranspose1d, as `stride` short convolutions of the input, one for each place of an output frame between
 // two input frames, whose outputs then lie side by side in memory in the order of time: nothing is multiplied by the

@@ -150,7 +150,7 @@ absl::StatusOr<at::Tensor> HifiGan::Run(const at::Tensor& mel, const RunOptions&
 }
 
 // The mean of the residual blocks over `wave`. At most five waves of this size live at once: the input, the sum so
-// far, the block's own, and the two sides of a convolution.
+// far, the block's own, and the two sides of a convolution; of four by tiles, whose leaky ReLU takes none.
 absl::StatusOr<at::Tensor> HifiGan::MixBlocks(const Level& level, at::Tensor wave, const CancelToken& cancel) const {
   at::Tensor sum;
   for (size_t k = 0; k < level.blocks.size(); ++k) {
@@ -158,8 +158,8 @@ absl::StatusOr<at::Tensor> HifiGan::MixBlocks(const Level& level, at::Tensor wav
     at::Tensor own;
     for (size_t i = 0; i < block.dilated.size(); ++i) {
       GRYM_RETURN_IF_ERROR(cancel.Check());
-      at::Tensor inner = at::leaky_relu(own.defined() ? own : wave, config_.leaky_relu_slope);
-      inner = block.dilated[i].WithLeakyRelu(inner, config_.leaky_relu_slope);
+      const at::Tensor inner =
+          block.dilated[i].BetweenLeakyRelus(own.defined() ? own : wave, config_.leaky_relu_slope);
       if (!own.defined()) own = k + 1 < level.blocks.size() ? wave.clone() : std::move(wave);
       block.plain[i].AddTo(own, inner);
     }

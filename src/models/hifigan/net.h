@@ -19,7 +19,8 @@ namespace grym {
 struct FrameRange {
   int64_t begin = 0, end = 0;
 };
-// The mel frames of [0, frames) that samples [begin, end) of the wave depend on. Exact: nothing outside is looked at.
+// The mel frames of [0, frames) that samples [begin, end) of the wave depend on. Exact: nothing outside changes more
+// than their rounding.
 FrameRange FramesBehind(const HifiGanConfig& config, int64_t frames, int64_t begin, int64_t end);
 
 // Source: Kong et al., "HiFi-GAN: Generative Adversarial Networks for Efficient and High Fidelity Speech Synthesis",
