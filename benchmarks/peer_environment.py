@@ -27,7 +27,8 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 
 
 def folder_of(build, name):
-    return build.resolve().parent / "peers" / SAME.get(name, name)
+    # Resolved to its end: who runs there compares it with its own place, and would else run itself again for ever.
+    return (build.resolve().parent / "peers" / SAME.get(name, name)).resolve()
 
 
 def missing_in(folder):
