@@ -129,7 +129,7 @@ def codec(bench, folder):
         with torch.inference_mode():
             return peer.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None]).audio_values[0].numpy()
     best, (made, wanted) = bench.both(lambda: model.decode(ours), theirs)
-    bench.row(f"{folder.name}, decode {codes.shape[1] / 50:.0f} s", best, snr_db(made.samples, wanted))
+    bench.row(f"{folder.name}, decode {codes.shape[1] / 50:.0f} s", "float32", best, (made.samples, wanted))
 
 
 def markdown(result):
