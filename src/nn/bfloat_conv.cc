@@ -9,20 +9,23 @@
 namespace grym {
 namespace {
 
-// The fewest results for which a product is shared out; a multiple of those that the kernel takes at once.
-constexpr int64_t kChunk = 56;
+constexpr int64_t kMostRowsAtOnce = 64;
 // Results at once: enough that laying the weights out costs a few percent of their product, few enough that the inputs
 // stay in the second cache; of few channels more, which make little work each.
-constexpr int64_t kFewestPositions = 14 * kChunk, kMostPositions = 80 * kChunk, kWindowNumbers = 1 << 17;
+constexpr int64_t kFewestPositions = 784, kMostPositions = 4480, kWindowNumbers = 1 << 17;
 constexpr int64_t kPiecesAThread = 8;
 
 const BFloatKernels& Kernels() {
-  static const BFloatKernels& best = Avx512BFloatKernels() ? *Avx512BFloatKernels() : PortableBFloatKernels();
+  static const BFloatKernels& best = [&]() -> const BFloatKernels& {
+    if (HasAmx() && LibraryBFloatKernels()) return *LibraryBFloatKernels();
+    return Avx512BFloatKernels() ? *Avx512BFloatKernels() : PortableBFloatKernels();
+  }();
   return best;
 }
 
 int64_t PositionsAtOnce(int64_t in) {
-  return std::clamp(kWindowNumbers / in, kFewestPositions, kMostPositions) / kChunk * kChunk;
+  const int64_t step = Kernels().rows_at_once;
+  return std::clamp(kWindowNumbers / in, kFewestPositions, kMostPositions) / step * step;
 }
 
 // How the results are divided into bands: whole images, rows of one, or places of one row. The results of a band lie
@@ -146,16 +149,16 @@ class Convolution {
     at::parallel_for(0, places, std::max<int64_t>(1, 16384 / bands_.channels),
                      [&](int64_t begin, int64_t end) { band.Read(x, window, begin, end); });
     const int64_t panels = (shape_.out + kBFloatPanel - 1) / kBFloatPanel, positions = band.positions();
-    const int64_t most = (positions + kChunk - 1) / kChunk;
+    const int64_t step = Kernels().rows_at_once, most = (positions + step - 1) / step;
     const int64_t chunks = std::clamp<int64_t>(kPiecesAThread * at::get_num_threads() / panels, 1, most);
-    const int64_t chunk = (most + chunks - 1) / chunks * kChunk;
+    const int64_t chunk = (most + chunks - 1) / chunks * step;
     at::parallel_for(0, panels * chunks, 1, [&](int64_t begin, int64_t end) {
       uint16_t* const own = static_cast<uint16_t*>(panels_.data_ptr()) + at::get_thread_num() * bands_.panel_numbers();
       for (int64_t piece = begin; piece < end; ++piece) {
         const int64_t panel = piece / chunks, from = piece % chunks * chunk;
         if (piece == begin || piece % chunks == 0) PackPanel(panel, own);
         const int64_t to = std::min(positions, from + chunk);
-        for (int64_t at = from; at < to; at += kChunk) RunPiece(band, panel, own, at, std::min(to, at + kChunk));
+        for (int64_t at = from; at < to; at += step) RunPiece(band, panel, own, at, std::min(to, at + step));
       }
     });
   }
@@ -179,7 +182,7 @@ class Convolution {
   }
 
   void RunPiece(const Band& band, int64_t panel, const uint16_t* own, int64_t begin, int64_t end) const {
-    std::array<int64_t, kChunk> rows;
+    std::array<int64_t, kMostRowsAtOnce> rows;
     band.Rows(begin, end, rows.data());
     const int64_t first = panel * kBFloatPanel;
     BFloatProductWork work;

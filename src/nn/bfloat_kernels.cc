@@ -51,7 +51,7 @@ void PlainProduct(const BFloatProductWork& work, int64_t count) {
 }  // namespace
 
 const BFloatKernels& PortableBFloatKernels() {
-  static constexpr BFloatKernels kernels = {"portable", &PlainRound, &PlainPack, &PlainProduct};
+  static constexpr BFloatKernels kernels = {"portable", 56, &PlainRound, &PlainPack, &PlainProduct};
   return kernels;
 }
 

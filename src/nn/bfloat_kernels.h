@@ -35,6 +35,7 @@ struct BFloatProductWork {
 // place of the largest sum.
 struct BFloatKernels {
   const char* name;
+  int64_t rows_at_once;  // of a product: a multiple of what its loops take
   void (*round)(const float* from, int64_t count, uint16_t* to);  // to the nearest, ties to even
   void (*pack)(const BFloatPanelWork& work);
   void (*product)(const BFloatProductWork& work, int64_t count);
@@ -43,5 +44,9 @@ struct BFloatKernels {
 const BFloatKernels& PortableBFloatKernels();
 // Null where they are not built in or this machine has no AVX-512 BF16.
 const BFloatKernels* Avx512BFloatKernels();
+// Those, but products by oneDNN's kernels, as LibTorch offers them; null where it does not. They are for AMX, whose
+// tiles they know: without it they are no faster than ours, and need rows that lie equally far apart.
+const BFloatKernels* LibraryBFloatKernels();
+bool HasAmx();  // and the system lets us use it
 
 }  // namespace grym

@@ -137,7 +137,7 @@ GRYM_AVX512_BF16 void Product(const BFloatProductWork& work, int64_t count) {
 }  // namespace
 
 const BFloatKernels* Avx512BFloatKernels() {
-  static constexpr BFloatKernels kernels = {"avx512_bf16", &Round, &Pack, &Product};
+  static constexpr BFloatKernels kernels = {"avx512_bf16", 4 * kTileRows, &Round, &Pack, &Product};
   const bool there = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
   return there ? &kernels : nullptr;

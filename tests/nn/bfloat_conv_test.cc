@@ -182,7 +182,7 @@ TEST_F(BFloatKernelsTest, RoundAsThePortableOnes) {
   EXPECT_EQ(ours, plain);
 }
 
-TEST_F(BFloatKernelsTest, PackAndMultiplyAsThePortableOnes) {
+void ExpectPortableResults(const BFloatKernels& others) {
   for (const int64_t outputs : {1, 15, 16, 17, 32}) {
     for (const int64_t depth : {1, 2, 31, 32, 33, 100}) {
       const int64_t segments = 3, pairs = (depth + 1) / 2, rows = 31;
@@ -195,7 +195,7 @@ TEST_F(BFloatKernelsTest, PackAndMultiplyAsThePortableOnes) {
       std::vector<uint16_t> panels[2];
       at::Tensor results[2];
       for (int i = 0; i < 2; ++i) {
-        const BFloatKernels& kernels = i == 0 ? PortableBFloatKernels() : *Avx512BFloatKernels();
+        const BFloatKernels& kernels = i == 0 ? PortableBFloatKernels() : others;
         panels[i].assign(static_cast<size_t>(segments * pairs * 2 * kBFloatPanel), 7);
         kernels.pack({BitsOf(weights), outputs, segments, depth, panels[i].data()});
         results[i] = at::zeros({rows, outputs}, at::kFloat);
@@ -209,6 +209,37 @@ TEST_F(BFloatKernelsTest, PackAndMultiplyAsThePortableOnes) {
           << outputs << " " << depth;
     }
   }
+}
+
+TEST_F(BFloatKernelsTest, PackAndMultiplyAsThePortableOnes) { ExpectPortableResults(*Avx512BFloatKernels()); }
+
+TEST_F(BFloatKernelsTest, LibrarysMultiplyAsThePortableOnes) {
+  if (LibraryBFloatKernels() == nullptr) GTEST_SKIP() << "this LibTorch offers no products of small matrices";
+  ExpectPortableResults(*LibraryBFloatKernels());
+}
+
+// Of a wave's frames, three taps side by side: rows that overlap, lines of other lengths, and single ones.
+TEST_F(BFloatKernelsTest, LibrarysTakeRowsThatOverlap) {
+  if (LibraryBFloatKernels() == nullptr) GTEST_SKIP() << "this LibTorch offers no products of small matrices";
+  const int64_t channels = 6, depth = 3 * channels, outputs = 20;
+  const at::Tensor x = NormalNumbers({200, channels}, 1).to(at::kBFloat16);
+  const at::Tensor weights = NormalNumbers({outputs, depth}, 2).to(at::kBFloat16);
+  std::vector<int64_t> starts;
+  for (const int64_t frame : {0, 1, 2, 3, 4, 9, 10, 11, 40, 60, 61, 70}) starts.push_back(frame * channels);
+  for (int64_t frame = 80; frame < 190; ++frame) starts.push_back(frame * channels);
+  const auto rows = static_cast<int64_t>(starts.size());
+  const int64_t offset = 0;
+  std::vector<uint16_t> panel(static_cast<size_t>(depth * kBFloatPanel));
+  PortableBFloatKernels().pack({BitsOf(weights), outputs, 1, depth, panel.data()});
+  at::Tensor results[2];
+  for (int i = 0; i < 2; ++i) {
+    const BFloatKernels& kernels = i == 0 ? PortableBFloatKernels() : *LibraryBFloatKernels();
+    results[i] = at::ones({rows, outputs}, at::kFloat);
+    kernels.product({BitsOf(x), starts.data(), &offset, 1, depth / 2, panel.data(), nullptr, nullptr,
+                     results[i].mutable_data_ptr<float>(), outputs, outputs, true, 1},
+                    rows);
+  }
+  EXPECT_LT(LargestDifference(results[0], results[1]), 1e-4);
 }
 
 }  // namespace
