@@ -80,18 +80,19 @@ def compare_models(table, kept):
     """Lines of the native models' rows beside the kept ones, and of what is too far from them."""
     lines, failed = [], []
     for row in table["rows"]:
-        before = kept.get(row["job"])
+        job = row["job"] + ("" if row["dtype"] == "float32" else f", {row['dtype']}")
+        before = kept.get(job)  # none for the tiny checkpoints of --short: milliseconds measured once
         if before is None:
             continue
-        ratio = before.get("ratio")  # none for the tiny checkpoints of --short: milliseconds measured once
-        lines.append(f"   {row['job']}: {row['ratio']:.2f} times as fast as the reference" +
+        ratio = before.get("ratio")
+        lines.append(f"   {job}: {row['ratio']:.2f} times as fast as the reference" +
                      (f", kept {ratio:.2f}" if ratio else ""))
         if ratio and row["ratio"] * MOST_SLOWER < ratio:
-            failed.append(f"{row['job']}: want at least {ratio / MOST_SLOWER:.2f} times the reference's speed, "
+            failed.append(f"{job}: want at least {ratio / MOST_SLOWER:.2f} times the reference's speed, "
                           f"got {row['ratio']:.2f}")
         wanted = before.get("agreement_db")
         if wanted is not None and row["agreement_db"] < wanted - MOST_DB_LESS:
-            failed.append(f"{row['job']}: want an agreement of {wanted - MOST_DB_LESS:.0f} dB, "
+            failed.append(f"{job}: want an agreement of {wanted - MOST_DB_LESS:.0f} dB, "
                           f"got {row['agreement_db']:.0f}")
     return lines, failed
 

@@ -1,5 +1,6 @@
 // The product of bfloat_kernels.h by oneDNN's kernel for matrices in the cache, which LibTorch offers to its callers:
 // with AMX its tiles do eight times the work of float32's vectors. A kernel is made for each size when it first comes.
+#include <ATen/Context.h>
 #include <ATen/cpu/Utils.h>
 #include <ATen/native/CPUBlas.h>
 
