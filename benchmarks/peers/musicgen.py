@@ -120,16 +120,18 @@ def codec(bench, folder):
     import numpy as np
     import torch
     from transformers import EncodecModel
-    peer, model = EncodecModel.from_pretrained(folder).eval(), grymsynth.Model.open(folder, device="cpu")
+    peer = EncodecModel.from_pretrained(folder).eval()
     books, size = peer.quantizer.get_num_quantizers_for_bandwidth(None), peer.config.codebook_size
     codes = np.random.default_rng(2).integers(0, size, (books, 100 if bench.short else 500)).astype(np.int32)
     ours = grymsynth.AudioCodes(codes)
 
     def theirs():
         with torch.inference_mode():
-            return peer.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None]).audio_values[0].numpy()
-    best, (made, wanted) = bench.both(lambda: model.decode(ours), theirs)
-    bench.row(f"{folder.name}, decode {codes.shape[1] / 50:.0f} s", "float32", best, (made.samples, wanted))
+            return peer.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None]).audio_values[0].float().numpy()
+    for dtype in ("float32", "bfloat16"):
+        model, peer = grymsynth.Model.open(folder, device="cpu", dtype=dtype), peer.to(getattr(torch, dtype))
+        best, (made, wanted) = bench.both(lambda: model.decode(ours), theirs)
+        bench.row(f"{folder.name}, decode {codes.shape[1] / 50:.0f} s", dtype, best, (made.samples, wanted))
 
 
 def markdown(result):
@@ -150,10 +152,12 @@ def markdown(result):
               f"music in {copy['piece_s']:.1f} s ({parts}), peak {copy['peak_bytes'] * mb:.0f} MB over weights of "
               f"{copy['weights_bytes'] * mb:.0f}."]
     lines += ["", f"A token of the second half takes {result['growth']:.2f} times as long as one of the first.", "",
-              "| codec | grymsynth | reference | times as fast | agreement |", "|---|---:|---:|---:|---:|"]
+              "| codec | in | grymsynth | reference | times as fast | agreement | the reference's own |",
+              "|---|---|---:|---:|---:|---:|---:|"]
     for row in result["codec"]:
-        lines.append(f"| {row['job']} | {row['ours_s']:.3f} s | {row['peer_s']:.3f} s | {row['ratio']:.2f} | "
-                     f"{row['agreement_db']:.0f} dB |")
+        own = "" if row["peer_agreement_db"] is None else f"{row['peer_agreement_db']:.0f} dB"
+        lines.append(f"| {row['job']} | {row['dtype']} | {row['ours_s']:.3f} s | {row['peer_s']:.3f} s | "
+                     f"{row['ratio']:.2f} | {row['agreement_db']:.0f} dB | {own} |")
     return "\n".join(lines) + "\n"
 
 

@@ -15,16 +15,8 @@ constexpr int64_t kMostRowsAtOnce = 64;
 constexpr int64_t kFewestPositions = 784, kMostPositions = 4480, kWindowNumbers = 1 << 17;
 constexpr int64_t kPiecesAThread = 8;
 
-const BFloatKernels& Kernels() {
-  static const BFloatKernels& best = [&]() -> const BFloatKernels& {
-    if (HasAmx() && LibraryBFloatKernels()) return *LibraryBFloatKernels();
-    return Avx512BFloatKernels() ? *Avx512BFloatKernels() : PortableBFloatKernels();
-  }();
-  return best;
-}
-
 int64_t PositionsAtOnce(int64_t in) {
-  const int64_t step = Kernels().rows_at_once;
+  const int64_t step = BestBFloatKernels().rows_at_once;
   return std::clamp(kWindowNumbers / in, kFewestPositions, kMostPositions) / step * step;
 }
 
@@ -99,9 +91,9 @@ class Band {
  private:
   void ReadPlaces(const float* from, int64_t count, uint16_t* to) const {
     const int64_t in = bands_.shape.in;
-    if (bands_.channels == in) return Kernels().round(from, count * in, to);
+    if (bands_.channels == in) return BestBFloatKernels().round(from, count * in, to);
     for (int64_t i = 0; i < count; ++i) {
-      Kernels().round(from + i * in, in, to + i * bands_.channels);
+      BestBFloatKernels().round(from + i * in, in, to + i * bands_.channels);
       to[i * bands_.channels + in] = 0;
     }
   }
@@ -149,7 +141,7 @@ class Convolution {
     at::parallel_for(0, places, std::max<int64_t>(1, 16384 / bands_.channels),
                      [&](int64_t begin, int64_t end) { band.Read(x, window, begin, end); });
     const int64_t panels = (shape_.out + kBFloatPanel - 1) / kBFloatPanel, positions = band.positions();
-    const int64_t step = Kernels().rows_at_once, most = (positions + step - 1) / step;
+    const int64_t step = BestBFloatKernels().rows_at_once, most = (positions + step - 1) / step;
     const int64_t chunks = std::clamp<int64_t>(kPiecesAThread * at::get_num_threads() / panels, 1, most);
     const int64_t chunk = (most + chunks - 1) / chunks * step;
     at::parallel_for(0, panels * chunks, 1, [&](int64_t begin, int64_t end) {
@@ -178,7 +170,7 @@ class Convolution {
       work.weights = weights_ + first * work.segments * work.depth;
     }
     work.panel = own;
-    Kernels().pack(work);
+    BestBFloatKernels().pack(work);
   }
 
   void RunPiece(const Band& band, int64_t panel, const uint16_t* own, int64_t begin, int64_t end) const {
@@ -199,7 +191,7 @@ class Convolution {
     work.y_stride = shape_.out;
     work.add = after_.add;
     work.slope = static_cast<float>(after_.slope);
-    Kernels().product(work, end - begin);
+    BestBFloatKernels().product(work, end - begin);
   }
 
   const ConvShape shape_;
@@ -229,7 +221,7 @@ bool UsesBFloatProducts(Precision precision, c10::Device device) {
   return precision == Precision::kBFloat16 && device.is_cpu() && HasBFloatProducts();
 }
 
-void RoundToBFloat(const float* from, int64_t count, uint16_t* to) { Kernels().round(from, count, to); }
+void RoundToBFloat(const float* from, int64_t count, uint16_t* to) { BestBFloatKernels().round(from, count, to); }
 
 void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
                     const BFloatAfter& after, float* y) {

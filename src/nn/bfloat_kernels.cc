@@ -55,4 +55,12 @@ const BFloatKernels& PortableBFloatKernels() {
   return kernels;
 }
 
+const BFloatKernels& BestBFloatKernels() {
+  static const BFloatKernels& best = [&]() -> const BFloatKernels& {
+    if (HasAmx() && LibraryBFloatKernels()) return *LibraryBFloatKernels();
+    return Avx512BFloatKernels() ? *Avx512BFloatKernels() : PortableBFloatKernels();
+  }();
+  return best;
+}
+
 }  // namespace grym

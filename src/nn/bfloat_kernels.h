@@ -48,5 +48,7 @@ const BFloatKernels* Avx512BFloatKernels();
 // tiles they know: without it they are no faster than ours, and need rows that lie equally far apart.
 const BFloatKernels* LibraryBFloatKernels();
 bool HasAmx();  // and the system lets us use it
+// The fastest that this machine runs, chosen once.
+const BFloatKernels& BestBFloatKernels();
 
 }  // namespace grym

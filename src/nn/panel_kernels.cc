@@ -5,18 +5,25 @@
 #include <cstring>
 
 #include "nn/panel_kernels_avx2.h"
+#include "quant/half.h"
 
 namespace grym {
 namespace {
+
+float Weight(const float* weights, const uint16_t* halves, int64_t i) {
+  return halves ? BFloat16ToFloat(halves[i]) : weights[i];
+}
 
 void PlainProduct(const PanelWork& work, int64_t begin, int64_t end, int64_t first, int64_t last) {
   for (int64_t row = begin; row < end; ++row) {
     const float* const x = work.x + row * work.x_stride;
     for (int64_t panel = first; panel < last; ++panel) {
       float sums[kPanelWidth] = {};
-      const float* weights = work.panels + panel * work.in * kPanelWidth;
-      for (int64_t k = 0; k < work.in; ++k, weights += kPanelWidth) {
-        for (int64_t j = 0; j < kPanelWidth; ++j) sums[j] += x[k] * weights[j];
+      const int64_t begin_weight = panel * work.in * kPanelWidth;
+      for (int64_t k = 0; k < work.in; ++k) {
+        for (int64_t j = 0; j < kPanelWidth; ++j) {
+          sums[j] += x[k] * Weight(work.panels, work.halves, begin_weight + k * kPanelWidth + j);
+        }
       }
       const int64_t column = panel * kPanelWidth, count = std::min(kPanelWidth, work.out - column);
       for (int64_t j = 0; j < count; ++j) {
@@ -59,9 +66,11 @@ void PlainLstmStep(const LstmWork& work, int64_t first, int64_t last) {
   for (int64_t block = first; block < last; ++block) {
     float sums[kGates];
     std::memcpy(sums, work.gates + block * kGates, sizeof(sums));
-    const float* weights = work.recurrent + block * work.units * kGates;
-    for (int64_t k = 0; k < work.units; ++k, weights += kGates) {
-      for (int64_t j = 0; j < kGates; ++j) sums[j] += work.before[k] * weights[j];
+    const int64_t begin = block * work.units * kGates;
+    for (int64_t k = 0; k < work.units; ++k) {
+      for (int64_t j = 0; j < kGates; ++j) {
+        sums[j] += work.before[k] * Weight(work.recurrent, work.halves, begin + k * kGates + j);
+      }
     }
     for (int64_t j = 0; j < kUnitBlock; ++j) {
       float& cell = work.cell[block * kUnitBlock + j];

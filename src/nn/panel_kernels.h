@@ -13,6 +13,7 @@ struct PanelWork {
   const float* x = nullptr;
   int64_t x_stride = 0;
   const float* panels = nullptr;  // [panels][in][kPanelWidth], zeros beyond `out`
+  const uint16_t* halves = nullptr;  // the same in bfloat16, in place of it
   const float* bias = nullptr;    // [panels * kPanelWidth]
   int64_t in = 0, out = 0;
   float* y = nullptr;
@@ -25,6 +26,7 @@ struct PanelWork {
 // One step of an LSTM layer for unit blocks [first, last).
 struct LstmWork {
   const float* recurrent = nullptr;  // [blocks][units][4][kUnitBlock]: input, forget, cell, output gates of a block
+  const uint16_t* halves = nullptr;  // the same in bfloat16, in place of it
   const float* gates = nullptr;      // [blocks][4][kUnitBlock]: what the step's input gives, with the biases
   const float* before = nullptr;     // [blocks * kUnitBlock] the output of the step before
   float* cell = nullptr;             // the same shape, in and out
@@ -36,7 +38,7 @@ struct LstmWork {
 struct PanelKernels {
   const char* name;
   void (*product)(const PanelWork& work, int64_t begin, int64_t end, int64_t first, int64_t last);
-  // For one or a few outputs, whose weights are [out][in] here: sums along `in`.
+  // For one or a few outputs, whose weights are float32 [out][in] here: sums along `in`.
   void (*narrow_product)(const PanelWork& work, int64_t begin, int64_t end);
   // y = x for x > 0, else exp(x) - 1. `y` may be `x`.
   void (*elu)(const float* x, float* y, int64_t count);

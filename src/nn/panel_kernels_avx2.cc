@@ -123,12 +123,28 @@ GRYM_AVX2 void EluLoop(const float* x, float* y, int64_t count) {
   std::copy(rest, rest + (count - i), y + i);
 }
 
+GRYM_AVX2_INLINE __m256 EightHalves(const uint16_t* halves) {
+  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+
+// A panel's weights for the inputs [from, from + depth), depth at most kDepth: as they lie, or widened into `room`.
+GRYM_AVX2 const float* WeightsOf(const PanelWork& work, int64_t panel, int64_t from, int64_t depth, float* room) {
+  const int64_t begin = (panel * work.in + from) * kPanelWidth;
+  if (!work.halves) return work.panels + begin;
+  for (int64_t i = 0; i < depth * kPanelWidth; i += 8) _mm256_storeu_ps(room + i, EightHalves(work.halves + begin + i));
+  return room;
+}
+
 // The last panel where `out` is no multiple of its width: through memory of our own.
 GRYM_AVX2 void PartOfPanel(const PanelWork& work, int64_t row, int rows, int64_t panel) {
-  float sums[kTileRows * kPanelWidth];
+  float sums[kTileRows * kPanelWidth], room[kDepth * kPanelWidth];
   const int64_t column = panel * kPanelWidth, count = work.out - column;
-  TileOf(rows, work.x + row * work.x_stride, work.x_stride, work.panels + panel * work.in * kPanelWidth, work.in, sums,
-         kPanelWidth, true);
+  for (int64_t from = 0; from < work.in; from += kDepth) {
+    const int64_t depth = std::min(kDepth, work.in - from);
+    TileOf(rows, work.x + row * work.x_stride + from, work.x_stride, WeightsOf(work, panel, from, depth, room), depth,
+           sums, kPanelWidth, from == 0);
+  }
   for (int i = 0; i < rows; ++i) {
     float* const own = sums + i * kPanelWidth;
     for (int64_t j = 0; j < count; ++j) {
@@ -148,9 +164,10 @@ GRYM_AVX2 void ProductOfPanel(const PanelWork& work, int64_t begin, int64_t end,
     }
     return;
   }
+  float room[kDepth * kPanelWidth];
   for (int64_t from = 0; from < work.in; from += kDepth) {
     const int64_t depth = std::min(kDepth, work.in - from);
-    const float* const weights = work.panels + (panel * work.in + from) * kPanelWidth;
+    const float* const weights = WeightsOf(work, panel, from, depth, room);
     for (int64_t row = begin; row < end; row += kTileRows) {
       const auto rows = static_cast<int>(std::min<int64_t>(kTileRows, end - row));
       TileOf(rows, work.x + row * work.x_stride + from, work.x_stride, weights, depth,
@@ -196,7 +213,11 @@ GRYM_AVX2 void NarrowProduct(const PanelWork& work, int64_t begin, int64_t end) 
   }
 }
 
-GRYM_AVX2 void LstmStep(const LstmWork& work, int64_t first, int64_t last) {
+GRYM_AVX2_INLINE __m256 EightWeights(const float* weights) { return _mm256_loadu_ps(weights); }
+GRYM_AVX2_INLINE __m256 EightWeights(const uint16_t* halves) { return EightHalves(halves); }
+
+template <class Number>
+GRYM_AVX2_INLINE void LstmSteps(const LstmWork& work, const Number* recurrent, int64_t first, int64_t last) {
   constexpr int64_t kGates = 4 * kUnitBlock;
   for (int64_t block = first; block < last; ++block) {
     const float* const gates = work.gates + block * kGates;
@@ -205,14 +226,14 @@ GRYM_AVX2 void LstmStep(const LstmWork& work, int64_t first, int64_t last) {
       even[g] = _mm256_loadu_ps(gates + g * 8);
       odd[g] = _mm256_setzero_ps();
     }
-    const float* weights = work.recurrent + block * work.units * kGates;
+    const Number* weights = recurrent + block * work.units * kGates;
     // Two units of the step before at a time, so that eight sums hide the latency of the additions.
     for (int64_t k = 0; k < work.units; k += 2, weights += 2 * kGates) {
       const __m256 a = _mm256_broadcast_ss(work.before + k), b = _mm256_broadcast_ss(work.before + k + 1);
 #pragma GCC unroll 4
       for (int g = 0; g < 4; ++g) {
-        even[g] = _mm256_fmadd_ps(a, _mm256_loadu_ps(weights + g * 8), even[g]);
-        odd[g] = _mm256_fmadd_ps(b, _mm256_loadu_ps(weights + kGates + g * 8), odd[g]);
+        even[g] = _mm256_fmadd_ps(a, EightWeights(weights + g * 8), even[g]);
+        odd[g] = _mm256_fmadd_ps(b, EightWeights(weights + kGates + g * 8), odd[g]);
       }
     }
     for (int g = 0; g < 4; ++g) even[g] = _mm256_add_ps(even[g], odd[g]);
@@ -222,6 +243,11 @@ GRYM_AVX2 void LstmStep(const LstmWork& work, int64_t first, int64_t last) {
     _mm256_storeu_ps(cell, now);
     _mm256_storeu_ps(work.output + block * kUnitBlock, _mm256_mul_ps(Sigmoid(even[3]), Tanh(now)));
   }
+}
+
+GRYM_AVX2 void LstmStep(const LstmWork& work, int64_t first, int64_t last) {
+  if (work.halves) return LstmSteps(work, work.halves, first, last);
+  LstmSteps(work, work.recurrent, first, last);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "nn/bfloat_conv.h"
 #include "runtime/memory_budget.h"
 #include "runtime/seeded_noise.h"
 #include "runtime/tensor.h"
@@ -40,27 +41,79 @@ TEST(PanelMatrixTest, IsAProductWithWhatFollows) {
   }
 }
 
+// As the same product of weights rounded to bfloat16; rows are rounded as well where the CPU has units for it.
+TEST(PanelMatrixTest, WeightsInBFloat16) {
+  for (const int64_t out : {2, 4, 31, 32, 33, 40, 160}) {
+    for (const int64_t in : {1, 7, 32, 257, 600}) {
+      for (const int64_t rows : {1, 5, 57, 200}) {
+        const at::Tensor weight = NormalNumbers({out, in}, 1), bias = NormalNumbers({out}, 2);
+        const at::Tensor x = NormalNumbers({rows, in}, 3), added = NormalNumbers({rows, out}, 4);
+        const PanelMatrix matrix = PanelMatrix::Pack(weight, bias, Precision::kBFloat16);
+        const auto rounded = [](const at::Tensor& numbers) { return numbers.to(at::kBFloat16).to(at::kFloat); };
+        const bool narrow = out < 4;
+        const at::Tensor plain = at::linear(HasBFloatProducts() && !narrow ? rounded(x) : x,
+                                            narrow ? weight : rounded(weight), bias);
+        at::Tensor y = at::empty({rows, out}, at::kFloat);
+        const double bound = 2e-6 * static_cast<double>(in + 8);
+        matrix.Apply(x.const_data_ptr<float>(), in, rows, y.mutable_data_ptr<float>());
+        EXPECT_LT(LargestDifference(y, plain), bound) << out << " " << in << " " << rows;
+        matrix.Apply(x.const_data_ptr<float>(), in, rows, y.mutable_data_ptr<float>(),
+                     {added.const_data_ptr<float>(), out, true});
+        EXPECT_LT(LargestDifference(y, at::elu(plain + added)), bound) << out << " " << in << " " << rows;
+      }
+    }
+  }
+}
+
+// The kernels that widen them, for CPUs without units, against the plain ones.
+TEST(PanelKernelsTest, WidenBFloat16) {
+  for (const int64_t out : {16, 24, 48}) {
+    for (const int64_t in : {1, 256, 700}) {
+      const int64_t rows = 101, panels = (out + kPanelWidth - 1) / kPanelWidth;
+      const at::Tensor weights = NormalNumbers({panels, in, kPanelWidth}, 1).to(at::kBFloat16);
+      const at::Tensor x = NormalNumbers({rows, in}, 2), bias = at::zeros({panels * kPanelWidth}, at::kFloat);
+      at::Tensor made[2] = {at::zeros({rows, out}, at::kFloat), at::zeros({rows, out}, at::kFloat)};
+      for (int i = 0; i < 2; ++i) {
+        PanelWork work;
+        work.x = x.const_data_ptr<float>();
+        work.x_stride = work.in = in;
+        work.halves = static_cast<const uint16_t*>(weights.const_data_ptr());
+        work.bias = bias.const_data_ptr<float>();
+        work.out = work.y_stride = out;
+        work.y = made[i].mutable_data_ptr<float>();
+        (i == 0 ? PortablePanelKernels() : BestPanelKernels()).product(work, 0, rows, 0, panels);
+      }
+      EXPECT_GT(made[0].abs().max().item<float>(), 0.5f);
+      EXPECT_LT(LargestDifference(made[0], made[1]), 2e-6 * static_cast<double>(in + 8)) << out << " " << in;
+    }
+  }
+}
+
 // Rows that overlap are the windows of a convolution.
 TEST(PanelMatrixTest, OverlappingRowsAreAConvolution) {
   const int64_t in = 24, out = 40, kernel = 7, frames = 301;
-  for (const int64_t stride : {1, 3}) {
+  for (const auto& [stride, precision] : {std::pair{1, Precision::kFloat32}, {3, Precision::kFloat32},
+                                          {1, Precision::kBFloat16}, {3, Precision::kBFloat16}}) {
     const at::Tensor weight = NormalNumbers({out, in, kernel}, 1), bias = NormalNumbers({out}, 2);
     const at::Tensor x = NormalNumbers({frames, in}, 3);
     const at::Tensor reference = at::conv1d(x.t().unsqueeze(0), weight, bias, stride).squeeze(0).t();
-    const PanelMatrix matrix = PanelMatrix::Pack(weight.permute({0, 2, 1}).reshape({out, kernel * in}), bias);
+    const PanelMatrix matrix = PanelMatrix::Pack(weight.permute({0, 2, 1}).reshape({out, kernel * in}), bias,
+                                                 precision);
     at::Tensor y = at::empty(reference.sizes(), at::kFloat);
     matrix.Apply(x.const_data_ptr<float>(), stride * in, y.size(0), y.mutable_data_ptr<float>());
-    EXPECT_LT(LargestDifference(y, reference), 1e-4);
+    EXPECT_LT(LargestDifference(y, reference), precision == Precision::kFloat32 ? 1e-4 : 0.3);
   }
 }
 
 TEST(PanelMatrixTest, TellsItsBytes) {
-  for (const int64_t out : {1, 3, 17, 64}) {
+  for (const auto& [out, precision] : {std::pair{1, Precision::kFloat32}, {17, Precision::kFloat32},
+                                       {64, Precision::kFloat32}, {3, Precision::kBFloat16},
+                                       {17, Precision::kBFloat16}, {64, Precision::kBFloat16}}) {
     const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
     const at::Tensor weight = NormalNumbers({out, 50}, 1);
     const BudgetScope scope(budget);
-    const PanelMatrix matrix = PanelMatrix::Pack(weight, {});
-    EXPECT_EQ(budget->used_bytes(), PanelMatrix::BytesKept(50, out)) << out;
+    const PanelMatrix matrix = PanelMatrix::Pack(weight, {}, precision);
+    EXPECT_EQ(budget->used_bytes(), PanelMatrix::BytesKept(50, out, precision)) << out;
   }
 }
 
@@ -113,6 +166,14 @@ TEST(LstmLayerTest, IsTorchsLstm) {
                 y.mutable_data_ptr<float>() + begin * units, state);
     }
     EXPECT_LT(LargestDifference(y, at::stack(outputs)), 2e-6) << units;
+    LstmLayer halved;
+    halved.PackInput(w_ih, b_ih + b_hh, Precision::kBFloat16);
+    halved.PackRecurrent(w_hh, Precision::kBFloat16);
+    at::Tensor fresh = halved.NewState(), rough = at::empty({steps, units}, at::kFloat);
+    halved.Run(x.const_data_ptr<float>(), in, steps, room.mutable_data_ptr<float>(), rough.mutable_data_ptr<float>(),
+               fresh);
+    EXPECT_LT(LargestDifference(rough, y), 0.05) << units;
+    EXPECT_GT(LargestDifference(rough, y), 1e-5) << units;
   }
 }
 

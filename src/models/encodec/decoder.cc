@@ -28,6 +28,7 @@ absl::StatusOr<std::shared_ptr<const EncodecDecoder>> EncodecDecoder::Load(const
   std::shared_ptr<EncodecDecoder> net(new EncodecDecoder(config));
   WeightOptions exact;
   exact.cancel = options.cancel;
+  exact.precision = options.precision;
   WeightReader weights(set, "encodec", exact, prefix);
   net->Read(weights);
   GRYM_RETURN_IF_ERROR(weights.status());
@@ -82,13 +83,13 @@ at::Tensor EncodecDecoder::Planar(const at::Tensor& frames, int64_t count) {
   return planar;
 }
 
-int64_t EncodecDecoder::WeightBytes(const EncodecConfig& config, Precision) {
+int64_t EncodecDecoder::WeightBytes(const EncodecConfig& config, Precision precision) {
   const EncodecDecoder shape(config);
-  int64_t sum = CodeBooks::WeightBytes(config, false) + EncodecConvBytes(shape.first_) + EncodecConvBytes(shape.last_) +
-                EncodecLstmBytes(config);
+  int64_t sum = CodeBooks::WeightBytes(config, false) + EncodecConvBytes(shape.first_, precision) +
+                EncodecConvBytes(shape.last_, precision) + EncodecLstmBytes(config, precision);
   for (const Level& level : shape.levels_) {
-    sum += PanelMatrix::BytesKept(2 * level.upsample.in, level.upsample.ratio * level.upsample.out);
-    for (const EncodecResidual& residual : level.residuals) sum += EncodecResidualBytes(residual);
+    sum += PanelMatrix::BytesKept(2 * level.upsample.in, level.upsample.ratio * level.upsample.out, precision);
+    for (const EncodecResidual& residual : level.residuals) sum += EncodecResidualBytes(residual, precision);
   }
   return sum;
 }

@@ -25,7 +25,7 @@ inline constexpr int64_t kEncodecChunkFrames = 256;
 
 // Source: Defossez et al., "High Fidelity Neural Audio Compression", 2022, section 3.1; layers as transformers 5.23,
 // modeling_encodec.py. Every layer takes its input piece by piece and keeps what its next output needs, so that the
-// whole is exactly the blocks one after another. On the CPU and in float32 whatever the options say.
+// whole is exactly the blocks one after another. On the CPU, in float32 or bfloat16 (nn/panel_matrix.h).
 // Immutable and shared by sessions. LibTorch's exceptions go through: call under a TorchGuard and a BudgetScope.
 class EncodecDecoder {
  public:

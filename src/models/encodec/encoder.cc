@@ -29,6 +29,7 @@ absl::StatusOr<std::shared_ptr<const EncodecEncoder>> EncodecEncoder::Load(const
   std::shared_ptr<EncodecEncoder> net(new EncodecEncoder(config));
   WeightOptions exact;
   exact.cancel = options.cancel;
+  exact.precision = options.precision;
   WeightReader weights(set, "encodec", exact, prefix);
   net->Read(weights);
   GRYM_RETURN_IF_ERROR(weights.status());
@@ -87,13 +88,13 @@ at::Tensor EncodecEncoder::States(const at::Tensor& wave, const CancelToken& can
   return states;
 }
 
-int64_t EncodecEncoder::WeightBytes(const EncodecConfig& config, Precision) {
+int64_t EncodecEncoder::WeightBytes(const EncodecConfig& config, Precision precision) {
   const EncodecEncoder shape(config);
-  int64_t sum = CodeBooks::WeightBytes(config, true) + EncodecConvBytes(shape.first_) + EncodecConvBytes(shape.last_) +
-                EncodecLstmBytes(config);
+  int64_t sum = CodeBooks::WeightBytes(config, true) + EncodecConvBytes(shape.first_, precision) +
+                EncodecConvBytes(shape.last_, precision) + EncodecLstmBytes(config, precision);
   for (const Level& level : shape.levels_) {
-    sum += EncodecConvBytes(level.down);
-    for (const EncodecResidual& residual : level.residuals) sum += EncodecResidualBytes(residual);
+    sum += EncodecConvBytes(level.down, precision);
+    for (const EncodecResidual& residual : level.residuals) sum += EncodecResidualBytes(residual, precision);
   }
   return sum;
 }

@@ -35,6 +35,7 @@ MemoryPlan EncodecHalves::PlanFor(const EncodecWork& work) const {
   if (work.encode_s > 0) {
     PhasePlan phase;
     phase.component = kEncodecEncoderPart;
+    phase.precision = source_.encoder_precision;
     phase.weights_bytes = EncodecEncoder::WeightBytes(config, phase.precision);
     // The session takes the codes block by block: no more than a block's are there at once, and the few that were held
     // back before it.
@@ -49,6 +50,7 @@ MemoryPlan EncodecHalves::PlanFor(const EncodecWork& work) const {
   if (work.decode_frames > 0) {
     PhasePlan phase;
     phase.component = kEncodecDecoderPart;
+    phase.precision = source_.decoder_precision;
     phase.weights_bytes = EncodecDecoder::WeightBytes(config, phase.precision);
     // A push answers a copy of what it made, beside the room for it.
     const int64_t frames = std::min(work.decode_frames, kEncodecChunkFrames);

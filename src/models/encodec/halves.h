@@ -32,6 +32,7 @@ class EncodecHalves {
     // Their books take turns: book 0 of each, then book 1 of each.
     int64_t streams = 1;
     int64_t books = 0;  // of each stream, the first of the codec's; 0: all of them
+    Precision encoder_precision = Precision::kFloat32, decoder_precision = Precision::kFloat32;
     const Component<EncodecEncoder>* encoder = nullptr;  // borrowed, as `decoder`
     const Component<EncodecDecoder>* decoder = nullptr;
   };

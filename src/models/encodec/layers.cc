@@ -43,11 +43,15 @@ EncodecConv ReadEncodecConv(WeightReader& weights, const std::string& layer, con
   EncodecConv conv = ShapeOfConv(config, in, out, kernel, stride, dilation);
   const at::Tensor weight = weights.WeightNormed(layer + ".conv", {out, in, kernel});
   const at::Tensor bias = weights.Exact(layer + ".conv.bias", {out});
-  if (weight.defined()) conv.matrix = PanelMatrix::Pack(MatrixOfConv(weight, dilation), bias);
+  if (weight.defined()) {
+    conv.matrix = PanelMatrix::Pack(MatrixOfConv(weight, dilation), bias, weights.options().precision);
+  }
   return conv;
 }
 
-int64_t EncodecConvBytes(const EncodecConv& shape) { return PanelMatrix::BytesKept(shape.span * shape.in, shape.out); }
+int64_t EncodecConvBytes(const EncodecConv& shape, Precision precision) {
+  return PanelMatrix::BytesKept(shape.span * shape.in, shape.out, precision);
+}
 
 EncodecUpsample ShapeOfUpsample(const EncodecConfig& config, size_t level) {
   EncodecUpsample shape;
@@ -74,7 +78,8 @@ EncodecUpsample ReadEncodecUpsample(WeightReader& weights, const std::string& la
     const at::Tensor taps = halves.select(3, i / out).select(1, i % out);  // [in, now and before]
     return at::cat({taps.select(1, 1), taps.select(1, 0)});
   };
-  upsample.matrix = PanelMatrix::PackRows(2 * in, ratio * out, row, bias.repeat({ratio}));
+  upsample.matrix = PanelMatrix::PackRows(2 * in, ratio * out, row, bias.repeat({ratio}),
+                                          weights.options().precision);
   return upsample;
 }
 
@@ -102,9 +107,9 @@ EncodecResidual ReadEncodecResidual(WeightReader& weights, const std::string& la
   return read;
 }
 
-int64_t EncodecResidualBytes(const EncodecResidual& shape) {
-  return EncodecConvBytes(shape.wide) + EncodecConvBytes(shape.narrow) +
-         (shape.has_shortcut ? EncodecConvBytes(shape.shortcut) : 0);
+int64_t EncodecResidualBytes(const EncodecResidual& shape, Precision precision) {
+  return EncodecConvBytes(shape.wide, precision) + EncodecConvBytes(shape.narrow, precision) +
+         (shape.has_shortcut ? EncodecConvBytes(shape.shortcut, precision) : 0);
 }
 
 float* FrameQueue::Append(int64_t count) {

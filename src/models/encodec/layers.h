@@ -25,10 +25,10 @@ struct EncodecConv {
 // Its shape alone, which is all that a plan needs.
 EncodecConv ShapeOfConv(const EncodecConfig& config, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1,
                         int64_t dilation = 1);
-// "<layer>.conv", weight-normed or plain, and its bias.
+// "<layer>.conv", weight-normed or plain, and its bias; kept in the reader's precision, as all below.
 EncodecConv ReadEncodecConv(WeightReader& weights, const std::string& layer, const EncodecConfig& config, int64_t in,
                             int64_t out, int64_t kernel, int64_t stride = 1, int64_t dilation = 1);
-int64_t EncodecConvBytes(const EncodecConv& shape);
+int64_t EncodecConvBytes(const EncodecConv& shape, Precision precision);
 
 // A transposed convolution of kernel 2 * ratio, as transformers' EncodecConvTranspose1d: `ratio` output frames are made
 // of each pair of neighbouring input frames, as one product whose rows then lie in the order of time.
@@ -50,7 +50,7 @@ struct EncodecResidual {
 EncodecResidual ShapeOfResidual(const EncodecConfig& config, int64_t dim, int64_t index);
 EncodecResidual ReadEncodecResidual(WeightReader& weights, const std::string& layer, const EncodecConfig& config,
                                     int64_t dim, int64_t index);
-int64_t EncodecResidualBytes(const EncodecResidual& shape);
+int64_t EncodecResidualBytes(const EncodecResidual& shape, Precision precision);
 
 // Frames [frames, channels] that came and are not done with. Its room is taken at once.
 class FrameQueue {

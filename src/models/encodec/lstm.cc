@@ -12,14 +12,15 @@ std::vector<LstmLayer> ReadEncodecLstm(WeightReader& weights, const std::string&
     at::Tensor bias = weights.Exact(at + "bias_ih" + number, {4 * units});
     const at::Tensor second = weights.Exact(at + "bias_hh" + number, {4 * units});
     if (bias.defined() && second.defined()) bias = bias + second;
-    layers[i].PackInput(weights.Exact(at + "weight_ih" + number, {4 * units, units}), bias);
-    layers[i].PackRecurrent(weights.Exact(at + "weight_hh" + number, {4 * units, units}));
+    layers[i].PackInput(weights.Exact(at + "weight_ih" + number, {4 * units, units}), bias,
+                        weights.options().precision);
+    layers[i].PackRecurrent(weights.Exact(at + "weight_hh" + number, {4 * units, units}), weights.options().precision);
   }
   return layers;
 }
 
-int64_t EncodecLstmBytes(const EncodecConfig& config) {
-  return config.num_lstm_layers * LstmLayer::BytesKept(config.channels(0), config.channels(0));
+int64_t EncodecLstmBytes(const EncodecConfig& config, Precision precision) {
+  return config.num_lstm_layers * LstmLayer::BytesKept(config.channels(0), config.channels(0), precision);
 }
 
 LstmStream::LstmStream(const std::vector<LstmLayer>& layers, int64_t count, int64_t units, int64_t most)

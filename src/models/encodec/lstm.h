@@ -13,7 +13,7 @@ namespace grym {
 
 // "<layer>.lstm.weight_ih_l<n>" and so on. Undefined layers where the reader has a problem.
 std::vector<LstmLayer> ReadEncodecLstm(WeightReader& weights, const std::string& layer, const EncodecConfig& config);
-int64_t EncodecLstmBytes(const EncodecConfig& config);
+int64_t EncodecLstmBytes(const EncodecConfig& config, Precision precision);
 
 // It over a signal that comes piece by piece. Belongs to one thread; `layers` must outlive it.
 class LstmStream {

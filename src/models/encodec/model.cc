@@ -31,13 +31,11 @@ ModelInfo InfoOfCodec(const ModelFolder& folder, const ModelContext& context, co
 
 template <class Net>
 std::unique_ptr<const Component<Net>> LazyHalf(std::shared_ptr<const TensorSet> set, const EncodecConfig& config,
-                                               int64_t bytes) {
+                                               Precision precision) {
   const auto load = [=](const CancelToken& cancel) {
-    WeightOptions options;
-    options.cancel = cancel;
-    return Net::Load(*set, config, options);
+    return Net::Load(*set, config, {.precision = precision, .cancel = cancel});
   };
-  return std::make_unique<const Component<Net>>(load, bytes);
+  return std::make_unique<const Component<Net>>(load, Net::WeightBytes(config, precision));
 }
 
 }  // namespace
@@ -49,9 +47,10 @@ absl::StatusOr<std::shared_ptr<const EncodecCodecModel>> EncodecCodecModel::Open
   GRYM_ASSIGN_OR_RETURN(EncodecConfig config, EncodecConfig::Parse(folder.config(), "config.json"));
   GRYM_RETURN_IF_ERROR(context.CheckComponents({kEncodecEncoderPart, kEncodecDecoderPart}));
   for (const char* part : {kEncodecEncoderPart, kEncodecDecoderPart}) {
-    if (context.PrecisionOf(part) == Precision::kFloat32) continue;
+    const Precision asked = context.PrecisionOf(part);
+    if (asked == Precision::kFloat32 || asked == Precision::kBFloat16) continue;
     return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
-                 Formatted("encodec/%s: want float32, got %s", part, PrecisionName(context.PrecisionOf(part))));
+                 Formatted("encodec/%s: want float32 or bfloat16, got %s", part, PrecisionName(asked)));
   }
   if (!context.device.is_cpu() && context.options.device != "auto") {
     return Error(absl::StatusCode::kUnimplemented, "unsupported_device",
@@ -59,13 +58,15 @@ absl::StatusOr<std::shared_ptr<const EncodecCodecModel>> EncodecCodecModel::Open
   }
   GRYM_ASSIGN_OR_RETURN(TensorSet opened, TensorSet::Open(folder.weights()));
   const auto set = std::make_shared<const TensorSet>(std::move(opened));
-  const int64_t encoder_bytes = EncodecEncoder::WeightBytes(config, Precision::kFloat32),
-                decoder_bytes = EncodecDecoder::WeightBytes(config, Precision::kFloat32);
-  model->encoder_ = LazyHalf<EncodecEncoder>(set, config, encoder_bytes);
-  model->decoder_ = LazyHalf<EncodecDecoder>(set, config, decoder_bytes);
+  const Precision encoder = context.PrecisionOf(kEncodecEncoderPart), decoder = context.PrecisionOf(kEncodecDecoderPart);
+  model->encoder_ = LazyHalf<EncodecEncoder>(set, config, encoder);
+  model->decoder_ = LazyHalf<EncodecDecoder>(set, config, decoder);
   model->info_ = InfoOfCodec(folder, context, config);
-  model->info_.weights_bytes = encoder_bytes + decoder_bytes;
+  model->info_.weights_bytes = EncodecEncoder::WeightBytes(config, encoder) +
+                               EncodecDecoder::WeightBytes(config, decoder);
   EncodecHalves::Source source{model->info_.id, model.get(), context, std::move(config)};
+  source.encoder_precision = encoder;
+  source.decoder_precision = decoder;
   source.encoder = model->encoder_.get();
   source.decoder = model->decoder_.get();
   model->halves_ = std::make_unique<const EncodecHalves>(std::move(source));

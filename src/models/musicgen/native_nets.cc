@@ -262,13 +262,13 @@ void NativeMusicgenNets::MakeComponents() {
       },
       bytes.decoder_weights);
   sound_ = std::make_unique<const Component<EncodecDecoder>>(
-      [set = set_, config = codec_, options](const CancelToken& cancel) {
-        return EncodecDecoder::Load(*set, config, options("audio_encoder", cancel), "audio_encoder.");
+      [set = set_, config = codec_](const CancelToken& cancel) {
+        return EncodecDecoder::Load(*set, config, {.cancel = cancel}, "audio_encoder.");
       },
       bytes.codec_weights);
   encoder_ = std::make_unique<const Component<EncodecEncoder>>(
-      [set = set_, config = codec_, options](const CancelToken& cancel) {
-        return EncodecEncoder::Load(*set, config, options("audio_encoder", cancel), "audio_encoder.");
+      [set = set_, config = codec_](const CancelToken& cancel) {
+        return EncodecEncoder::Load(*set, config, {.cancel = cancel}, "audio_encoder.");
       },
       bytes.encoder_weights);
 }
@@ -359,7 +359,7 @@ Precision NativeMusicgenNets::DecoderStorage() const {
 }
 
 MusicgenBytes NativeMusicgenNets::Bytes(const MusicgenWork& work) const {
-  const Precision text = context_.PrecisionOf("text_encoder"), codec = context_.PrecisionOf("audio_encoder");
+  const Precision text = context_.PrecisionOf("text_encoder");
   const int64_t tokens = std::max<int64_t>(1, work.tokens), channels = shape_.pattern.channels;
   const int64_t conditioning = tokens + (shape_.melody ? shape_.chroma.length : 0);
   const int64_t block = SoundBlock(shape_);
@@ -371,10 +371,10 @@ MusicgenBytes NativeMusicgenNets::Bytes(const MusicgenWork& work) const {
   bytes.cache =
       MusicgenDecoder::StateBytes(config_, storage, work.rows, std::max<int64_t>(1, work.steps - 1), conditioning);
   bytes.decoder_working = 2 * AllocatedBytes(work.rows * conditioning * config_.hidden * 4);
-  bytes.codec_weights = EncodecDecoder::WeightBytes(codec_, codec);
+  bytes.codec_weights = EncodecDecoder::WeightBytes(codec_, kMusicgenCodecPrecision);
   bytes.codec_working = work.pieces * channels * EncodecDecoder::Stream::BytesFor(codec_, block);
   if (work.prompt_samples > 0) {
-    bytes.encoder_weights = EncodecEncoder::WeightBytes(codec_, codec);
+    bytes.encoder_weights = EncodecEncoder::WeightBytes(codec_, kMusicgenCodecPrecision);
     bytes.encoder_working = EncodecEncoder::WorkingBytes(codec_, work.prompt_samples);
   }
   return bytes;

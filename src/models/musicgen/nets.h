@@ -15,6 +15,7 @@
 #include "models/musicgen/delay_pattern.h"
 #include "models/musicgen/melody_chroma.h"
 #include "models/musicgen/sampler.h"
+#include "runtime/device.h"
 #include "runtime/memory_lease.h"
 
 namespace grym {
@@ -67,6 +68,9 @@ class CodeModel {
   virtual absl::Status Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits,
                                const CancelToken& cancel) const = 0;
 };
+
+// Whatever the others are kept in: its sound is the result itself.
+inline constexpr Precision kMusicgenCodecPrecision = Precision::kFloat32;
 
 // The codec's way back, piece by piece. All answers one after another are the sound of all codes, hop samples a frame.
 class SoundStream {

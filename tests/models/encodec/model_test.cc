@@ -180,6 +180,40 @@ TEST(EncodecCodecModelTest, MemoryIsAsPlannedAndFlatWithLength) {
   }
 }
 
+// Half the weights, the sound a little rougher, and the plan as true; each half by itself as well.
+TEST(EncodecCodecModelTest, BFloat16) {
+  GRYM_NEED_PEER();
+  const auto folder = PeerCheckpoint("encodec-tiny");
+  const auto exact = OpenCodec(folder).value();
+  const AudioCodes codes = exact->NewCodec().value()->Encode(CodecSound(3), {}).value();
+  const AudioBuffer wanted = exact->NewCodec().value()->Decode(codes, {}).value();
+  const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 32);
+  const auto halved = OpenCodec(folder, {.component_dtypes = {{"decoder", "bfloat16"}}}, budget).value();
+  EXPECT_LT(halved->info().weights_bytes, exact->info().weights_bytes);
+  EXPECT_EQ(halved->NewCodec().value()->Encode(CodecSound(3), {}).value().values, codes.values);
+  budget->ResetPeak();
+  const int64_t encoder = budget->used_bytes();
+  const AudioBuffer rough = halved->NewCodec().value()->Decode(codes, {}).value();
+  double error = 0, power = 0;
+  for (size_t i = 0; i < wanted.channel(0).size(); ++i) {
+    error += std::pow(rough.channel(0)[i] - wanted.channel(0)[i], 2);
+    power += std::pow(wanted.channel(0)[i], 2);
+  }
+  const double snr_db = 10 * std::log10(power / error);
+  std::printf("encodec-tiny, decoder in bfloat16: %.1f dB\n", snr_db);
+  EXPECT_GT(snr_db, 28);
+  EXPECT_LT(snr_db, 90);
+  const auto planned = static_cast<double>(halved->PlanFor({.decode_frames = codes.frames}).peak_bytes());
+  const auto taken = static_cast<double>(budget->peak_bytes() - encoder);
+  EXPECT_LE(taken, planned);
+  EXPECT_GE(taken, 0.85 * planned);
+  const auto both = OpenCodec(folder, {.dtype = "bfloat16"}).value()->NewCodec().value();
+  const AudioCodes other = both->Encode(CodecSound(3), {}).value();
+  size_t equal = 0;
+  for (size_t i = 0; i < codes.values.size(); ++i) equal += codes.values[i] == other.values[i];
+  EXPECT_GT(equal, codes.values.size() / 2);
+}
+
 TEST(EncodecCodecModelTest, ABudgetOfThePlanSufficesAndAByteLessIsRefused) {
   GRYM_NEED_PEER();
   const auto folder = PeerCheckpoint("encodec-tiny");
