@@ -170,11 +170,11 @@ absl::Status OtherPackedVersion(const std::string& where, const std::string& wan
 }
 
 absl::StatusOr<ModelContext> ContextOfPackedCopy(const PackedCopyEntry& entry, ModelContext context,
-                                                 const std::string& where) {
+                                                 const std::string& main, const std::string& where) {
   for (const auto& [component, kept] : entry.dtypes) {
     const auto own = context.options.component_dtypes.find(component);
-    const std::string asked =
-        own == context.options.component_dtypes.end() ? context.options.dtype : own->second;
+    const bool named = own != context.options.component_dtypes.end();
+    const std::string asked = named ? own->second : component == main ? context.options.dtype : "";
     if (!asked.empty() && asked != PrecisionName(kept)) {
       return Error(absl::StatusCode::kInvalidArgument, "other_precision",
                    Formatted("%s: want %s of the component \"%s\", got a packed copy that holds it in %s: leave its "

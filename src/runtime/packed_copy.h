@@ -36,9 +36,9 @@ absl::StatusOr<std::optional<PackedCopyEntry>> ReadPackedCopyEntry(const Json& c
 // FailedPrecondition (code "other_packed_version"): `wanted` says what version is, `got` what came.
 absl::Status OtherPackedVersion(const std::string& where, const std::string& wanted, const std::string& got);
 // `context` with the numbers that the copy is kept in. InvalidArgument (code "other_precision") where others are asked
-// for by name.
+// for by name: of a component by its own, of `main` by the dtype of all as well, which may leave others in more bits.
 absl::StatusOr<ModelContext> ContextOfPackedCopy(const PackedCopyEntry& entry, ModelContext context,
-                                                 const std::string& where);
+                                                 const std::string& main, const std::string& where);
 
 // Writes the copy of `folder` to a folder `out`: `kept`, and of `set` what that does not replace, with a sum of each
 // tensor. Errors as of WriteWholeFolder, ReadFile and TensorFile::Bytes; Cancelled between pieces.

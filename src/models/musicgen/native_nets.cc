@@ -208,7 +208,6 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
                                                                                    const ModelContext& context,
                                                                                    MusicgenDetails* details) {
   std::shared_ptr<NativeMusicgenNets> nets(new NativeMusicgenNets);
-  nets->context_ = WithTextEncoder(context);
   const std::vector<std::string> components = {"text_encoder", "decoder", "audio_encoder"};
   GRYM_RETURN_IF_ERROR(context.CheckComponents(components));
   const std::string where = QuotedPath(folder.config_path());
@@ -218,7 +217,9 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
     if (nets->copy_->version == 1 && nets->copy_->dtypes["decoder"] == Precision::kInt4) {
       return OtherPackedVersion(where, "version 2 of a decoder in int4", "1");
     }
-    GRYM_ASSIGN_OR_RETURN(nets->context_, ContextOfPackedCopy(*nets->copy_, nets->context_, where));
+    GRYM_ASSIGN_OR_RETURN(nets->context_, ContextOfPackedCopy(*nets->copy_, context, "decoder", where));
+  } else {
+    nets->context_ = WithTextEncoder(context);
   }
   GRYM_ASSIGN_OR_RETURN(nets->config_, ReadMusicgenConfig(folder.config(), "config.json"));
   Json generation = Json::Object();

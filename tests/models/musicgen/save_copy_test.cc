@@ -188,7 +188,25 @@ TEST(MusicgenCopyTest, TheTextEncoderHasTwiceTheBitsUnlessItIsNamed) {
   EXPECT_NE(made, Played(*Opened(folder, four)));
   const Path out = CopyOf(folder, four, scratch / "copy");
   EXPECT_EQ(Played(*Opened(out)), Played(*Opened(folder, four)));
-  EXPECT_EQ(ErrorCode(TryOpen(out, In("int4")).status()), "other_precision") << "its text encoder has 4";
+  // The dtype of all is the decoder's; what else the copy holds is as it holds it, unless it is named.
+  EXPECT_EQ(Played(*Opened(out, In("int4"))), Played(*Opened(folder, four)));
+  EXPECT_EQ(ErrorCode(TryOpen(out, eight).status()), "other_precision");
+  EXPECT_EQ(ErrorCode(TryOpen(out, In("int8")).status()), "other_precision");
+}
+
+// Up to version 1 the text encoder of int8 had 8 bits like all.
+TEST(MusicgenCopyTest, AnInt8CopyFromBeforeIsReadAsItLies) {
+  GRYM_NEED_PEER();
+  const testing::Scratch scratch;
+  OpenModelOptions before = In("int8");
+  before.component_dtypes = {{"text_encoder", "int8"}};
+  const Path folder = testing::PeerCheckpoint("musicgen-tiny");
+  const Path out = CopyOf(folder, before, scratch / "copy");
+  Json config = ReadConfig(out / "config.json").value();
+  config[kPackedCopyMember]["version"] = 1;
+  ASSERT_TRUE(WriteFile(out / "config.json", config.Dump()).ok());
+  const std::vector<float> wanted = Played(*Opened(folder, before));
+  for (const char* dtype : {"", "int8"}) EXPECT_EQ(Played(*Opened(out, In(dtype))), wanted) << dtype;
 }
 
 // Up to version 1 all matrices of int4 had 4 bits, and lay under other names.
@@ -351,7 +369,9 @@ class DamagedCopyTest : public ::testing::Test {
  protected:
   void SetUp() override {
     GRYM_NEED_PEER();
-    whole_ = CopyOf(testing::PeerCheckpoint("musicgen-tiny"), In("int8"), scratch_ / "whole");
+    OpenModelOptions eight = In("int8");
+    eight.component_dtypes = {{"text_encoder", "int8"}};
+    whole_ = CopyOf(testing::PeerCheckpoint("musicgen-tiny"), eight, scratch_ / "whole");
   }
   // Anew each time.
   Path Fresh() {
@@ -449,6 +469,9 @@ TEST_F(DamagedCopyTest, ACutFileAndAnyDamagedByte) {
 TEST_F(DamagedCopyTest, WhatLiesWithRightSums) {
   const auto code = [this](const std::function<void(Tensors&)>& change) { return ErrorCode(WithTensors(change)); };
   EXPECT_EQ(ErrorCode(WithTensors([](Tensors&) {}, /*sums=*/false)), "bad_weights");
+  for (const std::string& name : {qkv_, codes_, scales_}) {
+    ASSERT_NE(TensorFile::Open(whole_ / "model.safetensors").value().Find(name), nullptr) << name;
+  }
   const auto put = [](std::string& bytes, size_t at, uint16_t word) { std::memcpy(bytes.data() + at, &word, 2); };
   PackedLayout layout;
   EXPECT_EQ(code([&](Tensors& t) {
