@@ -164,8 +164,9 @@ class GRYM_EXPORT Model {
 struct OpenModelOptions {
   std::string id;                 // "": the family and the folder's name, made a legal id
   std::string device = "auto";    // "auto", "cpu", "cuda", "cuda:N"
-  // Of the weights: float32, bfloat16, float16, int8, int4. "": what the folder holds where it is a packed copy
-  // (Model::SaveCopy), which can be opened in no other; else float32.
+  // Of the weights: float32, bfloat16, float16, int8, int4. What a model keeps in more bits then, since it would lose too
+  // much, stands in its plan: tables, convolutions, MusicGen's text encoder and a few of its decoder's matrices.
+  // "": what the folder holds where it is a packed copy (Model::SaveCopy), which opens in no other; else float32.
   std::string dtype;
   std::map<std::string, std::string> component_dtypes;  // for some components: {"unet": "int8"}
   // Of tensors at once, for this model alone and beside the device's, which may be smaller; 0: it shares that one.

@@ -225,13 +225,12 @@ void RoundToBFloat(const float* from, int64_t count, uint16_t* to) { BestBFloatK
 
 void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
                     const BFloatAfter& after, float* y) {
-  if (shape.images < 1 || shape.out_size(0) < 1 || shape.out_size(1) < 1) return;
-  Convolution(shape, static_cast<const uint16_t*>(weight.const_data_ptr()), nullptr, bias, after, y).Run(x);
+  if (!shape.empty()) Convolution(shape, static_cast<const uint16_t*>(weight.const_data_ptr()), nullptr, bias, after, y).Run(x);
 }
 
 void MultiplyBFloat(const ConvShape& rows, const float* x, const CodedMatrix& matrix, const float* bias,
                     float* y) {
-  if (rows.width > 0) Convolution(rows, nullptr, &matrix, bias, {}, y).Run(x);
+  if (!rows.empty()) Convolution(rows, nullptr, &matrix, bias, {}, y).Run(x);
 }
 
 bool TakesBFloatProducts(const at::Tensor& weight, const at::Tensor& x) {
@@ -244,6 +243,9 @@ void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tenso
                     const BFloatAfter& after, at::Tensor& y) {
   const ConvShape shape = {x.size(0), x.size(2), x.size(3), x.size(1), weight.size(0),
                            {weight.size(2), weight.size(3)}, steps};
+  TORCH_CHECK(shape.out_size(0) > 0 && shape.out_size(1) > 0, "want an image of the kernel's size at least, got ",
+              x.sizes(), " and ", weight.sizes());
+  TORCH_CHECK(!bias.defined() || bias.is_contiguous(), "want a contiguous bias");
   if (!y.defined()) {
     y = at::empty({shape.images, shape.out, shape.out_size(0), shape.out_size(1)},
                   x.options().memory_format(at::MemoryFormat::ChannelsLast));
@@ -253,13 +255,13 @@ void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tenso
 }
 
 int64_t BFloatScratchBytes(const ConvShape& shape) {
-  if (shape.images < 1 || shape.out_size(0) < 1 || shape.out_size(1) < 1) return 0;
+  if (shape.empty()) return 0;
   const Bands bands(shape);
   return AllocatedBytes(bands.window_numbers() * 2) + AllocatedBytes(at::get_num_threads() * bands.panel_numbers() * 2);
 }
 
 int64_t CodedScratchBytes(const ConvShape& rows) {
-  if (rows.width < 1) return 0;
+  if (rows.empty()) return 0;
   return BFloatScratchBytes(rows) + AllocatedBytes(at::get_num_threads() * kBFloatPanel * rows.in * 2);
 }
 

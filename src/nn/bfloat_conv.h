@@ -19,9 +19,11 @@ struct ConvShape {
   int64_t images = 1, height = 1, width = 1, in = 0, out = 0;
   std::array<int64_t, 2> kernel = {1, 1};
   ConvSteps steps;
-  int64_t out_size(size_t side) const {
+  bool empty() const { return images < 1 || in < 1 || out < 1 || out_size(0) < 1 || out_size(1) < 1; }
+  int64_t out_size(size_t side) const {  // 0 where the kernel reaches beyond the padded image
     const int64_t size = side == 0 ? height : width;
-    return (size + 2 * steps.padding[side] - steps.dilation[side] * (kernel[side] - 1) - 1) / steps.stride[side] + 1;
+    const int64_t beyond = size + 2 * steps.padding[side] - steps.dilation[side] * (kernel[side] - 1) - 1;
+    return beyond < 0 ? 0 : beyond / steps.stride[side] + 1;
   }
 };
 
@@ -46,7 +48,8 @@ bool HasBFloatProducts();  // this machine's CPU
 void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
                     const BFloatAfter& after, float* y);
 // The same of LibTorch's images: x [images, in, height, width] and weight [out, in, height, width], both channels-last
-// in memory, and a result like that, made where `y` is undefined.
+// in memory, and a result like that, made where `y` is undefined; `bias` is contiguous or undefined. Throws, as LibTorch
+// does, where the kernel reaches beyond the padded image.
 void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                     const BFloatAfter& after, at::Tensor& y);
 // Whether that can be done: weights for it, and inputs as they must be.

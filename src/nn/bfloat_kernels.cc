@@ -17,9 +17,11 @@ void PlainPack(const BFloatPanelWork& work) {
   for (int64_t segment = 0; segment < work.segments; ++segment) {
     for (int64_t k = 0; k < work.depth; k += 2, to += 2 * kBFloatPanel) {
       for (int64_t j = 0; j < kBFloatPanel; ++j) {
+        to[2 * j] = to[2 * j + 1] = 0;
+        if (j >= work.outputs) continue;
         const uint16_t* const from = work.weights + j * row + segment * work.depth + k;
-        to[2 * j] = j < work.outputs ? from[0] : uint16_t{0};
-        to[2 * j + 1] = j < work.outputs && k + 1 < work.depth ? from[1] : uint16_t{0};
+        to[2 * j] = from[0];
+        if (k + 1 < work.depth) to[2 * j + 1] = from[1];
       }
     }
   }

@@ -41,13 +41,14 @@ struct BFloatKernels {
   void (*product)(const BFloatProductWork& work, int64_t count);
 };
 
+// For tests: where there are no units nothing goes by these products (nn/bfloat_conv.h).
 const BFloatKernels& PortableBFloatKernels();
 // Null where they are not built in or this machine has no AVX-512 BF16.
 const BFloatKernels* Avx512BFloatKernels();
 // Those, but products by oneDNN's kernels, as LibTorch offers them; null where it does not. They are for AMX, whose
 // tiles they know: without it they are no faster than ours, and need rows that lie equally far apart.
 const BFloatKernels* LibraryBFloatKernels();
-bool HasAmx();  // and the system lets us use it
+bool HasAmx();  // and oneDNN may use it
 // The fastest that this machine runs, chosen once.
 const BFloatKernels& BestBFloatKernels();
 

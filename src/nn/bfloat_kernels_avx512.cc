@@ -70,8 +70,9 @@ GRYM_AVX512_BF16 void Pack(const BFloatPanelWork& work) {
       for (int64_t first = 0; first < kBFloatPanel; first += 16) {
         __m512i rows[16];
         for (int64_t j = 0; j < 16; ++j) {
-          const uint16_t* const from = work.weights + (first + j) * row + segment * work.depth + 2 * k;
-          rows[j] = first + j < work.outputs ? _mm512_maskz_loadu_epi16(part, from) : _mm512_setzero_si512();
+          rows[j] = _mm512_setzero_si512();
+          if (first + j >= work.outputs) continue;
+          rows[j] = _mm512_maskz_loadu_epi16(part, work.weights + (first + j) * row + segment * work.depth + 2 * k);
         }
         Transpose(rows);
         for (int64_t c = 0; c < columns; ++c) _mm512_storeu_si512(to + c * 2 * kBFloatPanel + 2 * first, rows[c]);

@@ -1,7 +1,6 @@
 // The product of bfloat_kernels.h by oneDNN's kernel for matrices in the cache, which LibTorch offers to its callers:
 // with AMX its tiles do eight times the work of float32's vectors. A kernel is made for each size when it first comes.
 #include <ATen/Context.h>
-#include <ATen/cpu/Utils.h>
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
@@ -64,8 +63,9 @@ const BFloatKernels* LibraryBFloatKernels() {
   return at::globalContext().hasMKLDNN() ? &kernels : nullptr;
 }
 
+// oneDNN's own answer, which knows what it was told to use and what the system lets it use.
 bool HasAmx() {
-  static const bool has = __builtin_cpu_supports("amx-bf16") && at::cpu::init_amx();
+  static const bool has = at::native::cpublas::could_pack(at::kBFloat16);
   return has;
 }
 

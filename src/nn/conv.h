@@ -30,10 +30,6 @@ struct Conv2d {
 // kernel is square and padded so that a stride of 1 keeps the size.
 int64_t Conv2dScratchBytes(int64_t out, int64_t in, int64_t kernel, int64_t stride, Precision precision,
                            c10::Device device, int64_t images, int64_t out_height, int64_t out_width);
-// What one call takes beside its input and result where its weights are kept in another type than it sums in, with
-// kernels of 3 x 3 and a place of padding.
-int64_t Conv2dScratchBytes(int64_t in, int64_t out, int64_t stride, Precision precision, c10::Device device,
-                           int64_t images, int64_t out_height, int64_t out_width);
 
 // "<layer>.weight" and "<layer>.bias".
 Conv1d ReadConv1d(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t kernel,

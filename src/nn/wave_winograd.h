@@ -14,8 +14,9 @@ namespace grym {
 // Neural Networks", 2016, of which this is F(4, 4) in one dimension. Differs: the points are +-9/32, +-27/32, +-57/32
 // and infinity, by search the ones that amplify rounding least among all sets of six and infinity: three quarters of
 // what 0, +-1/2, +-1, 2 and infinity do. The error is 121 dB below the result for 512 channels and 11 taps, where that
-// of a plain sum is 123 to 136 dB below it. A result depends a little on all of its tile: what lies up to 6 frames
-// outside the kernel changes its rounding.
+// of a plain sum is 123 to 136 dB below it. A result depends a little on all of its tile: its
+// rounding error is that of the loudest frame up to 6 frames outside the kernel, so that four silent frames beside a
+// loud one hold noise 110 dB below that one, and what is not finite makes NaN of its whole tiles.
 // The weights are kept as they are, and transformed in each call, a few channels of the result at a time: kept
 // transformed they would take twice the memory. A result depends on the shapes alone, not on the number of threads.
 struct WaveTiling {
@@ -32,6 +33,7 @@ struct WaveTilingSteps {
 // Whether it is offered, and worth it for so many frames: with few of them the weights' transform is most of the work.
 bool WantsWaveTiles(const WaveTiling& tiling, int64_t frames);
 
+// Requires in, out and FramesAfter(frames) above 0, as the scratch below.
 // wave [frames, in] -> out [FramesAfter(frames), out], contiguous and apart; `weight` [out, in, 1, kernel],
 // channels-last in memory; `bias` [out] or undefined; all in float32 on the CPU.
 void ConvolveByWaveTiles(const at::Tensor& wave, const at::Tensor& weight, const at::Tensor& bias,

@@ -152,6 +152,7 @@ absl::StatusOr<MusicgenWork> MusicgenModel::WorkOf(const GenerateAudioRequest& r
 MemoryPlan MusicgenModel::PlanWith(const MusicgenWork& work, bool keep_weights) const {
   const MusicgenBytes bytes = nets_->Bytes(work);
   const Precision text = context_.PrecisionOf("text_encoder"), decoder = context_.PrecisionOf("decoder");
+  constexpr Precision codec = kMusicgenCodecPrecision;
   MemoryPlan plan;
   plan.device = context_.device.str();
   plan.enforced_by = context_.budget->enforced_by();
@@ -160,13 +161,13 @@ MemoryPlan MusicgenModel::PlanWith(const MusicgenWork& work, bool keep_weights) 
   plan.unread_tensors = details_.unread_tensors;
   if (work.has_text) plan.phases.push_back({"text_encoder", text, bytes.text_weights, bytes.text_working, "whole"});
   if (work.prompt_samples > 0)
-    plan.phases.push_back({"codec_encoder", kMusicgenCodecPrecision, bytes.encoder_weights, bytes.encoder_working, "whole"});
+    plan.phases.push_back({"codec_encoder", codec, bytes.encoder_weights, bytes.encoder_working, "whole"});
   // Codes become sound while the next ones are made, so the codec is there beside the decoder.
   const std::string cache = Formatted("cache of %d bytes for %d rows of %d steps", bytes.cache, work.rows, work.steps);
   const int64_t working = bytes.cache + bytes.decoder_working + bytes.codec_working;
   if (keep_weights) {
     plan.phases.push_back({"decoder", decoder, bytes.decoder_weights, working, cache});
-    plan.phases.push_back({"codec", kMusicgenCodecPrecision, bytes.codec_weights, bytes.codec_working, "a second at a time"});
+    plan.phases.push_back({"codec", codec, bytes.codec_weights, bytes.codec_working, "a second at a time"});
   } else {
     plan.phases.push_back({"decoder", decoder, bytes.decoder_weights + bytes.codec_weights, working,
                            cache + ", the codec's weights beside it"});
@@ -174,6 +175,8 @@ MemoryPlan MusicgenModel::PlanWith(const MusicgenWork& work, bool keep_weights) 
   }
   for (PhasePlan& phase : plan.phases) {
     if (phase.component == "text_encoder" || phase.component == "decoder") phase.note = details_.stored;
+    if (phase.component != "decoder" || decoder != Precision::kInt4) continue;
+    phase.note += (phase.note.empty() ? "" : "; ") + std::string("values, what leaves attention and heads in int8");
   }
   return plan;
 }
