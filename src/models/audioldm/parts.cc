@@ -74,6 +74,7 @@ absl::StatusOr<AudioLdmParts> AudioLdmParts::Read(const ModelFolder& folder) {
   constexpr char kSchedule[] = "scheduler/scheduler_config.json";
   GRYM_ASSIGN_OR_RETURN(parts.schedule, ReadSchedulerConfig(schedule_json, kSchedule));
   GRYM_ASSIGN_OR_RETURN(parts.dpm_solver, ReadSchedulerConfig(schedule_json, kSchedule, SchedulerKind::kDpmSolver));
+  parts.dpm_solver = SpacedForSolver(std::move(parts.dpm_solver), parts.schedule);
   GRYM_ASSIGN_OR_RETURN(parts.tokenizer, OpenTokenizer(tokenizer));
   GRYM_RETURN_IF_ERROR(CheckTogether(parts));
 

@@ -45,8 +45,30 @@ std::vector<double> FallingRange(double start, double step) {
   return values;
 }
 
+// Requires at most as many steps as there are times up to the first one.
+std::vector<int64_t> SolverTimes(const SchedulerConfig& config, int64_t steps) {
+  constexpr double kRho = 15, kEvenInTime = 0.1;
+  std::vector<double> roots = CumulativeAlphas(config);
+  roots.resize(static_cast<size_t>(config.solver_start) + 1);
+  for (double& value : roots) value = std::pow((1 - value) / value, 0.5 / kRho);
+  std::vector<int64_t> times;
+  for (int64_t i = 0; i < steps; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(steps);
+    const double root = roots.back() + share * (roots.front() - roots.back());
+    const auto above = std::upper_bound(roots.begin() + 1, roots.end() - 1, root);
+    const double within = std::clamp((root - above[-1]) / (above[0] - above[-1]), 0.0, 1.0);
+    const double by_noise = static_cast<double>(above - roots.begin()) - 1 + within;
+    const double by_time = static_cast<double>(config.solver_start) * (1 - share);
+    const auto time = static_cast<int64_t>(std::nearbyint((1 - kEvenInTime) * by_noise + kEvenInTime * by_time));
+    // Each its own, and one left for each step to come.
+    times.push_back(times.empty() ? time : std::max(std::min(time, times.back() - 1), steps - 1 - i));
+  }
+  return times;
+}
+
 // `divisions` is what the range is cut into: the number of steps, or one more where the last one is left out.
 std::vector<int64_t> TimestepsOf(const SchedulerConfig& config, int64_t steps, int64_t divisions) {
+  if (config.spacing == TimestepSpacing::kSolver) return SolverTimes(config, steps);
   const int64_t train = config.num_train_timesteps;
   std::vector<int64_t> times;
   if (config.spacing == TimestepSpacing::kTrailing) {
@@ -80,9 +102,21 @@ std::vector<double> CumulativeAlphas(const SchedulerConfig& config) {
   return alphas;
 }
 
+SchedulerConfig SpacedForSolver(SchedulerConfig config, const SchedulerConfig& own) {
+  constexpr int64_t kManySteps = 200;
+  if (own.kind == config.kind || config.rescale_betas_zero_snr) return config;  // its noise has no end to be divided
+  const int64_t train = config.num_train_timesteps;
+  config.spacing = TimestepSpacing::kSolver;
+  config.solver_start = train - 1;
+  if (train > kManySteps) config.solver_start = std::min(train - 1, TimestepsOf(own, kManySteps, kManySteps).front());
+  config.final_sigma_zero = own.set_alpha_to_one;
+  return config;
+}
+
 absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerConfig& config, int64_t steps) {
   const bool ddim = config.kind == SchedulerKind::kDdim;
-  const int64_t most = config.num_train_timesteps - (ddim ? 0 : 1);
+  const bool ours = config.spacing == TimestepSpacing::kSolver;
+  const int64_t most = ours ? config.solver_start + 1 : config.num_train_timesteps - (ddim ? 0 : 1);
   if (steps < 1 || steps > most) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_steps",
                  Formatted("steps: want 1 to %d, got %d", most, steps));

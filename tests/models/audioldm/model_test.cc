@@ -188,6 +188,22 @@ TEST(AudioLdmModelTest, TheSolverOnRequestIsAnotherOne) {
   EXPECT_EQ(Samples(Made(*model, request)), dpm);
 }
 
+TEST(AudioLdmModelTest, TenStepsOfTheSolverAreCloserThanTwentyFiveOfTheFoldersOwn) {
+  GRYM_NEED_PEER();
+  const auto model = Tiny();
+  GenerateAudioRequest request = Rain();
+  request.steps = 200;
+  const std::vector<float> fine = Samples(Made(*model, request));
+  const auto distance = [&](int steps, const char* solver) {
+    request.steps = steps;
+    request.parameters["solver"] = solver;
+    return std::sqrt(Energy(fine, Samples(Made(*model, request))) / Energy(fine, std::vector<float>(fine.size())));
+  };
+  const double few = distance(10, "dpmsolver++"), many = distance(25, "checkpoint");
+  std::printf("audioldm-tiny: 10 steps of the solver %.4f, 25 of the folder's own %.4f from 200\n", few, many);
+  EXPECT_LT(few, many);
+}
+
 // Of random weights, so a bound and no promise: what a tier costs on published sizes is in the README.
 TEST(AudioLdmModelTest, FewerBitsAreTheSameSoundAtADistance) {
   GRYM_NEED_PEER();
