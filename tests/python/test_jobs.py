@@ -390,7 +390,7 @@ def test_calls_after_a_fork_are_refused():
         begun = time.monotonic()
         _, status = os.waitpid(pid, 0)
         end = (os.waitstatus_to_exitcode(status), time.monotonic() - begun)
-        if end[0] != 52 or end[1] > 2:
+        if end[0] != 52 or end[1] > 30:  # for ever is what would be wrong; a busy machine takes its seconds
             wrong.append(end)
     over.set()
     for thread in threads:
