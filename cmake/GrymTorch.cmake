@@ -72,14 +72,20 @@ function(grym_find_torch)
     target_link_libraries(grym_libtorch INTERFACE
       "$<BUILD_INTERFACE:-Wl,--no-as-needed;${torch_cuda};${torch_c10_cuda};-Wl,--as-needed>")
     target_compile_definitions(grym_libtorch INTERFACE GRYM_TORCH_CUDA)
-    # LibTorch's allocator for GPUs is bounded by a function whose header wants CUDA's own.
+    # What bounds LibTorch's allocator for GPUs, and what captures work there, has headers that want CUDA's own.
     find_path(cuda_headers cuda_runtime_api.h NO_CACHE PATHS "$ENV{CUDA_HOME}/include" "${dir}/../nvidia/cu13/include"
               "${dir}/../nvidia/cu12/include" "${dir}/../nvidia/cuda_runtime/include" /usr/local/cuda/include)
-    if(cuda_headers)
+    # Those headers call the CUDA runtime themselves; LibTorch's libraries do not hand its symbols on to the linker.
+    find_library(cuda_runtime NAMES cudart libcudart.so.13 libcudart.so.12 NO_CACHE NO_DEFAULT_PATH
+                 PATHS "${cuda_headers}/../lib" "${cuda_headers}/../lib64" "${dir}/lib"
+                       "${cuda_headers}/../lib/${CMAKE_LIBRARY_ARCHITECTURE}")
+    if(cuda_headers AND cuda_runtime)
       target_include_directories(grym_libtorch SYSTEM INTERFACE "$<BUILD_INTERFACE:${cuda_headers}>")
-      target_compile_definitions(grym_libtorch INTERFACE GRYM_TORCH_CUDA_LIMIT)
+      target_link_libraries(grym_libtorch INTERFACE "$<BUILD_INTERFACE:${cuda_runtime}>")
+      target_compile_definitions(grym_libtorch INTERFACE GRYM_TORCH_CUDA_HEADERS)
     else()
-      message(STATUS "LibTorch: no CUDA headers found, so the GPU's allocator is not bounded (plans say \"not counted\")")
+      message(STATUS "LibTorch: no headers or runtime of CUDA found, so the GPU's allocator is not bounded (plans say "
+                     "\"not counted\") and steps are not captured")
     endif()
   endif()
   set(GRYM_WITH_TORCH ON PARENT_SCOPE)

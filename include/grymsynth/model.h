@@ -156,7 +156,8 @@ class GRYM_EXPORT Model {
   // Writes what was opened as a checkpoint folder `out` of its own, whose weights lie as they are kept here: opened, it
   // converts nothing and answers the same bits. `out` is not there yet or empty; afterwards it is there whole or not at
   // all. Unimplemented (code "no_copy") for a family that has none; AlreadyExists ("folder_exists"); FailedPrecondition
-  // ("nothing_to_pack") for weights that lie so already; ResourceExhausted where disk or budget are too small.
+  // ("nothing_to_pack") for weights that lie so already, ("packed_for_cpu") for a MusicGen opened on a GPU, whose copies
+  // the CPU alone reads; ResourceExhausted where disk or budget are too small.
   virtual absl::Status SaveCopy(const std::filesystem::path& out, const RunOptions& run) const;
 };
 

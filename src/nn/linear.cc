@@ -109,18 +109,19 @@ void KeepMatrix(WeightReader& weights, const std::vector<std::string>& layers, c
   }
 }
 
-WeightMatrix ReadMatrix(WeightReader& weights, const std::vector<std::string>& layers, int64_t in, int64_t out_each) {
-  WeightMatrix matrix = WeightMatrix::Pack(JoinedMatrices(weights, layers, in, out_each), weights.options().precision);
+WeightMatrix ReadMatrix(WeightReader& weights, const std::vector<std::string>& layers, int64_t in, int64_t out_each,
+                        Precision precision) {
+  WeightMatrix matrix = WeightMatrix::Pack(JoinedMatrices(weights, layers, in, out_each), precision);
   KeepMatrix(weights, layers, matrix);
   return matrix;
 }
 
 // Of a packed copy.
 WeightMatrix StoredMatrix(WeightReader& weights, const std::vector<std::string>& layers, int64_t in,
-                          int64_t out_each) {
-  const bool bytes = weights.options().precision == Precision::kInt8;
+                          int64_t out_each, Precision precision) {
+  const bool bytes = precision == Precision::kInt8;
   WeightMatrix matrix;
-  matrix.precision = weights.options().precision;
+  matrix.precision = precision;
   matrix.out = static_cast<int64_t>(layers.size()) * out_each;
   matrix.in = in;
   matrix.group = bytes ? 0 : kInt4Group;
@@ -146,16 +147,6 @@ void DecodeRow(const WeightMatrix& matrix, int64_t row, float* weights) {
   DecodeInt4(matrix.codes.const_data_ptr<uint8_t>() + row * matrix.codes.size(1), in,
              static_cast<size_t>(matrix.group),
              HalfBits(matrix.scales) + row * matrix.scales.size(1) * 2, weights);
-}
-
-// By LibTorch's own operators, for devices that the loops above cannot reach.
-at::Tensor DecodedByOperators(const WeightMatrix& matrix, int64_t begin, int64_t count) {
-  const at::Tensor codes = matrix.codes.narrow(0, begin, count), scales = matrix.scales.narrow(0, begin, count);
-  if (matrix.precision == Precision::kInt8) return codes.to(at::kFloat).mul_(scales.unsqueeze(1));
-  at::Tensor each = at::stack({codes.bitwise_and(15), codes.bitwise_right_shift(4)}, 2).flatten(1).to(at::kFloat);
-  each = each.narrow(1, 0, matrix.in);
-  const at::Tensor wide = scales.to(at::kFloat).repeat_interleave(matrix.group, 1).narrow(1, 0, matrix.in);
-  return each.mul(wide.select(2, 0)).add_(wide.select(2, 1));
 }
 
 // out [rows, matrix.out] = x W' by blocks of W's rows.
@@ -233,13 +224,22 @@ WeightMatrix WeightMatrix::Pack(const at::Tensor& weight, Precision precision, i
 
 at::Tensor WeightMatrix::Rows(int64_t begin, int64_t count, c10::ScalarType type) const {
   if (plain.defined()) return plain.narrow(0, begin, count).to(type);
-  if (!codes.is_cpu()) return DecodedByOperators(*this, begin, count).to(type);
+  if (!codes.is_cpu()) return DecodedByOperators(begin, count).to(type);
   at::Tensor rows = at::empty({count, in}, at::kFloat);
   float* const weights = rows.mutable_data_ptr<float>();
   at::parallel_for(0, count, 16, [&](int64_t from, int64_t to) {
     for (int64_t row = from; row < to; ++row) DecodeRow(*this, begin + row, weights + row * in);
   });
   return rows.to(type);
+}
+
+at::Tensor WeightMatrix::DecodedByOperators(int64_t begin, int64_t count) const {
+  const at::Tensor some = codes.narrow(0, begin, count), by = scales.narrow(0, begin, count);
+  if (precision == Precision::kInt8) return some.to(at::kFloat).mul_(by.unsqueeze(1));
+  at::Tensor each = at::stack({some.bitwise_and(15), some.bitwise_right_shift(4)}, 2).flatten(1).to(at::kFloat);
+  each = each.narrow(1, 0, in);
+  const at::Tensor wide = by.to(at::kFloat).repeat_interleave(group, 1).narrow(1, 0, in);
+  return each.mul(wide.select(2, 0)).add_(wide.select(2, 1));
 }
 
 int64_t WeightMatrix::BytesKept(int64_t out, int64_t in, Precision precision, int64_t group) {
@@ -280,10 +280,12 @@ Linear ReadLinear(WeightReader& weights, const std::string& layer, int64_t in, i
 }
 
 Linear ReadFusedLinear(WeightReader& weights, const std::vector<std::string>& layers, int64_t in, int64_t out_each,
-                       bool bias) {
+                       bool bias, std::optional<Precision> precision) {
   Linear linear;
-  const bool stored = weights.options().from_copy && IsPacked(weights.options().precision);
-  linear.weight = stored ? StoredMatrix(weights, layers, in, out_each) : ReadMatrix(weights, layers, in, out_each);
+  const Precision kept = precision.value_or(weights.options().precision);
+  const bool stored = weights.options().from_copy && IsPacked(kept);
+  linear.weight =
+      stored ? StoredMatrix(weights, layers, in, out_each, kept) : ReadMatrix(weights, layers, in, out_each, kept);
   if (bias) linear.bias = ReadBiases(weights, layers, out_each);
   return linear;
 }

@@ -1,5 +1,6 @@
 // y = x W' + b, whatever the weights are kept in.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct WeightMatrix {
   bool loaded() const { return plain.defined() || codes.defined(); }
   // Rows [begin, begin + count) in `type`: a view where they are kept so, else a copy.
   at::Tensor Rows(int64_t begin, int64_t count, c10::ScalarType type) const;
+  // The same of codes, in float32, by LibTorch's own operators: as Rows has them where loops of ours cannot reach.
+  at::Tensor DecodedByOperators(int64_t begin, int64_t count) const;
   // What Pack keeps for a matrix, as the allocator counts it.
   static int64_t BytesKept(int64_t out, int64_t in, Precision precision, int64_t group = kInt4Group);
 };
@@ -44,8 +47,9 @@ int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, int64_t
 
 // "<layer>.weight" [out, in] and, if wanted, "<layer>.bias" [out].
 Linear ReadLinear(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, bool bias = true);
-// Several layers on one input as one product: their outputs lie side by side in the order of `layers`.
+// Several layers on one input as one product: their outputs lie side by side in the order of `layers`. `precision` is
+// the reader's, or the other of int8 and int4, for a network that mixes the two.
 Linear ReadFusedLinear(WeightReader& weights, const std::vector<std::string>& layers, int64_t in, int64_t out_each,
-                       bool bias = true);
+                       bool bias = true, std::optional<Precision> precision = std::nullopt);
 
 }  // namespace grym

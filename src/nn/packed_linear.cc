@@ -169,9 +169,13 @@ int64_t PackedLinear::BytesKept(int64_t out, int64_t in, Precision precision, in
 
 void CheckFitsHalf(WeightReader& weights, const std::string& name, const at::Tensor& tensor) {
   if (!tensor.defined()) return;
-  const float* const values = tensor.const_data_ptr<float>();
   float largest = 0;
-  for (int64_t i = 0; i < tensor.numel(); ++i) largest = std::max(largest, std::fabs(values[i]));
+  if (tensor.is_cpu()) {
+    const float* const values = tensor.const_data_ptr<float>();
+    for (int64_t i = 0; i < tensor.numel(); ++i) largest = std::max(largest, std::fabs(values[i]));
+  } else if (tensor.numel() > 0) {
+    largest = tensor.abs().max().item<float>();
+  }
   if (largest > 65504.0f) weights.AddProblem(name, Formatted("want sizes up to 65504 for float16, got %g", largest));
 }
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <mutex>
 
-#ifdef GRYM_TORCH_CUDA_LIMIT
+#ifdef GRYM_TORCH_CUDA_HEADERS
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
 
@@ -34,7 +34,7 @@ DeviceLimits& Limits() {
 
 // False: the device's allocator has no such limit, in this build or at all.
 bool BoundAllocator(c10::Device device, int64_t bytes) {
-#ifdef GRYM_TORCH_CUDA_LIMIT
+#ifdef GRYM_TORCH_CUDA_HEADERS
   try {  // the device may be gone at the end of a process
     const auto [free, total] = c10::getDeviceAllocator(device.type())->getMemoryInfo(device.index());
     const double fraction = static_cast<double>(bytes) / static_cast<double>(std::max<size_t>(total, 1));
@@ -80,7 +80,7 @@ class GpuMemory final : public DeviceMemory {
 }  // namespace
 
 bool HasDeviceLimit() {
-#ifdef GRYM_TORCH_CUDA_LIMIT
+#ifdef GRYM_TORCH_CUDA_HEADERS
   return true;
 #else
   return false;

@@ -7,10 +7,16 @@
 #include "runtime/tensor.h"
 
 namespace grym {
+namespace {
+
+bool IsElsewhere(const PhasePlan& phase) { return !phase.device.empty(); }
+
+}  // namespace
 
 int64_t MemoryPlan::weights_bytes() const {
   int64_t sum = 0, most = 0;
   for (const PhasePlan& phase : phases) {
+    if (IsElsewhere(phase)) continue;
     sum += phase.weights_bytes;
     most = std::max(most, phase.weights_bytes);
   }
@@ -20,6 +26,7 @@ int64_t MemoryPlan::weights_bytes() const {
 int64_t MemoryPlan::peak_bytes() const {
   int64_t working = 0, phase_most = 0;
   for (const PhasePlan& phase : phases) {
+    if (IsElsewhere(phase)) continue;
     working = std::max(working, phase.working_bytes);
     phase_most = std::max(phase_most, phase.weights_bytes + phase.working_bytes);
   }
@@ -45,6 +52,7 @@ Json MemoryPlan::ToJson() const {
     part["tiling"] = phase.tiling;
     part["streamed"] = phase.streamed;
     if (!phase.note.empty()) part["note"] = phase.note;
+    if (!phase.device.empty()) part["device"] = phase.device;
     parts.push_back(std::move(part));
   }
   json["levers"] = Json::ArrayOf(levers);

@@ -20,6 +20,7 @@ struct PhasePlan {
   std::string tiling = "whole";  // "tiles of 64 x 16", "chunks of 200 frames"
   bool streamed = false;         // its layers are read when their turn comes: weights_bytes has two of them
   std::string note;              // what the precision does not say: "convolutions in float16"; "" for nothing
+  std::string device;            // "": the plan's; what runs elsewhere is told and takes nothing of the budget
 };
 
 struct MemoryPlan {
@@ -32,8 +33,9 @@ struct MemoryPlan {
   std::vector<std::string> ignored_fields;  // members of the configs that nothing reads
   std::vector<std::string> unread_tensors;  // of the checkpoint
 
-  int64_t weights_bytes() const;  // that live at once at most
-  // The most that lives at once: with all weights kept, their sum and the largest working set; else the largest phase.
+  int64_t weights_bytes() const;  // on `device` that live at once at most
+  // The most that lives there at once: with all weights kept, their sum and the largest working set; else the largest
+  // phase.
   int64_t peak_bytes() const;
   bool fits() const { return peak_bytes() <= budget_bytes; }
   Json ToJson() const;  // schema "grymsynth.plan/1"

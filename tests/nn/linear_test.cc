@@ -113,6 +113,17 @@ TEST(LinearTest, ProductsEqualAPlainReference) {
   }
 }
 
+// What a GPU does with codes, done on the CPU: odd widths, a last group that is not full, some rows out of many.
+TEST(LinearTest, OperatorsDecodeTheSameRows) {
+  for (const int64_t in : {7, 33, 250}) {
+    for (const Precision precision : {Precision::kInt8, Precision::kInt4}) {
+      const WeightMatrix packed = WeightMatrix::Pack(RandomMatrix(90, in, in), precision, 32);
+      const at::Tensor decoded = packed.DecodedByOperators(5, 70);
+      EXPECT_LE(RelativeError(decoded, packed.Rows(5, 70, at::kFloat)), 1e-6) << PrecisionName(precision) << " " << in;
+    }
+  }
+}
+
 // What a packed copy holds, read again: the same codes, scales, biases.
 TEST(LinearTest, ReadsFromACopyWhatItKept) {
   const testing::Scratch scratch;

@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "base/status.h"
+#include "models/musicgen/conditioning.h"
 #include "models/musicgen/row_loops.h"
 
 namespace grym {
@@ -27,10 +28,6 @@ void AddEmbedding(const at::Tensor& tables, int64_t book, int64_t code, float* s
   }
 }
 
-absl::Status BadConditioning(const std::string& text) {
-  return Error(absl::StatusCode::kInvalidArgument, "bad_conditioning", "musicgen/decoder: " + text);
-}
-
 }  // namespace
 
 // Position p of row r lies in row r * steps + p of the tensors.
@@ -40,33 +37,12 @@ struct MusicgenDecoder::Batch {
   int64_t count() const { return rows.x.size(0); }
 };
 
-at::Tensor MusicgenDecoder::ProjectText(const at::Tensor& states) const {
-  return text_weight_.defined() ? at::linear(states, text_weight_, text_bias_) : states;
-}
-
-at::Tensor MusicgenDecoder::ProjectChroma(const at::Tensor& chroma) const {
-  return chroma_weight_.defined() ? at::linear(chroma, chroma_weight_, chroma_bias_) : chroma;
-}
-
 absl::StatusOr<MusicgenState> MusicgenDecoder::NewState(int64_t rows, int64_t most_steps,
                                                         const at::Tensor& conditioning,
                                                         std::span<const int64_t> lengths,
                                                         const CancelToken& cancel) const {
-  const int64_t length = conditioning.defined() && conditioning.dim() == 3 ? conditioning.size(1) : 0;
-  if (rows < 1 || most_steps < 1) {
-    return BadConditioning(Formatted("want rows and steps, got %d and %d", rows, most_steps));
-  }
-  if (conditioning.defined() &&
-      (conditioning.dim() != 3 || conditioning.size(0) != rows || conditioning.size(2) != config_.hidden)) {
-    return BadConditioning(Formatted("want conditioning [%d, length, %d], got %d numbers in %d dimensions", rows,
-                                     config_.hidden, conditioning.numel(), conditioning.dim()));
-  }
-  if (static_cast<int64_t>(lengths.size()) != rows) {
-    return BadConditioning(Formatted("want %d lengths, got %d", rows, lengths.size()));
-  }
-  for (const int64_t real : lengths) {
-    if (real < 0 || real > length) return BadConditioning(Formatted("want lengths up to %d, got %d", length, real));
-  }
+  GRYM_RETURN_IF_ERROR(CheckConditioning(config_, rows, most_steps, conditioning, lengths));
+  const int64_t length = conditioning.defined() ? conditioning.size(1) : 0;
   State state(config_, storage_, rows, most_steps, length);
   if (length == 0) return state;
   const at::Tensor whole = conditioning.to(at::kFloat).contiguous();

@@ -11,32 +11,13 @@
 #include "checkpoint/tensor_set.h"
 #include "models/musicgen/config.h"
 #include "models/musicgen/decoder_state.h"
-#include "nn/norm.h"
+#include "models/musicgen/layers.h"
 #include "nn/packed_linear.h"
 #include "runtime/weights.h"
 
 namespace grym {
 
-// A matrix by what it is for; queries, keys, values and what comes out of both kinds of attention.
-enum class MusicgenMatrix { kQuery, kKey, kValue, kOut, kWide, kNarrow, kHeads };
-
-// What `matrix` is kept in where the decoder's weights are kept in `storage`: the same, but with int4 values, what comes
-// out of attention and the heads have 8 bits. Source of the method: the mixtures of GGUF's quantisations (llama.cpp's
-// Q4_K_M and its neighbours: attention's values and a few others in more bits). Differs: which ones is by measurement
-// of this network (README.md, "Which matrices have 8 bits").
-Precision MusicgenPrecision(MusicgenMatrix matrix, Precision storage);
-// What tells weights that are kept so from others: "int8", "int4 and int8", ...
-std::string MusicgenPrecisions(Precision storage);
-
-// Matrices over the same inputs are one where they have the same bits.
-struct MusicgenLayer {
-  LayerNorm self_norm, cross_norm, wide_norm;
-  std::vector<PackedLinear> qkv;  // query, key and value side by side
-  PackedLinear self_out;
-  PackedLinear cross_query, cross_out;  // not in a melody model, as cross_kv
-  std::vector<PackedLinear> cross_kv;
-  PackedLinear wide, narrow;
-};
+using MusicgenLayer = MusicgenLayerOf<PackedLinear>;
 
 // A decoder of pre-norm layers over the sum of all books' embeddings. Immutable once loaded; threads: const methods may
 // run together, each with a state of its own. On the CPU. Call under a TorchGuard; what a caller must keep to (codes in
@@ -70,8 +51,9 @@ class MusicgenDecoder {
   Precision storage() const { return storage_; }
 
   // The text encoder's states [tokens, d_model] -> [tokens, hidden]; chroma [frames, bins] -> [frames, hidden].
-  at::Tensor ProjectText(const at::Tensor& states) const;
-  at::Tensor ProjectChroma(const at::Tensor& chroma) const;
+  at::Tensor ProjectText(const at::Tensor& states) const { return projections_.Text(states); }
+  at::Tensor ProjectChroma(const at::Tensor& chroma) const { return projections_.Chroma(chroma); }
+  const MusicgenProjections& projections() const { return projections_; }
 
   // conditioning: float32 [rows, length, hidden] out of the projections, undefined or of length 0 for none; `lengths`
   // are the real ones of each row, 0 for the half without guidance. What is behind a row's length is not attended to;
@@ -97,9 +79,6 @@ class MusicgenDecoder {
 
  private:
   struct Batch;  // rows * steps positions that are computed at once
-  void ReadLayers(WeightReader& weights);
-  void ReadTables(WeightReader& weights);
-  absl::Status ReadProjections(const TensorSet& set, const WeightOptions& options);
   void EmbedCodes(const State& state, const Batch& batch, std::span<const int32_t> codes, int64_t first,
                   int64_t of_steps) const;
   absl::Status RunLayers(State& state, Batch& batch, const CancelToken& cancel) const;
@@ -118,7 +97,7 @@ class MusicgenDecoder {
   std::vector<MusicgenLayer> layers_;
   LayerNorm norm_;
   PackedLinear heads_;  // of all books
-  at::Tensor text_weight_, text_bias_, chroma_weight_, chroma_bias_;  // undefined where the widths are the same
+  MusicgenProjections projections_;
 };
 
 }  // namespace grym

@@ -10,6 +10,7 @@
 #include "checkpoint/config_reader.h"
 #include "checkpoint/content.h"
 #include "checkpoint/fingerprint.h"
+#include "models/musicgen/code_models.h"
 #include "models/encodec/session.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
@@ -29,68 +30,12 @@ std::vector<float> FloatsOf(const at::Tensor& tensor) {
   return {data, data + flat.numel()};
 }
 
-class NativeCodeModel : public CodeModel {
- public:
-  NativeCodeModel(std::shared_ptr<const MusicgenDecoder> net, const MusicgenShape& shape)
-      : net_(std::move(net)), shape_(shape) {}
-
-  absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows, int64_t most_steps,
-                                                  const CancelToken& cancel) const override {
-    std::vector<int64_t> lengths;
-    const at::Tensor conditioning = Conditioning(rows, lengths);
-    GRYM_ASSIGN_OR_RETURN(MusicgenState state, net_->NewState(static_cast<int64_t>(rows.size()), most_steps,
-                                                              conditioning, lengths, cancel));
-    return std::make_unique<Held>(std::move(state));
-  }
-  absl::Status Step(State& state, std::span<const int32_t> codes, float* logits) const override {
-    net_->Step(static_cast<Held&>(state).state, codes, logits);
-    return absl::OkStatus();
-  }
-  absl::Status Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits,
-                       const CancelToken& cancel) const override {
-    return net_->Prefill(static_cast<Held&>(state).state, codes, steps, logits, cancel);
-  }
-
- private:
-  struct Held : State {
-    explicit Held(MusicgenState made) : state(std::move(made)) {}
-    MusicgenState state;
-  };
-
-  // [rows, length, hidden], and what of it counts. A melody model hears its chroma first, without a melody that of
-  // class 0 throughout, and then the text, zeros where the row is told none. Source: transformers 5.23,
-  // MusicgenMelodyForConditionalGeneration._prepare_encoder_hidden_states_kwargs_for_generation.
-  at::Tensor Conditioning(std::span<const RowCondition> rows, std::vector<int64_t>& lengths) const {
-    const int64_t hidden = net_->config().hidden, melody = shape_.melody ? shape_.chroma.length : 0;
-    int64_t tokens = 1;
-    for (const RowCondition& row : rows) tokens = std::max(tokens, row.text ? row.text->tokens : 1);
-    at::Tensor all = at::zeros({static_cast<int64_t>(rows.size()), melody + tokens, hidden}, at::kFloat);
-    for (size_t r = 0; r < rows.size(); ++r) {
-      const RowCondition& row = rows[r];
-      at::Tensor own = all.select(0, static_cast<int64_t>(r));
-      const bool heard = row.text && !row.unconditional;
-      if (heard) {
-        at::Tensor states = at::empty({row.text->tokens, row.text->width}, at::kFloat);
-        std::copy(row.text->values.begin(), row.text->values.end(), states.mutable_data_ptr<float>());
-        own.narrow(0, melody, row.text->tokens).copy_(net_->ProjectText(states));
-      }
-      if (melody > 0) {
-        at::Tensor chroma = at::zeros({melody, shape_.chroma.classes}, at::kFloat);
-        for (int64_t f = 0; f < melody; ++f) {
-          const bool told = !row.unconditional && !row.melody.empty();
-          const int64_t c = told ? row.melody[static_cast<size_t>(f)] : 0;
-          chroma.mutable_data_ptr<float>()[f * shape_.chroma.classes + c] = 1;
-        }
-        own.narrow(0, 0, melody).copy_(net_->ProjectChroma(chroma));
-      }
-      lengths.push_back(melody > 0 ? melody + (row.text ? row.text->tokens : 1) : heard ? row.text->tokens : 0);
-    }
-    return all;
-  }
-
-  const std::shared_ptr<const MusicgenDecoder> net_;
-  const MusicgenShape& shape_;
-};
+// For what stays on the CPU while the network runs elsewhere: a budget of its own, of the same size.
+ModelContext OnTheCpu(ModelContext context) {
+  context.device = c10::Device(c10::DeviceType::CPU);
+  context.budget = std::make_shared<MemoryBudget>(context.budget->limit_bytes());
+  return context;
+}
 
 // A stream of the codec for each channel: with two, left and right take turns in the books.
 class NativeSound : public SoundStream {
@@ -218,6 +163,7 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
       return OtherPackedVersion(where, "version 2 of a decoder in int4", "1");
     }
     GRYM_ASSIGN_OR_RETURN(nets->context_, ContextOfPackedCopy(*nets->copy_, context, "decoder", where));
+    GRYM_RETURN_IF_ERROR(nets->PlaceCopy(where));
   } else {
     nets->context_ = WithTextEncoder(context);
   }
@@ -244,12 +190,24 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
   return std::shared_ptr<const NativeMusicgenNets>(std::move(nets));
 }
 
+// Its matrices lie as the CPU's kernels read them. Who asks for no device by name gets the one that it runs on.
+absl::Status NativeMusicgenNets::PlaceCopy(const std::string& where) {
+  if (context_.device.is_cpu()) return absl::OkStatus();
+  if (context_.options.device == "auto") {
+    context_ = OnTheCpu(context_);
+    return absl::OkStatus();
+  }
+  return Error(absl::StatusCode::kFailedPrecondition, "packed_for_cpu",
+               where + ": want a published folder on " + context_.device.str() +
+                   ", got a packed copy, which the CPU alone reads: open the folder that it was made from, or this one "
+                   "with the device \"cpu\"");
+}
+
 void NativeMusicgenNets::MakeComponents() {
   // Each load holds what it needs by value: the nets may be gone while a session still ends.
   const auto options = [context = context_, copy = copy_.has_value()](const char* component,
                                                                       const CancelToken& cancel) {
-    return WeightOptions{.precision = context.PrecisionOf(component), .device = context.device, .cancel = cancel,
-                         .from_copy = copy};
+    return WeightOptions{.precision = context.PrecisionOf(component), .cancel = cancel, .from_copy = copy};
   };
   const MusicgenBytes bytes = Bytes({.prompt_samples = 1});
   text_ = std::make_unique<const Component<T5Encoder>>(
@@ -257,9 +215,17 @@ void NativeMusicgenNets::MakeComponents() {
         return T5Encoder::Load(*set, config, options("text_encoder", cancel), "text_encoder.");
       },
       bytes.text_weights);
-  decoder_ = std::make_unique<const Component<MusicgenDecoder>>(
-      [set = set_, config = config_, options, storage = DecoderStorage()](const CancelToken& cancel) {
-        return MusicgenDecoder::Load(*set, config, options("decoder", cancel), "decoder.", nullptr, storage);
+  decoder_ = std::make_unique<const Component<CodeModel>>(
+      [set = set_, config = config_, shape = shape_, options, device = context_.device,
+       storage = DecoderStorage()](const CancelToken& cancel) -> absl::StatusOr<std::shared_ptr<const CodeModel>> {
+        WeightOptions weights = options("decoder", cancel);
+        if (!device.is_cpu()) {
+          weights.device = device;
+          GRYM_ASSIGN_OR_RETURN(auto net, MusicgenDeviceDecoder::Load(*set, config, weights));
+          return CodeModelOf(std::move(net), shape);
+        }
+        GRYM_ASSIGN_OR_RETURN(auto net, MusicgenDecoder::Load(*set, config, weights, "decoder.", nullptr, storage));
+        return CodeModelOf(std::move(net), shape);
       },
       bytes.decoder_weights);
   sound_ = std::make_unique<const Component<EncodecDecoder>>(
@@ -306,8 +272,7 @@ absl::StatusOr<TextStates> NativeMusicgenNets::EncodeText(std::span<const int32_
 }
 
 absl::StatusOr<std::shared_ptr<const CodeModel>> NativeMusicgenNets::Network(const CancelToken& cancel) const {
-  GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const MusicgenDecoder> net, decoder_->Get(cancel));
-  return std::make_shared<const NativeCodeModel>(std::move(net), shape_);
+  return decoder_->Get(cancel);
 }
 
 absl::StatusOr<std::unique_ptr<SoundStream>> NativeMusicgenNets::NewSound(const CancelToken& cancel) const {
@@ -338,7 +303,7 @@ absl::StatusOr<std::vector<int32_t>> NativeMusicgenNets::EncodeSound(std::span<c
 
 absl::StatusOr<std::unique_ptr<AudioCodec>> NativeMusicgenNets::NewCodec(const std::string& id,
                                                                          std::shared_ptr<const void> owner) const {
-  EncodecHalves::Source source{id, owner.get(), context_, codec_};
+  EncodecHalves::Source source{id, owner.get(), aside() ? OnTheCpu(context_) : context_, codec_};
   source.streams = shape_.pattern.channels;
   source.books = shape_.pattern.books / shape_.pattern.channels;
   source.encoder = encoder_.get();
@@ -351,10 +316,12 @@ absl::StatusOr<std::unique_ptr<AudioCodec>> NativeMusicgenNets::NewCodec(const s
   return std::make_unique<EncodecCodec>(std::shared_ptr<const EncodecHalves>(kept, &kept->halves));
 }
 
-// Published checkpoints fit half floats exactly, and are kept so: that is found out once.
+// Published checkpoints fit half floats exactly, and are kept so on the CPU: that is found out once. A device that
+// computes in what it keeps keeps what is asked for.
 Precision NativeMusicgenNets::DecoderStorage() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const Precision asked = context_.PrecisionOf("decoder");
+  if (aside()) return asked;
   if (!storage_) storage_ = MusicgenDecoder::StorageFor(*set_, asked).value_or(asked);
   return *storage_;
 }
@@ -368,10 +335,18 @@ MusicgenBytes NativeMusicgenNets::Bytes(const MusicgenWork& work) const {
   bytes.text_weights = T5Encoder::WeightBytes(config_.text, text);
   bytes.text_working = T5Encoder::WorkingBytes(config_.text, tokens, text);
   const Precision storage = DecoderStorage();
-  bytes.decoder_weights = MusicgenDecoder::WeightBytes(config_, storage);
-  bytes.cache =
-      MusicgenDecoder::StateBytes(config_, storage, work.rows, std::max<int64_t>(1, work.steps - 1), conditioning);
-  bytes.decoder_working = 2 * AllocatedBytes(work.rows * conditioning * config_.hidden * 4);
+  const int64_t steps = std::max<int64_t>(1, work.steps - 1);
+  bytes.rest_on_cpu = aside();
+  if (aside()) {
+    using Decoder = MusicgenDeviceDecoder;
+    bytes.decoder_weights = Decoder::WeightBytes(config_, storage);
+    bytes.cache = Decoder::StateBytes(config_, storage, context_.device, work.rows, steps, conditioning);
+    bytes.decoder_working = Decoder::WorkingBytes(config_, storage, context_.device, work.rows, steps, conditioning);
+  } else {
+    bytes.decoder_weights = MusicgenDecoder::WeightBytes(config_, storage);
+    bytes.cache = MusicgenDecoder::StateBytes(config_, storage, work.rows, steps, conditioning);
+    bytes.decoder_working = 2 * AllocatedBytes(work.rows * conditioning * config_.hidden * 4);
+  }
   bytes.codec_weights = EncodecDecoder::WeightBytes(codec_, kMusicgenCodecPrecision);
   bytes.codec_working = work.pieces * channels * EncodecDecoder::Stream::BytesFor(codec_, block);
   if (work.prompt_samples > 0) {
@@ -388,7 +363,9 @@ void NativeMusicgenNets::Drop(int parts) const {
   if (parts & kEncoder) encoder_->Drop();
 }
 
+// The device's budget knows nothing of what lies aside on the CPU: it is neither asked for nor given back there.
 void NativeMusicgenNets::Claim(int parts, LeaseAsk& ask) const {
+  if (aside()) parts &= kNetwork;
   if (parts & kText) text_->Claim(ask);
   if (parts & kNetwork) decoder_->Claim(ask);
   if (parts & kSound) sound_->Claim(ask);
@@ -396,6 +373,7 @@ void NativeMusicgenNets::Claim(int parts, LeaseAsk& ask) const {
 }
 
 int64_t NativeMusicgenNets::Idle(bool let_go) const {
+  if (aside()) return decoder_->Idle(let_go);
   return text_->Idle(let_go) + decoder_->Idle(let_go) + sound_->Idle(let_go) + encoder_->Idle(let_go);
 }
 

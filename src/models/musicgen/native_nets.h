@@ -1,4 +1,5 @@
-// MusicGen's real networks behind MusicgenNets: T5, the decoder and EnCodec out of one published folder.
+// MusicGen's real networks behind MusicgenNets: T5, the decoder and EnCodec out of one published folder. On a GPU the
+// decoder is the one of device_decoder.h; T5 and EnCodec stay on the CPU, uncounted by the device's budget.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -16,7 +17,6 @@
 #include "models/encodec/decoder.h"
 #include "models/encodec/encoder.h"
 #include "models/musicgen/config.h"
-#include "models/musicgen/decoder.h"
 #include "models/musicgen/nets.h"
 #include "models/musicgen/pipeline.h"
 #include "models/t5/encoder.h"
@@ -34,7 +34,8 @@ class NativeMusicgenNets : public MusicgenNets {
   // the configs; InvalidArgument (code "bad_config") where the decoder asks for books or codes that the codec has not;
   // `details` takes what the configs left over. A packed copy answers the same bits as the folder it was made from; its
   // errors are those of ReadPackedCopyEntry and ContextOfPackedCopy, FailedPrecondition (code
-  // "other_packed_version") for one of a decoder in int4 from before some of its matrices had 8 bits.
+  // "other_packed_version") for one of a decoder in int4 from before some of its matrices had 8 bits, ("packed_for_cpu")
+  // for any on a GPU that is asked for by name; with "auto" it is opened on the CPU.
   static absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> Open(const ModelFolder& folder,
                                                                         const ModelContext& context,
                                                                         MusicgenDetails* details);
@@ -67,6 +68,9 @@ class NativeMusicgenNets : public MusicgenNets {
   NativeMusicgenNets() = default;
   void MakeComponents();
   absl::Status ReadShape(const ModelFolder& folder);
+  absl::Status PlaceCopy(const std::string& where);
+  // The network alone runs on another device than the CPU; text encoder and codec are for the CPU and lie aside.
+  bool aside() const { return !context_.device.is_cpu(); }
   Precision DecoderStorage() const;
   absl::Status CheckCanBeCopied() const;
   int64_t CopyingBytes() const;
@@ -80,7 +84,7 @@ class NativeMusicgenNets : public MusicgenNets {
   std::shared_ptr<const TensorSet> set_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<const Component<T5Encoder>> text_;
-  std::unique_ptr<const Component<MusicgenDecoder>> decoder_;
+  std::unique_ptr<const Component<CodeModel>> decoder_;
   std::unique_ptr<const Component<EncodecDecoder>> sound_;
   std::unique_ptr<const Component<EncodecEncoder>> encoder_;
   mutable std::mutex mutex_;  // of what is found out when it is first asked for

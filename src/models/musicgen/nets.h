@@ -61,8 +61,9 @@ class CodeModel {
   // For `most_steps` steps at most. ResourceExhausted; Cancelled, also while a melody is taken in.
   virtual absl::StatusOr<std::unique_ptr<State>> NewState(std::span<const RowCondition> rows, int64_t most_steps,
                                                           const CancelToken& cancel) const = 0;
-  // codes [rows, books], one step of each row -> logits [rows, books, vocab]. A row's logits have the same bits
-  // whatever rows are beside it, and whether its steps came one by one or many at once.
+  // codes [rows, books], one step of each row -> logits [rows, books, vocab]. On the CPU a row's logits have the same
+  // bits whatever rows are beside it, and whether its steps came one by one or many at once; on a GPU the last ones may
+  // differ.
   virtual absl::Status Step(State& state, std::span<const int32_t> codes, float* logits) const = 0;
   // codes [rows, steps, books] -> logits of the last step. Cancelled in between; the state is then of no use.
   virtual absl::Status Prefill(State& state, std::span<const int32_t> codes, int64_t steps, float* logits,
@@ -99,6 +100,7 @@ struct MusicgenBytes {
   int64_t decoder_weights = 0, cache = 0, decoder_working = 0;
   int64_t codec_weights = 0, codec_working = 0;
   int64_t encoder_weights = 0, encoder_working = 0;  // of the codec, for a recording that is continued
+  bool rest_on_cpu = false;  // the decoder alone is on the model's device
 };
 
 // Loads what is asked for when it is first asked for, and lets it go when told. Threads: any.

@@ -162,17 +162,23 @@ MemoryPlan MusicgenModel::PlanWith(const MusicgenWork& work, bool keep_weights) 
   if (work.has_text) plan.phases.push_back({"text_encoder", text, bytes.text_weights, bytes.text_working, "whole"});
   if (work.prompt_samples > 0)
     plan.phases.push_back({"codec_encoder", codec, bytes.encoder_weights, bytes.encoder_working, "whole"});
-  // Codes become sound while the next ones are made, so the codec is there beside the decoder.
   const std::string cache = Formatted("cache of %d bytes for %d rows of %d steps", bytes.cache, work.rows, work.steps);
-  const int64_t working = bytes.cache + bytes.decoder_working + bytes.codec_working;
-  if (keep_weights) {
-    plan.phases.push_back({"decoder", decoder, bytes.decoder_weights, working, cache});
-    plan.phases.push_back({"codec", codec, bytes.codec_weights, bytes.codec_working, "a second at a time"});
-  } else {
-    plan.phases.push_back({"decoder", decoder, bytes.decoder_weights + bytes.codec_weights, working,
-                           cache + ", the codec's weights beside it"});
-    plan.levers.push_back("dropped the text encoder and the codec's encoder after their phase");
+  PhasePlan network{"decoder", decoder, bytes.decoder_weights, bytes.cache + bytes.decoder_working, cache};
+  if (!bytes.rest_on_cpu) {
+    // Codes become sound while the next ones are made, so the codec is there beside the decoder.
+    network.working_bytes += bytes.codec_working;
+    if (!keep_weights) {
+      network.weights_bytes += bytes.codec_weights;
+      network.tiling += ", the codec's weights beside it";
+    }
   }
+  plan.phases.push_back(std::move(network));
+  if (keep_weights || bytes.rest_on_cpu)
+    plan.phases.push_back({"codec", codec, bytes.codec_weights, bytes.codec_working, "a second at a time"});
+  for (PhasePlan& phase : plan.phases) {
+    if (bytes.rest_on_cpu && phase.component != "decoder") phase.device = "cpu";
+  }
+  if (!keep_weights) plan.levers.push_back("dropped the text encoder and the codec's encoder after their phase");
   for (PhasePlan& phase : plan.phases) {
     if (phase.component == "text_encoder" || phase.component == "decoder") phase.note = details_.stored;
     if (phase.component != "decoder" || decoder != Precision::kInt4) continue;

@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "checkpoint/content.h"
+#include "models/musicgen/decoder.h"
 #include "models/musicgen/native_nets.h"
 #include "runtime/torch_guard.h"
 
@@ -14,6 +15,11 @@ namespace grym {
 
 absl::Status NativeMusicgenNets::CheckCanBeCopied() const {
   const Precision decoder = context_.PrecisionOf("decoder");
+  if (aside()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "packed_for_cpu",
+                 QuotedPath(folder_) + ": want a model that is opened on the device \"cpu\", whose kernels a copy is "
+                                       "packed for, got one on " + context_.device.str());
+  }
   if (copy_) {
     return Error(absl::StatusCode::kFailedPrecondition, "nothing_to_pack",
                  QuotedPath(folder_) + ": want a published folder, got a packed copy: copy its files");

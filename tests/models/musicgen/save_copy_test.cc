@@ -15,6 +15,7 @@
 #include "checkpoint/config_reader.h"
 #include "checkpoint/tensor_writer.h"
 #include "grymsynth/error.h"
+#include "models/musicgen/decoder.h"
 #include "models/musicgen/native_nets.h"
 #include "quant/layout.h"
 #include "runtime/torch_guard.h"
