@@ -56,10 +56,8 @@ class RunOfImages {
     // LibTorch's attention keeps a block of scores and of sums for each thread.
     const int64_t queries = places >= 768 ? 256 : places >= 192 ? 64 : 32, keys = std::min<int64_t>(512, places);
     const int64_t scratch = at::get_num_threads() * queries * (keys + channels + 2) * 4;
-    // Matrices of half the bytes become what is computed with for the call.
-    const bool converts = StorageType(precision_) != ComputeType(precision_, device_);
-    const int64_t converted = converts ? LinearScratchBytes(3 * channels, channels, precision_, places) : 0;
-    Hold({x, x, Image(3 * channels, frames, bands), std::max(scratch, converted)});
+    const int64_t product = LinearScratchBytes(3 * channels, channels, precision_, device_, places);
+    Hold({x, x, Image(3 * channels, frames, bands), std::max(scratch, product)});
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -88,6 +89,10 @@ TEST(VaeDecoderTest, WeightsKeptInBFloat16StayNear) {
   // Eight bits of mantissa in a dozen layers.
   const at::Tensor half = Decoded(*Opened<VaeDecoder>(folder, Precision::kBFloat16), latents);
   EXPECT_GT(testing::DistanceOf(half, exact).cosine, 0.999);
+  const double snr_db =
+      testing::DistanceOf(Decoded(*Opened<VaeDecoder>(folder, Precision::kBFloat16x3), latents), exact).snr_db;
+  std::printf("  bfloat16x3: %.1f dB to float32\n", snr_db);
+  EXPECT_GT(snr_db, 80);
 }
 
 TEST(VaeDecoderTest, RefusesOtherShapesAndStopsWhenCancelled) {
@@ -149,7 +154,7 @@ void ExpectDecodingTakesWhatItSaid(Precision precision) {
 
 TEST(VaeDecoderTest, TakesWhatItSaidAndNoMore) {
   GRYM_NEED_PEER();
-  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16}) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16x3, Precision::kBFloat16}) {
     ExpectDecodingTakesWhatItSaid(precision);
   }
 }
