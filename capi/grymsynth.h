@@ -541,8 +541,9 @@ typedef struct grym_open_model_options {
   int32_t may_lower_precision;         /* 1: a request over the budget may be made to fit by fewer bits; default 0   */
   const char* id;                      /* NULL: from the family and the folder's name                                */
   const char* device;                  /* "auto" (default, also NULL), "cpu", "cuda", "cuda:N"                       */
-  const char* dtype;                   /* of the weights: "float32", "bfloat16", "float16", "int8", "int4"; NULL, the
-                                          default: what a packed copy holds, else "float32"                          */
+  const char* dtype;                   /* of the weights: "float32", "bfloat16x3" (on CPUs with AVX-512 BF16 or AMX),
+                                          "bfloat16", "float16", "int8", "int4"; NULL, the default: what a packed copy
+                                          holds, else "float32"                                                      */
   const char* component_dtypes_json;   /* {"unet": "int8"}; NULL for none                                            */
   int64_t budget_bytes;                /* of tensors at once; 0, the default: the engine's, shared by its models     */
   double most_wait_s;                  /* how long a call waits, in turn, for memory that other calls hold before it is

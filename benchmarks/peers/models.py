@@ -4,8 +4,9 @@
 
 Checkpoints have the published models' shapes and seeded random weights; the scripts that make them are looked for in
 GRYM_SHARED/fixtures (default ../shared). Each row is the best of several runs, ours and theirs in turn, both in float32
-or both in bfloat16. `agreement` is the signal to noise ratio in dB against the reference's float32 result: ours, and in
-bfloat16 the reference's own. --short: tiny checkpoints, each once.
+or both in bfloat16; ours in bfloat16x3, where the CPU has units for it, stands beside theirs in float32. `agreement` is
+the signal to noise ratio in dB against the reference's float32 result: ours, and in bfloat16 the reference's own.
+--short: tiny checkpoints, each once.
 """
 import argparse
 import json
@@ -68,9 +69,27 @@ class Bench:
         if results:
             exact = self.exact.setdefault(job, results[1])
             row["agreement_db"] = snr_db(results[0], exact)
-            row["peer_agreement_db"] = None if dtype == "float32" else snr_db(results[1], exact)
+            row["peer_agreement_db"] = snr_db(results[1], exact) if dtype == "bfloat16" else None
         self.rows.append(row)
         print(f"   {job}, {dtype}: {seconds[0]:.3f} s, theirs {seconds[1]:.3f} s", flush=True)
+
+
+def peer_number(dtype):
+    """The reference's type beside ours."""
+    import torch
+    return torch.bfloat16 if dtype == "bfloat16" else torch.float32
+
+
+def offered(bench, dtype):
+    import grymsynth
+    try:
+        grymsynth.Model.open(bench.checkpoint("wav2vec2-tiny"), device="cpu", dtype=dtype)
+    except grymsynth.Error as error:
+        if error.code != "unsupported_dtype":
+            raise
+        print(f"   no {dtype} here", flush=True)
+        return False
+    return True
 
 
 def sound(seconds, rate):
@@ -88,7 +107,7 @@ def wav2vec2(bench, dtype):
     folder = bench.checkpoint("wav2vec2-tiny" if bench.short else "wav2vec2-base")
     audio = sound(seconds, 16000)
     model = grymsynth.Model.open(folder, device="cpu", dtype=dtype)
-    number = getattr(torch, dtype)
+    number = peer_number(dtype)
     peer = Wav2Vec2Model.from_pretrained(folder).eval().to(number)
     extractor = Wav2Vec2FeatureExtractor.from_pretrained(folder)
     heard = grymsynth.Audio(audio[None], 16000)
@@ -108,7 +127,7 @@ def clap(bench, dtype):
     from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
     folder, audio = bench.checkpoint("clap-tiny" if bench.short else "clap"), sound(10, 48000)
     model = grymsynth.Model.open(folder, device="cpu", dtype=dtype)
-    number = getattr(torch, dtype)
+    number = peer_number(dtype)
     peer, extractor = ClapModel.from_pretrained(folder).eval().to(number), ClapFeatureExtractor.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     heard = grymsynth.Audio(audio[None], 48000)
@@ -157,7 +176,7 @@ def audioldm(bench, dtype):
     from diffusers import AudioLDMPipeline
     folder = bench.checkpoint("audioldm-tiny" if bench.short else "audioldm-s")
     seconds = 5.12
-    opening, pipeline = timed(lambda: AudioLDMPipeline.from_pretrained(folder, torch_dtype=getattr(torch, dtype)))
+    opening, pipeline = timed(lambda: AudioLDMPipeline.from_pretrained(folder, torch_dtype=peer_number(dtype)))
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)   # the reference's best setting here
     pipeline.vae.to(memory_format=torch.channels_last)
@@ -231,7 +250,7 @@ def steps(bench):
     return rows
 
 
-TIERS = ("float32", "bfloat16", "float16", "int8", "int4")
+TIERS = ("float32", "bfloat16x3", "bfloat16", "float16", "int8", "int4")
 
 
 def tiers(bench):
@@ -255,7 +274,7 @@ def tiers(bench):
     rows = []
     for job, (preset, work) in jobs.items():
         folder, exact = bench.checkpoint(preset), None
-        for dtype in TIERS:
+        for dtype in filter(lambda tier: offered(bench, tier), TIERS):
             model = grymsynth.Model.open(folder, device="cpu", dtype=dtype)
             first, made = timed(lambda: work(model))
             seconds = min(timed(lambda: work(model))[0] for _ in range(1 if short or "waveform" in job else 3))
@@ -350,7 +369,7 @@ def main():
     import transformers
     diffusers.logging.set_verbosity_error()
     memory = {}
-    for dtype in ("float32", "bfloat16"):
+    for dtype in filter(lambda tier: offered(bench, tier), ("float32", "bfloat16x3", "bfloat16")):
         wav2vec2(bench, dtype)
         clap(bench, dtype)
         memory[dtype] = audioldm(bench, dtype)

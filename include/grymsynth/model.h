@@ -165,9 +165,12 @@ class GRYM_EXPORT Model {
 struct OpenModelOptions {
   std::string id;                 // "": the family and the folder's name, made a legal id
   std::string device = "auto";    // "auto", "cpu", "cuda", "cuda:N"
-  // Of the weights: float32, bfloat16, float16, int8, int4. What a model keeps in more bits then, since it would lose too
-  // much, stands in its plan: tables, convolutions, MusicGen's text encoder and a few of its decoder's matrices.
-  // "": what the folder holds where it is a packed copy (Model::SaveCopy), which opens in no other; else float32.
+  // Of the weights: float32, bfloat16x3, bfloat16, float16, int8, int4. What a model keeps in more bits then, since it
+  // would lose too much, stands in its plan: tables, convolutions, MusicGen's text encoder and a few of its decoder's
+  // matrices. "": what the folder holds where it is a packed copy (Model::SaveCopy), which opens in no other; else
+  // float32. bfloat16x3 keeps float32 and multiplies by three products of bfloat16, 5e-6 from float32's results, for CPUs
+  // with AMX; on one without AVX-512 BF16, on a GPU and where a component has kernels of its own it is Unimplemented
+  // (code "unsupported_dtype").
   std::string dtype;
   std::map<std::string, std::string> component_dtypes;  // for some components: {"unet": "int8"}
   // Of tensors at once, for this model alone and beside the device's, which may be smaller; 0: it shares that one.

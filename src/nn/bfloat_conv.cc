@@ -23,7 +23,8 @@ int64_t PositionsAtOnce(int64_t in) {
 // How the results are divided into bands: whole images, rows of one, or places of one row. The results of a band lie
 // beside each other in memory.
 struct Bands {
-  explicit Bands(const ConvShape& of) : shape(of), high(of.out_size(0)), wide(of.out_size(1)) {
+  Bands(const ConvShape& of, int64_t parts_of_a_number)
+      : shape(of), high(of.out_size(0)), wide(of.out_size(1)), parts(parts_of_a_number) {
     const int64_t positions = PositionsAtOnce(of.in);
     images = std::clamp<int64_t>(positions / (high * wide), 1, of.images);
     rows = std::clamp<int64_t>(positions / wide, 1, high);
@@ -36,11 +37,15 @@ struct Bands {
   bool joined() const { return shape.steps.dilation[1] == 1 && channels == shape.in; }
   int64_t segments() const { return shape.kernel[0] * (joined() ? 1 : shape.kernel[1]); }
   int64_t depth() const { return shape.in * (joined() ? shape.kernel[1] : 1); }
-  int64_t panel_numbers() const { return segments() * ((depth() + 1) / 2) * 2 * kBFloatPanel; }
+  int64_t segment_numbers() const { return (depth() + 1) / 2 * 2 * kBFloatPanel; }
+  // Of each part.
+  int64_t panel_numbers() const { return segments() * segment_numbers(); }
   int64_t window_numbers() const { return images * window_high * window_wide * channels; }
 
   const ConvShape& shape;
-  int64_t high, wide, images, rows, columns, channels, window_high, window_wide;
+  int64_t high, wide;
+  int64_t parts;  // of bfloat16 that a number is split into: 1, or 2 for products of whole numbers
+  int64_t images, rows, columns, channels, window_high, window_wide;
 };
 
 // One band: which results, and the inputs that they want.
@@ -54,7 +59,7 @@ class Band {
   int64_t positions() const { return images_ * rows_ * columns_; }
   int64_t first() const { return (image_ * bands_.high + row_) * bands_.wide + column_; }  // among all results
 
-  // The window's places [begin, end), rounded; zeros beyond the image.
+  // The window's places [begin, end), rounded or split; zeros beyond the image.
   void Read(const float* x, uint16_t* window, int64_t begin, int64_t end) const {
     const ConvShape& shape = bands_.shape;
     while (begin < end) {
@@ -67,12 +72,12 @@ class Band {
       const int64_t begins = inside ? std::clamp<int64_t>(-left, from, to) : to;
       const int64_t ends = inside ? std::clamp<int64_t>(shape.width - left, begins, to) : to;
       uint16_t* const places = window + line * bands_.window_wide * bands_.channels;
-      std::fill(places + from * bands_.channels, places + begins * bands_.channels, uint16_t{0});
+      Clear(places + from * bands_.channels, (begins - from) * bands_.channels);
       if (begins < ends) {
         ReadPlaces(x + ((image * shape.height + y) * shape.width + left + begins) * shape.in, ends - begins,
                    places + begins * bands_.channels);
       }
-      std::fill(places + ends * bands_.channels, places + to * bands_.channels, uint16_t{0});
+      Clear(places + ends * bands_.channels, (to - ends) * bands_.channels);
       begin += to - from;
     }
   }
@@ -89,12 +94,24 @@ class Band {
   }
 
  private:
+  // The parts of a number lie a window apart.
+  void Clear(uint16_t* numbers, int64_t count) const {
+    for (int64_t part = 0; part < bands_.parts; ++part, numbers += bands_.window_numbers()) {
+      std::fill(numbers, numbers + count, uint16_t{0});
+    }
+  }
+
+  void ReadNumbers(const float* from, int64_t count, uint16_t* to) const {
+    if (bands_.parts == 1) return BestBFloatKernels().round(from, count, to);
+    BestBFloatKernels().split(from, count, to, to + bands_.window_numbers());
+  }
+
   void ReadPlaces(const float* from, int64_t count, uint16_t* to) const {
     const int64_t in = bands_.shape.in;
-    if (bands_.channels == in) return BestBFloatKernels().round(from, count * in, to);
-    for (int64_t i = 0; i < count; ++i) {
-      BestBFloatKernels().round(from + i * in, in, to + i * bands_.channels);
-      to[i * bands_.channels + in] = 0;
+    if (bands_.channels == in) return ReadNumbers(from, count * in, to);
+    for (int64_t i = 0; i < count; ++i, from += in, to += bands_.channels) {
+      ReadNumbers(from, in, to);
+      Clear(to + in, bands_.channels - in);
     }
   }
 
@@ -102,27 +119,38 @@ class Band {
   int64_t image_, row_, column_, images_, rows_, columns_;
 };
 
+// Of the segments' inputs in a window, for each part of the weights.
 std::vector<int64_t> OffsetsOf(const Bands& bands) {
   const ConvShape& shape = bands.shape;
   const auto [down, along] = shape.steps.dilation;
   std::vector<int64_t> offsets;
-  for (int64_t y = 0; y < shape.kernel[0]; ++y) {
-    for (int64_t x = 0; x < (bands.joined() ? 1 : shape.kernel[1]); ++x) {
-      offsets.push_back((y * down * bands.window_wide + x * along) * bands.channels);
+  for (int64_t part = 0; part < bands.parts; ++part) {
+    for (int64_t y = 0; y < shape.kernel[0]; ++y) {
+      for (int64_t x = 0; x < (bands.joined() ? 1 : shape.kernel[1]); ++x) {
+        offsets.push_back((y * down * bands.window_wide + x * along) * bands.channels);
+      }
     }
   }
   return offsets;
 }
 
+// As they are kept: one of these.
+struct BFloatWeights {
+  const uint16_t* halves = nullptr;
+  const float* floats = nullptr;
+  const CodedMatrix* coded = nullptr;
+  int64_t parts() const { return floats ? 2 : 1; }
+};
+
 class Convolution {
  public:
-  // Of plain weights, or of coded ones.
-  Convolution(const ConvShape& shape, const uint16_t* weights, const CodedMatrix* coded, const float* bias,
-              const BFloatAfter& after, float* y)
-      : shape_(shape), bands_(shape_), offsets_(OffsetsOf(bands_)), weights_(weights), coded_(coded), bias_(bias),
-        after_(after), y_(y), window_(at::empty({bands_.window_numbers()}, at::kBFloat16)),
-        panels_(at::empty({at::get_num_threads(), bands_.panel_numbers()}, at::kBFloat16)),
-        decoded_(at::empty({coded ? at::get_num_threads() : 0, kBFloatPanel, shape.in}, at::kBFloat16)) {}
+  Convolution(const ConvShape& shape, const BFloatWeights& weights, const float* bias, const BFloatAfter& after,
+              float* y)
+      : shape_(shape), bands_(shape_, weights.parts()), offsets_(OffsetsOf(bands_)), weights_(weights), bias_(bias),
+        after_(after), y_(y), window_(at::empty({bands_.parts, bands_.window_numbers()}, at::kBFloat16)),
+        panels_(at::empty({at::get_num_threads(), bands_.parts, bands_.panel_numbers()}, at::kBFloat16)),
+        decoded_(at::empty({weights.halves ? 0 : at::get_num_threads(), bands_.parts, kBFloatPanel, bands_.depth()},
+                           at::kBFloat16)) {}
 
   void Run(const float* x) {
     for (int64_t image = 0; image < shape_.images; image += bands_.images) {
@@ -145,7 +173,7 @@ class Convolution {
     const int64_t chunks = std::clamp<int64_t>(kPiecesAThread * at::get_num_threads() / panels, 1, most);
     const int64_t chunk = (most + chunks - 1) / chunks * step;
     at::parallel_for(0, panels * chunks, 1, [&](int64_t begin, int64_t end) {
-      uint16_t* const own = static_cast<uint16_t*>(panels_.data_ptr()) + at::get_thread_num() * bands_.panel_numbers();
+      auto* const own = static_cast<uint16_t*>(panels_.select(0, at::get_thread_num()).data_ptr());
       for (int64_t piece = begin; piece < end; ++piece) {
         const int64_t panel = piece / chunks, from = piece % chunks * chunk;
         if (piece == begin || piece % chunks == 0) PackPanel(panel, own);
@@ -156,21 +184,29 @@ class Convolution {
   }
 
   void PackPanel(int64_t panel, uint16_t* own) const {
-    BFloatPanelWork work;
-    work.segments = bands_.segments();
-    work.depth = bands_.depth();
-    const int64_t first = panel * kBFloatPanel;
-    work.outputs = std::min(kBFloatPanel, shape_.out - first);
-    if (coded_) {
-      uint16_t* const rows = static_cast<uint16_t*>(decoded_.data_ptr()) +
-                             at::get_thread_num() * kBFloatPanel * shape_.in;
-      coded_->decode(first, work.outputs, rows);
-      work.weights = rows;
-    } else {
-      work.weights = weights_ + first * work.segments * work.depth;
+    const int64_t first = panel * kBFloatPanel, outputs = std::min(kBFloatPanel, shape_.out - first);
+    const int64_t segments = bands_.segments(), depth = bands_.depth();
+    if (weights_.halves) {
+      return BestBFloatKernels().pack({weights_.halves + first * segments * depth, outputs, segments, depth, own});
     }
-    work.panel = own;
-    BestBFloatKernels().pack(work);
+    auto* const rows = static_cast<uint16_t*>(decoded_.select(0, at::get_thread_num()).data_ptr());
+    for (int64_t segment = 0; segment < segments; ++segment) {
+      Decode(first, outputs, segment, rows);
+      for (int64_t part = 0; part < bands_.parts; ++part) {
+        BestBFloatKernels().pack({rows + part * kBFloatPanel * depth, outputs, 1, depth,
+                        own + part * bands_.panel_numbers() + segment * bands_.segment_numbers()});
+      }
+    }
+  }
+
+  // A segment of some outputs' weights, [parts, kBFloatPanel, depth].
+  void Decode(int64_t first, int64_t outputs, int64_t segment, uint16_t* rows) const {
+    if (weights_.coded) return weights_.coded->decode(first, outputs, rows);
+    const int64_t depth = bands_.depth(), row = bands_.segments() * depth;
+    const float* from = weights_.floats + first * row + segment * depth;
+    for (int64_t i = 0; i < outputs; ++i, from += row, rows += depth) {
+      BestBFloatKernels().split(from, depth, rows, rows + kBFloatPanel * depth);
+    }
   }
 
   void RunPiece(const Band& band, int64_t panel, const uint16_t* own, int64_t begin, int64_t end) const {
@@ -184,12 +220,19 @@ class Convolution {
     work.segments = bands_.segments();
     work.pairs = (bands_.depth() + 1) / 2;
     work.panel = own;
-    work.scales = coded_ && coded_->scales ? coded_->scales + first : nullptr;
-    work.bias = bias_ ? bias_ + first : nullptr;
     work.outputs = std::min(kBFloatPanel, shape_.out - first);
     work.y = y_ + (band.first() + begin) * shape_.out + first;
     work.y_stride = shape_.out;
     work.add = after_.add;
+    if (bands_.parts == 2) {  // the inputs' first parts with both of the weights', then their second with the first
+      work.segments *= 2;
+      BestBFloatKernels().product(work, end - begin);
+      work.segments = bands_.segments();
+      work.x += bands_.window_numbers();
+      work.add = true;
+    }
+    work.scales = weights_.coded && weights_.coded->scales ? weights_.coded->scales + first : nullptr;
+    work.bias = bias_ ? bias_ + first : nullptr;
     work.slope = static_cast<float>(after_.slope);
     BestBFloatKernels().product(work, end - begin);
   }
@@ -197,8 +240,7 @@ class Convolution {
   const ConvShape shape_;
   const Bands bands_;
   const std::vector<int64_t> offsets_;
-  const uint16_t* const weights_;
-  const CodedMatrix* const coded_;
+  const BFloatWeights weights_;
   const float* const bias_;
   const BFloatAfter after_;
   float* const y_;
@@ -218,24 +260,34 @@ ConvShape RowsShape(int64_t rows, int64_t in, int64_t out) {
 bool HasBFloatProducts() { return Avx512BFloatKernels() != nullptr; }
 
 bool UsesBFloatProducts(Precision precision, c10::Device device) {
-  return precision == Precision::kBFloat16 && device.is_cpu() && HasBFloatProducts();
+  const bool of_bfloat = precision == Precision::kBFloat16 || precision == Precision::kBFloat16x3;
+  return of_bfloat && device.is_cpu() && HasBFloatProducts();
 }
 
 void RoundToBFloat(const float* from, int64_t count, uint16_t* to) { BestBFloatKernels().round(from, count, to); }
 
 void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
                     const BFloatAfter& after, float* y) {
-  if (!shape.empty()) Convolution(shape, static_cast<const uint16_t*>(weight.const_data_ptr()), nullptr, bias, after, y).Run(x);
+  if (shape.empty()) return;
+  BFloatWeights weights;
+  if (weight.scalar_type() == at::kFloat) {
+    weights.floats = weight.const_data_ptr<float>();
+  } else {
+    weights.halves = static_cast<const uint16_t*>(weight.const_data_ptr());
+  }
+  Convolution(shape, weights, bias, after, y).Run(x);
 }
 
 void MultiplyBFloat(const ConvShape& rows, const float* x, const CodedMatrix& matrix, const float* bias,
                     float* y) {
-  if (!rows.empty()) Convolution(rows, nullptr, &matrix, bias, {}, y).Run(x);
+  BFloatWeights weights;
+  weights.coded = &matrix;
+  if (!rows.empty()) Convolution(rows, weights, bias, {}, y).Run(x);
 }
 
-bool TakesBFloatProducts(const at::Tensor& weight, const at::Tensor& x) {
-  return x.scalar_type() == at::kFloat && weight.scalar_type() == at::kBFloat16 && x.is_cpu() &&
-         UsesBFloatProducts(Precision::kBFloat16, weight.device()) && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+bool TakesBFloatProducts(Precision precision, const at::Tensor& weight, const at::Tensor& x) {
+  return UsesBFloatProducts(precision, weight.device()) && weight.scalar_type() == StorageType(precision) &&
+         x.scalar_type() == at::kFloat && x.is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
          weight.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
@@ -254,15 +306,13 @@ void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tenso
   ConvolveBFloat(shape, x.const_data_ptr<float>(), weight, biases, after, y.mutable_data_ptr<float>());
 }
 
-int64_t BFloatScratchBytes(const ConvShape& shape) {
+int64_t BFloatScratchBytes(const ConvShape& shape, Precision precision) {
   if (shape.empty()) return 0;
-  const Bands bands(shape);
-  return AllocatedBytes(bands.window_numbers() * 2) + AllocatedBytes(at::get_num_threads() * bands.panel_numbers() * 2);
-}
-
-int64_t CodedScratchBytes(const ConvShape& rows) {
-  if (rows.empty()) return 0;
-  return BFloatScratchBytes(rows) + AllocatedBytes(at::get_num_threads() * kBFloatPanel * rows.in * 2);
+  const int64_t threads = at::get_num_threads();
+  const Bands bands(shape, precision == Precision::kBFloat16x3 ? 2 : 1);
+  const int64_t decoded = precision == Precision::kBFloat16 ? 0 : bands.parts * kBFloatPanel * bands.depth();
+  return AllocatedBytes(bands.parts * bands.window_numbers() * 2) +
+         AllocatedBytes(threads * bands.parts * bands.panel_numbers() * 2) + AllocatedBytes(threads * decoded * 2);
 }
 
 }  // namespace grym

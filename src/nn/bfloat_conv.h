@@ -1,4 +1,4 @@
-// Convolutions and matrix products with bfloat16 weights on CPUs that have units for them.
+// Convolutions and matrix products on CPUs' units for bfloat16, of weights in bfloat16 or in float32.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -13,8 +13,9 @@ struct ConvSteps {  // downwards and along
   std::array<int64_t, 2> padding = {0, 0}, stride = {1, 1}, dilation = {1, 1};
 };
 
-// Of channels-last images x [images, height, width, in], float32, and weights [out, kernel, kernel, in], bfloat16, both
-// contiguous, to y [images, out_height, out_width, out], float32. A product of rows is one of an image one row high.
+// Of channels-last images x [images, height, width, in], float32, and weights [out, kernel, kernel, in], bfloat16 or
+// float32, both contiguous, to y [images, out_height, out_width, out], float32. A product of rows is one of an image
+// one row high.
 struct ConvShape {
   int64_t images = 1, height = 1, width = 1, in = 0, out = 0;
   std::array<int64_t, 2> kernel = {1, 1};
@@ -36,10 +37,17 @@ struct BFloatAfter {
   double slope = 1;
 };
 
-// Whether weights of this precision go by these products here: bfloat16 on a CPU with AVX-512 BF16. Inputs are rounded
-// to bfloat16 for the product; sums and all that lies between two products stay float32: twice the speed of float32,
-// and nearer to its results than activations in bfloat16 come. LibTorch's own operators for it take memory that no plan
-// tells, and round what they answer. The instruction takes what is below the smallest normal number for zero.
+// Whether weights of this precision go by these products here: bfloat16 and bfloat16x3 on a CPU with AVX-512 BF16.
+// Inputs are rounded to bfloat16 for the product; sums and all that lies between two products stay float32: twice the
+// speed of float32, and nearer to its results than activations in bfloat16 come. LibTorch's own operators for it take
+// memory that no plan tells, and round what they answer. The instruction takes what is below the smallest normal number
+// for zero.
+// Weights in float32 (bfloat16x3) are split as they are read, and so are the inputs, each number into its bfloat16 and
+// that of the rest; three of the four products are summed: high high + high low + low high. That loses 2^-15 of a
+// product at most, 5e-6 of a sum of many (bfloat16 2e-3, float32 3e-7), and the rest of numbers below 2^-118. Where the
+// input or the weight is infinite the result may be no number instead. It pays where bfloat16 has more than three times
+// float32's speed, which is with AMX. Source: Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial
+// Intelligence Datatype For Higher-Precision Computations", 2019, section 3.
 bool UsesBFloatProducts(Precision precision, c10::Device device);
 bool HasBFloatProducts();  // this machine's CPU
 
@@ -52,11 +60,11 @@ void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& we
 // does, where the kernel reaches beyond the padded image.
 void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                     const BFloatAfter& after, at::Tensor& y);
-// Whether that can be done: weights for it, and inputs as they must be.
-bool TakesBFloatProducts(const at::Tensor& weight, const at::Tensor& x);
-// What a call takes beside its arguments, to the byte: some positions' inputs, rounded, and for each thread the weights
-// of some outputs in the order in which they are read.
-int64_t BFloatScratchBytes(const ConvShape& shape);
+// Whether that can be done of a layer of this precision: weights for it, and inputs as they must be.
+bool TakesBFloatProducts(Precision precision, const at::Tensor& weight, const at::Tensor& x);
+// What a call takes beside its arguments, to the byte: some positions' inputs, rounded or split, and for each thread
+// the weights of some outputs in the order in which they are read. Of int8 and int4: coded matrices.
+int64_t BFloatScratchBytes(const ConvShape& shape, Precision precision);
 
 // A matrix that is kept in codes, for products with rows of float32.
 struct CodedMatrix {
@@ -65,7 +73,6 @@ struct CodedMatrix {
   const float* scales = nullptr;  // [out] that the rows' products are multiplied with: codes of int8 are exact then
 };
 void MultiplyBFloat(const ConvShape& rows, const float* x, const CodedMatrix& matrix, const float* bias, float* y);
-int64_t CodedScratchBytes(const ConvShape& rows);  // as BFloatScratchBytes
 void RoundToBFloat(const float* from, int64_t count, uint16_t* to);
 
 }  // namespace grym

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
-#include "quant/half.h"
-
 namespace grym {
 namespace {
 
 void PlainRound(const float* from, int64_t count, uint16_t* to) {
   std::transform(from, from + count, to, FloatToBFloat16);
+}
+
+void PlainSplit(const float* from, int64_t count, uint16_t* high, uint16_t* low) {
+  for (int64_t i = 0; i < count; ++i) SplitFloat(from[i], high + i, low + i);
 }
 
 void PlainPack(const BFloatPanelWork& work) {
@@ -53,7 +55,7 @@ void PlainProduct(const BFloatProductWork& work, int64_t count) {
 }  // namespace
 
 const BFloatKernels& PortableBFloatKernels() {
-  static constexpr BFloatKernels kernels = {"portable", 56, &PlainRound, &PlainPack, &PlainProduct};
+  static constexpr BFloatKernels kernels = {"portable", 56, &PlainRound, &PlainSplit, &PlainPack, &PlainProduct};
   return kernels;
 }
 

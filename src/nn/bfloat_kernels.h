@@ -1,10 +1,23 @@
 // Products of bfloat16 rows with bfloat16 weights, summed in float32, as plain loops: no tensors here.
 #pragma once
+#include <bit>
 #include <cstdint>
+
+#include "quant/half.h"
 
 namespace grym {
 
 inline constexpr int64_t kBFloatPanel = 32;  // outputs whose weights lie side by side
+
+// value = high + low to 2^-17 of it. Near the largest number the nearest one is infinite: its bits are cut off there,
+// so that what is finite stays so. Of what is not, `high` tells it alone: infinity minus itself were no number.
+inline void SplitFloat(float value, uint16_t* high, uint16_t* low) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const bool finite = (bits & 0x7f800000) != 0x7f800000;
+  const uint16_t nearest = FloatToBFloat16(value);
+  *high = finite && (nearest & 0x7fff) == 0x7f80 ? static_cast<uint16_t>(bits >> 16) : nearest;
+  *low = finite ? FloatToBFloat16(value - BFloat16ToFloat(*high)) : uint16_t{0};
+}
 
 // The weights of up to kBFloatPanel outputs in the order in which the product reads them: for each two inputs of a
 // segment 32 pairs, those of an output together. A segment of an odd length is filled up with a zero.
@@ -37,6 +50,7 @@ struct BFloatKernels {
   const char* name;
   int64_t rows_at_once;  // of a product: a multiple of what its loops take
   void (*round)(const float* from, int64_t count, uint16_t* to);  // to the nearest, ties to even
+  void (*split)(const float* from, int64_t count, uint16_t* high, uint16_t* low);  // each as SplitFloat
   void (*pack)(const BFloatPanelWork& work);
   void (*product)(const BFloatProductWork& work, int64_t count);
 };

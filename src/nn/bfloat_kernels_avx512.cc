@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "quant/half.h"
+#include "runtime/device.h"
 
 #define GRYM_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #define GRYM_AVX512_BF16_INLINE inline __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"), always_inline))
@@ -17,20 +17,42 @@ namespace {
 
 constexpr int kTileRows = 14;  // 14 x 32 sums fill 28 of the 32 registers
 
-// By whole numbers: the instruction for it takes what is below the smallest normal number for zero.
+// Of 32-bit numbers, in the lower halves. By whole numbers: the instruction for it takes what is below the smallest
+// normal number for zero.
+GRYM_AVX512_BF16_INLINE __m512i Rounded(__m512 value) {
+  const __m512i bits = _mm512_castps_si512(value), high = _mm512_srli_epi32(bits, 16);
+  const __m512i up = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(high, _mm512_set1_epi32(1)));
+  const __m512i nearest = _mm512_srli_epi32(_mm512_add_epi32(bits, up), 16);
+  const __mmask16 nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+  return _mm512_mask_or_epi32(nearest, nan, high, _mm512_set1_epi32(0x40));
+}
+
+GRYM_AVX512_BF16_INLINE void StoreLowerHalves(__m512i numbers, uint16_t* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(numbers));
+}
+
 GRYM_AVX512_BF16 void Round(const float* from, int64_t count, uint16_t* to) {
   int64_t i = 0;
-  const __m512i half = _mm512_set1_epi32(0x7fff), one = _mm512_set1_epi32(1), quiet = _mm512_set1_epi32(0x40);
+  for (; i + 16 <= count; i += 16) StoreLowerHalves(Rounded(_mm512_loadu_ps(from + i)), to + i);
+  for (; i < count; ++i) to[i] = FloatToBFloat16(from[i]);
+}
+
+GRYM_AVX512_BF16 void Split(const float* from, int64_t count, uint16_t* high, uint16_t* low) {
+  const __m512i exponent = _mm512_set1_epi32(0x7f800000);
+  int64_t i = 0;
   for (; i + 16 <= count; i += 16) {
     const __m512 value = _mm512_loadu_ps(from + i);
-    const __m512i bits = _mm512_castps_si512(value), high = _mm512_srli_epi32(bits, 16);
-    const __m512i nearest =
-        _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, half), _mm512_and_si512(high, one)), 16);
-    const __mmask16 nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
-    const __m512i rounded = _mm512_mask_or_epi32(nearest, nan, high, quiet);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), _mm512_cvtepi32_epi16(rounded));
+    const __m512i bits = _mm512_castps_si512(value), nearest = Rounded(value);
+    const __mmask16 finite = _mm512_cmpneq_epi32_mask(_mm512_and_si512(bits, exponent), exponent);
+    const __mmask16 beyond = _mm512_mask_cmpeq_epi32_mask(
+        finite, _mm512_and_si512(nearest, _mm512_set1_epi32(0x7fff)), _mm512_set1_epi32(0x7f80));
+    const __m512i rounded = _mm512_mask_srli_epi32(nearest, beyond, bits, 16);
+    const __m512 rest =
+        _mm512_maskz_sub_ps(finite, value, _mm512_castsi512_ps(_mm512_slli_epi32(rounded, 16)));
+    StoreLowerHalves(rounded, high + i);
+    StoreLowerHalves(Rounded(rest), low + i);
   }
-  for (; i < count; ++i) to[i] = FloatToBFloat16(from[i]);
+  for (; i < count; ++i) SplitFloat(from[i], high + i, low + i);
 }
 
 // Sixteen rows of sixteen pairs -> sixteen columns. Source of the steps: rows of 32-bit words are interleaved four
@@ -138,10 +160,8 @@ GRYM_AVX512_BF16 void Product(const BFloatProductWork& work, int64_t count) {
 }  // namespace
 
 const BFloatKernels* Avx512BFloatKernels() {
-  static constexpr BFloatKernels kernels = {"avx512_bf16", 4 * kTileRows, &Round, &Pack, &Product};
-  const bool there = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
-  return there ? &kernels : nullptr;
+  static constexpr BFloatKernels kernels = {"avx512_bf16", 4 * kTileRows, &Round, &Split, &Pack, &Product};
+  return HasBFloatUnits() ? &kernels : nullptr;
 }
 
 }  // namespace grym

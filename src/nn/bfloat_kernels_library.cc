@@ -59,7 +59,7 @@ void Product(const BFloatProductWork& work, int64_t count) {
 const BFloatKernels* LibraryBFloatKernels() {
   if (!Avx512BFloatKernels()) return nullptr;
   static const BFloatKernels kernels = {"onednn", kMostRows, Avx512BFloatKernels()->round,
-                                        Avx512BFloatKernels()->pack, &Product};
+                                        Avx512BFloatKernels()->split, Avx512BFloatKernels()->pack, &Product};
   return at::globalContext().hasMKLDNN() ? &kernels : nullptr;
 }
 

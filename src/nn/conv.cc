@@ -21,7 +21,7 @@ at::Tensor Conv1d::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
-  if (TakesBFloatProducts(weight, x)) {
+  if (TakesBFloatProducts(precision, weight, x)) {
     at::Tensor y;
     ConvolveBFloat({{padding, padding}, {stride, stride}, {1, 1}}, x, weight, bias, {}, y);
     return y;
@@ -34,7 +34,7 @@ int64_t Conv2dScratchBytes(int64_t out, int64_t in, int64_t kernel, int64_t stri
   if (UsesBFloatProducts(precision, device)) {
     const int64_t around = kernel / 2;
     return BFloatScratchBytes({images, out_height * stride, out_width * stride, in, out, {kernel, kernel},
-                               {{around, around}, {stride, stride}, {1, 1}}});
+                               {{around, around}, {stride, stride}, {1, 1}}}, precision);
   }
   const c10::ScalarType compute = ComputeType(precision, device);
   if (StorageType(precision) == compute) return 0;
@@ -58,6 +58,7 @@ Conv2d ReadConv2d(WeightReader& weights, const std::string& layer, int64_t in, i
   conv.bias = weights.Vector(layer + ".bias", {out});
   conv.stride = stride;
   conv.padding = padding;
+  conv.precision = weights.options().precision;
   return conv;
 }
 

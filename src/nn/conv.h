@@ -24,6 +24,7 @@ struct Conv2d {
   at::Tensor weight;  // [out, in / groups, height, width], channels-last in memory
   at::Tensor bias;
   int64_t stride = 1, padding = 0;
+  Precision precision = Precision::kFloat32;  // of the weight: its type alone does not tell bfloat16x3
   at::Tensor operator()(const at::Tensor& x) const;  // [batch, channels, height, width]
 };
 // What one call takes beside its input and result where the weights are kept in another type than it sums in. The

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dsp/dispatch.h"
+#include "nn/bfloat_conv.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
@@ -160,6 +161,7 @@ at::Tensor Neighbourhoods(const at::Tensor& image) {
 
 bool CanGather(const Conv2d& conv, const at::Tensor& x) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && conv.weight.scalar_type() == at::kFloat &&
+         !UsesBFloatProducts(conv.precision, x.device()) &&
          x.size(0) * x.size(2) * x.size(3) <= kMostGatheredPositions &&
          conv.weight.is_contiguous(at::MemoryFormat::ChannelsLast);
 }

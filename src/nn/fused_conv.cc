@@ -37,15 +37,16 @@ int64_t RoundedUp(int64_t value, int64_t step) { return (value + step - 1) / ste
 
 }  // namespace
 
-FusedConv::FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, c10::ScalarType compute)
-    : bias_(std::move(bias)), shape_(shape), compute_(compute) {
+FusedConv::FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, Precision precision)
+    : bias_(std::move(bias)), shape_(shape), precision_(precision) {
   if (!weight.defined()) return;  // the reader keeps what is wrong with it
+  compute_ = ComputeType(precision, weight.device());
   out_ = weight.size(0);
   in_ = weight.size(1);
-  fused_ = CanFuse(weight, compute);
+  fused_ = CanFuse(weight, compute_);
   weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
   constexpr std::array<int64_t, 2> kOnes = {1, 1};
-  tiles_ = compute == at::kFloat && shape.padding == kOnes && shape.stride == kOnes && shape.dilation == kOnes &&
+  tiles_ = compute_ == at::kFloat && shape.padding == kOnes && shape.stride == kOnes && shape.dilation == kOnes &&
            CanTileByFour(weight_);
 }
 
@@ -61,7 +62,7 @@ at::Tensor FusedConv::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor FusedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
-  if (TakesBFloatProducts(weight_, x)) {
+  if (TakesBFloatProducts(precision_, weight_, x)) {
     at::Tensor y;
     ConvolveBFloat(shape_, x, weight_, bias_, {/*add=*/false, slope}, y);
     return y;
@@ -89,7 +90,7 @@ at::Tensor FusedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
 }
 
 void FusedConv::AddTo(at::Tensor& sum, const at::Tensor& x) const {
-  if (TakesBFloatProducts(weight_, x) && sum.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+  if (TakesBFloatProducts(precision_, weight_, x) && sum.is_contiguous(at::MemoryFormat::ChannelsLast)) {
     return ConvolveBFloat(shape_, x, weight_, bias_, {/*add=*/true, /*slope=*/1}, sum);
   }
   if (ByTiles(x)) return ConvolveByTilesOfFour(x, weight_, bias_, /*add=*/true, sum);
@@ -116,7 +117,7 @@ void FusedConv::PushLayer(std::vector<c10::IValue>& stack) const {
 }
 
 int64_t ConvScratchBytes(const ConvShape& shape, Precision precision, c10::Device device) {
-  if (UsesBFloatProducts(precision, device)) return BFloatScratchBytes(shape);
+  if (UsesBFloatProducts(precision, device)) return BFloatScratchBytes(shape, precision);
   const int64_t out = shape.out, in = shape.in, taps = shape.kernel[0] * shape.kernel[1];
   const c10::ScalarType compute = ComputeType(precision, device);
   const int64_t bytes = compute == c10::ScalarType::Float ? 4 : 2;
@@ -144,7 +145,7 @@ FusedConv ReadFusedConv(WeightReader& weights, const std::string& layer, int64_t
                         int64_t padding, int64_t stride) {
   const at::Tensor weight = weights.Matrix(layer + ".weight", {out, in, kernel, kernel});
   return FusedConv(weight, weights.Vector(layer + ".bias", {out}), {{padding, padding}, {stride, stride}, {1, 1}},
-                   weights.compute_type());
+                   weights.options().precision);
 }
 
 }  // namespace grym

@@ -16,14 +16,15 @@ namespace grym {
 // The weights stay plain, and each call lays them out in oneDNN's blocks. Packing them once was tried: which blocks a
 // kernel wants depends on the size of its input, and from the wrong ones oneDNN 3 takes 270 to 430 ms for 3 MB where
 // plain ones take a few. Large images go by tiles (winograd.h) where the kernel is of 3 x 3: two to three times as fast.
-// Weights in bfloat16 go by products of our own where the CPU has units for them (nn/bfloat_conv.h).
+// bfloat16 and bfloat16x3 go by products of our own where the CPU has units for them (nn/bfloat_conv.h).
 // Immutable once made; threads: const methods may run together.
 class FusedConv {
  public:
   using Shape = ConvSteps;
   FusedConv() = default;
-  // `weight` [out, in, height, width] in the storage type, `bias` [out] in the compute type or undefined.
-  FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, c10::ScalarType compute);
+  // `weight` [out, in, height, width] in the storage type of `precision`, `bias` [out] in its compute type, or
+  // undefined.
+  FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, Precision precision);
 
   bool loaded() const { return weight_.defined(); }
   int64_t in() const { return in_; }
@@ -40,6 +41,7 @@ class FusedConv {
   void PushLayer(std::vector<c10::IValue>& stack) const;
   at::Tensor weight_, bias_;
   Shape shape_;
+  Precision precision_ = Precision::kFloat32;
   c10::ScalarType compute_ = c10::ScalarType::Float;
   int64_t in_ = 0, out_ = 0;
   bool fused_ = false, tiles_ = false;

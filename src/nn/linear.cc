@@ -250,23 +250,22 @@ int64_t WeightMatrix::BytesKept(int64_t out, int64_t in, Precision precision, in
   return AllocatedBytes(BytesOf(precision, out * in));
 }
 
-int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, int64_t rows) {
-  if (precision == Precision::kFloat32) return 0;
-  if (precision != Precision::kFloat16 && HasBFloatProducts()) {
-    return IsPacked(precision) ? CodedScratchBytes(RowsShape(rows, in, out)) : BFloatScratchBytes(RowsShape(rows, in, out));
-  }
+int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, c10::Device device, int64_t rows) {
+  const bool coded = IsPacked(precision) && device.is_cpu() && HasBFloatProducts();
+  if (coded || UsesBFloatProducts(precision, device)) return BFloatScratchBytes(RowsShape(rows, in, out), precision);
+  if (!IsPacked(precision) && StorageType(precision) == ComputeType(precision, device)) return 0;
   return AllocatedBytes(BlockRows(out, in) * in * 4);
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  if (weight.plain.defined() && weight.plain.scalar_type() == x.scalar_type()) return at::linear(x, weight.plain, bias);
+  const bool plain = weight.plain.defined();
+  const bool by_bfloat = plain && x.scalar_type() == at::kFloat &&
+                         UsesBFloatProducts(weight.precision, weight.plain.device());
+  if (plain && !by_bfloat && weight.plain.scalar_type() == x.scalar_type()) return at::linear(x, weight.plain, bias);
   std::vector<int64_t> shape = x.sizes().vec();
   const at::Tensor rows = x.reshape({-1, weight.in}).contiguous();
   shape.back() = weight.out;
-  if (weight.plain.defined() && rows.scalar_type() == at::kFloat &&
-      UsesBFloatProducts(weight.precision, weight.plain.device())) {
-    return BFloatProduct(*this, rows).view(shape);
-  }
+  if (by_bfloat) return BFloatProduct(*this, rows).view(shape);
   const bool ours = weight.codes.defined() && weight.codes.is_cpu() && rows.scalar_type() == at::kFloat;
   if (ours && HasBFloatProducts()) return CodedProduct(*this, rows).view(shape);
   const bool few = ours && rows.size(0) <= kFewRows;

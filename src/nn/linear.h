@@ -42,8 +42,9 @@ struct Linear {
   at::Tensor operator()(const at::Tensor& x) const;
 };
 
-// The most that a product of so many rows takes on the CPU beside its input, its result and the weights.
-int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, int64_t rows);
+// The most that a product of so many rows takes beside its input, its result and the weights; 0 for weights that are
+// multiplied as they are kept.
+int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, c10::Device device, int64_t rows);
 
 // "<layer>.weight" [out, in] and, if wanted, "<layer>.bias" [out].
 Linear ReadLinear(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, bool bias = true);

@@ -47,7 +47,8 @@ PackedLinear OpenStored(WeightReader& weights, const std::string& name, const Pa
 
 WeightFormat PackedFormat(Precision precision, bool exact_half) {
   switch (precision) {
-    case Precision::kFloat32: return exact_half ? WeightFormat::kFloat16 : WeightFormat::kFloat32;
+    case Precision::kFloat32:
+    case Precision::kBFloat16x3: return exact_half ? WeightFormat::kFloat16 : WeightFormat::kFloat32;
     case Precision::kBFloat16: return WeightFormat::kBFloat16;
     case Precision::kFloat16: return WeightFormat::kFloat16;
     case Precision::kInt8: return WeightFormat::kInt8;

@@ -12,11 +12,11 @@ at::Tensor WaveOf(const at::Tensor& image) { return image.permute({0, 2, 3, 1}).
 }  // namespace
 
 WaveConv::WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation,
-                   c10::ScalarType compute) {
+                   Precision precision) {
   if (!weight.defined()) return;
   const at::Tensor rows = weight.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast);
-  conv_ = FusedConv(rows, bias, {{0, padding}, {1, 1}, {1, dilation}}, compute);
-  if (!rows.is_cpu() || rows.scalar_type() != at::kFloat || compute != at::kFloat) return;
+  conv_ = FusedConv(rows, bias, {{0, padding}, {1, 1}, {1, dilation}}, precision);
+  if (!rows.is_cpu() || precision != Precision::kFloat32) return;
   weight_ = rows;
   bias_ = bias;
   tiling_ = {weight.size(1), weight.size(0), weight.size(2), padding, dilation};
@@ -62,7 +62,7 @@ int64_t WaveConvScratchBytes(const WaveTiling& shape, int64_t frames, Precision 
 // Output frame n takes what input frame t gives to its tap j where n = t stride + j - padding. With n + padding =
 // q stride + r and j = m stride + r that is t = q - m: for each r a convolution over m = 0 .. taps - 1.
 WaveUpsample::WaveUpsample(const at::Tensor& weight, const at::Tensor& bias, int64_t stride, int64_t padding,
-                           c10::ScalarType compute)
+                           Precision precision)
     : stride_(stride), padding_(padding) {
   if (!weight.defined()) return;
   const int64_t in = weight.size(0);
@@ -71,7 +71,7 @@ WaveUpsample::WaveUpsample(const at::Tensor& weight, const at::Tensor& bias, int
   const int64_t taps = (kernel_ + stride - 1) / stride;
   at::Tensor phases = at::constant_pad_nd(weight, {0, taps * stride - kernel_}).view({in, out_, taps, stride});
   phases = phases.flip(2).permute({3, 1, 0, 2}).reshape({stride * out_, in, taps});
-  conv_ = WaveConv(phases, bias.defined() ? bias.repeat({stride}) : bias, taps - 1, 1, compute);
+  conv_ = WaveConv(phases, bias.defined() ? bias.repeat({stride}) : bias, taps - 1, 1, precision);
 }
 
 at::Tensor WaveUpsample::operator()(const at::Tensor& wave) const {

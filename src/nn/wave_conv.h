@@ -13,9 +13,8 @@ namespace grym {
 class WaveConv {
  public:
   WaveConv() = default;
-  // `weight` [out, in, kernel] in the storage type, `bias` [out] in the compute type.
-  WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation,
-           c10::ScalarType compute);
+  // `weight` [out, in, kernel] in the storage type of `precision`, `bias` [out] in its compute type.
+  WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation, Precision precision);
   // wave [frames, in] -> [frames + 2 padding - dilation (kernel - 1), out]; both contiguous.
   at::Tensor operator()(const at::Tensor& wave) const;
   at::Tensor WithLeakyRelu(const at::Tensor& wave, double slope) const;
@@ -45,7 +44,7 @@ class WaveUpsample {
   WaveUpsample() = default;
   // `weight` [in, out, kernel], `bias` [out]. Requires 0 <= padding < kernel.
   WaveUpsample(const at::Tensor& weight, const at::Tensor& bias, int64_t stride, int64_t padding,
-               c10::ScalarType compute);
+               Precision precision);
   // wave [frames, in] -> [(frames - 1) stride - 2 padding + kernel, out]; contiguous, and a view of somewhat more.
   at::Tensor operator()(const at::Tensor& wave) const;
 

@@ -11,6 +11,7 @@ constexpr struct {
   Precision precision;
   const char* name;
 } kPrecisions[] = {{Precision::kFloat32, "float32"},
+                   {Precision::kBFloat16x3, "bfloat16x3"},
                    {Precision::kBFloat16, "bfloat16"},
                    {Precision::kFloat16, "float16"},
                    {Precision::kInt8, "int8"},
@@ -54,12 +55,29 @@ absl::StatusOr<Precision> ParsePrecision(std::string_view name) {
     if (name == known.name) return known.precision;
   }
   return Error(absl::StatusCode::kInvalidArgument, "bad_dtype",
-               "dtype: want float32, bfloat16, float16, int8 or int4, got \"" + Printable(name) + "\"");
+               "dtype: want float32, bfloat16x3, bfloat16, float16, int8 or int4, got \"" + Printable(name) + "\"");
+}
+
+bool HasBFloatUnits() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+absl::Status CheckPrecision(Precision precision, c10::Device device, bool has_bfloat_units) {
+  if (precision != Precision::kBFloat16x3 || (device.is_cpu() && has_bfloat_units)) return absl::OkStatus();
+  return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
+               "dtype: want float32, or bfloat16x3 on a CPU with AVX-512 BF16 or AMX, got bfloat16x3 on " +
+                   (device.is_cpu() ? std::string("a CPU without") : device.str()));
 }
 
 int64_t BytesOf(Precision precision, int64_t elements) {
   switch (precision) {
-    case Precision::kFloat32: return elements * 4;
+    case Precision::kFloat32:
+    case Precision::kBFloat16x3: return elements * 4;
     case Precision::kBFloat16:
     case Precision::kFloat16: return elements * 2;
     case Precision::kInt8: return elements;

@@ -16,6 +16,7 @@ absl::StatusOr<c10::Device> ParseDevice(std::string_view name);
 // How the weights of a component are kept and multiplied.
 enum class Precision {
   kFloat32,
+  kBFloat16x3,  // kept in float32, multiplied by three products of bfloat16 (nn/bfloat_conv.h)
   kBFloat16,
   kFloat16,
   kInt8,  // weights alone, a scale for each row
@@ -23,6 +24,10 @@ enum class Precision {
 };
 const char* PrecisionName(Precision precision);  // "float32", ...
 absl::StatusOr<Precision> ParsePrecision(std::string_view name);  // InvalidArgument (code "bad_dtype") lists the names
+// Whether this machine's CPU multiplies bfloat16: AVX-512 BF16, which those with AMX have as well.
+bool HasBFloatUnits();
+// Unimplemented (code "unsupported_dtype") for bfloat16x3 but on a CPU with those units: elsewhere float32 is faster.
+absl::Status CheckPrecision(Precision precision, c10::Device device, bool has_bfloat_units = HasBFloatUnits());
 int64_t BytesOf(Precision precision, int64_t elements);
 
 // What the activations are computed in. On a CPU weights of the half types are kept in half, and sums and activations

@@ -13,10 +13,14 @@ absl::StatusOr<ModelContext> ModelContext::Make(const OpenModelOptions& options,
   ModelContext context;
   context.options = options;
   GRYM_ASSIGN_OR_RETURN(context.device, ParseDevice(options.device));
-  if (!options.dtype.empty()) GRYM_RETURN_IF_ERROR(ParsePrecision(options.dtype).status());
+  const auto check = [&](const std::string& dtype) -> absl::Status {
+    GRYM_ASSIGN_OR_RETURN(const Precision precision, ParsePrecision(dtype));
+    return CheckPrecision(precision, context.device);
+  };
+  if (!options.dtype.empty()) GRYM_RETURN_IF_ERROR(check(options.dtype));
   for (const auto& [component, dtype] : options.component_dtypes) {
-    const auto precision = ParsePrecision(dtype);
-    if (!precision.ok()) return Annotate(precision.status(), "component \"" + Printable(component) + "\"");
+    const absl::Status status = check(dtype);
+    if (!status.ok()) return Annotate(status, "component \"" + Printable(component) + "\"");
   }
   if (options.budget_bytes < 0) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_budget",

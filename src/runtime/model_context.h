@@ -16,8 +16,8 @@ struct ModelContext {
   c10::Device device = c10::Device(c10::DeviceType::CPU);
   std::shared_ptr<MemoryBudget> budget;  // never null; shared by all models on the device
 
-  // Checks device and every dtype name. `device_budget` is used as it is where options.budget_bytes is 0; else the model
-  // gets a budget of its own of that size.
+  // Checks device and every dtype name, and that the device has it. `device_budget` is used as it is where
+  // options.budget_bytes is 0; else the model gets a budget of its own of that size.
   static absl::StatusOr<ModelContext> Make(const OpenModelOptions& options,
                                            std::shared_ptr<MemoryBudget> device_budget);
   // InvalidArgument (code "unknown_component") for a name in component_dtypes that the model has not, with those it has.

@@ -61,9 +61,10 @@ const std::vector<Case>& Cases() {
   return cases;
 }
 
-at::Tensor WeightOf(const Case& c) {
-  return ChannelsLast(NormalNumbers({c.out, c.in, c.kernel_high, c.kernel_wide}, 2).to(at::kBFloat16));
+at::Tensor WholeWeightOf(const Case& c) {
+  return ChannelsLast(NormalNumbers({c.out, c.in, c.kernel_high, c.kernel_wide}, 2));
 }
+at::Tensor WeightOf(const Case& c) { return ChannelsLast(WholeWeightOf(c).to(at::kBFloat16)); }
 
 TEST(BFloatConvTest, IsTheConvolutionOfTheRoundedNumbers) {
   for (const Case& c : Cases()) {
@@ -90,18 +91,47 @@ TEST(BFloatConvTest, IsTheConvolutionOfTheRoundedNumbers) {
 
 TEST(BFloatConvTest, TakesWhatItTells) {
   for (const Case& c : Cases()) {
-    const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
-    const at::Tensor x = ChannelsLast(NormalNumbers({c.images, c.in, c.height, c.width}, 1));
-    const at::Tensor weight = WeightOf(c);
-    const ConvShape shape = {c.images, c.height, c.width, c.in, c.out, {c.kernel_high, c.kernel_wide}, c.steps};
-    at::Tensor y;
-    ConvolveBFloat(c.steps, x, weight, {}, {}, y);
-    {
-      const BudgetScope scope(budget);
+    for (const Precision precision : {Precision::kBFloat16, Precision::kBFloat16x3}) {
+      const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
+      const at::Tensor x = ChannelsLast(NormalNumbers({c.images, c.in, c.height, c.width}, 1));
+      const at::Tensor weight = precision == Precision::kBFloat16 ? WeightOf(c) : WholeWeightOf(c);
+      const ConvShape shape = {c.images, c.height, c.width, c.in, c.out, {c.kernel_high, c.kernel_wide}, c.steps};
+      at::Tensor y;
       ConvolveBFloat(c.steps, x, weight, {}, {}, y);
+      {
+        const BudgetScope scope(budget);
+        ConvolveBFloat(c.steps, x, weight, {}, {}, y);
+      }
+      EXPECT_EQ(budget->peak_bytes(), BFloatScratchBytes(shape, precision)) << c.in << " " << c.out << " " << c.width;
+      EXPECT_EQ(budget->used_bytes(), 0);
     }
-    EXPECT_EQ(budget->peak_bytes(), BFloatScratchBytes(shape)) << c.in << " " << c.out << " " << c.width;
-    EXPECT_EQ(budget->used_bytes(), 0);
+  }
+}
+
+// A product loses 2^-15 at most (nn/bfloat_conv.h), and 4e-6 of random numbers, whose losses are of either sign.
+TEST(BFloatConvTest, ThreeProductsAreNearlyFloat32) {
+  for (const Case& c : Cases()) {
+    const at::Tensor x = ChannelsLast(NormalNumbers({c.images, c.in, c.height, c.width}, 1));
+    const at::Tensor weight = WholeWeightOf(c), bias = NormalNumbers({c.out}, 3);
+    const auto exact = [&](const at::Tensor& input, const at::Tensor& kernel, const at::Tensor& shift) {
+      return at::conv2d(input.to(at::kDouble), kernel.to(at::kDouble), shift.to(at::kDouble), c.steps.stride,
+                        c.steps.padding, c.steps.dilation);
+    };
+    const at::Tensor wanted = exact(x, weight, bias);
+    const double largest = exact(x.abs(), weight.abs(), bias.abs()).max().item<double>();
+    at::Tensor y, rounded, plain;
+    ConvolveBFloat(c.steps, x, weight, bias, {}, y);
+    ASSERT_EQ(y.sizes(), wanted.sizes());
+    ConvolveBFloat(c.steps, x, WeightOf(c), bias, {}, rounded);
+    const double error = LargestDifference(y, wanted);
+    EXPECT_LT(error, 1e-5 * largest) << c.in << " " << c.out << " " << c.width;
+    EXPECT_LT(100 * error, LargestDifference(rounded, wanted)) << c.in << " " << c.out << " " << c.width;
+    at::Tensor sum = ChannelsLast(NormalNumbers(wanted.sizes().vec(), 4));
+    const at::Tensor before = sum.clone();
+    ConvolveBFloat(c.steps, x, weight, bias, {/*add=*/true, /*slope=*/0.1}, sum);
+    EXPECT_LT(LargestDifference(sum, at::leaky_relu(wanted + before.to(at::kDouble), 0.1)), 1e-5 * largest);
+    ConvolveBFloat(c.steps, x, weight, {}, {}, plain);
+    EXPECT_LT(LargestDifference(plain, exact(x, weight, at::zeros({c.out}))), 1e-5 * largest);
   }
 }
 
@@ -122,7 +152,7 @@ TEST(BFloatConvTest, CodedMatricesAreDecodedAsTheyAreWanted) {
     MultiplyBFloat(RowsShape(rows, in, out), x.const_data_ptr<float>(), matrix, bias.const_data_ptr<float>(),
                    y.mutable_data_ptr<float>());
   }
-  EXPECT_EQ(budget->peak_bytes(), CodedScratchBytes(RowsShape(rows, in, out)));
+  EXPECT_EQ(budget->peak_bytes(), BFloatScratchBytes(RowsShape(rows, in, out), Precision::kInt8));
   const at::Tensor decoded = codes.to(at::kDouble) * scales.to(at::kDouble).unsqueeze(1);
   const at::Tensor wanted = at::linear(x.to(at::kBFloat16).to(at::kDouble), decoded, bias.to(at::kDouble));
   EXPECT_LT(LargestDifference(y, wanted), 6e-8 * 37 * 40 * 4 * 4);
@@ -130,34 +160,54 @@ TEST(BFloatConvTest, CodedMatricesAreDecodedAsTheyAreWanted) {
 
 // A place's result is the same bits alone and among others, on one thread and on two.
 TEST(BFloatConvTest, PlacesDoNotSeeEachOther) {
-  const at::Tensor x = NormalNumbers({1000, 48}, 1), weight = NormalNumbers({70, 48}, 2).to(at::kBFloat16);
-  const auto product = [&](int64_t begin, int64_t rows) {
-    at::Tensor y = at::empty({rows, 70}, at::kFloat);
-    ConvolveBFloat(RowsShape(rows, 48, 70), x.const_data_ptr<float>() + begin * 48, weight, nullptr, {},
-                   y.mutable_data_ptr<float>());
-    return y;
-  };
-  const at::Tensor all = product(0, 1000);
-  EXPECT_TRUE(Same(product(3, 1), all.narrow(0, 3, 1)));
-  EXPECT_TRUE(Same(product(500, 57), all.narrow(0, 500, 57)));
-  const int threads = at::get_num_threads();
-  at::set_num_threads(threads == 1 ? 2 : 1);
-  EXPECT_TRUE(Same(product(0, 1000), all));
-  at::set_num_threads(threads);
+  const at::Tensor x = NormalNumbers({1000, 48}, 1);
+  for (const c10::ScalarType type : {at::kBFloat16, at::kFloat}) {
+    const at::Tensor weight = NormalNumbers({70, 48}, 2).to(type);
+    const auto product = [&](int64_t begin, int64_t rows) {
+      at::Tensor y = at::empty({rows, 70}, at::kFloat);
+      ConvolveBFloat(RowsShape(rows, 48, 70), x.const_data_ptr<float>() + begin * 48, weight, nullptr, {},
+                     y.mutable_data_ptr<float>());
+      return y;
+    };
+    const at::Tensor all = product(0, 1000);
+    EXPECT_TRUE(Same(product(3, 1), all.narrow(0, 3, 1)));
+    EXPECT_TRUE(Same(product(500, 57), all.narrow(0, 500, 57)));
+    const int threads = at::get_num_threads();
+    at::set_num_threads(threads == 1 ? 2 : 1);
+    EXPECT_TRUE(Same(product(0, 1000), all));
+    at::set_num_threads(threads);
+  }
 }
 
 TEST(BFloatConvTest, WhatIsNoNumberStaysNone) {
-  for (const float odd : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    at::Tensor x = at::ones({3, 5}, at::kFloat);
-    x[1][4] = odd;
-    const at::Tensor weight = at::ones({2, 5}, at::kBFloat16);
-    at::Tensor y = at::empty({3, 2}, at::kFloat);
-    ConvolveBFloat(RowsShape(3, 5, 2), x.const_data_ptr<float>(), weight, nullptr, {false, 0.5},
-                   y.mutable_data_ptr<float>());
-    EXPECT_EQ(y[0][0].item<float>(), 5);
-    EXPECT_FALSE(std::isfinite(y[1][0].item<float>()));
-    EXPECT_EQ(y[2][1].item<float>(), 5);
+  for (const c10::ScalarType type : {at::kBFloat16, at::kFloat}) {
+    for (const float odd : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      at::Tensor x = at::ones({3, 5}, at::kFloat);
+      x[1][4] = odd;
+      const at::Tensor weight = at::ones({2, 5}, type);
+      at::Tensor y = at::empty({3, 2}, at::kFloat);
+      ConvolveBFloat(RowsShape(3, 5, 2), x.const_data_ptr<float>(), weight, nullptr, {false, 0.5},
+                     y.mutable_data_ptr<float>());
+      EXPECT_EQ(y[0][0].item<float>(), 5);
+      EXPECT_FALSE(std::isfinite(y[1][0].item<float>()));
+      EXPECT_EQ(y[2][1].item<float>(), 5);
+    }
   }
+}
+
+// Those next to the largest round to infinity; an infinite part, or one without its rest, would leave nothing of them.
+TEST(BFloatConvTest, ThreeProductsKeepTheLargestNumbersFinite) {
+  const float largest = std::numeric_limits<float>::max();
+  at::Tensor x = at::zeros({2, 3}, at::kFloat), weight = at::zeros({1, 3}, at::kFloat), y = at::empty({2, 1});
+  x[0][0] = largest;
+  x[0][1] = 0.25;
+  x[1][0] = -3.39e38f;  // its rounding is finite
+  x[1][1] = -0.25;
+  weight[0][0] = 0.3;
+  weight[0][1] = largest;
+  ConvolveBFloat(RowsShape(2, 3, 1), x.const_data_ptr<float>(), weight, nullptr, {}, y.mutable_data_ptr<float>());
+  const double sums[] = {0.3 * largest + 0.25 * largest, -0.3 * 3.39e38 - 0.25 * largest};
+  for (int i = 0; i < 2; ++i) EXPECT_NEAR(y[i][0].item<float>() / sums[i], 1, 2e-5) << i;
 }
 
 const uint16_t* BitsOf(const at::Tensor& numbers) { return static_cast<const uint16_t*>(numbers.const_data_ptr()); }
@@ -180,6 +230,34 @@ TEST_F(BFloatKernelsTest, RoundAsThePortableOnes) {
   Avx512BFloatKernels()->round(numbers.data(), static_cast<int64_t>(numbers.size()), ours.data());
   PortableBFloatKernels().round(numbers.data(), static_cast<int64_t>(numbers.size()), plain.data());
   EXPECT_EQ(ours, plain);
+}
+
+TEST_F(BFloatKernelsTest, SplitAsThePortableOnes) {
+  std::vector<float> numbers;
+  for (uint32_t bits = 0; bits < 0xffff0000u; bits += 40503) numbers.push_back(std::bit_cast<float>(bits));
+  for (const uint32_t bits : {0x7f7fffffu, 0xff7fffffu, 0x7f7f7fffu, 0x7f7f8000u, 0x7f800000u, 0xff800000u, 0x7fffffffu,
+                              0x7f800001u, 0x00000001u, 0x80008000u, 0x3f808000u}) {
+    numbers.push_back(std::bit_cast<float>(bits));
+  }
+  std::vector<uint16_t> high[2], low[2];
+  for (int i = 0; i < 2; ++i) {
+    high[i].assign(numbers.size(), 0);
+    low[i].assign(numbers.size(), 0);
+    const BFloatKernels& kernels = i == 0 ? PortableBFloatKernels() : *Avx512BFloatKernels();
+    kernels.split(numbers.data(), static_cast<int64_t>(numbers.size()), high[i].data(), low[i].data());
+  }
+  EXPECT_EQ(high[0], high[1]);
+  EXPECT_EQ(low[0], low[1]);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const double value = numbers[i], first = BFloat16ToFloat(high[0][i]), parts = first + BFloat16ToFloat(low[0][i]);
+    if (!std::isfinite(value)) {
+      EXPECT_EQ(low[0][i], 0) << value;
+      EXPECT_EQ(std::isnan(parts), std::isnan(value));
+    } else {
+      // Below the smallest normal number the rest has fewer digits.
+      EXPECT_LE(std::abs(parts - value), std::max(std::abs(value) / (1 << 17), 1e-40)) << value;
+    }
+  }
 }
 
 void ExpectPortableResults(const BFloatKernels& others) {

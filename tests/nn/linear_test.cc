@@ -186,7 +186,8 @@ TEST(LinearTest, SaysWhatItKeepsAndTakesAtMost) {
   const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
   const BudgetScope scope(budget);
   const int64_t out = 3000, in = 1000, rows = 50;
-  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16x3, Precision::kBFloat16, Precision::kInt8,
+                                    Precision::kInt4}) {
     const int64_t before = budget->used_bytes();
     Linear linear;
     linear.weight = WeightMatrix::Pack(RandomMatrix(out, in, 1).to(StorageType(precision)), precision);
@@ -196,7 +197,7 @@ TEST(LinearTest, SaysWhatItKeepsAndTakesAtMost) {
     const int64_t used = budget->used_bytes();
     const at::Tensor y = linear(x);
     EXPECT_LE(budget->peak_bytes() - used,
-              AllocatedBytes(rows * out * 4) + LinearScratchBytes(out, in, precision, rows))
+              AllocatedBytes(rows * out * 4) + LinearScratchBytes(out, in, precision, x.device(), rows))
         << PrecisionName(precision);
   }
 }

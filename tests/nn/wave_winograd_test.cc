@@ -151,7 +151,7 @@ TEST(WaveWinogradTest, ALayerTakesItWhereItIsOffered) {
   for (const WaveTiling& shape : {WaveTiling{48, 64, 7, 9, 3}, WaveTiling{36, 50, 7, 9, 3}}) {
     for (const int64_t frames : {20, 400}) {
       const WaveLayer layer(shape, generator);
-      const WaveConv conv(layer.weight, layer.bias, shape.padding, shape.dilation, at::kFloat);
+      const WaveConv conv(layer.weight, layer.bias, shape.padding, shape.dilation, Precision::kFloat32);
       const at::Tensor wave = Noise({frames, shape.in}, generator), exact = layer.Exact(wave);
       EXPECT_EQ(WaveConvTiles(shape, frames, Precision::kFloat32, c10::Device(c10::DeviceType::CPU)),
                 frames == 400 && shape.in == 48);

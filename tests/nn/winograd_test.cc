@@ -91,7 +91,7 @@ TEST(WinogradTest, ALayerTakesItWhereItIsOffered) {
   for (const bool wide : {true, false}) {
     const int64_t in = wide ? 64 : 20, side = wide ? 20 : 6;
     const at::Tensor weight = Noise({48, in, 3, 3}, generator), bias = Noise({48}, generator);
-    const FusedConv conv(weight, bias, {{1, 1}, {1, 1}, {1, 1}}, at::kFloat);
+    const FusedConv conv(weight, bias, {{1, 1}, {1, 1}, {1, 1}}, Precision::kFloat32);
     const at::Tensor x = ChannelsLastNoise({1, in, side, side}, generator);
     const at::Tensor exact = at::conv2d(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble), 1, 1);
     EXPECT_LT(testing::DistanceOf(conv(x), exact).max_relative_error, 8e-6);

@@ -8,7 +8,6 @@
 #include "nn/token_passes.h"
 #include "nn/window_attention.h"
 #include "runtime/memory_budget.h"
-#include "runtime/packed.h"
 
 namespace grym {
 namespace {
@@ -267,8 +266,7 @@ int64_t SwinStage::WorkingBytes(const SwinStageConfig& config, int64_t batch, Pr
   const auto element = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
   const auto bytes = [&](int64_t numbers) { return AllocatedBytes(batch * numbers * element); };
   const auto scratch = [&](int64_t out, int64_t in, int64_t rows) {
-    const bool plain = !IsPacked(precision) && StorageType(precision) == ComputeType(precision, device);
-    return plain ? 0 : LinearScratchBytes(out, in, precision, batch * rows);
+    return LinearScratchBytes(out, in, precision, device, batch * rows);
   };
   const int64_t tokens = config.tokens(), wide = config.mlp_dim();
   const int64_t mlp = std::max({bytes(tokens * (dim + 2 * wide)),

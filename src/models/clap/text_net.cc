@@ -186,13 +186,9 @@ int64_t ClapTextNet::WorkingBytes(const ClapTextConfig& config, Precision precis
   };
   const int64_t attention = 6 * rows(dim) + AttentionScratchBytes(tokens, config.heads, dim / config.heads);
   const int64_t most = std::max(2 * rows(dim) + 2 * rows(wide), attention);
-  int64_t scratch = 0;
-  if (IsPacked(precision) || StorageType(precision) != type) {
-    scratch = std::max({LinearScratchBytes(3 * dim, dim, precision, tokens),
-                        LinearScratchBytes(wide, dim, precision, tokens),
-                        LinearScratchBytes(dim, wide, precision, tokens)});
-  }
-  return most + scratch;
+  return most + std::max({LinearScratchBytes(3 * dim, dim, precision, device, tokens),
+                          LinearScratchBytes(wide, dim, precision, device, tokens),
+                          LinearScratchBytes(dim, wide, precision, device, tokens)});
 }
 
 }  // namespace grym

@@ -19,7 +19,7 @@ WaveConv ReadWaveConv(WeightReader& weights, const std::string& layer, int64_t i
                       int64_t dilation) {
   const at::Tensor weight = weights.WeightNormedMatrix(layer, {out, in, kernel});
   return WaveConv(weight, weights.Vector(layer + ".bias", {out}), SamePadding(kernel, dilation), dilation,
-                  weights.compute_type());
+                  weights.options().precision);
 }
 
 // Floor and ceiling of a / b for b > 0 and any a.
@@ -73,7 +73,7 @@ void HifiGan::Read(WeightReader& weights) {
     Level made;
     const at::Tensor weight = weights.WeightNormedMatrix(layer, {in, channels, config_.upsample_kernel_sizes[level]});
     made.upsample = WaveUpsample(weight, weights.Vector(layer + ".bias", {channels}), config_.upsample_rates[level],
-                                 config_.padding(level), weights.compute_type());
+                                 config_.padding(level), weights.options().precision);
     for (size_t k = 0; k < config_.resblock_kernel_sizes.size(); ++k) {
       const int64_t kernel = config_.resblock_kernel_sizes[k];
       const std::string block = "resblocks." + std::to_string(level * config_.resblock_kernel_sizes.size() + k);

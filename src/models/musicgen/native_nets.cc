@@ -103,6 +103,18 @@ ModelContext WithTextEncoder(ModelContext context) {
   return context;
 }
 
+// The decoder's and the codec's kernels are their own, for few rows at a time.
+absl::Status CheckMusicgenPrecisions(const ModelContext& context) {
+  for (const char* component : {"decoder", "audio_encoder"}) {
+    if (context.PrecisionOf(component) != Precision::kBFloat16x3) continue;
+    return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
+                 Formatted("musicgen/%s: want float32, bfloat16, float16, int8 or int4, got bfloat16x3, which the "
+                           "text_encoder alone has",
+                           component));
+  }
+  return absl::OkStatus();
+}
+
 // What a melody is heard with; the folder's own words where it has them.
 absl::Status ReadChroma(const ModelFolder& folder, ChromaOptions& chroma) {
   if (!folder.preprocessor()) return absl::OkStatus();
@@ -155,6 +167,7 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
   std::shared_ptr<NativeMusicgenNets> nets(new NativeMusicgenNets);
   const std::vector<std::string> components = {"text_encoder", "decoder", "audio_encoder"};
   GRYM_RETURN_IF_ERROR(context.CheckComponents(components));
+  GRYM_RETURN_IF_ERROR(CheckMusicgenPrecisions(nets->context_));
   const std::string where = QuotedPath(folder.config_path());
   GRYM_ASSIGN_OR_RETURN(nets->copy_, ReadPackedCopyEntry(folder.config(), where, components));
   if (nets->copy_) {

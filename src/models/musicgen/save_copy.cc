@@ -29,6 +29,11 @@ absl::Status NativeMusicgenNets::CheckCanBeCopied() const {
                  QuotedPath(folder_) + ": want a model that is opened in int8, int4, float16 or bfloat16, got float32, "
                                        "which is what the folder holds");
   }
+  if (context_.PrecisionOf("text_encoder") == Precision::kBFloat16x3) {
+    return Error(absl::StatusCode::kFailedPrecondition, "nothing_to_pack",
+                 QuotedPath(folder_) + ": want a text_encoder that is opened in another dtype, got bfloat16x3, whose "
+                                       "weights are float32: float32 keeps the same in a copy");
+  }
   return absl::OkStatus();
 }
 

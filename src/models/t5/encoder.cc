@@ -159,14 +159,10 @@ int64_t T5Encoder::WeightBytes(const T5Config& config, Precision precision) {
 // is made of them, or the wide layer with the same. Weights of another type than the sums are unfolded in parts.
 int64_t T5Encoder::WorkingBytes(const T5Config& config, int64_t tokens, Precision precision) {
   const c10::Device cpu(c10::DeviceType::CPU);
-  const c10::ScalarType type = ComputeType(precision, cpu);
-  const auto compute = static_cast<int64_t>(c10::elementSize(type));
+  const auto compute = static_cast<int64_t>(c10::elementSize(ComputeType(precision, cpu)));
   const int64_t dim = config.d_model, heads = config.num_heads * config.d_kv, wide = config.d_ff;
   const auto rows = [&](int64_t width) { return AllocatedBytes(tokens * width * compute); };
-  const auto scratch = [&](int64_t out, int64_t in) {
-    return StorageType(precision) == type && precision != Precision::kInt8 && precision != Precision::kInt4
-               ? 0 : LinearScratchBytes(out, in, precision, tokens);
-  };
+  const auto scratch = [&](int64_t out, int64_t in) { return LinearScratchBytes(out, in, precision, cpu, tokens); };
   const int64_t up = (config.gated ? 2 : 1) * wide;
   const int64_t attend = rows(3 * heads) + std::max({rows(dim) + scratch(3 * heads, dim),
                                                      rows(heads) + AttentionScratchBytes(tokens, config.num_heads,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "models/unet/net.h"
+#include "nn/bfloat_conv.h"
 #include "runtime/memory_budget.h"
 #include "runtime/packed.h"
 
@@ -18,7 +19,7 @@ class UnetMeter {
         precision_(options.precision),
         device_(options.device),
         tiles_(CanTile(options)),
-        unfolds_(IsPacked(options.precision) ||
+        unfolds_(IsPacked(options.precision) || UsesBFloatProducts(options.precision, options.device) ||
                  StorageType(options.precision) != ComputeType(options.precision, options.device)),
         rows_(rows),
         element_bytes_(static_cast<int64_t>(c10::elementSize(ComputeType(options.precision, options.device)))) {}
@@ -63,7 +64,7 @@ class UnetMeter {
     return Conv2dScratchBytes(out, in, kernel, stride, kept, device_, rows_, height_, width_);
   }
   int64_t Rows(int64_t in, int64_t out) const {
-    return unfolds_ ? LinearScratchBytes(out, in, precision_, rows_ * height_ * width_) : 0;
+    return LinearScratchBytes(out, in, precision_, device_, rows_ * height_ * width_);
   }
 
   // x stays the caller's.

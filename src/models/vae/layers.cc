@@ -184,7 +184,7 @@ VaeUpsample ReadVaeUpsample(WeightReader& weights, const std::string& layer, int
   for (int64_t a = 0; a < 2; ++a) {
     for (int64_t b = 0; b < 2; ++b) {
       upsample.phases[a][b] = FusedConv(along(along(weight, 2, a), 3, b).to(read.scalar_type()), bias,
-                                         {{1, 1}, {1, 1}, {1, 1}}, weights.compute_type());
+                                         {{1, 1}, {1, 1}, {1, 1}}, weights.options().precision);
     }
   }
   return upsample;

@@ -56,10 +56,8 @@ class RunOfImages {
     // LibTorch's attention keeps a block of scores and of sums for each thread.
     const int64_t queries = places >= 768 ? 256 : places >= 192 ? 64 : 32, keys = std::min<int64_t>(512, places);
     const int64_t scratch = at::get_num_threads() * queries * (keys + channels + 2) * 4;
-    // Matrices of half the bytes become what is computed with for the call.
-    const bool converts = StorageType(precision_) != ComputeType(precision_, device_);
-    const int64_t converted = converts ? LinearScratchBytes(3 * channels, channels, precision_, places) : 0;
-    Hold({x, x, Image(3 * channels, frames, bands), std::max(scratch, converted)});
+    const int64_t product = LinearScratchBytes(3 * channels, channels, precision_, device_, places);
+    Hold({x, x, Image(3 * channels, frames, bands), std::max(scratch, product)});
   }
 
  private:
@@ -139,11 +137,13 @@ int64_t VaeDecodeBytes(const VaeConfig& config, Precision precision, c10::Device
       const int64_t source = told ? run.Image(in, std::min(frames + 2, rows + 2), bands) : 0;
       const int64_t phase = told ? run.Image(in, rows / 2 + 4, bands / 2 + 1) : 0;
       const int64_t sum = told || in != out ? large : 0;
-      run.Hold({x, sum, large, source, phase, run.ScratchOfPhase(in, rows / 2 + 4, bands / 2 + 1)});
-      run.Hold({x, sum, large, source, run.Image(in, rows, bands), run.Image(out, rows, bands),
+      // What both norms multiply and add, measured over all tiles before the first is made.
+      const int64_t norms = 2 * (AllocatedBytes(in * 4) + AllocatedBytes(out * 4));
+      run.Hold({x, sum, large, source, phase, norms, run.ScratchOfPhase(in, rows / 2 + 4, bands / 2 + 1)});
+      run.Hold({x, sum, large, source, norms, run.Image(in, rows, bands), run.Image(out, rows, bands),
                 run.Scratch3x3(in, out, rows, bands)});
-      run.Hold({x, sum, large, source, run.Image(out, tile, bands)});
-      const int64_t scratch = run.Scratch3x3(out, out, rows, bands);
+      run.Hold({x, sum, large, source, norms, run.Image(out, tile, bands)});
+      const int64_t scratch = norms + run.Scratch3x3(out, out, rows, bands);
       run.Hold({x, sum, large, run.Image(out, rows, bands), run.Image(out, rows, bands), scratch});
       run.Hold({large, large, run.Image(out, rows, bands), run.Image(out, rows, bands), scratch});
     } else {

@@ -14,7 +14,7 @@ constexpr int64_t kStretchFrames = 64;
 constexpr double kFeatureNormEpsilon = 1e-5;  // torch.nn's default, which no config changes
 
 // The first convolution becomes another one for every sound, in float32.
-bool IsHalved(size_t layer, Precision precision, c10::Device device) {
+bool GoesByBFloat(size_t layer, Precision precision, c10::Device device) {
   return layer > 0 && UsesBFloatProducts(precision, device);
 }
 
@@ -40,9 +40,9 @@ FeatureEncoder FeatureEncoder::Read(WeightReader& weights, const Wav2Vec2Config&
     const std::string layer = "feature_extractor.conv_layers." + std::to_string(i);
     const int64_t in = i == 0 ? 1 : config.conv_dim[i - 1], out = config.conv_dim[i];
     FeatureConv conv;
-    if (IsHalved(i, weights.options().precision, weights.options().device)) {
-      conv.halves = weights.Matrix(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
-      if (conv.halves.defined()) conv.halves = conv.halves.permute({0, 2, 1}).reshape({out, -1}).contiguous();
+    if (GoesByBFloat(i, weights.options().precision, weights.options().device)) {
+      conv.rows = weights.Matrix(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
+      if (conv.rows.defined()) conv.rows = conv.rows.permute({0, 2, 1}).reshape({out, -1}).contiguous();
     } else {
       conv.weight = weights.Vector(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
       if (conv.weight.defined()) conv.weight = conv.weight.permute({2, 1, 0}).reshape({-1, out}).contiguous();
@@ -90,9 +90,9 @@ at::Tensor FeatureEncoder::Rows(size_t layer, const at::Tensor& x, int64_t rows)
   const FeatureConv& conv = convs_[layer];
   const int64_t kernel = config_.conv_kernel[layer], stride = config_.conv_stride[layer], in = x.size(1);
   at::Tensor out;
-  if (conv.halves.defined()) {
+  if (conv.rows.defined()) {
     out = at::empty({rows, config_.conv_dim[layer]}, x.options());
-    ConvolveBFloat(ShapeOf(config_, layer, rows), x.const_data_ptr<float>(), conv.halves,
+    ConvolveBFloat(ShapeOf(config_, layer, rows), x.const_data_ptr<float>(), conv.rows,
                    conv.bias.defined() ? conv.bias.const_data_ptr<float>() : nullptr, {}, out.mutable_data_ptr<float>());
     Finish(conv, out);
     return out;
@@ -141,8 +141,9 @@ int64_t FeatureEncoder::WorkingBytes(const Wav2Vec2Config& config, Precision pre
   int64_t before = AllocatedBytes(config.RowsOf(needed, 1) * config.conv_kernel[0] * element_bytes), most = 0;
   for (size_t i = 0; i < config.conv_dim.size(); ++i) {
     const int64_t here = AllocatedBytes(config.RowsOf(needed, i + 1) * config.conv_dim[i] * element_bytes);
-    const bool halved = IsHalved(i, precision, device);
-    const int64_t scratch = halved ? BFloatScratchBytes(ShapeOf(config, i, config.RowsOf(needed, i + 1))) : 0;
+    const int64_t scratch = GoesByBFloat(i, precision, device)
+                                ? BFloatScratchBytes(ShapeOf(config, i, config.RowsOf(needed, i + 1)), precision)
+                                : 0;
     most = std::max(most, before + here + scratch);
     if (config.norm_every_conv) {  // its result beside its input, and each row's mean and deviation
       const int64_t rows = AllocatedBytes(config.RowsOf(needed, i + 1) * element_bytes);
@@ -163,7 +164,7 @@ int64_t FeatureEncoder::WeightBytes(const Wav2Vec2Config& config, Precision prec
   for (size_t i = 0; i < config.conv_dim.size(); ++i) {
     const int64_t in = i == 0 ? 1 : config.conv_dim[i - 1], out = config.conv_dim[i];
     const int64_t vectors = (config.conv_bias ? 1 : 0) + (config.norm_every_conv || i == 0 ? 2 : 0);
-    const int64_t kept = IsHalved(i, precision, device) ? 2 : element_bytes;
+    const int64_t kept = GoesByBFloat(i, precision, device) ? BytesOf(precision, 1) : element_bytes;
     bytes += AllocatedBytes(out * in * config.conv_kernel[i] * kept) +
              vectors * AllocatedBytes(out * element_bytes);
   }

@@ -13,7 +13,7 @@ namespace grym {
 
 struct FeatureConv {
   at::Tensor weight;     // [kernel * in, out], so that a row of the product reads `kernel` rows that lie in one piece
-  at::Tensor halves;     // or bfloat16 [out, kernel * in], as nn/bfloat_conv.h reads them
+  at::Tensor rows;       // or [out, kernel * in] in the storage type, as nn/bfloat_conv.h reads them
   at::Tensor bias;       // [out], or undefined
   at::Tensor norm_weight, norm_bias;  // [out], or undefined: no norm after this one
 };

@@ -195,9 +195,9 @@ int64_t Wav2Vec2Net::WorkingBytes(const Wav2Vec2Config& config, Precision precis
   const int64_t dim = config.hidden, wide = config.intermediate, last = config.conv_dim.back();
   const int64_t samples = AllocatedBytes(config.SamplesOf(frames) * 4);
   const int64_t extract = wants.extract_features ? rows(last) : 0;
-  const int64_t scratch = std::max({LinearScratchBytes(wide, dim, precision, frames),
-                                   LinearScratchBytes(dim, wide, precision, frames),
-                                   LinearScratchBytes(3 * dim, dim, precision, frames)});
+  const int64_t scratch = std::max({LinearScratchBytes(wide, dim, precision, device, frames),
+                                   LinearScratchBytes(dim, wide, precision, device, frames),
+                                   LinearScratchBytes(3 * dim, dim, precision, device, frames)});
   // The positions' kernel is converted whole where it is kept in another type, and oneDNN arranges a copy of its own.
   const int64_t kernel = AllocatedBytes(dim * (dim / config.position_groups) * config.position_kernel * element);
   const int64_t copies = StorageType(precision) == ComputeType(precision, device) ? 1 : 2;

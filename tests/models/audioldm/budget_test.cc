@@ -5,6 +5,7 @@
 
 #include "grymsynth/audio_file.h"
 #include "grymsynth/error.h"
+#include "support/bfloat_units.h"
 #include "support/scratch.h"
 #include "tiny_audioldm.h"
 
@@ -80,6 +81,19 @@ TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanInEveryPrecision) {
     SCOPED_TRACE("from sound");
     ExpectKeepsToItsSmallestPlan(FromChirp(0.5), dtype);
   }
+}
+
+TEST(AudioLdmBudgetTest, KeepsToItsSmallestPlanInBFloat16x3) {
+  GRYM_NEED_PEER();
+  GRYM_NEED_BFLOAT_UNITS();
+  for (const double duration_s : {0.06, 0.4, 3.0}) {
+    SCOPED_TRACE(duration_s);
+    GenerateAudioRequest request = Rain();
+    request.duration_s = duration_s;
+    ExpectKeepsToItsSmallestPlan(request, "bfloat16x3");
+  }
+  SCOPED_TRACE("from sound");
+  ExpectKeepsToItsSmallestPlan(FromChirp(0.5), "bfloat16x3");
 }
 
 TEST(AudioLdmBudgetTest, LowersItsPrecisionWhereItMayAndMust) {

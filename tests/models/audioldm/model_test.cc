@@ -11,6 +11,7 @@
 #include "tiny_audioldm.h"
 #include "models/vae/log_mel.h"
 #include "runtime/torch_guard.h"
+#include "support/bfloat_units.h"
 
 namespace grym::testing {
 namespace {
@@ -202,6 +203,19 @@ TEST(AudioLdmModelTest, TenStepsOfTheSolverAreCloserThanTwentyFiveOfTheFoldersOw
   const double few = distance(10, "dpmsolver++"), many = distance(25, "checkpoint");
   std::printf("audioldm-tiny: 10 steps of the solver %.4f, 25 of the folder's own %.4f from 200\n", few, many);
   EXPECT_LT(few, many);
+}
+
+TEST(AudioLdmModelTest, ThreeProductsOfBFloat16AreNearlyFloat32) {
+  GRYM_NEED_PEER();
+  GRYM_NEED_BFLOAT_UNITS();
+  const auto exact = Tiny(), ours = Tiny(kPlenty, "bfloat16x3");
+  const std::vector<float> wanted = Samples(Made(*exact, Rain())), made = Samples(Made(*ours, Rain()));
+  const double power = Energy(wanted, std::vector<float>(wanted.size()));
+  const double snr_db = 10 * std::log10(power / Energy(made, wanted));
+  std::printf("  bfloat16x3: %.1f dB to float32\n", snr_db);
+  EXPECT_GT(snr_db, 60);
+  EXPECT_TRUE(std::isfinite(snr_db));  // or it was not taken
+  EXPECT_EQ(Samples(Made(*ours, Rain())), made);
 }
 
 // Of random weights, so a bound and no promise: what a tier costs on published sizes is in the README.

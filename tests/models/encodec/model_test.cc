@@ -238,6 +238,7 @@ TEST(EncodecCodecModelTest, RefusesWhatItIsNotFor) {
   GRYM_NEED_PEER();
   const auto folder = PeerCheckpoint("encodec-tiny");
   EXPECT_EQ(ErrorCode(OpenCodec(folder, {.dtype = "int8"}).status()), "unsupported_dtype");
+  EXPECT_EQ(ErrorCode(OpenCodec(folder, {.dtype = "bfloat16x3"}).status()), "unsupported_dtype");
   EXPECT_EQ(ErrorCode(OpenCodec(folder, {.component_dtypes = {{"unet", "float32"}}}).status()), "unknown_component");
   const auto model = OpenCodec(folder).value();
   EXPECT_EQ(model->NewGenerator().status().code(), absl::StatusCode::kUnimplemented);

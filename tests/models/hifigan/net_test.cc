@@ -20,9 +20,10 @@ HifiGanConfig ConfigOf(const std::filesystem::path& folder) {
   return HifiGanConfig::Parse(ReadConfig(folder / "config.json").value(), "vocoder/config.json").value();
 }
 
-std::shared_ptr<const HifiGan> Opened(const std::filesystem::path& folder, const std::string& file = "") {
+std::shared_ptr<const HifiGan> Opened(const std::filesystem::path& folder, const std::string& file = "",
+                                      Precision precision = Precision::kFloat32) {
   const TensorSet set = TensorSet::Open(file.empty() ? folder : folder / file).value();
-  return TorchGuard("vocoder", [&] { return HifiGan::Load(set, ConfigOf(folder), {}); }).value();
+  return TorchGuard("vocoder", [&] { return HifiGan::Load(set, ConfigOf(folder), {.precision = precision}); }).value();
 }
 
 at::Tensor Made(const HifiGan& net, const at::Tensor& mel, int64_t chunk = 0) {
@@ -150,14 +151,14 @@ TEST(HifiGanTest, RefusesOtherShapesAndStopsWhenCancelled) {
   EXPECT_EQ(cancelled.status().code(), absl::StatusCode::kCancelled);
 }
 
-TEST(HifiGanTest, TakesWhatItSaidAndNoMore) {
-  GRYM_NEED_PEER();
+void ExpectTakesWhatItSaid(Precision precision) {
+  SCOPED_TRACE(PrecisionName(precision));
   const auto folder = testing::PeerCheckpoint("audioldm-tiny") / "vocoder";
   const HifiGanConfig config = ConfigOf(folder);
   const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 32);
   const BudgetScope scope(budget);
-  const auto net = Opened(folder);
-  const int64_t weights = budget->used_bytes(), told = HifiGanWeightBytes(config, Precision::kFloat32);
+  const auto net = Opened(folder, "", precision);
+  const int64_t weights = budget->used_bytes(), told = HifiGanWeightBytes(config, precision);
   EXPECT_GE(told, weights);
   EXPECT_LE(static_cast<double>(told), 1.1 * static_cast<double>(weights));
   EXPECT_LE(static_cast<double>(budget->peak_bytes()), 1.05 * static_cast<double>(told));
@@ -168,11 +169,17 @@ TEST(HifiGanTest, TakesWhatItSaidAndNoMore) {
       budget->ResetPeak();
       const at::Tensor wave = Made(*net, mel, chunk);
       const auto measured = static_cast<double>(budget->peak_bytes() - before);
-      const int64_t bytes = HifiGanBytes(config, Precision::kFloat32, kCpu, 1, frames, chunk);
+      const int64_t bytes = HifiGanBytes(config, precision, kCpu, 1, frames, chunk);
       EXPECT_GE(static_cast<double>(bytes), measured) << frames << " " << chunk;
       EXPECT_LE(static_cast<double>(bytes), 1.1 * measured) << frames << " " << chunk;
     }
   }
+}
+
+TEST(HifiGanTest, TakesWhatItSaidAndNoMore) {
+  GRYM_NEED_PEER();
+  ExpectTakesWhatItSaid(Precision::kFloat32);
+  ExpectTakesWhatItSaid(Precision::kBFloat16x3);
 }
 
 TEST(HifiGanConfigTest, TellsEveryFieldThatIsWrong) {

@@ -19,6 +19,7 @@
 #include "models/musicgen/native_nets.h"
 #include "quant/layout.h"
 #include "runtime/torch_guard.h"
+#include "support/bfloat_units.h"
 #include "support/peer.h"
 #include "support/scratch.h"
 
@@ -344,6 +345,26 @@ TEST(MusicgenCopyTest, WhatCannotBeCopiedIsRefusedAndLeavesNothing) {
   for (const auto& entry : std::filesystem::directory_iterator(scratch.path()))
     names.push_back(entry.path().filename().string());
   EXPECT_THAT(names, ::testing::UnorderedElementsAre("full", "copy"));
+}
+
+TEST(MusicgenCopyTest, ThreeProductsOfBFloat16AreForTheTextEncoderAndNotForACopy) {
+  GRYM_NEED_PEER();
+  GRYM_NEED_BFLOAT_UNITS();
+  const testing::Scratch scratch;
+  const Path folder = testing::PeerCheckpoint("musicgen-tiny");
+  OpenModelOptions codec = In("int8"), text = In("int8");
+  codec.component_dtypes = {{"audio_encoder", "bfloat16x3"}};
+  text.component_dtypes = {{"text_encoder", "bfloat16x3"}};
+  for (const auto& [options, component] : {std::pair(In("bfloat16x3"), "decoder"), {codec, "audio_encoder"}}) {
+    const absl::Status refused = TryOpen(folder, options).status();
+    EXPECT_EQ(ErrorCode(refused), "unsupported_dtype");
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(std::string("musicgen/") + component + ": want float32"));
+  }
+  const auto model = Opened(folder, text);
+  EXPECT_FALSE(Played(*model).empty());
+  const absl::Status refused = model->SaveCopy(scratch / "copy", {});
+  EXPECT_EQ(ErrorCode(refused), "nothing_to_pack");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("weights are float32"));
 }
 
 TEST(MusicgenCopyTest, OtherNumbersThanItHoldsAreRefusedWithAdvice) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 
@@ -11,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
+#include "support/bfloat_units.h"
 #include "support/peer.h"
 
 namespace grym {
@@ -123,6 +125,19 @@ TEST(T5EncoderTest, FewerBitsAreNearTheReference) {
   }
 }
 
+TEST(T5EncoderTest, ThreeProductsAreNearlyTheReference) {
+  GRYM_NEED_PEER();
+  GRYM_NEED_BFLOAT_UNITS();
+  const auto folder = testing::PeerCheckpoint("musicgen-tiny");
+  const std::vector<int32_t> ids{5, 17, 99, 401, 3, 78, 900, 1};
+  const at::Tensor want = Encoded(*Opened(folder, true), ids);
+  const double snr_db =
+      testing::DistanceOf(Encoded(*Opened(folder, true, Precision::kBFloat16x3), ids), want).snr_db;
+  std::printf("  bfloat16x3: %.1f dB to float32\n", snr_db);
+  EXPECT_GT(snr_db, 80);
+  EXPECT_TRUE(std::isfinite(snr_db));  // or it was not taken
+}
+
 TEST(T5EncoderTest, RefusesTokensThatTheTableLacks) {
   GRYM_NEED_PEER();
   const auto net = Opened(testing::PeerCheckpoint("musicgen-tiny"), true);
@@ -155,7 +170,8 @@ TEST(T5EncoderTest, TakesWhatItSaidAndNoMore) {
   const BudgetScope scope(budget);
   for (const bool nested : {true, false}) {
     const T5Config config = ConfigIn(nested ? tiny : gated, nested);
-    for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
+    for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16x3, Precision::kBFloat16,
+                                      Precision::kInt8, Precision::kInt4}) {
       SCOPED_TRACE(std::string(PrecisionName(precision)) + (nested ? "" : " gated"));
       const int64_t empty = budget->used_bytes();
       const auto net = Opened(nested ? tiny : gated, nested, precision);

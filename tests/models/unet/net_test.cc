@@ -66,8 +66,8 @@ TEST(UnetTest, AnswersAsTheReferenceDoesAtFullSize) {
   ExpectSameStep("full", PeerCheckpoint(preset), {"--seconds", "5.12", "--steps", "2"});
 }
 
-constexpr Precision kTiers[] = {Precision::kFloat32, Precision::kBFloat16, Precision::kFloat16, Precision::kInt8,
-                                Precision::kInt4};
+constexpr Precision kTiers[] = {Precision::kFloat32, Precision::kBFloat16x3, Precision::kBFloat16,
+                                Precision::kFloat16, Precision::kInt8, Precision::kInt4};
 
 TEST(UnetTest, LoadingTakesWhatTheHeadersSay) {
   GRYM_NEED_PEER();

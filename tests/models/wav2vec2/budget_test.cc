@@ -7,6 +7,7 @@
 #include "grymsynth/error.h"
 #include "gtest/gtest.h"
 #include "models/wav2vec2/model.h"
+#include "support/bfloat_units.h"
 #include "support/peer.h"
 #include "support/scratch.h"
 
@@ -61,45 +62,54 @@ int64_t SmallestPeak(const Wav2Vec2Model& model, double seconds) {
   return least;
 }
 
+void ExpectStreamsByteForByte(const fs::path& folder, const std::string& dtype) {
+  for (const double seconds : {0.3, 4.0, 40.0}) {
+    SCOPED_TRACE(dtype + " " + std::to_string(seconds));
+    const auto roomy = OpenOn(folder, kGigabyte, dtype).value();
+    const auto want = roomy->NewSession()->Embed(Rising(seconds), {}).value();
+    const MemoryPlan whole = roomy->PlanToHear(seconds);
+    EXPECT_TRUE(whole.levers.empty());
+    const int64_t least = SmallestPeak(*roomy, seconds);
+    ASSERT_LT(least, whole.peak_bytes());
+
+    const auto tight = OpenOn(folder, least, dtype).value();
+    const MemoryPlan plan = tight->PlanToHear(seconds);
+    EXPECT_EQ(plan.levers, std::vector<std::string>{"streamed weights by layer"});
+    EXPECT_TRUE(plan.phases[0].streamed);
+    EXPECT_LT(plan.weights_bytes(), whole.weights_bytes());
+    for (int again = 0; again < 3; ++again) {
+      const auto made = tight->NewSession()->Embed(Rising(seconds), {});
+      ASSERT_TRUE(made.ok()) << made.status();
+      EXPECT_EQ(*made, want);  // the same numbers in the same order
+    }
+    EXPECT_LE(tight->budget().peak_bytes(), least);
+    EXPECT_GE(static_cast<double>(tight->budget().peak_bytes()), 0.9 * static_cast<double>(least));
+    EXPECT_LT(tight->budget().used_bytes(), plan.weights_bytes());  // no layer stays
+    tight->Unload();
+    EXPECT_EQ(tight->budget().used_bytes(), 0);
+
+    tight->budget().ResetPeak();
+    tight->budget().SetLimit(least - 1);
+    const absl::Status refused = tight->NewSession()->Embed(Rising(seconds), {}).status();
+    EXPECT_EQ(ErrorCode(refused), "over_budget");
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(std::to_string(least)));
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(std::to_string(least - 1)));
+    EXPECT_EQ(tight->budget().peak_bytes(), 0);
+  }
+}
+
 TEST(Wav2Vec2BudgetTest, StreamsItsLayersAsTheLastLeverByteForByte) {
   GRYM_NEED_PEER();
   const Scratch scratch;
   const fs::path folder = Deep(scratch, "wav2vec2-stable-tiny");
-  for (const char* dtype : {"float32", "bfloat16"}) {
-    for (const double seconds : {0.3, 4.0, 40.0}) {
-      SCOPED_TRACE(std::string(dtype) + " " + std::to_string(seconds));
-      const auto roomy = OpenOn(folder, kGigabyte, dtype).value();
-      const auto want = roomy->NewSession()->Embed(Rising(seconds), {}).value();
-      const MemoryPlan whole = roomy->PlanToHear(seconds);
-      EXPECT_TRUE(whole.levers.empty());
-      const int64_t least = SmallestPeak(*roomy, seconds);
-      ASSERT_LT(least, whole.peak_bytes());
+  for (const char* dtype : {"float32", "bfloat16"}) ExpectStreamsByteForByte(folder, dtype);
+}
 
-      const auto tight = OpenOn(folder, least, dtype).value();
-      const MemoryPlan plan = tight->PlanToHear(seconds);
-      EXPECT_EQ(plan.levers, std::vector<std::string>{"streamed weights by layer"});
-      EXPECT_TRUE(plan.phases[0].streamed);
-      EXPECT_LT(plan.weights_bytes(), whole.weights_bytes());
-      for (int again = 0; again < 3; ++again) {
-        const auto made = tight->NewSession()->Embed(Rising(seconds), {});
-        ASSERT_TRUE(made.ok()) << made.status();
-        EXPECT_EQ(*made, want);  // the same numbers in the same order
-      }
-      EXPECT_LE(tight->budget().peak_bytes(), least);
-      EXPECT_GE(static_cast<double>(tight->budget().peak_bytes()), 0.9 * static_cast<double>(least));
-      EXPECT_LT(tight->budget().used_bytes(), plan.weights_bytes());  // no layer stays
-      tight->Unload();
-      EXPECT_EQ(tight->budget().used_bytes(), 0);
-
-      tight->budget().ResetPeak();
-      tight->budget().SetLimit(least - 1);
-      const absl::Status refused = tight->NewSession()->Embed(Rising(seconds), {}).status();
-      EXPECT_EQ(ErrorCode(refused), "over_budget");
-      EXPECT_THAT(std::string(refused.message()), HasSubstr(std::to_string(least)));
-      EXPECT_THAT(std::string(refused.message()), HasSubstr(std::to_string(least - 1)));
-      EXPECT_EQ(tight->budget().peak_bytes(), 0);
-    }
-  }
+TEST(Wav2Vec2BudgetTest, StreamsItsLayersInBFloat16x3) {
+  GRYM_NEED_PEER();
+  GRYM_NEED_BFLOAT_UNITS();
+  const Scratch scratch;
+  ExpectStreamsByteForByte(Deep(scratch, "wav2vec2-stable-tiny"), "bfloat16x3");
 }
 
 TEST(Wav2Vec2BudgetTest, PrecisionIsLoweredBeforeLayersAreStreamedWhereThatIsAllowed) {

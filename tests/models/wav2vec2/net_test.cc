@@ -1,11 +1,15 @@
 // Against transformers 5.23.0 with torch 2.13.0, by tests/support/peer.h.
 #include "models/wav2vec2/net.h"
 
+#include <cmath>
+#include <cstdio>
+
 #include "checkpoint/config_reader.h"
 #include "gtest/gtest.h"
 #include "models/wav2vec2/session.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
+#include "support/bfloat_units.h"
 #include "support/peer.h"
 
 namespace grym {
@@ -109,6 +113,24 @@ TEST(Wav2Vec2NetTest, LowerTiersStayClose) {
         testing::DistanceOf(TensorOf(heard->last_hidden_state), PeerTensor(run, "last_hidden_state"));
     EXPECT_GE(distance.cosine, cosine) << PrecisionName(precision);
     EXPECT_LT(distance.cosine, 1) << PrecisionName(precision);
+  }
+}
+
+TEST(Wav2Vec2NetTest, ThreeProductsOfBFloat16AreNearlyFloat32) {
+  GRYM_NEED_PEER();
+  GRYM_NEED_BFLOAT_UNITS();
+  for (const char* preset : {"wav2vec2-tiny", "wav2vec2-stable-tiny"}) {
+    const auto folder = testing::PeerCheckpoint(preset);
+    const auto run = TensorSet::Open(testing::PeerRun(folder, "2", {"--seconds", "2"})).value();
+    const auto ours = HeardBy(folder, PeerTensor(run, "input.audio"), Precision::kBFloat16x3);
+    const auto exact = HeardBy(folder, PeerTensor(run, "input.audio"), Precision::kFloat32);
+    ASSERT_TRUE(ours.ok() && exact.ok()) << ours.status() << exact.status();
+    const double snr_db =
+        testing::DistanceOf(TensorOf(ours->last_hidden_state), TensorOf(exact->last_hidden_state)).snr_db;
+    std::printf("  %s in bfloat16x3: %.1f dB to float32\n", preset, snr_db);
+    EXPECT_GT(snr_db, 80);
+    EXPECT_TRUE(std::isfinite(snr_db));  // or it was not taken
+    ExpectSameStage("last_hidden_state", TensorOf(ours->last_hidden_state), PeerTensor(run, "last_hidden_state"));
   }
 }
 
