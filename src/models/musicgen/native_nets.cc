@@ -105,14 +105,16 @@ ModelContext WithTextEncoder(ModelContext context) {
 
 // The decoder's and the codec's kernels are their own, for few rows at a time.
 absl::Status CheckMusicgenPrecisions(const ModelContext& context) {
-  for (const char* component : {"decoder", "audio_encoder"}) {
-    if (context.PrecisionOf(component) != Precision::kBFloat16x3) continue;
+  const auto codec = context.options.component_dtypes.find("audio_encoder");
+  if (codec != context.options.component_dtypes.end() && codec->second != PrecisionName(kMusicgenCodecPrecision)) {
     return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
-                 Formatted("musicgen/%s: want float32, bfloat16, float16, int8 or int4, got bfloat16x3, which the "
-                           "text_encoder alone has",
-                           component));
+                 Formatted("musicgen/audio_encoder: want %s, which it is in whatever the others are, got %s",
+                           PrecisionName(kMusicgenCodecPrecision), codec->second));
   }
-  return absl::OkStatus();
+  if (context.PrecisionOf("decoder") != Precision::kBFloat16x3) return absl::OkStatus();
+  return Error(absl::StatusCode::kUnimplemented, "unsupported_dtype",
+               "musicgen/decoder: want float32, bfloat16, float16, int8 or int4, got bfloat16x3, which the text_encoder "
+               "alone has");
 }
 
 // What a melody is heard with; the folder's own words where it has them.
@@ -167,7 +169,7 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
   std::shared_ptr<NativeMusicgenNets> nets(new NativeMusicgenNets);
   const std::vector<std::string> components = {"text_encoder", "decoder", "audio_encoder"};
   GRYM_RETURN_IF_ERROR(context.CheckComponents(components));
-  GRYM_RETURN_IF_ERROR(CheckMusicgenPrecisions(nets->context_));
+  GRYM_RETURN_IF_ERROR(CheckMusicgenPrecisions(context));
   const std::string where = QuotedPath(folder.config_path());
   GRYM_ASSIGN_OR_RETURN(nets->copy_, ReadPackedCopyEntry(folder.config(), where, components));
   if (nets->copy_) {
