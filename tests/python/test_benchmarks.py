@@ -16,8 +16,8 @@ def the_runner(monkeypatch):
     return module
 
 
-def row(job, ratio, agreement_db):
-    return {"job": job, "ours_s": 1.0, "peer_s": ratio, "ratio": ratio, "agreement_db": agreement_db}
+def row(job, ratio, agreement_db, dtype="float32"):
+    return {"job": job, "dtype": dtype, "ours_s": 1.0, "peer_s": ratio, "ratio": ratio, "agreement_db": agreement_db}
 
 
 def test_native_models_are_compared_with_what_was_kept(monkeypatch):
@@ -30,6 +30,10 @@ def test_native_models_are_compared_with_what_was_kept(monkeypatch):
     _, failed = run.compare_models({"rows": worse}, kept)
     assert [line.split(":")[0] for line in failed] == ["a", "a", "tiny", "stage"]
     assert run.compare_models({"rows": []}, kept) == ([], [])
+    # Each precision beside its own.
+    assert run.compare_models({"rows": [row("a", 0.5, 40.0, "bfloat16")]}, kept) == ([], [])
+    _, failed = run.compare_models({"rows": [row("a", 0.5, 40.0, "bfloat16")]}, {"a, bfloat16": {"ratio": 1.2}})
+    assert [line.split(":")[0] for line in failed] == ["a, bfloat16"]
 
 
 def test_what_is_kept_is_of_the_jobs_that_are_measured(monkeypatch):
