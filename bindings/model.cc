@@ -187,8 +187,8 @@ Args:
   device: "auto" (the first GPU, else the CPU), "cpu", "cuda", "cuda:N".
   dtype: of the weights: "float32", "bfloat16x3", "bfloat16", "float16", "int8", "int4"; what a model keeps in more bits
     then stands in its plan. "" is what a packed copy (save_copy) holds, which opens in no other, else "float32".
-    "bfloat16x3" keeps float32 and multiplies by three products of bfloat16, 5e-6 from float32's results, for CPUs with
-    AMX; one without AVX-512 BF16 does not offer it.
+    "bfloat16x3" keeps float32 and multiplies by three products of bfloat16, each 5e-6 off and results some 90 dB, for
+    CPUs with AMX; one without AVX-512 BF16 does not offer it.
   budget_bytes: of tensors at once; 0 is 6 GiB.
   component_dtypes: for some components: {"unet": "int8"}.
   may_lower_precision: whether a request over the budget may be made to fit by fewer bits.

@@ -83,6 +83,7 @@ function(grym_find_torch)
       target_include_directories(grym_libtorch SYSTEM INTERFACE "$<BUILD_INTERFACE:${cuda_headers}>")
       target_link_libraries(grym_libtorch INTERFACE "$<BUILD_INTERFACE:${cuda_runtime}>")
       target_compile_definitions(grym_libtorch INTERFACE GRYM_TORCH_CUDA_HEADERS)
+      set(GRYM_CUDA_RUNTIME "${cuda_runtime}" PARENT_SCOPE)
     else()
       message(STATUS "LibTorch: no headers or runtime of CUDA found, so the GPU's allocator is not bounded (plans say "
                      "\"not counted\") and steps are not captured")

@@ -127,7 +127,8 @@ def codec(bench, folder):
 
     def theirs():
         with torch.inference_mode():
-            return peer.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None]).audio_values[0].float().numpy()
+            made = peer.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None])
+            return made.audio_values[0].float().numpy()
     for dtype in ("float32", "bfloat16"):
         model, peer = grymsynth.Model.open(folder, device="cpu", dtype=dtype), peer.to(getattr(torch, dtype))
         best, (made, wanted) = bench.both(lambda: model.decode(ours), theirs)

@@ -156,8 +156,8 @@ class GRYM_EXPORT Model {
   // Writes what was opened as a checkpoint folder `out` of its own, whose weights lie as they are kept here: opened, it
   // converts nothing and answers the same bits. `out` is not there yet or empty; afterwards it is there whole or not at
   // all. Unimplemented (code "no_copy") for a family that has none; AlreadyExists ("folder_exists"); FailedPrecondition
-  // ("nothing_to_pack") for weights that lie so already, ("packed_for_cpu") for a MusicGen opened on a GPU, whose copies
-  // the CPU alone reads; ResourceExhausted where disk or budget are too small.
+  // ("nothing_to_pack") for weights that lie so already, ("packed_for_cpu") for a MusicGen on a GPU: the CPU
+  // alone reads its copies; ResourceExhausted where disk or budget are too small.
   virtual absl::Status SaveCopy(const std::filesystem::path& out, const RunOptions& run) const;
 };
 
@@ -165,12 +165,11 @@ class GRYM_EXPORT Model {
 struct OpenModelOptions {
   std::string id;                 // "": the family and the folder's name, made a legal id
   std::string device = "auto";    // "auto", "cpu", "cuda", "cuda:N"
-  // Of the weights: float32, bfloat16x3, bfloat16, float16, int8, int4. What a model keeps in more bits then, since it
-  // would lose too much, stands in its plan: tables, convolutions, MusicGen's text encoder and a few of its decoder's
-  // matrices. "": what the folder holds where it is a packed copy (Model::SaveCopy), which opens in no other; else
-  // float32. bfloat16x3 keeps float32 and multiplies by three products of bfloat16, 5e-6 from float32's results, for CPUs
-  // with AMX; on one without AVX-512 BF16, on a GPU and where a component has kernels of its own it is Unimplemented
-  // (code "unsupported_dtype").
+  // Of the weights: float32, bfloat16x3, bfloat16, float16, int8, int4; what is kept in more bits, as it would lose too
+  // much, stands in the plan. "": what a packed copy (Model::SaveCopy) holds, which opens in no other; else float32.
+  // bfloat16x3 keeps float32 and multiplies by three products of bfloat16, each 5e-6 off and results 90 dB, for CPUs with
+  // AMX; without AVX-512 BF16, on a GPU and for components with kernels of their own it is Unimplemented (code
+  // "unsupported_dtype").
   std::string dtype;
   std::map<std::string, std::string> component_dtypes;  // for some components: {"unet": "int8"}
   // Of tensors at once, for this model alone and beside the device's, which may be smaller; 0: it shares that one.

@@ -9,7 +9,6 @@
 namespace grym {
 namespace {
 
-constexpr int64_t kMostRowsAtOnce = 64;
 // Results at once: enough that laying the weights out costs a few percent of their product, few enough that the inputs
 // stay in the second cache; of few channels more, which make little work each.
 constexpr int64_t kFewestPositions = 784, kMostPositions = 4480, kWindowNumbers = 1 << 17;
@@ -210,7 +209,7 @@ class Convolution {
   }
 
   void RunPiece(const Band& band, int64_t panel, const uint16_t* own, int64_t begin, int64_t end) const {
-    std::array<int64_t, kMostRowsAtOnce> rows;
+    std::array<int64_t, kMostBFloatRows> rows;
     band.Rows(begin, end, rows.data());
     const int64_t first = panel * kBFloatPanel;
     BFloatProductWork work;

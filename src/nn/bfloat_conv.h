@@ -56,8 +56,8 @@ bool HasBFloatProducts();  // this machine's CPU
 void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
                     const BFloatAfter& after, float* y);
 // The same of LibTorch's images: x [images, in, height, width] and weight [out, in, height, width], both channels-last
-// in memory, and a result like that, made where `y` is undefined; `bias` is contiguous or undefined. Throws, as LibTorch
-// does, where the kernel reaches beyond the padded image.
+// in memory, and a result like that, made where `y` is undefined; `bias` is contiguous or undefined. Throws, as
+// LibTorch does, where the kernel reaches beyond the padded image.
 void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                     const BFloatAfter& after, at::Tensor& y);
 // Whether that can be done of a layer of this precision: weights for it, and inputs as they must be.

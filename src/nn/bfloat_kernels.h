@@ -7,7 +7,8 @@
 
 namespace grym {
 
-inline constexpr int64_t kBFloatPanel = 32;  // outputs whose weights lie side by side
+inline constexpr int64_t kBFloatPanel = 32;     // outputs whose weights lie side by side
+inline constexpr int64_t kMostBFloatRows = 64;  // that any of the kernels takes at once
 
 // value = high + low to 2^-17 of it. Near the largest number the nearest one is infinite: its bits are cut off there,
 // so that what is finite stays so. Of what is not, `high` tells it alone: infinity minus itself were no number.

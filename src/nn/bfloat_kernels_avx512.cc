@@ -15,6 +15,7 @@
 namespace grym {
 namespace {
 
+static_assert(kMostBFloatRows >= 56);
 constexpr int kTileRows = 14;  // 14 x 32 sums fill 28 of the 32 registers
 
 // Of 32-bit numbers, in the lower halves. By whole numbers: the instruction for it takes what is below the smallest

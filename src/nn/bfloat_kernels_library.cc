@@ -1,5 +1,6 @@
 // The product of bfloat_kernels.h by oneDNN's kernel for matrices in the cache, which LibTorch offers to its callers:
-// with AMX its tiles do eight times the work of float32's vectors. A kernel is made for each size when it first comes.
+// with AMX its tiles do eight times the work of float32's vectors. A kernel is made for each size when it first
+// comes, and kept by each thread; no budget counts it.
 #include <ATen/Context.h>
 #include <ATen/native/CPUBlas.h>
 
@@ -14,7 +15,7 @@ namespace grym {
 
 namespace {
 
-constexpr int64_t kMostRows = 64;  // four tiles high
+constexpr int64_t kMostRows = kMostBFloatRows;  // four tiles high
 
 // How many of the rows from `rows` on, at most kMostRows, lie equally far apart.
 int64_t EvenRows(const int64_t* rows, int64_t count) {

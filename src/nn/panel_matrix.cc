@@ -17,9 +17,8 @@ constexpr int64_t kMostNarrow = 3;
 // Below so many multiplications a second thread costs more than it saves.
 constexpr int64_t kFewestForThreads = 1 << 16;
 
-// Of inputs, rounded, for some rows at once, on a thread's stack; and the rows.
+// Of inputs, rounded, for some rows at once, on a thread's stack: 128 KiB.
 constexpr int64_t kPairNumbers = int64_t{64} << 10;
-constexpr int64_t kMostPairRows = 64;
 
 int64_t PanelsOf(int64_t out, int64_t width = kPanelWidth) { return (out + width - 1) / width; }
 bool IsNarrow(int64_t out) { return out <= kMostNarrow; }
@@ -117,8 +116,8 @@ void PanelMatrix::Apply(const float* x, int64_t x_stride, int64_t rows, float* y
 // The same division.
 void PanelMatrix::ApplyPairs(const float* x, int64_t x_stride, int64_t rows, float* y, const PanelAfter& after) const {
   const int64_t panels = PanelsOf(out_, kBFloatPanel);
-  const int64_t at_once = std::clamp<int64_t>((kPairNumbers - in_ - 1) / x_stride + 1, 1,
-                                              BestBFloatKernels().rows_at_once);
+  const int64_t fit = in_ % 2 == 0 ? (kPairNumbers - in_) / x_stride + 1 : kPairNumbers / (in_ + 1);
+  const int64_t at_once = std::clamp<int64_t>(fit, 1, BestBFloatKernels().rows_at_once);
   const auto work = [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
     const int64_t column = first * kBFloatPanel, count = std::min(out_, last * kBFloatPanel) - column;
     for (int64_t row = begin; row < end; row += at_once) {
@@ -145,11 +144,19 @@ void PanelMatrix::ApplyPairs(const float* x, int64_t x_stride, int64_t rows, flo
 void PanelMatrix::PairRows(const float* x, int64_t x_stride, int64_t rows, int64_t first, int64_t last,
                            float* y) const {
   std::array<uint16_t, kPairNumbers> inputs;
-  std::array<int64_t, kMostPairRows> begins;
-  const int64_t count = (rows - 1) * x_stride + in_, none = 0;
-  BestBFloatKernels().round(x, count, inputs.data());
-  inputs[static_cast<size_t>(count)] = 0;  // the other of the last pair
-  for (int64_t i = 0; i < rows; ++i) begins[static_cast<size_t>(i)] = i * x_stride;
+  std::array<int64_t, kMostBFloatRows> begins;
+  const int64_t none = 0;
+  if (in_ % 2 == 0) {
+    BestBFloatKernels().round(x, (rows - 1) * x_stride + in_, inputs.data());
+    for (int64_t i = 0; i < rows; ++i) begins[static_cast<size_t>(i)] = i * x_stride;
+  } else {  // each by itself, with a zero as the other of its last pair
+    for (int64_t i = 0; i < rows; ++i) {
+      uint16_t* const row = inputs.data() + i * (in_ + 1);
+      BestBFloatKernels().round(x + i * x_stride, in_, row);
+      row[in_] = 0;
+      begins[static_cast<size_t>(i)] = i * (in_ + 1);
+    }
+  }
   BFloatProductWork work;
   work.x = inputs.data();
   work.rows = begins.data();

@@ -163,8 +163,8 @@ GRYM_HOT void WaveFromMatrices(const float* from, int64_t matrix, int64_t channe
 // rows x in times in x panel, added to `sum` or in its place. oneDNN's kernel for matrices in the cache, which reads
 // them as they lie, where oneDNN has one for the machine, and LibTorch's BLAS elsewhere: at 117 GFLOP/s a core of an
 // AMD EPYC, where bmm, which copies both sides first, has 95. It keeps a kernel of some kilobytes for each size in each
-// thread, which no budget counts. One product over all the pieces, whose rows overlap, is no faster from 64 channels on,
-// and no BLAS takes such rows.
+// thread, which no budget counts. One product over all the pieces, whose rows overlap, is no faster from 64 channels
+// on, and no BLAS takes such rows.
 void MultiplyPanel(int64_t rows, int64_t in, int64_t panel, const float* tiles, const float* weights, bool add,
                    float* sum) {
 #ifdef CPUBLAS_BRGEMM_F32F32F32

@@ -96,12 +96,34 @@ TEST(PanelMatrixTest, OverlappingRowsAreAConvolution) {
                                           {1, Precision::kBFloat16}, {3, Precision::kBFloat16}}) {
     const at::Tensor weight = NormalNumbers({out, in, kernel}, 1), bias = NormalNumbers({out}, 2);
     const at::Tensor x = NormalNumbers({frames, in}, 3);
-    const at::Tensor reference = at::conv1d(x.t().unsqueeze(0), weight, bias, stride).squeeze(0).t();
+    const bool halved = precision == Precision::kBFloat16;
+    const auto as_kept = [](const at::Tensor& numbers, bool rounded) {
+      return rounded ? numbers.to(at::kBFloat16).to(at::kFloat) : numbers;
+    };
+    const at::Tensor reference = at::conv1d(as_kept(x, halved && HasBFloatProducts()).t().unsqueeze(0),
+                                            as_kept(weight, halved), bias, stride).squeeze(0).t();
     const PanelMatrix matrix = PanelMatrix::Pack(weight.permute({0, 2, 1}).reshape({out, kernel * in}), bias,
                                                  precision);
     at::Tensor y = at::empty(reference.sizes(), at::kFloat);
     matrix.Apply(x.const_data_ptr<float>(), stride * in, y.size(0), y.mutable_data_ptr<float>());
-    EXPECT_LT(LargestDifference(y, reference), precision == Precision::kFloat32 ? 1e-4 : 0.3);
+    EXPECT_LT(LargestDifference(y, reference), 1e-4);
+  }
+}
+
+// A number that is none stays within the rows that hold it, whatever the width and the stride.
+TEST(PanelMatrixTest, RowsDoNotSeeEachOtherInBFloat16) {
+  for (const int64_t in : {7, 8}) {
+    for (const int64_t stride : {1, 3, 7, 20}) {
+      const int64_t rows = 130, out = 5, odd = 61 * stride + 2;
+      const PanelMatrix matrix = PanelMatrix::Pack(NormalNumbers({out, in}, 1), {}, Precision::kBFloat16);
+      at::Tensor x = NormalNumbers({(rows - 1) * stride + in}, 2), y = at::empty({rows, out}, at::kFloat);
+      x[odd] = std::numeric_limits<float>::infinity();
+      matrix.Apply(x.const_data_ptr<float>(), stride, rows, y.mutable_data_ptr<float>());
+      for (int64_t i = 0; i < rows; ++i) {
+        const bool holds = i * stride <= odd && odd < i * stride + in;
+        EXPECT_EQ(std::isfinite(y[i][0].item<float>()), !holds) << in << " " << stride << " " << i;
+      }
+    }
   }
 }
 

@@ -158,20 +158,36 @@ TEST(SchedulersTest, TenStepsOfTheSolverAreCloserThanTwentyFiveOfDdim) {
 }
 
 TEST(SchedulersTest, OurTimesFallOneByOneForAnyNumberOfSteps) {
-  for (const int64_t steps : {1, 2, 3, 10, 25, 200, 996, 997}) {
+  for (const int64_t steps : {1, 2, 3, 10, 25, 200, 995, 996}) {
     const std::vector<int64_t> times = Made(OursForSolver(), steps)->timesteps();
     ASSERT_EQ(static_cast<int64_t>(times.size()), steps);
     EXPECT_EQ(times.front(), 996);
-    EXPECT_GE(times.back(), 0);
+    EXPECT_GE(times.back(), 1);  // at 0 is what its walk ends with
     for (size_t i = 1; i < times.size(); ++i) EXPECT_LT(times[i], times[i - 1]) << steps;
   }
-  SchedulerConfig few = AudioLdmSchedule(SchedulerKind::kDpmSolver), few_own = AudioLdmSchedule(SchedulerKind::kDdim);
-  few.num_train_timesteps = few_own.num_train_timesteps = 2;
-  EXPECT_EQ(Made(SpacedForSolver(few, few_own), 1)->timesteps(), std::vector<int64_t>{1});
+  const auto ours = [](int64_t train, double beta_start, double beta_end) {
+    SchedulerConfig config = AudioLdmSchedule(SchedulerKind::kDpmSolver), own = AudioLdmSchedule(SchedulerKind::kDdim);
+    config.num_train_timesteps = own.num_train_timesteps = train;
+    config.beta_start = own.beta_start = beta_start;
+    config.beta_end = own.beta_end = beta_end;
+    return SpacedForSolver(config, own);
+  };
+  EXPECT_EQ(Made(ours(2, 0.0015, 0.0195), 1)->timesteps(), std::vector<int64_t>{1});
+  for (const int64_t train : {199, 201, 250, 399}) {
+    EXPECT_EQ(Made(ours(train, 0.0015, 0.0195), 10)->timesteps().front(), train - 1) << "full noise";
+  }
+  EXPECT_EQ(Made(ours(200, 0.0015, 0.0195), 10)->timesteps().front(), 199);
+  // One time alone, and a start without any signal, leave nothing to divide.
+  EXPECT_EQ(ErrorCode(Scheduler::Create(ours(1, 0.0015, 0.0195), 1).status()), "bad_steps");
+  EXPECT_EQ(ours(100'000, 0.0015, 0.0195).spacing, TimestepSpacing::kLinspace);
+  EXPECT_EQ(ours(1000, 0.99, 0.999).spacing, TimestepSpacing::kLinspace);
   // The folder's own solver, and noise without end, stay as they are.
   const SchedulerConfig own = AudioLdmSchedule(SchedulerKind::kDpmSolver);
   EXPECT_EQ(SpacedForSolver(own, own).spacing, TimestepSpacing::kLinspace);
-  EXPECT_FALSE(Scheduler::Create(OursForSolver(), 998).ok());
+  EXPECT_FALSE(Scheduler::Create(OursForSolver(), 997).ok());
+  SchedulerConfig karras = own;
+  karras.use_karras_sigmas = true;
+  EXPECT_EQ(SpacedForSolver(karras, AudioLdmSchedule(SchedulerKind::kDdim)).spacing, TimestepSpacing::kLinspace);
   SchedulerConfig endless = own;
   endless.rescale_betas_zero_snr = true;
   EXPECT_EQ(SpacedForSolver(endless, AudioLdmSchedule(SchedulerKind::kDdim)).spacing, TimestepSpacing::kLinspace);

@@ -58,7 +58,8 @@ absl::StatusOr<std::shared_ptr<const EncodecCodecModel>> EncodecCodecModel::Open
   }
   GRYM_ASSIGN_OR_RETURN(TensorSet opened, TensorSet::Open(folder.weights()));
   const auto set = std::make_shared<const TensorSet>(std::move(opened));
-  const Precision encoder = context.PrecisionOf(kEncodecEncoderPart), decoder = context.PrecisionOf(kEncodecDecoderPart);
+  const Precision encoder = context.PrecisionOf(kEncodecEncoderPart);
+  const Precision decoder = context.PrecisionOf(kEncodecDecoderPart);
   model->encoder_ = LazyHalf<EncodecEncoder>(set, config, encoder);
   model->decoder_ = LazyHalf<EncodecDecoder>(set, config, decoder);
   model->info_ = InfoOfCodec(folder, context, config);

@@ -12,7 +12,8 @@ constexpr double kNormEpsilon = 1e-5;
 
 c10::ScalarType EmbeddingType(Precision storage) {
   switch (storage) {
-    case Precision::kFloat32: return at::kFloat;
+    case Precision::kFloat32:
+    case Precision::kBFloat16x3: return at::kFloat;
     case Precision::kBFloat16: return at::kBFloat16;
     default: return at::kHalf;
   }

@@ -177,6 +177,7 @@ absl::StatusOr<std::shared_ptr<const NativeMusicgenNets>> NativeMusicgenNets::Op
     if (nets->copy_->version == 1 && nets->copy_->dtypes["decoder"] == Precision::kInt4) {
       return OtherPackedVersion(where, "version 2 of a decoder in int4", "1");
     }
+    nets->copy_->dtypes["audio_encoder"] = kMusicgenCodecPrecision;  // older copies name the decoder's
     GRYM_ASSIGN_OR_RETURN(nets->context_, ContextOfPackedCopy(*nets->copy_, context, "decoder", where));
     GRYM_RETURN_IF_ERROR(nets->PlaceCopy(where));
   } else {
@@ -272,7 +273,8 @@ const std::string& NativeMusicgenNets::fingerprint() const {
   }
   sum.Update(PrecisionName(context_.PrecisionOf("text_encoder")));
   sum.Update(MusicgenPrecisions(context_.PrecisionOf("decoder")));
-  sum.Update(PrecisionName(context_.PrecisionOf("audio_encoder")));
+  // In the place of the codec's, which is always the same: states of before it was have the dtype of all.
+  sum.Update(PrecisionName(ParsePrecision(context_.options.dtype).value_or(Precision::kFloat32)));
   AddTensors(sum, *set_);
   return fingerprint_ = sum.Hex();
 }

@@ -54,6 +54,7 @@ absl::Status NativeMusicgenNets::SaveCopy(const std::filesystem::path& out, cons
   entry.source = fingerprint();
   for (const char* component : {"text_encoder", "decoder", "audio_encoder"})
     entry.dtypes[component] = context_.PrecisionOf(component);
+  entry.dtypes["audio_encoder"] = kMusicgenCodecPrecision;
   const auto ask = [&](int64_t) -> absl::StatusOr<LeaseAsk> {
     return LeaseAsk{"a copy of " + QuotedPath(folder_), nullptr, CopyingBytes(), {}, 0};
   };

@@ -45,7 +45,10 @@ std::vector<double> FallingRange(double start, double step) {
   return values;
 }
 
-// Requires at most as many steps as there are times up to the first one.
+// The last time that a step may stand at: where the noise of time 0 is what is left, a step there would do nothing.
+int64_t LastSolverTime(const SchedulerConfig& config) { return config.final_sigma_zero ? 0 : 1; }
+
+// Requires at most as many steps as there are times from the first one to the last.
 std::vector<int64_t> SolverTimes(const SchedulerConfig& config, int64_t steps) {
   constexpr double kRho = 15, kEvenInTime = 0.1;
   std::vector<double> roots = CumulativeAlphas(config);
@@ -61,7 +64,8 @@ std::vector<int64_t> SolverTimes(const SchedulerConfig& config, int64_t steps) {
     const double by_time = static_cast<double>(config.solver_start) * (1 - share);
     const auto time = static_cast<int64_t>(std::nearbyint((1 - kEvenInTime) * by_noise + kEvenInTime * by_time));
     // Each its own, and one left for each step to come.
-    times.push_back(times.empty() ? time : std::max(std::min(time, times.back() - 1), steps - 1 - i));
+    const int64_t to_come = steps - 1 - i + LastSolverTime(config);
+    times.push_back(times.empty() ? time : std::max(std::min(time, times.back() - 1), to_come));
   }
   return times;
 }
@@ -104,11 +108,14 @@ std::vector<double> CumulativeAlphas(const SchedulerConfig& config) {
 
 SchedulerConfig SpacedForSolver(SchedulerConfig config, const SchedulerConfig& own) {
   constexpr int64_t kManySteps = 200;
-  if (own.kind == config.kind || config.rescale_betas_zero_snr) return config;  // its noise has no end to be divided
   const int64_t train = config.num_train_timesteps;
+  int64_t start = train - 1;
+  if (train % kManySteps == 0) start = std::min(start, TimestepsOf(own, kManySteps, kManySteps).front());
+  // What has no signal at all where it starts, or one time alone, cannot be divided; Karras's spacing is its own.
+  const bool divides = start >= 1 && std::isnormal(CumulativeAlphas(config)[static_cast<size_t>(start)]);
+  if (own.kind == config.kind || config.rescale_betas_zero_snr || config.use_karras_sigmas || !divides) return config;
   config.spacing = TimestepSpacing::kSolver;
-  config.solver_start = train - 1;
-  if (train > kManySteps) config.solver_start = std::min(train - 1, TimestepsOf(own, kManySteps, kManySteps).front());
+  config.solver_start = start;
   config.final_sigma_zero = own.set_alpha_to_one;
   return config;
 }
@@ -116,7 +123,8 @@ SchedulerConfig SpacedForSolver(SchedulerConfig config, const SchedulerConfig& o
 absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerConfig& config, int64_t steps) {
   const bool ddim = config.kind == SchedulerKind::kDdim;
   const bool ours = config.spacing == TimestepSpacing::kSolver;
-  const int64_t most = ours ? config.solver_start + 1 : config.num_train_timesteps - (ddim ? 0 : 1);
+  const int64_t most = ours ? config.solver_start + 1 - LastSolverTime(config)
+                            : config.num_train_timesteps - (ddim ? 0 : 1);
   if (steps < 1 || steps > most) {
     return Error(absl::StatusCode::kInvalidArgument, "bad_steps",
                  Formatted("steps: want 1 to %d, got %d", most, steps));

@@ -49,8 +49,8 @@ absl::StatusOr<SchedulerConfig> ReadSchedulerConfig(const Json& json, const std:
 // kind's default.
 absl::StatusOr<SchedulerConfig> ReadSchedulerConfig(const Json& json, const std::string& where, SchedulerKind kind);
 
-// `config` of a folder of another kind, for few steps of DPM-Solver++: it starts and ends with the noise that 200 steps of
-// the folder's own start and end with. The times between are nine parts by noise over signal as Karras et al. divide it
+// `config` of a folder of another kind, for few steps of DPM-Solver++: it starts and ends with the noise that 200 steps
+// of the folder's own start and end with. The times between are nine parts by noise over signal as Karras et al. divide it
 // ("Elucidating the Design Space of Diffusion-Based Generative Models", 2022, equation 5), and one part even in time.
 // Differs: rho 15 for 7, between theirs and the even steps of the logarithm of Lu et al. ("DPM-Solver", 2022, section
 // 3.4). By measurement on mixtures of normal clouds and on random weights, where theirs and Lu's each are better on one

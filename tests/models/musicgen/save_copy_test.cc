@@ -360,6 +360,12 @@ TEST(MusicgenCopyTest, ThreeProductsOfBFloat16AreForTheTextEncoderAndNotForACopy
     EXPECT_EQ(ErrorCode(refused), "unsupported_dtype");
     EXPECT_THAT(std::string(refused.message()), HasSubstr(std::string("musicgen/") + component + ": want float32"));
   }
+  // The codec is in float32 whatever is asked for; that, by name, is what all have.
+  codec.component_dtypes = {{"audio_encoder", "int8"}};
+  EXPECT_EQ(ErrorCode(TryOpen(folder, codec).status()), "unsupported_dtype");
+  codec.component_dtypes = {{"audio_encoder", "float32"}};
+  EXPECT_EQ(Played(*Opened(folder, codec)), Played(*Opened(folder, In("int8"))));
+  EXPECT_FALSE(Played(*Opened(CopyOf(folder, In("int8"), scratch / "eight"), codec)).empty());
   const auto model = Opened(folder, text);
   EXPECT_FALSE(Played(*model).empty());
   const absl::Status refused = model->SaveCopy(scratch / "copy", {});
