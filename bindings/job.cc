@@ -15,6 +15,9 @@ bool Wait(const std::shared_ptr<PyJob>& job, const py::object& timeout_s) {
   const double limit = timeout_s.is_none() ? -1 : timeout_s.cast<double>();
   if (std::isnan(limit)) ThrowBad("timeout: want seconds, got nan");
   RefuseAfterFork();
+  if (job->on_own_thread()) {
+    Throw(absl::FailedPreconditionError("job: a callback cannot wait for its own job (busy)"));
+  }
   constexpr double kSlice = 0.05;
   for (double waited = 0;; waited += kSlice) {
     const double left = timeout_s.is_none() ? kSlice : std::min(kSlice, std::max(0.0, limit - waited));

@@ -13,6 +13,7 @@ class PyJob {
   virtual Progress progress() const = 0;
   virtual void Cancel() = 0;
   virtual void Interrupt() = 0;
+  virtual bool on_own_thread() const = 0;  // in a callback of it
   virtual bool WaitFor(double seconds) const = 0;
   // With the lock, once done: the result, the same object each time, or the error thrown.
   virtual py::object Result() = 0;
@@ -63,6 +64,7 @@ class TypedPyJob : public PyJob {
   Progress progress() const override { return job_->progress(); }
   void Cancel() override { cancel_.Cancel(); }
   void Interrupt() override { cancel_.Interrupt(); }
+  bool on_own_thread() const override { return job_->on_own_thread(); }
   bool WaitFor(double seconds) const override { return job_->WaitFor(seconds); }
   py::object Result() override {
     Take();

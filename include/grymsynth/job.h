@@ -60,7 +60,8 @@ struct RunOptions {
 };
 
 // A call that runs on a thread of its own. Destroying a job interrupts it and waits for its thread.
-// Threads: every method may be called from any thread, except that one thread at a time may call Take or Wait.
+// Threads: every method may be called from any thread, except that one thread at a time may call Take or Wait. The work
+// itself, and a progress callback of it, cannot wait for its own end: see the methods.
 template <class T>
 class Job {
  public:
@@ -98,8 +99,12 @@ class Job {
     std::lock_guard<std::mutex> lock(state_->mutex);
     return state_->progress;
   }
-  // Waits at most `seconds`, and 1e8 (three years) of these (negative: for ever); true when the job has finished.
+  // Whether the caller is the job's own work.
+  bool on_own_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
+  // Waits at most `seconds`, and 1e8 (three years) of these (negative: for ever); true when the job has finished. False
+  // at once to the job's own work.
   bool WaitFor(double seconds) const {
+    if (on_own_thread()) return false;
     std::unique_lock<std::mutex> lock(state_->mutex);
     auto ready = [&] { return state_->result.has_value(); };
     if (seconds < 0) {
@@ -110,8 +115,9 @@ class Job {
     const std::chrono::duration<double> most(seconds > 0 ? std::min(seconds, kLongest) : 0);
     return state_->finished.wait_for(lock, most, ready);
   }
-  // Waits for the end and hands the result over. A second call answers FailedPrecondition.
+  // Waits for the end and hands the result over. A second call answers FailedPrecondition, as one by its own work does.
   absl::StatusOr<T> Take() {
+    if (on_own_thread()) return absl::FailedPreconditionError("job: its own work cannot wait for its end");
     WaitFor(-1);
     if (thread_.joinable()) thread_.join();
     std::lock_guard<std::mutex> lock(state_->mutex);
@@ -158,6 +164,7 @@ class Job {
   void Stop() {
     if (!thread_.joinable()) return;
     state_->cancel.Interrupt();
+    if (on_own_thread()) return thread_.detach();  // it ends by itself, and holds all that it needs
     thread_.join();
   }
   std::shared_ptr<State> state_;

@@ -33,5 +33,33 @@ TEST(JobTest, WhatIsNoNumberWaitsNotAtAll) {
   go.set_value();
 }
 
+// Its own work would wait for ever.
+TEST(JobTest, ItsOwnWorkIsRefusedToWaitForItsEnd) {
+  std::promise<Job<int>*> there;
+  auto job = Job<int>::Start([ready = there.get_future()](const RunOptions&) mutable -> absl::StatusOr<int> {
+    Job<int>* own = ready.get();
+    EXPECT_TRUE(own->on_own_thread());
+    EXPECT_FALSE(own->WaitFor(-1));
+    EXPECT_EQ(own->Take().status().code(), absl::StatusCode::kFailedPrecondition);
+    return 7;
+  });
+  EXPECT_FALSE(job.on_own_thread());
+  there.set_value(&job);
+  EXPECT_EQ(job.Take().value(), 7);
+}
+
+TEST(JobTest, MayBeLetGoOfByItsOwnWork) {
+  std::promise<std::unique_ptr<Job<int>>> there;
+  std::promise<bool> told;
+  auto job = std::make_unique<Job<int>>(
+      Job<int>::Start([&told, ready = there.get_future()](const RunOptions& run) mutable -> absl::StatusOr<int> {
+        ready.get().reset();
+        told.set_value(run.cancel.interrupted());
+        return 7;
+      }));
+  there.set_value(std::move(job));
+  EXPECT_TRUE(told.get_future().get());
+}
+
 }  // namespace
 }  // namespace grym

@@ -118,6 +118,25 @@ def test_exception_in_a_callback_reaches_the_caller_once(engine, piece):
         job.result()
 
 
+def test_callback_cannot_wait_for_its_own_job(engine):
+    job, there, answers = None, threading.Event(), []
+
+    def wait(progress):
+        assert there.wait(30)
+        if answers:
+            return
+        for call in (job.wait, job.result, lambda: job.wait(0)):
+            try:
+                call()
+            except gs.Error as error:
+                answers.append(error.status)
+
+    job = engine.start_generate(gs.GenerateAudioRequest(**SHORT), progress=wait)
+    there.set()
+    assert job.wait(60)
+    assert answers == ["failed_precondition"] * 3
+
+
 def test_callback_may_call_back(engine, piece):
     seen = []
 
