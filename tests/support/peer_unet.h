@@ -9,7 +9,8 @@
 namespace grym::testing {
 
 inline std::shared_ptr<const Unet> LoadUnet(const std::filesystem::path& checkpoint,
-                                            Precision precision = Precision::kFloat32) {
+                                            Precision precision = Precision::kFloat32,
+                                            c10::Device device = c10::Device(c10::DeviceType::CPU)) {
   const auto json = ReadConfig(checkpoint / "unet" / "config.json");
   EXPECT_TRUE(json.ok()) << json.status();
   if (!json.ok()) return nullptr;
@@ -20,6 +21,7 @@ inline std::shared_ptr<const Unet> LoadUnet(const std::filesystem::path& checkpo
   if (!config.ok() || !set.ok()) return nullptr;
   WeightOptions options;
   options.precision = precision;
+  options.device = device;
   const auto unet = TorchGuard("unet", [&] { return Unet::Load(*set, *config, options); });
   EXPECT_TRUE(unet.ok()) << unet.status();
   return unet.ok() ? *unet : nullptr;

@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/status.h"
 #include "checkpoint/tensor_file.h"
+#include "models/unet/step.h"
 #include "runtime/seeded_noise.h"
 
 namespace grym {
@@ -27,18 +28,15 @@ at::Tensor WindowWeights(int64_t window) {
 }
 
 // The network's answer to latents [rows, ...] of any length.
-absl::StatusOr<at::Tensor> Predict(const Unet& unet, const at::Tensor& latents, const UnetConditions& conditions,
-                                   int64_t step, int64_t window, const CancelToken& cancel) {
+absl::StatusOr<at::Tensor> Predict(UnetStep& unet, const at::Tensor& latents, int64_t step, int64_t window,
+                                   const CancelToken& cancel) {
   const int64_t frames = latents.size(2);
-  if (window <= 0 || frames <= window) {
-    GRYM_ASSIGN_OR_RETURN(const at::Tensor answer, unet(latents, conditions, step, cancel));
-    return answer.to(at::kFloat);
-  }
+  if (window <= 0 || frames <= window) return unet(latents, step, cancel);
   at::Tensor sum = at::zeros_like(latents), weight_sum = at::zeros({1, 1, frames, 1}, latents.options());
   const at::Tensor weights = WindowWeights(window).to(latents.device());
   for (const int64_t start : WindowStarts(frames, window)) {
-    GRYM_ASSIGN_OR_RETURN(const at::Tensor answer, unet(latents.narrow(2, start, window), conditions, step, cancel));
-    sum.narrow(2, start, window).add_(at::mul(answer.to(at::kFloat), weights));
+    GRYM_ASSIGN_OR_RETURN(const at::Tensor answer, unet(latents.narrow(2, start, window), step, cancel));
+    sum.narrow(2, start, window).add_(at::mul(answer, weights));
     weight_sum.narrow(2, start, window).add_(weights);
   }
   return sum.div_(weight_sum);
@@ -116,6 +114,7 @@ absl::StatusOr<at::Tensor> Denoise(const Unet& unet, const SchedulerConfig& sche
   const std::vector<double> times(scheduler->timesteps().begin(), scheduler->timesteps().end());
   const int64_t rows = guided ? 2 * request.shape[0] : request.shape[0];
   const UnetConditions conditions = unet.Conditions(times, request.embeddings, rows);
+  UnetStep network(unet, conditions);
   ProgressReporter progress(run);
   const int64_t first = scheduler->position();
   while (!scheduler->done()) {
@@ -124,7 +123,7 @@ absl::StatusOr<at::Tensor> Denoise(const Unet& unet, const SchedulerConfig& sche
     if (state) *state = {latents, scheduler->state()};
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     const at::Tensor input = guided ? at::cat({latents, latents}) : latents;
-    GRYM_ASSIGN_OR_RETURN(at::Tensor answer, Predict(unet, input, conditions, step, request.window, run.cancel));
+    GRYM_ASSIGN_OR_RETURN(at::Tensor answer, Predict(network, input, step, request.window, run.cancel));
     if (guided) {
       const at::Tensor negative = answer.narrow(0, 0, request.shape[0]);
       answer = at::sub(answer.narrow(0, request.shape[0], request.shape[0]), negative)

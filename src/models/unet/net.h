@@ -81,6 +81,7 @@ class Unet {
                                         const CancelToken& cancel = {}) const;
 
   const UnetConfig& config() const { return config_; }
+  c10::Device device() const { return device_; }
   const std::vector<std::string>& unread_tensors() const { return unread_; }
 
  private:
