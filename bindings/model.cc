@@ -327,6 +327,7 @@ void BindModel(py::module_& m) {
       .def_readonly("device", &ModelInfo::device)
       .def_readonly("weights_bytes", &ModelInfo::weights_bytes)
       .def_readonly("seconds_per_audio_second", &ModelInfo::seconds_per_audio_second)
+      .def_readonly("own_budget_bytes", &ModelInfo::own_budget_bytes)
       .def("__repr__", [](const ModelInfo& info) {
         return py::str("ModelInfo(id={!r}, version={!r})").format(info.id, info.version);
       });

@@ -44,7 +44,7 @@ std::string InfoToJson(const grym::ModelInfo& info) {
   json.End(']');
   WriteTexts(info.request_fields, json.Key("request_fields"));
   json.Key("rate_hz").Integer(info.rate_hz).Key("channels").Integer(info.channels).Key("device").Text(info.device);
-  json.Key("weights_bytes").Integer(info.weights_bytes);
+  json.Key("weights_bytes").Integer(info.weights_bytes).Key("own_budget_bytes").Integer(info.own_budget_bytes);
   json.Key("seconds_per_audio_second").Number(info.seconds_per_audio_second);
   return json.End('}').Take();
 }
