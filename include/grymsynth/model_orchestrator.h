@@ -146,8 +146,9 @@ class GRYM_EXPORT ModelOrchestrator {
   // Grants bytes and cores of a device, or ResourceExhausted with what was wanted and what is free.
   virtual absl::StatusOr<ResourceLease> BalanceResources(const ResourceDemands& demands) = 0;
   // As a chain's own: the bytes are waited for, in turn, at most most_wait_s, and of the cores it takes as many as are
-  // free, since work that finds none shares. Cancelled within 50 ms.
-  virtual absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel) = 0;
+  // free, since work that finds none shares. While it waits, progress is told "waiting for memory". Cancelled within
+  // 50 ms.
+  virtual absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const RunOptions& run) = 0;
   virtual std::vector<DeviceUse> Use() const = 0;
 };
 

@@ -38,6 +38,9 @@ class ProgressReporter {
   Progress told_;
 };
 
+// The stage of a call that waits for what others hold.
+inline constexpr std::string_view kWaitingForMemory = "waiting for memory";
+
 // A RunOptions for a part of a call that spans [from, to] of the whole. `run` must outlive it.
 inline RunOptions PartOf(const RunOptions& run, double from, double to) {
   RunOptions part;

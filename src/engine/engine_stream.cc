@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Open(ModelOrches
   GRYM_ASSIGN_OR_RETURN(made->model_, orchestrator.Find(link.model));
   GRYM_RETURN_IF_ERROR(CheckRequestForModel(made->model_->info(), request, &made->warnings_));
   GRYM_ASSIGN_OR_RETURN(made->lease_,
-                        orchestrator.LeaseInTurn(DemandsOf(made->model_->info(), link.need), closed));
+                        orchestrator.LeaseInTurn(DemandsOf(made->model_->info(), link.need), {closed, {}}));
   GRYM_ASSIGN_OR_RETURN(made->generator_, made->model_->NewGenerator());
   GRYM_ASSIGN_OR_RETURN(made->stream_, made->generator_->Stream(request));
   return made;
@@ -64,7 +64,7 @@ absl::StatusOr<std::unique_ptr<GenerationStream>> EngineStream::Resume(ModelOrch
   GRYM_ASSIGN_OR_RETURN(made->stream_, made->generator_->Resume(saved));
   // What was asked for lies in the file; a fresh request is near enough for the lease, and the model keeps its own budget.
   const ResourceNeed need = made->model_->Need(GenerateAudioRequest());
-  GRYM_ASSIGN_OR_RETURN(made->lease_, orchestrator.LeaseInTurn(DemandsOf(made->model_->info(), need), closed));
+  GRYM_ASSIGN_OR_RETURN(made->lease_, orchestrator.LeaseInTurn(DemandsOf(made->model_->info(), need), {closed, {}}));
   return made;
 }
 

@@ -32,8 +32,8 @@ AudioBuffer SoundOf(const AudioPattern& pattern, const AudioBuffer& audio) {
 }
 
 absl::StatusOr<ResourceLease> LeaseFor(ModelOrchestrator& orchestrator, const Model& model, Capability capability,
-                                       double seconds, const CancelToken& cancel) {
-  return orchestrator.LeaseInTurn(DemandsOf(model.info(), model.NeedToHear(capability, seconds)), cancel);
+                                       double seconds, const RunOptions& run) {
+  return orchestrator.LeaseInTurn(DemandsOf(model.info(), model.NeedToHear(capability, seconds)), run);
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ absl::Status HearStoredPatterns(ModelOrchestrator& orchestrator, PatternMemory& 
     return Error(absl::StatusCode::kInvalidArgument, "no_frames", "hear patterns: want at least one frame, got none");
   }
   GRYM_ASSIGN_OR_RETURN(const ResourceLease lease, LeaseFor(orchestrator, *found, Capability::kEmbedAudio,
-                                                            sound.duration_s(), run.cancel));
+                                                            sound.duration_s(), run));
   const double count = static_cast<double>(patterns.patterns.size());
   for (size_t i = 0; i < patterns.patterns.size(); ++i) {
     const AudioPattern& pattern = patterns.patterns[i];
@@ -72,7 +72,7 @@ absl::StatusOr<std::vector<PatternMatch>> SearchByWords(ModelOrchestrator& orche
   GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> found, orchestrator.Find(model));
   GRYM_ASSIGN_OR_RETURN(const std::unique_ptr<Embedder> embedder, found->NewEmbedder());
   GRYM_ASSIGN_OR_RETURN(const ResourceLease lease,
-                        LeaseFor(orchestrator, *found, Capability::kEmbedText, 1, run.cancel));
+                        LeaseFor(orchestrator, *found, Capability::kEmbedText, 1, run));
   GRYM_ASSIGN_OR_RETURN(const std::vector<float> words, embedder->EmbedText(words_utf8, run));
   return memory.QueryHearing(SpaceOf(found->info()), words, limit, run);
 }

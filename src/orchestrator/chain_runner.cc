@@ -123,10 +123,10 @@ absl::StatusOr<ProcessingResult> RunChain(const ModelChain& chain, const ModelRe
     const ChainLink& link = chain.links[i];
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     GRYM_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, registry.Find(link.model));
-    GRYM_ASSIGN_OR_RETURN(const ResourceLease lease,
-                          budget.LeaseInTurn(DemandsOf(model->info(), link.need), run.cancel, most_wait_s));
     const double count = static_cast<double>(chain.links.size());
     const RunOptions part = PartOf(run, static_cast<double>(i) / count, static_cast<double>(i + 1) / count);
+    GRYM_ASSIGN_OR_RETURN(const ResourceLease lease,
+                          budget.LeaseInTurn(DemandsOf(model->info(), link.need), part, most_wait_s));
     const auto started = std::chrono::steady_clock::now();
     travelling.audio_seconds = 0;
     travelling.peak_bytes = 0;

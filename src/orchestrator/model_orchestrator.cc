@@ -46,8 +46,8 @@ class Orchestrator final : public ModelOrchestrator {
   absl::StatusOr<ResourceLease> BalanceResources(const ResourceDemands& demands) override {
     return budget_.Lease(demands);
   }
-  absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel) override {
-    return budget_.LeaseInTurn(demands, cancel, most_wait_s_);
+  absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const RunOptions& run) override {
+    return budget_.LeaseInTurn(demands, run, most_wait_s_);
   }
   std::vector<DeviceUse> Use() const override { return budget_.Use(); }
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/format.h"
+#include "base/progress.h"
 #include "base/status.h"
 
 namespace grym {
@@ -25,17 +26,19 @@ absl::StatusOr<ResourceLease> ResourceBudget::Lease(const ResourceDemands& deman
   return Grant(demands, false);
 }
 
-absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel,
+absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands& demands, const RunOptions& run,
                                                           double most_s) {
   using Clock = std::chrono::steady_clock;
   // A clock's time would overflow beyond some 1e9 s; what is no number waits not at all.
+  ProgressReporter waiting(run);
   const std::chrono::duration<double> most(most_s > 0 ? std::min(most_s, kLongestWait_s) : 0);
   const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(most);
   std::unique_lock<std::mutex> lock(counters_->mutex);
   std::list<const ResourceDemands*>& line = counters_->waiting[demands.device];
   const auto place = line.insert(line.end(), &demands);
-  // Leaves the line also when a lease throws for want of memory. Runs with the lock held.
+  // Leaves the line also when a lease throws for want of memory, or the caller's progress throws.
   const std::unique_ptr<Counters, std::function<void(Counters*)>> leave(counters_.get(), [&](Counters* counters) {
+    if (!lock.owns_lock()) lock.lock();
     line.erase(place);
     counters->given_back.notify_all();
   });
@@ -43,7 +46,7 @@ absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands&
     absl::StatusOr<ResourceLease> lease = absl::CancelledError();
     const bool first = place == line.begin();
     if (first) lease = Grant(demands, true);
-    const absl::Status cancelled = cancel.Check();
+    const absl::Status cancelled = run.cancel.Check();
     const bool over = !cancelled.ok() || Clock::now() >= end;
     if (!first && over) lease = Grant(demands, true);  // for its words, or by luck
     if (over || (first && (lease.ok() || ErrorCode(lease.status()) != "resource_busy"))) {
@@ -56,6 +59,9 @@ absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands&
       return cancelled;
     }
     // A token cannot wake anybody, so it is looked at now and then.
+    lock.unlock();
+    waiting.Report(0, kWaitingForMemory);
+    lock.lock();
     counters_->given_back.wait_until(lock, std::min(end, Clock::now() + std::chrono::milliseconds(20)));
   }
 }

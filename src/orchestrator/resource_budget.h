@@ -24,9 +24,8 @@ class ResourceBudget {
   // not heard of before has the same budget as every other.
   absl::StatusOr<ResourceLease> Lease(const ResourceDemands& demands);
   // The bytes, and as many of the cores as are free: work that finds no core shares. Bytes that others hold are waited
-  // for, first come, first served, at most `most_s` seconds: then "resource_busy". Cancelled within 20 ms.
-  absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const CancelToken& cancel,
-                                            double most_s);
+  // for, first come, first served, at most `most_s` seconds, which progress is told: then "resource_busy". Cancelled within 20 ms.
+  absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const RunOptions& run, double most_s);
   std::vector<DeviceUse> Use() const;  // by name; "cpu" is always there
   int64_t budget_bytes() const { return budget_bytes_; }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/format.h"
+#include "base/progress.h"
 #include "base/status.h"
 #include "runtime/host_scope.h"
 
@@ -204,7 +205,8 @@ std::optional<MemoryLease> MemoryBudget::TryLease(LeaseAsk& ask) {
   return lease;
 }
 
-absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const CancelToken& cancel, double most_wait_s) {
+absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const RunOptions& run, double most_wait_s) {
+  ProgressReporter waiting(run);
   const auto end = LeaseClock::now() + std::chrono::duration_cast<LeaseClock::duration>(
                                            std::chrono::duration<double>(std::clamp(most_wait_s, 0.0, 1e6)));
   std::unique_lock<std::mutex> lock(mutex_);
@@ -217,7 +219,7 @@ absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const CancelT
     budget->changed_.notify_all();
   });
   while (true) {
-    GRYM_RETURN_IF_ERROR(cancel.Check());
+    GRYM_RETURN_IF_ERROR(run.cancel.Check());
     const bool late = LeaseClock::now() >= end;
     if (place == line_.begin() || nested || late) {
       const bool others_ran = !open_.empty();
@@ -235,6 +237,9 @@ absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const CancelT
       lock.lock();
       if (!others_run) continue;
     }
+    lock.unlock();
+    waiting.Report(0, kWaitingForMemory);
+    lock.lock();
     changed_.wait_until(lock, std::min(end, LeaseClock::now() + kLookAgain));
   }
 }

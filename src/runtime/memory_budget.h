@@ -60,12 +60,12 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
   // turn, until runs that hold leases give them back, at most `most_wait_s` seconds. Else, where no run does, `ask` is
   // called once more with what is free or idle. It is called again after each wait, on this
   // thread and under no lock; what it holds (LeaseAsk::held) is let go while waiting, so that two that wait cannot keep
-  // what the other needs. ResourceExhausted (code "over_budget") with both numbers and who holds what; Cancelled within
+  // what the other needs. Who waits tells its progress so. ResourceExhausted (code "over_budget") with both numbers and who holds what; Cancelled within
   // 50 ms; what `ask` answers.
   // A lease never grows: a run that its plan counted too low for takes what is free, if anything is, and never waits for
   // it. A thread that works under a lease of this budget and asks for another one does not wait.
   using AskFor = std::function<absl::StatusOr<LeaseAsk>(int64_t plan_bytes)>;
-  absl::StatusOr<MemoryLease> Lease(const AskFor& ask, const CancelToken& cancel, double most_wait_s);
+  absl::StatusOr<MemoryLease> Lease(const AskFor& ask, const RunOptions& run, double most_wait_s);
 
   // The counting allocator's: whether it counts here; bytes of `lease` and, beyond it or where it is null, of those that
   // nobody was promised (false: too many, and nothing has changed); what is left, as "12 of 34".

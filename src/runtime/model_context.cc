@@ -53,8 +53,8 @@ Precision ModelContext::PrecisionOf(const std::string& component) const {
   return precision.value_or(Precision::kFloat32);  // Make has checked the names; "" is float32
 }
 
-absl::StatusOr<MemoryLease> ModelContext::Lease(const MemoryBudget::AskFor& ask, const CancelToken& cancel) const {
-  return budget->Lease(ask, cancel, options.most_wait_s);
+absl::StatusOr<MemoryLease> ModelContext::Lease(const MemoryBudget::AskFor& ask, const RunOptions& run) const {
+  return budget->Lease(ask, run, options.most_wait_s);
 }
 
 std::string ModelIdOf(const std::string& family, const std::filesystem::path& folder) {

@@ -23,7 +23,7 @@ struct ModelContext {
   // InvalidArgument (code "unknown_component") for a name in component_dtypes that the model has not, with those it has.
   absl::Status CheckComponents(const std::vector<std::string>& names) const;
   // Of the budget, waiting for other runs as long as the options say.
-  absl::StatusOr<MemoryLease> Lease(const MemoryBudget::AskFor& ask, const CancelToken& cancel) const;
+  absl::StatusOr<MemoryLease> Lease(const MemoryBudget::AskFor& ask, const RunOptions& run) const;
   // component_dtypes[component], else dtype, else float32.
   Precision PrecisionOf(const std::string& component) const;
 };

@@ -499,6 +499,28 @@ TEST(OrchestratorTest, ALeaseInTurnSharesCoresAndWaitsForBytesOfWhateverLength) 
   }
 }
 
+TEST(OrchestratorTest, WhoWaitsForMemoryTellsSo) {
+  OneModel one(100, 3600);
+  auto other = one.orchestrator->BalanceResources({"other", "cpu", 100, 0});
+  ASSERT_TRUE(other.ok());
+  std::vector<std::string> stages;
+  const auto give = [&](const Progress& now) {
+    stages.push_back(now.stage);
+    other->Release();
+  };
+  EXPECT_TRUE(one.orchestrator->LeaseInTurn({"third", "cpu", 60, 0}, {{}, give}).ok());
+  EXPECT_EQ(stages, std::vector<std::string>{"waiting for memory"});
+  other = one.orchestrator->BalanceResources({"other", "cpu", 100, 0});
+  ASSERT_TRUE(other.ok());
+  CancelToken cancel;
+  const auto stop = [&](const Progress&) { cancel.Cancel(); };
+  EXPECT_TRUE(absl::IsCancelled(one.orchestrator->LeaseInTurn({"third", "cpu", 60, 0}, {cancel, stop}).status()));
+  const auto fail = [](const Progress&) { throw std::runtime_error("a guest's"); };
+  EXPECT_THROW((void)one.orchestrator->LeaseInTurn({"third", "cpu", 60, 0}, {{}, fail}), std::runtime_error);
+  other->Release();
+  EXPECT_TRUE(one.orchestrator->LeaseInTurn({"third", "cpu", 100, 0}, {}).ok());  // the line is empty again
+}
+
 TEST(OrchestratorTest, ManyThreadsWaitInTurnAndAllAreServed) {
   OneModel one(250, 60);  // two at a time
   std::atomic<int> done{0}, most{0}, now{0};

@@ -1,11 +1,13 @@
 """Native models from checkpoint folders: opened, planned, compared with the reference, within their budget."""
 from __future__ import annotations
 
+import _thread
 import json
 import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -321,3 +323,38 @@ def test_a_callback_is_the_hosts_own():
     weight = torch.nn.Parameter(torch.ones(10_000_000))
     (weight * kept[0]).sum().backward()
     assert float(weight.grad[0]) == 1
+
+
+def test_who_waits_for_memory_tells_so_and_hears_ctrl_c():
+    folder = reference.checkpoint("audioldm-tiny")
+    request = gs.GenerateAudioRequest(prompt="x", duration_s=1, seed=1, steps=3)
+    budget = gs.Model.open(folder).plan(request)["peakBytes"]
+    model = gs.Model.open(folder, budget_bytes=budget)
+    assert model.info.own_budget_bytes == budget
+    inside, over = threading.Event(), threading.Event()
+
+    def hold(progress):
+        if progress.stage != "waiting for memory":
+            inside.set()
+            over.wait(60)
+
+    holder = threading.Thread(target=lambda: model.generate(request, raw=True, progress=hold))
+    holder.start()
+    assert inside.wait(120)
+    stages = []
+
+    def told(progress):
+        stages.append(progress.stage)
+        _thread.interrupt_main()
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        model.generate(request, raw=True, progress=told)
+    assert stages[-1] == "waiting for memory"
+    timer = threading.Timer(0.3, _thread.interrupt_main)  # where nobody is told, too
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.generate(request, raw=True)
+    assert time.monotonic() - started < 30  # a wait lasts up to 60
+    over.set()
+    holder.join()

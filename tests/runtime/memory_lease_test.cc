@@ -32,7 +32,7 @@ MemoryBudget::AskFor Ask(const std::string& who, int64_t bytes) {
 
 absl::StatusOr<MemoryLease> LeaseOf(const std::shared_ptr<MemoryBudget>& budget, const std::string& who, int64_t bytes,
                                     double most_wait_s = 0, const CancelToken& cancel = {}) {
-  return budget->Lease(Ask(who, bytes), cancel, most_wait_s);
+  return budget->Lease(Ask(who, bytes), {cancel, {}}, most_wait_s);
 }
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -40,13 +40,14 @@ double SecondsSince(Clock::time_point start) { return std::chrono::duration<doub
 // A lease asked for on another thread. Begun() returns when it has been refused for the first time, and so waits.
 class WaitingLease {
  public:
-  WaitingLease(std::shared_ptr<MemoryBudget> budget, std::string who, int64_t bytes, double most_wait_s = 60)
-      : thread_([this, budget, who, bytes, most_wait_s] {
+  WaitingLease(std::shared_ptr<MemoryBudget> budget, std::string who, int64_t bytes, double most_wait_s = 60,
+               ProgressFn progress = {})
+      : thread_([this, budget, who, bytes, most_wait_s, progress] {
           const auto ask = [&](int64_t) -> absl::StatusOr<LeaseAsk> {
             if (++asked_ == 1) begun_.set_value();
             return LeaseAsk{who, nullptr, bytes, {}, 0};
           };
-          result_.set_value(budget->Lease(ask, cancel, most_wait_s));
+          result_.set_value(budget->Lease(ask, {cancel, progress}, most_wait_s));
         }) {}
   ~WaitingLease() { thread_.join(); }
   void Begun() { begun_.get_future().wait(); }
@@ -90,6 +91,26 @@ TEST(MemoryLeaseTest, IsItsOwnersAndNobodyElses) {
   EXPECT_EQ(budget->free_bytes(), 6400 - 5056);
   most.reset();
   EXPECT_EQ(budget->free_bytes(), 6400);
+}
+
+// By which a caller shows what it is about, and one on Python's main thread hears Ctrl-C.
+TEST(MemoryLeaseTest, WhoWaitsTellsSo) {
+  const auto budget = std::make_shared<MemoryBudget>(6400);
+  MemoryLease first = LeaseOf(budget, "first", 6400).value();
+  std::promise<std::string> told;
+  std::atomic<int> calls{0};
+  WaitingLease second(budget, "second", 6400, 60, [&](const Progress& now) {
+    EXPECT_EQ(now.fraction, 0);
+    if (++calls == 1) told.set_value(now.stage);
+    (void)budget->free_bytes();  // under no lock
+  });
+  EXPECT_EQ(told.get_future().get(), "waiting for memory");
+  first.Release();
+  EXPECT_TRUE(second.Take().ok());
+  const MemoryLease third = LeaseOf(budget, "third", 6400).value();
+  CancelToken cancel;
+  const auto stop = [&](const Progress&) { cancel.Cancel(); };
+  EXPECT_TRUE(absl::IsCancelled(budget->Lease(Ask("fourth", 6400), {cancel, stop}, 60).status()));
 }
 
 TEST(MemoryLeaseTest, WhatOutlivesItIsTheBudgetsOwn) {

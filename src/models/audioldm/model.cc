@@ -227,7 +227,7 @@ absl::StatusOr<AudioLdmPlan> AudioLdmModel::PlanFor(const AudioLdmWork& work, in
   return OverBudget("audioldm", least->memory);
 }
 
-absl::StatusOr<MemoryLease> AudioLdmModel::Lease(const AudioLdmWork& work, const CancelToken& cancel,
+absl::StatusOr<MemoryLease> AudioLdmModel::Lease(const AudioLdmWork& work, const RunOptions& run,
                                                  AudioLdmPlan& plan) const {
   const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
     GRYM_ASSIGN_OR_RETURN(plan, PlanFor(work, budget_bytes));
@@ -240,7 +240,7 @@ absl::StatusOr<MemoryLease> AudioLdmModel::Lease(const AudioLdmWork& work, const
     vocoder_->Claim(wanted);
     return wanted;
   };
-  GRYM_ASSIGN_OR_RETURN(MemoryLease lease, context_.Lease(ask, cancel));
+  GRYM_ASSIGN_OR_RETURN(MemoryLease lease, context_.Lease(ask, run));
   PutBefore(lease.evicted(), plan.memory);
   return lease;
 }

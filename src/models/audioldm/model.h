@@ -59,7 +59,7 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   // with what the smallest of them takes.
   absl::StatusOr<AudioLdmPlan> PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const;
   // A lease on all that `plan` takes, which is made for `work` here.
-  absl::StatusOr<MemoryLease> Lease(const AudioLdmWork& work, const CancelToken& cancel, AudioLdmPlan& plan) const;
+  absl::StatusOr<MemoryLease> Lease(const AudioLdmWork& work, const RunOptions& run, AudioLdmPlan& plan) const;
   // InvalidArgument (codes "bad_duration", "bad_steps").
   absl::StatusOr<AudioLdmWork> WorkOf(const GenerateAudioRequest& request, double sound_s) const;
 

@@ -90,7 +90,7 @@ absl::Status AudioLdmGenerator::Prepare(Run& run) const {
     GRYM_ASSIGN_OR_RETURN(run.work, model_->WorkOf(request, 0));
   }
   run.key = KeyOfRun(request, run.sound);
-  GRYM_ASSIGN_OR_RETURN(run.lease, model_->Lease(run.work, run.options.cancel, run.plan));
+  GRYM_ASSIGN_OR_RETURN(run.lease, model_->Lease(run.work, run.options, run.plan));
   return absl::OkStatus();
 }
 

@@ -179,7 +179,7 @@ MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
 
 template <class Net>
 absl::StatusOr<ClapModel::Tower<Net>> ClapModel::TowerFor(const ClapWork& work, const Component<Net>& component,
-                                                          const CancelToken& cancel) const {
+                                                          const RunOptions& run) const {
   const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
     MemoryPlan plan = PlanFor(work);
     plan.budget_bytes = budget_bytes;
@@ -189,18 +189,18 @@ absl::StatusOr<ClapModel::Tower<Net>> ClapModel::TowerFor(const ClapWork& work, 
     return wanted;
   };
   Tower<Net> tower;
-  GRYM_ASSIGN_OR_RETURN(tower.lease, context_.Lease(ask, cancel));
+  GRYM_ASSIGN_OR_RETURN(tower.lease, context_.Lease(ask, run));
   const BudgetScope scope(tower.lease);
-  GRYM_ASSIGN_OR_RETURN(tower.net, component.Get(cancel));
+  GRYM_ASSIGN_OR_RETURN(tower.net, component.Get(run.cancel));
   return tower;
 }
 
-absl::StatusOr<ClapModel::Tower<ClapAudioNet>> ClapModel::AudioTower(double audio_s, const CancelToken& cancel) const {
-  return TowerFor({.audio_s = audio_s}, *audio_, cancel);
+absl::StatusOr<ClapModel::Tower<ClapAudioNet>> ClapModel::AudioTower(double audio_s, const RunOptions& run) const {
+  return TowerFor({.audio_s = audio_s}, *audio_, run);
 }
 
-absl::StatusOr<ClapModel::Tower<ClapTextNet>> ClapModel::TextTower(int64_t tokens, const CancelToken& cancel) const {
-  return TowerFor({.tokens = tokens}, *text_, cancel);
+absl::StatusOr<ClapModel::Tower<ClapTextNet>> ClapModel::TextTower(int64_t tokens, const RunOptions& run) const {
+  return TowerFor({.tokens = tokens}, *text_, run);
 }
 
 ResourceNeed ClapModel::NeedToHear(Capability capability, double audio_s) const {

@@ -61,8 +61,8 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
     MemoryLease lease;
     std::shared_ptr<const Net> net;
   };
-  absl::StatusOr<Tower<ClapAudioNet>> AudioTower(double audio_s, const CancelToken& cancel) const;
-  absl::StatusOr<Tower<ClapTextNet>> TextTower(int64_t tokens, const CancelToken& cancel) const;
+  absl::StatusOr<Tower<ClapAudioNet>> AudioTower(double audio_s, const RunOptions& run) const;
+  absl::StatusOr<Tower<ClapTextNet>> TextTower(int64_t tokens, const RunOptions& run) const;
 
  private:
   ClapModel() = default;
@@ -72,7 +72,7 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
   void MakeTowers(const std::shared_ptr<const TensorSet>& set);
   template <class Net>
   absl::StatusOr<Tower<Net>> TowerFor(const ClapWork& work, const Component<Net>& component,
-                                      const CancelToken& cancel) const;
+                                      const RunOptions& run) const;
   PhasePlan AudioPhase(double audio_s) const;
   PhasePlan TextPhase(int64_t tokens) const;
 

@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, 
   ProgressReporter progress(run);
   GRYM_RETURN_IF_ERROR(progress.Check());
   GRYM_ASSIGN_OR_RETURN(const AudioBuffer mono, MonoAt(audio, model_->info().rate_hz, "clap", run));
-  GRYM_ASSIGN_OR_RETURN(const auto tower, model_->AudioTower(mono.duration_s(), run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const auto tower, model_->AudioTower(mono.duration_s(), run));
   const BudgetScope scope(tower.lease);
   return TorchGuard("clap/audio", [&]() -> absl::StatusOr<std::vector<float>> {
     const std::span<const float> samples = mono.channel(0);
@@ -105,9 +105,10 @@ absl::StatusOr<std::vector<float>> ClapHearing::Audio(const AudioBuffer& audio, 
 }
 
 absl::StatusOr<std::vector<std::vector<float>>> ClapHearing::Texts(const std::vector<std::string>& texts,
-                                                                   const CancelToken& cancel,
+                                                                   const RunOptions& given,
                                                                    std::vector<std::string>* warnings) {
-  GRYM_RETURN_IF_ERROR(cancel.Check());
+  const RunOptions run = ForHost(given);
+  GRYM_RETURN_IF_ERROR(run.cancel.Check());
   std::vector<std::vector<int32_t>> ids;
   int64_t tokens = 0;
   for (const std::string& text : texts) {
@@ -116,10 +117,10 @@ absl::StatusOr<std::vector<std::vector<float>>> ClapHearing::Texts(const std::ve
     if (warnings && of_text.dropped > 0) warnings->push_back(CutWarning("text", of_text));
     ids.push_back(std::move(of_text.ids));
   }
-  GRYM_ASSIGN_OR_RETURN(const auto tower, model_->TextTower(tokens, cancel));
+  GRYM_ASSIGN_OR_RETURN(const auto tower, model_->TextTower(tokens, run));
   const BudgetScope scope(tower.lease);
   return TorchGuard("clap/text", [&]() -> absl::StatusOr<std::vector<std::vector<float>>> {
-    GRYM_ASSIGN_OR_RETURN(const at::Tensor made, tower.net->Embed(ids, cancel));
+    GRYM_ASSIGN_OR_RETURN(const at::Tensor made, tower.net->Embed(ids, run.cancel));
     return UnitVectors(made);
   });
 }
@@ -131,7 +132,7 @@ absl::StatusOr<std::vector<float>> ClapEmbedder::Embed(const AudioBuffer& audio,
 
 absl::StatusOr<std::vector<float>> ClapEmbedder::EmbedText(std::string_view text_utf8, const RunOptions& run) {
   warnings_.clear();
-  GRYM_ASSIGN_OR_RETURN(auto made, hearing_.Texts({std::string(text_utf8)}, run.cancel, &warnings_));
+  GRYM_ASSIGN_OR_RETURN(auto made, hearing_.Texts({std::string(text_utf8)}, run, &warnings_));
   return std::move(made.front());
 }
 
@@ -141,7 +142,7 @@ absl::Status ClapAnalyzer::EmbedPrompts(const RunOptions& run) {
   for (const auto& group : {GenrePrompts(), MoodPrompts(), TexturePrompts()}) {
     for (const StylePrompt& prompt : group) texts.emplace_back(prompt.prompt);
   }
-  GRYM_ASSIGN_OR_RETURN(prompts_, hearing_.Texts(texts, run.cancel));
+  GRYM_ASSIGN_OR_RETURN(prompts_, hearing_.Texts(texts, run));
   return absl::OkStatus();
 }
 

@@ -26,7 +26,7 @@ class ClapHearing {
   // A unit vector for each text. Empty texts have an embedding. Longer ones than the tower takes are cut, which
   // `warnings`, if set, is told.
   absl::StatusOr<std::vector<std::vector<float>>> Texts(const std::vector<std::string>& texts,
-                                                        const CancelToken& cancel,
+                                                        const RunOptions& run,
                                                         std::vector<std::string>* warnings = nullptr);
   const ClapModel& model() const { return *model_; }
 

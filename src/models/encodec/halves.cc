@@ -69,7 +69,7 @@ MemoryPlan EncodecHalves::PlanFor(const EncodecWork& work) const {
 template <class Net>
 absl::StatusOr<EncodecHalves::Half<Net>> EncodecHalves::HalfFor(const EncodecWork& work,
                                                                 const Component<Net>& component,
-                                                                const CancelToken& cancel) const {
+                                                                const RunOptions& run) const {
   const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
     MemoryPlan plan = PlanFor(work);
     plan.budget_bytes = budget_bytes;
@@ -79,20 +79,20 @@ absl::StatusOr<EncodecHalves::Half<Net>> EncodecHalves::HalfFor(const EncodecWor
     return wanted;
   };
   Half<Net> half;
-  GRYM_ASSIGN_OR_RETURN(half.lease, source_.context.Lease(ask, cancel));
+  GRYM_ASSIGN_OR_RETURN(half.lease, source_.context.Lease(ask, run));
   const BudgetScope scope(half.lease);
-  GRYM_ASSIGN_OR_RETURN(half.net, TorchGuard("encodec: loading", [&] { return component.Get(cancel); }));
+  GRYM_ASSIGN_OR_RETURN(half.net, TorchGuard("encodec: loading", [&] { return component.Get(run.cancel); }));
   return half;
 }
 
 absl::StatusOr<EncodecHalves::Half<EncodecEncoder>> EncodecHalves::Encoder(double audio_s,
-                                                                           const CancelToken& cancel) const {
-  return HalfFor({.encode_s = audio_s}, *source_.encoder, cancel);
+                                                                           const RunOptions& run) const {
+  return HalfFor({.encode_s = audio_s}, *source_.encoder, run);
 }
 
 absl::StatusOr<EncodecHalves::Half<EncodecDecoder>> EncodecHalves::Decoder(int64_t frames,
-                                                                           const CancelToken& cancel) const {
-  return HalfFor({.decode_frames = frames}, *source_.decoder, cancel);
+                                                                           const RunOptions& run) const {
+  return HalfFor({.decode_frames = frames}, *source_.decoder, run);
 }
 
 }  // namespace grym

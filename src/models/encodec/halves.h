@@ -53,13 +53,13 @@ class EncodecHalves {
     MemoryLease lease;
     std::shared_ptr<const Net> net;
   };
-  absl::StatusOr<Half<EncodecEncoder>> Encoder(double audio_s, const CancelToken& cancel) const;
-  absl::StatusOr<Half<EncodecDecoder>> Decoder(int64_t frames, const CancelToken& cancel) const;
+  absl::StatusOr<Half<EncodecEncoder>> Encoder(double audio_s, const RunOptions& run) const;
+  absl::StatusOr<Half<EncodecDecoder>> Decoder(int64_t frames, const RunOptions& run) const;
 
  private:
   template <class Net>
   absl::StatusOr<Half<Net>> HalfFor(const EncodecWork& work, const Component<Net>& component,
-                                    const CancelToken& cancel) const;
+                                    const RunOptions& run) const;
   Source source_;
 };
 

@@ -94,7 +94,7 @@ absl::StatusOr<AudioCodes> EncodecCodec::EncodeAll(const AudioBuffer& audio, con
   ProgressReporter progress(run);
   progress.Report(0, "load");
   const double seconds = static_cast<double>(audio.frames()) / audio.rate_hz();
-  GRYM_ASSIGN_OR_RETURN(const auto half, halves_->Encoder(seconds, run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const auto half, halves_->Encoder(seconds, run));
   GRYM_ASSIGN_OR_RETURN(std::unique_ptr<BlockSource> source, OpenInput(audio));
   source = std::make_unique<MixedSource>(std::move(source), channels());
   GRYM_ASSIGN_OR_RETURN(source, ResampledSource(std::move(source), rate_hz(), ResampleQuality::kBest));
@@ -188,7 +188,7 @@ absl::StatusOr<AudioBuffer> EncodecCodec::DecodeAll(const AudioCodes& codes, con
   ProgressReporter progress(run);
   progress.Report(0, "load");
   const int64_t frames = codes.frames, whole = frames * halves_->config().hop();
-  GRYM_ASSIGN_OR_RETURN(const auto half, halves_->Decoder(frames, run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const auto half, halves_->Decoder(frames, run));
   const int64_t wanted = codes.sound_frames > 0 ? codes.sound_frames : whole;
   GRYM_ASSIGN_OR_RETURN(AudioBuffer sound, AudioBuffer::Create(channels(), wanted, rate_hz()));
   const BudgetScope scope(half.lease);

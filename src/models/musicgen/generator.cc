@@ -55,8 +55,8 @@ absl::StatusOr<AudioBuffer> TailOf(const AudioInput& input, const MusicgenShape&
 MusicgenRun::MusicgenRun(std::shared_ptr<const MusicgenModel> model, std::vector<GenerateAudioRequest> requests)
     : model_(std::move(model)), requests_(std::move(requests)), sides_(requests_.size()) {}
 
-absl::Status MusicgenRun::Guarded(const CancelToken& cancel, const std::function<absl::Status()>& work) {
-  GRYM_RETURN_IF_ERROR(Plan(cancel));
+absl::Status MusicgenRun::Guarded(const RunOptions& run, const std::function<absl::Status()>& work) {
+  GRYM_RETURN_IF_ERROR(Plan(run));
   const BudgetScope scope(lease_);
   return TorchGuard("musicgen", work);
 }
@@ -69,7 +69,7 @@ void MusicgenRun::LetGo() {
 }
 
 // Once for all of the run.
-absl::Status MusicgenRun::Plan(const CancelToken& cancel) {
+absl::Status MusicgenRun::Plan(const RunOptions& run) {
   if (plan_) return absl::OkStatus();
   work_ = {};
   work_.rows = work_.pieces = 0;
@@ -84,7 +84,7 @@ absl::Status MusicgenRun::Plan(const CancelToken& cancel) {
     work_.has_text |= one.has_text;
   }
   MemoryPlan plan;
-  GRYM_ASSIGN_OR_RETURN(lease_, model_->Lease(work_, cancel, plan));
+  GRYM_ASSIGN_OR_RETURN(lease_, model_->Lease(work_, run, plan));
   nets_ = plan.keep_weights ? std::shared_ptr<const MusicgenNets>(model_, &model_->nets()) : model_->nets().Alone();
   plan_ = std::move(plan);
   return absl::OkStatus();
@@ -295,7 +295,7 @@ absl::Status MusicgenGenerator::MakeGroup(std::span<const GenerateAudioRequest> 
     }
     return absl::OkStatus();
   };
-  GRYM_RETURN_IF_ERROR(made.Guarded(run.cancel, make));
+  GRYM_RETURN_IF_ERROR(made.Guarded(run, make));
   for (size_t i = 0; i < group.size(); ++i) {
     std::vector<float> planar;
     for (const std::vector<float>& channel : sounds[i]) planar.insert(planar.end(), channel.begin(), channel.end());

@@ -31,7 +31,7 @@ class MusicgenRun {
   const GenerateAudioRequest& request(size_t i) const { return requests_[i]; }
   // Runs `work` under the run's lease and with LibTorch's exceptions as statuses. The lease is taken whole with the
   // first call, which may wait for it, and held until the run ends or LetGo.
-  absl::Status Guarded(const CancelToken& cancel, const std::function<absl::Status()>& work);
+  absl::Status Guarded(const RunOptions& run, const std::function<absl::Status()>& work);
   // All is made, or nothing more will be: networks and lease go. Saved and ResultOf are as before.
   void LetGo();
 
@@ -40,7 +40,7 @@ class MusicgenRun {
     std::vector<std::string> warnings;
     std::map<std::string, double> timings_s;
   };
-  absl::Status Plan(const CancelToken& cancel);
+  absl::Status Plan(const RunOptions& run);
   absl::Status HoldNets(int parts, const CancelToken& cancel);
   absl::Status ReadText(size_t i, const CancelToken& cancel);
   absl::Status ReadReference(size_t i, const CancelToken& cancel);

@@ -203,7 +203,7 @@ int MusicgenModel::PartsOf(const MusicgenWork& work) {
          (work.prompt_samples > 0 ? MusicgenNets::kEncoder : 0);
 }
 
-absl::StatusOr<MemoryLease> MusicgenModel::Lease(const MusicgenWork& work, const CancelToken& cancel,
+absl::StatusOr<MemoryLease> MusicgenModel::Lease(const MusicgenWork& work, const RunOptions& run,
                                                  MemoryPlan& plan) const {
   const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
     GRYM_ASSIGN_OR_RETURN(plan, PlanFor(work, budget_bytes));
@@ -211,7 +211,7 @@ absl::StatusOr<MemoryLease> MusicgenModel::Lease(const MusicgenWork& work, const
     if (plan.keep_weights) nets_->Claim(PartsOf(work), wanted);  // else the run loads its own
     return wanted;
   };
-  GRYM_ASSIGN_OR_RETURN(MemoryLease lease, context_.Lease(ask, cancel));
+  GRYM_ASSIGN_OR_RETURN(MemoryLease lease, context_.Lease(ask, run));
   PutBefore(lease.evicted(), plan);
   return lease;
 }

@@ -56,7 +56,7 @@ class MusicgenModel : public Model, public std::enable_shared_from_this<Musicgen
   // The first plan that keeps to `budget_bytes`; ResourceExhausted (code "over_budget") with what the smaller takes.
   absl::StatusOr<MemoryPlan> PlanFor(const MusicgenWork& work, int64_t budget_bytes) const;
   // A lease on all that `plan` takes, which is made for `work` here.
-  absl::StatusOr<MemoryLease> Lease(const MusicgenWork& work, const CancelToken& cancel, MemoryPlan& plan) const;
+  absl::StatusOr<MemoryLease> Lease(const MusicgenWork& work, const RunOptions& run, MemoryPlan& plan) const;
   // The parts that the work wants.
   static int PartsOf(const MusicgenWork& work);
 

@@ -58,7 +58,7 @@ absl::Status NativeMusicgenNets::SaveCopy(const std::filesystem::path& out, cons
   const auto ask = [&](int64_t) -> absl::StatusOr<LeaseAsk> {
     return LeaseAsk{"a copy of " + QuotedPath(folder_), nullptr, CopyingBytes(), {}, 0};
   };
-  GRYM_ASSIGN_OR_RETURN(const MemoryLease lease, context_.Lease(ask, run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const MemoryLease lease, context_.Lease(ask, run));
   const BudgetScope scope(lease);
   return TorchGuard("musicgen", [&]() -> absl::Status {
     KeptWeights kept;

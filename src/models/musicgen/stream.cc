@@ -52,7 +52,7 @@ absl::StatusOr<AudioBuffer> MusicgenStream::Next(const RunOptions& given) {
   GRYM_RETURN_IF_ERROR(failed_);
   const RunOptions run = ForHost(given);
   const StreamClock::time_point start = StreamClock::now();
-  const absl::Status status = run_.Guarded(run.cancel, [&] { return Advance(run); });
+  const absl::Status status = run_.Guarded(run, [&] { return Advance(run); });
   worked_s_ += std::chrono::duration<double>(StreamClock::now() - start).count();
   if (absl::IsCancelled(status)) return status;
   failed_ = status;

@@ -167,7 +167,7 @@ absl::StatusOr<std::string> Wav2Vec2Model::Plan(const GenerateAudioRequest& requ
 }
 
 absl::StatusOr<Wav2Vec2Session::Run> Wav2Vec2Model::Start(int64_t frames, const Wav2Vec2Wants& wants,
-                                                          const CancelToken& cancel) const {
+                                                          const RunOptions& run) const {
   const Component<Wav2Vec2Net>* net = nullptr;
   const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
     const MemoryPlan plan = PlanWithin(budget_bytes, frames, wants);
@@ -177,18 +177,18 @@ absl::StatusOr<Wav2Vec2Session::Run> Wav2Vec2Model::Start(int64_t frames, const 
     net->Claim(wanted);
     return wanted;
   };
-  Wav2Vec2Session::Run run;
-  GRYM_ASSIGN_OR_RETURN(run.lease, context_.Lease(ask, cancel));
-  const BudgetScope scope(run.lease);
-  GRYM_ASSIGN_OR_RETURN(run.net, net->Get(cancel));
-  return run;
+  Wav2Vec2Session::Run started;
+  GRYM_ASSIGN_OR_RETURN(started.lease, context_.Lease(ask, run));
+  const BudgetScope scope(started.lease);
+  GRYM_ASSIGN_OR_RETURN(started.net, net->Get(run.cancel));
+  return started;
 }
 
 std::unique_ptr<Wav2Vec2Session> Wav2Vec2Model::NewSession(const Wav2Vec2Windows& windows) const {
   return std::make_unique<Wav2Vec2Session>(
       config_,
-      [this](int64_t frames, const Wav2Vec2Wants& wants, const CancelToken& cancel) {
-        return Start(frames, wants, cancel);
+      [this](int64_t frames, const Wav2Vec2Wants& wants, const RunOptions& run) {
+        return Start(frames, wants, run);
       },
       windows, letters_.get());
 }

@@ -44,7 +44,7 @@ class Wav2Vec2Model : public Model {
   MemoryPlan PlanWith(int64_t frames, const Wav2Vec2Wants& wants, bool streamed) const;
   MemoryPlan PlanWithin(int64_t budget_bytes, int64_t frames, const Wav2Vec2Wants& wants) const;
   absl::StatusOr<Wav2Vec2Session::Run> Start(int64_t frames, const Wav2Vec2Wants& wants,
-                                             const CancelToken& cancel) const;
+                                             const RunOptions& run) const;
 
   Wav2Vec2Config config_;
   ModelContext context_;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "base/progress.h"
 #include "base/status.h"
 #include "runtime/host_scope.h"
 #include "runtime/torch_guard.h"
@@ -139,7 +140,7 @@ absl::StatusOr<Wav2Vec2Heard> Wav2Vec2Session::Listen(const AudioInput& input, c
   const int64_t frames = config_.FramesOf(statistics.samples);
   const WindowFrames limits = FramesOfWindows(config_, windows_);
   progress.Report(kMeasuredAt, "load");
-  GRYM_ASSIGN_OR_RETURN(const Run started, start_(std::min(frames, limits.longest), wants, run.cancel));
+  GRYM_ASSIGN_OR_RETURN(const Run started, start_(std::min(frames, limits.longest), wants, PartOf(run, kMeasuredAt, kLoadedAt)));
   const BudgetScope scope(started.lease);
   progress.Report(kLoadedAt, "encode");
 

@@ -51,7 +51,7 @@ class Wav2Vec2Session : public Embedder {
     MemoryLease lease;
     std::shared_ptr<const Wav2Vec2Net> net;
   };
-  using Start = std::function<absl::StatusOr<Run>(int64_t frames, const Wav2Vec2Wants& wants, const CancelToken&)>;
+  using Start = std::function<absl::StatusOr<Run>(int64_t frames, const Wav2Vec2Wants& wants, const RunOptions&)>;
   // What the ids of a CTC head mean, or why that is not known.
   using Letters = absl::StatusOr<std::shared_ptr<const Tokenizer>>;
   // `letters`, borrowed, is null for a model without such a head.

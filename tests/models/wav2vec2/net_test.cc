@@ -56,9 +56,9 @@ absl::StatusOr<Wav2Vec2Heard> HeardBy(const std::filesystem::path& folder, const
   const auto audio =
       AudioBuffer::FromPlanar(std::vector<float>(samples, samples + sound.numel()), 1, config.rate_hz).value();
   const auto start = [&](int64_t, const Wav2Vec2Wants&,
-                         const CancelToken& cancel) -> absl::StatusOr<Wav2Vec2Session::Run> {
+                         const RunOptions& run) -> absl::StatusOr<Wav2Vec2Session::Run> {
     const auto half = [](int64_t limit) { return LeaseAsk{"test", nullptr, limit / 2, {}, 0}; };
-    auto lease = budget->Lease(half, cancel, 0);
+    auto lease = budget->Lease(half, run, 0);
     if (!lease.ok()) return lease.status();
     return Wav2Vec2Session::Run{*std::move(lease), *net};
   };
