@@ -53,8 +53,7 @@ Conv1d ReadConv1d(WeightReader& weights, const std::string& layer, int64_t in, i
 Conv2d ReadConv2d(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, int64_t kernel,
                   int64_t stride, int64_t padding) {
   Conv2d conv;
-  conv.weight = weights.Matrix(layer + ".weight", {out, in, kernel, kernel});
-  if (conv.weight.defined()) conv.weight = conv.weight.contiguous(at::MemoryFormat::ChannelsLast);
+  conv.weight = weights.Kernel(layer + ".weight", {out, in, kernel, kernel});
   conv.bias = weights.Vector(layer + ".bias", {out});
   conv.stride = stride;
   conv.padding = padding;

@@ -173,16 +173,15 @@ at::Tensor GatheredConvolution(const Conv2d& conv, const at::Tensor& x) {
   return at::linear(rows, matrix, conv.bias).view({x.size(0), x.size(2), x.size(3), out}).permute({0, 3, 1, 2});
 }
 
-// G g G' for each pair of channels: [16, in, out]. Kernels one output at a time, so that little is held twice.
-at::Tensor TiledWeights(const at::Tensor& weight) {
-  const int64_t out = weight.size(0), in = weight.size(1);
-  at::Tensor tiled = at::empty({kTileProducts, in, out}, weight.options());
+// G g G' of each pair of channels, into [16, in, out]: of the kernels [rows, in, 3, 3] of outputs from `first` on.
+void TileWeights(const at::Tensor& kernels, int64_t first, at::Tensor& tiled) {
+  const int64_t rows = kernels.size(0), in = tiled.size(1), out = tiled.size(2);
   float* to = tiled.mutable_data_ptr<float>();
-  const float* from = weight.const_data_ptr<float>();  // [out, in, 3, 3]
+  const float* from = kernels.const_data_ptr<float>();
   at::parallel_for(0, in, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      for (int64_t o = 0; o < out; ++o) {
-        const float* g = from + (o * in + i) * 9;
+      for (int64_t row = 0; row < rows; ++row) {
+        const float* g = from + (row * in + i) * 9;
         float half[4][3];
         for (int64_t k = 0; k < 3; ++k) {
           half[0][k] = g[k];
@@ -193,12 +192,11 @@ at::Tensor TiledWeights(const at::Tensor& weight) {
         for (int64_t k = 0; k < 4; ++k) {
           const float* h = half[k];
           const float whole[4] = {h[0], 0.5F * (h[0] + h[1] + h[2]), 0.5F * (h[0] - h[1] + h[2]), h[2]};
-          for (int64_t j = 0; j < 4; ++j) to[((k * 4 + j) * in + i) * out + o] = whole[j];
+          for (int64_t j = 0; j < 4; ++j) to[((k * 4 + j) * in + i) * out + first + row] = whole[j];
         }
       }
     }
   });
-  return tiled;
 }
 
 }  // namespace
@@ -219,8 +217,13 @@ Conv3x3 ReadConv3x3(WeightReader& weights, const std::string& layer, int64_t in,
     conv.plain = ReadConv2d(weights, layer, in, out, 3, 1, 1);
     return conv;
   }
-  const at::Tensor weight = weights.Matrix(layer + ".weight", {out, in, 3, 3});
-  if (weight.defined()) conv.tiled = TiledWeights(weight);
+  at::Tensor tiled = at::empty({kTileProducts, in, out}, at::TensorOptions().dtype(at::kFloat));
+  bool read = false;
+  weights.ByRows(layer + ".weight", {out, in, 3, 3}, [&](int64_t first, const at::Tensor& kernels) {
+    TileWeights(kernels, first, tiled);
+    read = true;
+  });
+  if (read) conv.tiled = std::move(tiled);
   conv.plain.bias = weights.Vector(layer + ".bias", {out});
   return conv;
 }

@@ -134,6 +134,16 @@ void WeightReader::Copy(const std::byte* from, c10::ScalarType type, bool aligne
   }
   // A piece at a time: a copy of a whole tensor would be on top of what plans count.
   const auto element = static_cast<int64_t>(c10::elementSize(type));
+  if (!to.is_contiguous()) {  // channels-last: what lies together in the file is spread over a row of it
+    const int64_t row_bytes = to.numel() / to.size(0) * element;
+    for (int64_t row = 0; row < to.size(0); ++row) {
+      at::Tensor part = to.select(0, row);
+      std::vector<double> whole(static_cast<size_t>(row_bytes / static_cast<int64_t>(sizeof(double)) + 1));
+      std::memcpy(whole.data(), from + row * row_bytes, static_cast<size_t>(row_bytes));
+      part.copy_(at::from_blob(whole.data(), part.sizes(), type));
+    }
+    return;
+  }
   std::vector<double> piece(static_cast<size_t>(kPieceElements));  // aligned for every type
   const at::Tensor flat = to.view({-1});
   for (int64_t begin = 0; begin < flat.numel(); begin += kPieceElements) {
@@ -189,25 +199,55 @@ bool WeightReader::HasSum(const Found& found, uint64_t sum) {
   return false;
 }
 
-at::Tensor WeightReader::Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type) {
+std::optional<WeightReader::Found> WeightReader::FindNumbers(const std::string& name,
+                                                             const std::vector<int64_t>& shape) {
   const std::optional<Found> found = Find(name, shape);
+  if (!found) return std::nullopt;
+  const TensorEntry& entry = *found->entry;
+  if (!c10::isFloatingType(ScalarOf(entry.type))) {
+    AddProblem(name, std::string("want floating point, got ") + ElementName(entry.type));
+    return std::nullopt;
+  }
+  if (SaidSum(*found->file, entry) && !HasSum(*found, SumOfBlocks(found->bytes))) return std::nullopt;
+  return IsFinite(*found) ? found : std::nullopt;
+}
+
+at::Tensor WeightReader::Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type,
+                              at::MemoryFormat format) {
+  const std::optional<Found> found = FindNumbers(name, shape);
   if (!found) return {};
   const TensorEntry& entry = *found->entry;
   const c10::ScalarType from = ScalarOf(entry.type);
-  if (!c10::isFloatingType(from)) {
-    AddProblem(name, std::string("want floating point, got ") + ElementName(entry.type));
-    return {};
-  }
-  if (SaidSum(*found->file, entry) && !HasSum(*found, SumOfBlocks(found->bytes))) return {};
-  if (!IsFinite(*found)) return {};
-  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type).device(options_.device));
-  if (from == type && tensor.is_cpu()) {
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type).device(options_.device).memory_format(format));
+  if (from == type && tensor.is_cpu() && tensor.is_contiguous()) {
     CopyBlocks(found->bytes, tensor);
   } else {
     Copy(found->bytes.data(), from, entry.aligned(), tensor);
   }
   found->file->Forget(entry);
   return tensor;
+}
+
+void WeightReader::ByRows(const std::string& name, std::vector<int64_t> shape,
+                          const std::function<void(int64_t first, const at::Tensor& rows)>& use) {
+  const std::optional<Found> found = FindNumbers(name, shape);
+  if (!found) return;
+  const TensorEntry& entry = *found->entry;
+  const int64_t count = shape[0];
+  if (entry.type == ElementType::kF32 && entry.aligned()) {
+    use(0, at::from_blob(const_cast<std::byte*>(found->bytes.data()), shape, at::kFloat));
+  } else {
+    const int64_t row = entry.elements() / std::max<int64_t>(count, 1), row_bytes = row * ElementBytes(entry.type);
+    const int64_t most = std::max<int64_t>(1, kPieceElements / std::max<int64_t>(row, 1));
+    std::vector<float> numbers(static_cast<size_t>(most * row));
+    for (int64_t first = 0; first < count; first += most) {
+      shape[0] = std::min(most, count - first);
+      at::Tensor rows = at::from_blob(numbers.data(), shape, at::kFloat);
+      Copy(found->bytes.data() + first * row_bytes, ScalarOf(entry.type), entry.aligned(), rows);
+      use(first, rows);
+    }
+  }
+  found->file->Forget(entry);
 }
 
 at::Tensor WeightReader::Stored(const std::string& name, std::vector<int64_t> shape, ElementType type) {
@@ -237,6 +277,12 @@ void WeightReader::Keep(const std::string& name, const at::Tensor& tensor, std::
 
 at::Tensor WeightReader::Matrix(const std::string& name, std::vector<int64_t> shape) {
   return Read(name, shape, StorageType(options_.precision));
+}
+at::Tensor WeightReader::Kernel(const std::string& name, std::vector<int64_t> shape) {
+  const c10::ScalarType type = StorageType(options_.precision);
+  if (options_.device.is_cpu()) return Read(name, shape, type, at::MemoryFormat::ChannelsLast);
+  const at::Tensor kernel = Read(name, shape, type);
+  return kernel.defined() ? kernel.contiguous(at::MemoryFormat::ChannelsLast) : kernel;
 }
 at::Tensor WeightReader::Vector(const std::string& name, std::vector<int64_t> shape) {
   return Read(name, shape, compute_type());

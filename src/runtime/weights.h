@@ -1,6 +1,7 @@
 // Tensors out of a checkpoint: by name, checked against the shape that the config asks for, in the numbers wanted.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <set>
@@ -49,6 +50,13 @@ class WeightReader {
   // What is multiplied in bulk, in the storage type of the precision (float32 for int8 and int4, which nn/linear.h
   // packs itself). A wrong shape, type (integers) or a NaN is a problem of the name; so is a tensor that is not there.
   at::Tensor Matrix(const std::string& name, std::vector<int64_t> shape);
+  // The same of a convolution's kernel [out, in, height, width], laid channels-last in memory as it is read.
+  at::Tensor Kernel(const std::string& name, std::vector<int64_t> shape);
+  // For who keeps numbers otherwise than they lie in the file, in float32 on the CPU: `use` gets rows [first, first +
+  // rows.size(0)) one part after another, until all are read. Where the file has them so they are its own, else a
+  // small copy; either dies after the call.
+  void ByRows(const std::string& name, std::vector<int64_t> shape,
+              const std::function<void(int64_t first, const at::Tensor& rows)>& use);
   // Everything else: biases, norms, tables. In the compute type.
   at::Tensor Vector(const std::string& name, std::vector<int64_t> shape);
   // In float32 whatever the precision.
@@ -88,10 +96,13 @@ class WeightReader {
   };
   // A tensor of this shape; nothing where it is a problem, or where reading has failed.
   std::optional<Found> Find(const std::string& name, const std::vector<int64_t>& shape);
+  // The same, of finite floating-point numbers alone.
+  std::optional<Found> FindNumbers(const std::string& name, const std::vector<int64_t>& shape);
   bool IsFinite(const Found& found);
   bool HasSum(const Found& found, uint64_t sum);
   void Copy(const std::byte* from, c10::ScalarType type, bool aligned, at::Tensor& to) const;
-  at::Tensor Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type);
+  at::Tensor Read(const std::string& name, const std::vector<int64_t>& shape, c10::ScalarType type,
+                  at::MemoryFormat format = at::MemoryFormat::Contiguous);
 
   const TensorSet& set_;
   const std::string where_;

@@ -251,6 +251,45 @@ TEST(WeightReaderTest, TakesNoMoreThanTheWeights) {
   EXPECT_EQ(budget->peak_bytes(), budget->used_bytes());
 }
 
+// Kernels of convolutions, and numbers that are kept otherwise than they lie: from aligned and other places.
+TEST(WeightReaderTest, ReadsIntoOtherLayoutsAndHoldsNothingTwice) {
+  const int64_t out = 300, in = 40, count = out * in * 6;
+  std::vector<float> numbers(static_cast<size_t>(count));
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i % 97) - 48;
+  for (const bool odd : {false, true}) {
+    for (const Precision precision : {Precision::kFloat32, Precision::kFloat16}) {
+      Made made({{"odd", "U8", {odd ? 1 : 4}, std::string(odd ? 1 : 4, '\7')}, Floats("w", {out, in, 2, 3}, numbers)},
+                precision);
+      ASSERT_EQ(made.set->Find("w")->entry->aligned(), !odd);
+      const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
+      const BudgetScope scope(budget);
+      const at::Tensor kernel = made.reader->Kernel("w", {out, in, 2, 3});
+      EXPECT_TRUE(kernel.is_contiguous(at::MemoryFormat::ChannelsLast));
+      EXPECT_EQ(budget->peak_bytes(), static_cast<int64_t>(kernel.nbytes()));
+      EXPECT_EQ(Values(kernel), numbers);
+
+      std::vector<float> rows;
+      made.reader->ByRows("w", {out, in, 2, 3}, [&](int64_t first, const at::Tensor& some) {
+        EXPECT_EQ(first * in * 6, static_cast<int64_t>(rows.size()));
+        EXPECT_EQ(some.size(1), in);
+        for (const float value : Values(some)) rows.push_back(value);
+      });
+      EXPECT_EQ(rows, numbers);
+    }
+  }
+  Made made({{"half", "F16", {2, 1}, std::string("\x00\x3e\x00\xc1", 4)}, Floats("bad", {2}, {1, kNan})});
+  std::vector<float> rows;
+  const auto put = [&](int64_t, const at::Tensor& some) {
+    for (const float value : Values(some)) rows.push_back(value);
+  };
+  made.reader->ByRows("half", {2, 1}, put);
+  EXPECT_THAT(rows, ElementsAre(1.5, -2.5));
+  made.reader->ByRows("bad", {2}, put);
+  EXPECT_EQ(rows.size(), 2u);
+  EXPECT_EQ(ErrorCode(made.reader->status()), "non_finite_weights");
+  EXPECT_FALSE(made.reader->Kernel("half", {2, 1, 1, 1}).defined());
+}
+
 TEST(WeightReaderTest, StopsWhenCancelled) {
   Made made({Floats("a", {1}, {1})});
   made.cancel.Cancel();
