@@ -160,15 +160,14 @@ at::Tensor Neighbourhoods(const at::Tensor& image) {
 }
 
 bool CanGather(const Conv2d& conv, const at::Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat && conv.weight.scalar_type() == at::kFloat &&
-         !UsesBFloatProducts(conv.precision, x.device()) &&
+  return x.is_cpu() && x.scalar_type() == at::kFloat && !UsesBFloatProducts(conv.precision, x.device()) &&
          x.size(0) * x.size(2) * x.size(3) <= kMostGatheredPositions &&
          conv.weight.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 at::Tensor GatheredConvolution(const Conv2d& conv, const at::Tensor& x) {
   const int64_t out = conv.weight.size(0), in = conv.weight.size(1);
-  const at::Tensor matrix = conv.weight.permute({0, 2, 3, 1}).reshape({out, 9 * in});
+  const at::Tensor matrix = conv.weight.to(at::kFloat).permute({0, 2, 3, 1}).reshape({out, 9 * in});
   const at::Tensor rows = Neighbourhoods(x.contiguous(at::MemoryFormat::ChannelsLast));
   return at::linear(rows, matrix, conv.bias).view({x.size(0), x.size(2), x.size(3), out}).permute({0, 3, 1, 2});
 }
