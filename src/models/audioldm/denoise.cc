@@ -113,7 +113,8 @@ absl::StatusOr<at::Tensor> Denoise(const Unet& unet, const SchedulerConfig& sche
   }
   const std::vector<double> times(scheduler->timesteps().begin(), scheduler->timesteps().end());
   const int64_t rows = guided ? 2 * request.shape[0] : request.shape[0];
-  const UnetConditions conditions = unet.Conditions(times, request.embeddings, rows);
+  GRYM_ASSIGN_OR_RETURN(const UnetConditions conditions,
+                        unet.Conditions(times, request.embeddings, rows, run.cancel));
   UnetStep network(unet, conditions);
   ProgressReporter progress(run);
   const int64_t first = scheduler->position();

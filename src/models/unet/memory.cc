@@ -19,23 +19,28 @@ class UnetMeter {
         precision_(options.precision),
         device_(options.device),
         tiles_(CanTile(options)),
-        unfolds_(IsPacked(options.precision) || UsesBFloatProducts(options.precision, options.device) ||
-                 StorageType(options.precision) != ComputeType(options.precision, options.device)),
+        by_bfloat_(UsesBFloatProducts(options.precision, options.device)),
+        converts_(IsPacked(options.precision) ||
+                  StorageType(options.precision) != ComputeType(options.precision, options.device)),
         rows_(rows),
         element_bytes_(static_cast<int64_t>(c10::elementSize(ComputeType(options.precision, options.device)))) {}
 
-  int64_t Walk(int64_t height, int64_t width) {
+  // `live`, if set, is what each unit's weights take that are there only for their turn.
+  int64_t Walk(int64_t height, int64_t width, const std::vector<int64_t>& live = {}) {
     for (size_t level = 0; level < config_.levels(); ++level, height = (height + 1) / 2, width = (width + 1) / 2)
       sizes_.push_back({height, width});
     GoTo(0);
     Take(Image(config_.in_channels));  // the latents channels-last
-    int64_t x = config_.channels[0];
-    std::vector<int64_t> skips = {Take(Image(x))};
+    const int64_t x = config_.channels[0];
+    skips_ = {Take(Image(x))};
     Resting(Kernel(config_.in_channels, x, config_.conv_in_kernel));
-    int64_t held = 0;  // of x alone, where no skip holds it
-    Down(x, skips, held);
-    Middle(x, held);
-    Up(x, skips, held);
+    const std::vector<UnetUnit> units = UnitsOf(config_);
+    for (size_t i = 0; i < units.size(); ++i) {
+      const int64_t weights = live.empty() ? 0 : live[i] + (i + 1 < live.size() ? live[i + 1] : 0);
+      Take(weights);
+      Run(units[i]);
+      Give(weights);
+    }
     Resting(2 * Image(x) + Kernel(x, config_.out_channels, config_.conv_out_kernel));  // the last norm and the answer
     return peak_;
   }
@@ -55,7 +60,8 @@ class UnetMeter {
   void Give(int64_t bytes) { live_ -= bytes; }
   void Resting(int64_t bytes) { Give(Take(bytes)); }  // taken and given back
   int64_t Conv(int64_t in, int64_t out, bool tiled) const {
-    if (unfolds_) return Image(out) + Kernel(in, out);
+    if (by_bfloat_) return Image(out) + Kernel(in, out);
+    if (converts_) return Kernel(in, out) + Conv3x3WorkingBytes(in, out, false, rows_, height_, width_);
     return Conv3x3WorkingBytes(in, out, tiled && tiles_, rows_, height_, width_);
   }
   // Convolutions of packed precisions are kept in half.
@@ -92,65 +98,55 @@ class UnetMeter {
     return one;
   }
 
-  // Puts what a layer made in place of x.
-  void Replace(int64_t made, int64_t& held) {
-    Give(held);
-    held = made;
+  // Puts what a unit made in place of x.
+  void Replace(int64_t made) {
+    Give(held_);
+    held_ = made;
   }
 
-  void Down(int64_t& x, std::vector<int64_t>& skips, int64_t& held) {
-    for (size_t level = 0; level < config_.levels(); ++level) {
-      const int64_t out = config_.channels[level];
-      for (int64_t i = 0; i < config_.layers[level]; ++i) {
-        Replace(Resnet(x, out, Unet::WantsTiles(level)), held);
-        x = out;
-        if (config_.down_attention[level]) Replace(Transformer(x, config_.heads[level]), held);
-        skips.push_back(held);
-        held = 0;
-      }
-      if (level + 1 == config_.levels()) return;
-      GoTo(level + 1);
-      skips.push_back(Take(Image(x)));
-      Resting(Kernel(x, x, 3, 2));
+  void Run(const UnetUnit& unit) {
+    if (unit.joins) {
+      Replace(Take(Image(unit.in)));
+      Give(skips_.back());
+      skips_.pop_back();
     }
-  }
-
-  void Middle(int64_t x, int64_t& held) {
-    if (config_.middle == UnetConfig::Middle::kNone) return;
-    Replace(Resnet(x, x, false), held);
-    if (config_.middle == UnetConfig::Middle::kResnet) return;
-    Replace(Transformer(x, config_.heads.back()), held);
-    Replace(Resnet(x, x, false), held);
-  }
-
-  void Up(int64_t& x, std::vector<int64_t>& skips, int64_t& held) {
-    for (size_t order = 0; order < config_.levels(); ++order) {
-      const size_t level = config_.levels() - 1 - order;
-      const int64_t out = config_.channels[level];
-      for (int64_t i = 0; i <= config_.layers[level]; ++i) {
-        const int64_t both = x + (i == config_.layers[level] ? config_.channels[level == 0 ? 0 : level - 1] : out);
-        Replace(Take(Image(both)), held);
-        Give(skips.back());
-        skips.pop_back();
-        Replace(Resnet(both, out, Unet::WantsTiles(level)), held);
-        x = out;
-        if (config_.up_attention[level]) Replace(Transformer(x, config_.heads[level]), held);
+    GoTo(unit.level);
+    switch (unit.kind) {
+      case UnetUnit::Kind::kResnet: Replace(Resnet(unit.in, unit.out, unit.tiled)); break;
+      case UnetUnit::Kind::kAttention: Replace(Transformer(unit.out, unit.heads)); break;
+      case UnetUnit::Kind::kHalve: {
+        const int64_t made = Take(Image(unit.out));
+        Resting(Kernel(unit.in, unit.out, 3, 2));
+        Replace(made);
+        break;
       }
-      if (level == 0) return;
-      GoTo(level - 1);
-      Resting(Image(x) + Conv(x, x, Unet::WantsTiles(level - 1)));
-      Replace(Take(Image(x)), held);
+      case UnetUnit::Kind::kSmooth:
+        Resting(Image(unit.in) + Conv(unit.in, unit.out, unit.tiled));
+        Replace(Take(Image(unit.out)));
+        break;
     }
+    if (!unit.skips) return;
+    skips_.push_back(held_);
+    held_ = 0;
   }
 
   const UnetConfig& config_;
   const Precision precision_;
   const c10::Device device_;
-  const bool tiles_, unfolds_;
+  const bool tiles_, by_bfloat_, converts_;
   const int64_t rows_, element_bytes_;
   std::vector<std::pair<int64_t, int64_t>> sizes_;  // height and width at each level
+  std::vector<int64_t> skips_;
+  int64_t held_ = 0;  // of x alone, where no skip holds it
   int64_t height_ = 0, width_ = 0, live_ = 0, peak_ = 0;
 };
+
+// Of two neighbours at most.
+int64_t LargestPair(const std::vector<int64_t>& bytes) {
+  int64_t most = bytes.size() == 1 ? bytes.front() : 0;
+  for (size_t i = 1; i < bytes.size(); ++i) most = std::max(most, bytes[i - 1] + bytes[i]);
+  return most;
+}
 
 }  // namespace
 
@@ -159,16 +155,27 @@ int64_t Unet::WorkingBytes(const UnetConfig& config, const WeightOptions& option
   return UnetMeter(config, options, rows).Walk(height, width);
 }
 
+int64_t Unet::StreamedWeightsBytes(const TensorSet& set, const UnetConfig& config, const WeightOptions& options) {
+  const UnetUnitBytes bytes = UnitBytesOf(set, config, options);
+  return bytes.beside + LargestPair(bytes.units);
+}
+
+int64_t Unet::StreamedWorkingBytes(const TensorSet& set, const UnetConfig& config, const WeightOptions& options,
+                                   int64_t rows, int64_t height, int64_t width) {
+  const UnetUnitBytes bytes = UnitBytesOf(set, config, options);
+  const int64_t run = UnetMeter(config, options, rows).Walk(height, width, bytes.units);
+  // While the conditions are made there is no image yet.
+  return std::max(run, LargestPair(bytes.shifts)) - LargestPair(bytes.units);
+}
+
 int64_t Unet::ConditionsBytes(const UnetConfig& config, const WeightOptions& options, int64_t steps, int64_t rows) {
   const auto element = static_cast<int64_t>(c10::elementSize(ComputeType(options.precision, options.device)));
   const auto bytes = [&](int64_t channels) { return AllocatedBytes(steps * rows * channels * element); };
   int64_t sum = 3 * bytes(config.embedding_dim());  // while they are made
-  for (size_t level = 0; level < config.levels(); ++level)
-    sum += (2 * config.layers[level] + 1) * bytes(config.channels[level]);
-  const int64_t middle = config.middle == UnetConfig::Middle::kNone     ? 0
-                         : config.middle == UnetConfig::Middle::kResnet ? 1
-                                                                        : 2;
-  return sum + middle * bytes(config.channels.back());
+  for (const UnetUnit& unit : UnitsOf(config)) {
+    if (unit.kind == UnetUnit::Kind::kResnet) sum += bytes(unit.out);
+  }
+  return sum;
 }
 
 }  // namespace grym

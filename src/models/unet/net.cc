@@ -65,7 +65,8 @@ at::Tensor TimeWaves(const std::vector<double>& times, int64_t dim, bool flip, i
 
 }  // namespace
 
-UnetConditions Unet::Conditions(const std::vector<double>& times, const at::Tensor& embeddings, int64_t rows) const {
+absl::StatusOr<UnetConditions> Unet::Conditions(const std::vector<double>& times, const at::Tensor& embeddings,
+                                                int64_t rows, const CancelToken& cancel) const {
   const auto steps = static_cast<int64_t>(times.size());
   const at::Tensor waves = TimeWaves(times, config_.channels[0], config_.flip_sin_to_cos, config_.freq_shift);
   at::Tensor time = time2_(at::silu(time1_(waves.to(device_, compute_type_))));
@@ -79,41 +80,45 @@ UnetConditions Unet::Conditions(const std::vector<double>& times, const at::Tens
   }
   both = at::silu(both);
   UnetConditions conditions;
-  for (const UnetResnet* resnet : resnets_) conditions.shifts.push_back(resnet->embedding(both));
+  const auto shift = [&](const Linear& of_resnet) -> absl::Status {
+    GRYM_RETURN_IF_ERROR(cancel.Check());
+    conditions.shifts.push_back(of_resnet(both));
+    return absl::OkStatus();
+  };
+  for (const Linear& of_resnet : shifts_) GRYM_RETURN_IF_ERROR(shift(of_resnet));
+  if (streamed_shifts_) GRYM_RETURN_IF_ERROR(streamed_shifts_->ForEach([&] { return cancel.Check(); }, shift));
   return conditions;
 }
 
 absl::StatusOr<at::Tensor> Unet::operator()(const at::Tensor& latents, const UnetConditions& conditions, int64_t step,
                                             const CancelToken& cancel) const {
-  const auto shift_of = [&](const UnetResnet& resnet) { return conditions.shifts[resnet.index].select(0, step); };
   at::Tensor x = conv_in_(latents.to(device_, compute_type_).contiguous(at::MemoryFormat::ChannelsLast));
   std::vector<at::Tensor> skips = {x};
-  for (const UnetBlock& block : down_) {
-    for (size_t i = 0; i < block.resnets.size(); ++i) {
-      GRYM_RETURN_IF_ERROR(cancel.Check());
-      x = RunResnet(block.resnets[i], x, shift_of(block.resnets[i]));
-      if (!block.attentions.empty()) x = RunTransformer(block.attentions[i], x);
-      skips.push_back(x);
-    }
-    if (block.halve.weight.defined()) skips.push_back(x = block.halve(x));
-  }
-  for (size_t i = 0; i < middle_.resnets.size(); ++i) {
+  auto unit = units_.begin();
+  auto shift = conditions.shifts.begin();
+  const auto run = [&](const UnetWeights& weights) -> absl::Status {
     GRYM_RETURN_IF_ERROR(cancel.Check());
-    if (i > 0) x = RunTransformer(middle_.attentions[i - 1], x);
-    x = RunResnet(middle_.resnets[i], x, shift_of(middle_.resnets[i]));
-  }
-  for (const UnetBlock& block : up_) {
-    for (size_t i = 0; i < block.resnets.size(); ++i) {
-      GRYM_RETURN_IF_ERROR(cancel.Check());
+    if (unit->joins) {
       x = at::cat({x, skips.back()}, 1);
       skips.pop_back();
-      x = RunResnet(block.resnets[i], x, shift_of(block.resnets[i]));
-      if (!block.attentions.empty()) x = RunTransformer(block.attentions[i], x);
     }
-    // To the size that the next skip has: an odd one was halved upwards.
-    if (block.smooth.loaded())
-      x = block.smooth(at::upsample_nearest2d(x, {skips.back().size(2), skips.back().size(3)}));
-  }
+    switch (unit->kind) {
+      case UnetUnit::Kind::kResnet:
+        x = RunResnet(std::get<UnetResnet>(weights), x, (shift++)->select(0, step));
+        break;
+      case UnetUnit::Kind::kAttention: x = RunTransformer(std::get<UnetAttention>(weights), x); break;
+      case UnetUnit::Kind::kHalve: x = std::get<UnetHalve>(weights).conv(x); break;
+      case UnetUnit::Kind::kSmooth:  // to the size that the next skip has: an odd one was halved upwards
+        x = std::get<UnetSmooth>(weights).conv(
+            at::upsample_nearest2d(x, {skips.back().size(2), skips.back().size(3)}));
+        break;
+    }
+    if (unit->skips) skips.push_back(x);
+    ++unit;
+    return absl::OkStatus();
+  };
+  for (const UnetWeights& weights : weights_) GRYM_RETURN_IF_ERROR(run(weights));
+  if (streamed_) GRYM_RETURN_IF_ERROR(streamed_->ForEach([&] { return cancel.Check(); }, run));
   return conv_out_(NormActivate(norm_out_, Activation::kSilu, x));
 }
 

@@ -16,7 +16,7 @@ namespace grym {
 class UnetStep {
  public:
   UnetStep(const Unet& unet, const UnetConditions& conditions)
-      : UnetStep(unet, conditions, DeviceGraph::Captures(unet.device())) {}
+      : UnetStep(unet, conditions, !unet.streamed() && DeviceGraph::Captures(unet.device())) {}
   // `captures`: on tensors that stay, as what is captured must; also where the device then captures nothing.
   UnetStep(const Unet& unet, const UnetConditions& conditions, bool captures)
       : unet_(unet), conditions_(conditions), captures_(captures), graph_(unet.device()) {}

@@ -3,11 +3,13 @@
 #include <cstdlib>
 
 #include "gmock/gmock.h"
+#include "grymsynth/error.h"
 #include "gtest/gtest.h"
 #include "runtime/memory_budget.h"
 #include "runtime/torch_guard.h"
 #include "support/peer.h"
 #include "support/peer_unet.h"
+#include "support/scratch.h"
 
 namespace grym {
 namespace {
@@ -20,9 +22,10 @@ using testing::PeerTensor;
 at::Tensor FirstStep(const Unet& unet, const TensorSet& run) {
   const auto output = TorchGuard("unet", [&]() -> absl::StatusOr<at::Tensor> {
     const at::Tensor embeds = PeerTensor(run, "prompt_embeds"), times = PeerTensor(run, "timesteps");
-    const UnetConditions conditions =
+    const auto conditions =
         unet.Conditions({static_cast<double>(times.data_ptr<int64_t>()[0])}, embeds, embeds.size(0));
-    return unet(PeerTensor(run, "unet.0.input"), conditions, 0);
+    if (!conditions.ok()) return conditions.status();
+    return unet(PeerTensor(run, "unet.0.input"), *conditions, 0);
   });
   EXPECT_TRUE(output.ok()) << output.status();
   return output.ok() ? *output : at::Tensor();
@@ -97,11 +100,11 @@ TEST(UnetTest, ARunTakesWhatIsToldWithinATenth) {
     options.precision = precision;
     const auto unet = LoadUnet(PeerCheckpoint(full ? full : "audioldm-tiny"), precision);
     ASSERT_TRUE(unet);
-    for (const int64_t frames : {29, 128, 512}) {
+    for (const int64_t frames : {1, 3, 29, 128, 512}) {
       const auto budget = std::make_shared<MemoryBudget>(int64_t{8} << 30);
       const BudgetScope scope(budget);
       const auto made = TorchGuard("unet", [&]() -> absl::StatusOr<at::Tensor> {
-        const UnetConditions conditions = unet->Conditions({501}, at::zeros({2, unet->config().class_dim}), 2);
+        const UnetConditions conditions = unet->Conditions({501}, at::zeros({2, unet->config().class_dim}), 2).value();
         const at::Tensor latents = at::zeros({2, unet->config().in_channels, frames, 16});
         const int64_t before = budget->used_bytes();
         budget->ResetPeak();
@@ -115,6 +118,95 @@ TEST(UnetTest, ARunTakesWhatIsToldWithinATenth) {
       ASSERT_TRUE(made.ok()) << made.status();
     }
   }
+}
+
+struct StreamedRun {
+  std::shared_ptr<const Unet> unet;
+  UnetConditions conditions;
+  at::Tensor latents;
+  StreamedRun(std::shared_ptr<const Unet> loaded, int64_t frames) : unet(std::move(loaded)) {
+    const UnetConfig& config = unet->config();
+    conditions = unet->Conditions({501, 3}, at::full({2, config.class_dim}, 0.5), 2).value();
+    latents = at::arange(0, 2 * config.in_channels * frames * 16, at::TensorOptions().dtype(at::kFloat));
+    latents = latents.sin_().view({2, config.in_channels, frames, 16});
+  }
+  absl::StatusOr<at::Tensor> Step(int64_t step, const CancelToken& cancel = {}) const {
+    return TorchGuard("unet", [&] { return (*unet)(latents, conditions, step, cancel); });
+  }
+};
+
+bool AreSame(const at::Tensor& a, const at::Tensor& b) { return at::eq(a, b).all().item<bool>(); }
+
+TEST(UnetStreamedTest, AnswersToTheBitAsTheWholeDoes) {
+  GRYM_NEED_PEER();
+  const auto checkpoint = PeerCheckpoint("audioldm-tiny");
+  for (const Precision precision : kTiers) {
+    if (!Unet::CanStream(precision)) continue;
+    SCOPED_TRACE(PrecisionName(precision));
+    for (const int64_t frames : {29, 128}) {
+      const StreamedRun whole(LoadUnet(checkpoint, precision), frames);
+      const StreamedRun streamed(LoadUnet(checkpoint, precision, /*streamed=*/true), frames);
+      ASSERT_EQ(streamed.conditions.shifts.size(), whole.conditions.shifts.size());
+      for (size_t i = 0; i < whole.conditions.shifts.size(); ++i)
+        EXPECT_TRUE(AreSame(streamed.conditions.shifts[i], whole.conditions.shifts[i])) << i;
+      for (const int64_t step : {0, 1, 0}) EXPECT_TRUE(AreSame(*streamed.Step(step), *whole.Step(step))) << step;
+    }
+  }
+}
+
+TEST(UnetStreamedTest, ARunTakesWhatIsToldWithinATenth) {
+  GRYM_NEED_PEER();
+  const auto checkpoint = PeerCheckpoint("audioldm-tiny");
+  const auto set = TensorSet::Open(checkpoint / "unet");
+  ASSERT_TRUE(set.ok());
+  for (const Precision precision : kTiers) {
+    if (!Unet::CanStream(precision)) continue;
+    SCOPED_TRACE(PrecisionName(precision));
+    WeightOptions options;
+    options.precision = precision;
+    for (const int64_t frames : {1, 3, 29, 128}) {
+      const auto budget = std::make_shared<MemoryBudget>(int64_t{8} << 30);
+      const BudgetScope scope(budget);
+      auto unet = LoadUnet(checkpoint, precision, /*streamed=*/true);
+      const int64_t resting = budget->used_bytes();
+      const UnetConfig config = unet->config();
+      EXPECT_LT(4 * resting, Unet::WeightsBytes(*set, config, options));
+      const StreamedRun run(std::move(unet), frames);
+      const int64_t around = budget->used_bytes() - resting;
+      budget->ResetPeak();
+      for (int again = 0; again < 3; ++again) EXPECT_TRUE(run.Step(0).ok());
+      const auto taken = static_cast<double>(budget->peak_bytes() - around);
+      const auto told = static_cast<double>(Unet::StreamedWeightsBytes(*set, config, options) +
+                                            Unet::StreamedWorkingBytes(*set, config, options, 2, frames, 16));
+      EXPECT_GE(told, taken) << frames;
+      if (frames > 3) {  // on less a unit is done before the next is read
+        EXPECT_LE(told, 1.1 * taken) << frames;
+      }
+      EXPECT_EQ(budget->used_bytes() - around, resting);  // no unit stays
+    }
+  }
+}
+
+TEST(UnetStreamedTest, ARunIsCancelledAndEndsOnDamagedUnits) {
+  GRYM_NEED_PEER();
+  const testing::Scratch scratch;
+  const auto copy = scratch / "copy";
+  std::filesystem::copy(PeerCheckpoint("audioldm-tiny"), copy, std::filesystem::copy_options::recursive);
+  const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
+  const BudgetScope scope(budget);
+  const StreamedRun run(LoadUnet(copy, Precision::kFloat32, /*streamed=*/true), 29);
+  const int64_t resting = budget->used_bytes();
+  CancelToken cancel;
+  cancel.Cancel();
+  EXPECT_EQ(run.Step(0, cancel).status().code(), absl::StatusCode::kCancelled);
+  const auto again = TorchGuard("unet", [&] {
+    return run.unet->Conditions({501}, at::zeros({2, run.unet->config().class_dim}), 2, cancel);
+  });
+  EXPECT_EQ(again.status().code(), absl::StatusCode::kCancelled);
+  const auto weights = copy / "unet" / "diffusion_pytorch_model.safetensors";
+  std::filesystem::resize_file(weights, std::filesystem::file_size(weights) / 2);
+  EXPECT_EQ(ErrorCode(run.Step(0).status()), "file_changed");
+  EXPECT_EQ(budget->used_bytes(), resting);
 }
 
 Json TinyConfig() {

@@ -21,7 +21,7 @@ struct Walk {
     const int64_t bins = 16;
     for (const int64_t frames : {12, 12, 9, 12})
       inputs.push_back(Counted({2, unet.config().in_channels, frames, bins}, 0.37));
-    conditions = unet.Conditions({900.0, 500.0, 100.0}, Counted({2, unet.config().class_dim}, 0.11), 2);
+    conditions = unet.Conditions({900.0, 500.0, 100.0}, Counted({2, unet.config().class_dim}, 0.11), 2).value();
   }
   absl::StatusOr<std::vector<at::Tensor>> Of(UnetStep& step) const {
     return TorchGuard("unet", [&]() -> absl::StatusOr<std::vector<at::Tensor>> {
@@ -66,7 +66,7 @@ TEST(UnetStepTest, AGpuReplaysTheStep) {
   const c10::Device gpu(c10::DeviceType::CUDA, 0);
   if (!DeviceGraph::Captures(gpu)) GTEST_SKIP() << "NOT RUN: this build found no CUDA headers, so it captures nothing";
   const c10::InferenceMode without_gradients;
-  const auto unet = testing::LoadUnet(testing::PeerCheckpoint("audioldm-tiny"), Precision::kFloat32, gpu);
+  const auto unet = testing::LoadUnet(testing::PeerCheckpoint("audioldm-tiny"), Precision::kFloat32, false, gpu);
   ASSERT_TRUE(unet);
   const Walk walk(*unet);
   UnetStep plain(*unet, walk.conditions, /*captures=*/false), replayed(*unet, walk.conditions);
