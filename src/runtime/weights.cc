@@ -250,6 +250,30 @@ void WeightReader::ByRows(const std::string& name, std::vector<int64_t> shape,
   found->file->Forget(entry);
 }
 
+at::Tensor WeightReader::Gather(const std::string& name, std::vector<int64_t> shape, std::span<const int64_t> rows) {
+  const std::optional<Found> found = Find(name, shape);
+  if (!found) return {};
+  const TensorEntry& entry = *found->entry;
+  const c10::ScalarType from = ScalarOf(entry.type);
+  if (!c10::isFloatingType(from)) {
+    AddProblem(name, std::string("want floating point, got ") + ElementName(entry.type));
+    return {};
+  }
+  const size_t row_bytes = found->bytes.size() / static_cast<size_t>(std::max<int64_t>(shape[0], 1));
+  shape[0] = static_cast<int64_t>(rows.size());
+  const at::Tensor gathered =
+      at::empty(shape, at::TensorOptions().dtype(StorageType(options_.precision)).device(options_.device));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    Found row = *found;
+    row.bytes = row.bytes.subspan(static_cast<size_t>(rows[i]) * row_bytes, row_bytes);
+    if (!IsFinite(row)) return {};
+    at::Tensor to = gathered.select(0, static_cast<int64_t>(i));
+    Copy(row.bytes.data(), from, entry.aligned(), to);
+  }
+  found->file->Forget(entry);
+  return gathered;
+}
+
 at::Tensor WeightReader::Stored(const std::string& name, std::vector<int64_t> shape, ElementType type) {
   const std::optional<Found> found = Find(name, shape);
   if (!found) return {};

@@ -290,6 +290,18 @@ TEST(WeightReaderTest, ReadsIntoOtherLayoutsAndHoldsNothingTwice) {
   EXPECT_FALSE(made.reader->Kernel("half", {2, 1, 1, 1}).defined());
 }
 
+TEST(WeightReaderTest, GathersRowsOfATableAndLooksAtNoOthers) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kFloat16}) {
+    Made made({Floats("table", {4, 2}, {0, 1, kNan, 3, 4, 5, 6, 7})}, precision);
+    const std::vector<int64_t> rows = {3, 0, 3, 2}, bad = {0, 1};
+    const at::Tensor gathered = made.reader->Gather("table", {4, 2}, rows);
+    EXPECT_EQ(gathered.scalar_type(), StorageType(precision));
+    EXPECT_THAT(Values(gathered), ElementsAre(6, 7, 0, 1, 6, 7, 4, 5));
+    EXPECT_FALSE(made.reader->Gather("table", {4, 2}, bad).defined());
+    EXPECT_EQ(ErrorCode(made.reader->status()), "non_finite_weights");
+  }
+}
+
 TEST(WeightReaderTest, StopsWhenCancelled) {
   Made made({Floats("a", {1}, {1})});
   made.cancel.Cancel();

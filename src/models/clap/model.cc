@@ -80,7 +80,7 @@ absl::StatusOr<std::shared_ptr<const ClapModel>> ClapModel::Open(const ModelFold
   model->info_ = ClapInfo(folder, context, model->config_, model->features_, ShortFingerprint(configs, *set));
   model->info_.weights_bytes = model->AudioPhase(0).weights_bytes + model->TextPhase(0).weights_bytes;
   context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
-    return raw->audio_->Idle(let_go) + raw->text_->Idle(let_go);
+    return raw->audio_->Idle(let_go) + raw->text_->Idle(let_go) + raw->streamed_text_->Idle(let_go);
   });
   return std::shared_ptr<const ClapModel>(std::move(model));
 }
@@ -99,6 +99,11 @@ void ClapModel::MakeTowers(const std::shared_ptr<const TensorSet>& set) {
   text_ = LazyTower<ClapTextNet>(
       "clap/text", TextPhase(0).weights_bytes, [=, config = config_.text](const CancelToken& cancel) {
         return ClapTextNet::Load(*set, "clap/text", {text.precision, text.device, cancel}, config);
+      });
+  streamed_text_ = LazyTower<ClapTextNet>(
+      "clap/text", ClapTextNet::StreamedWeightBytes(config_.text, text.precision, text.device),
+      [=, config = config_.text](const CancelToken& cancel) {
+        return ClapTextNet::LoadStreamed(set, "clap/text", {text.precision, text.device, cancel}, config);
       });
 }
 
@@ -121,13 +126,22 @@ Precision ClapModel::PrecisionOf(const char* tower) const {
   return lowered_ ? std::max(asked, *lowered_) : asked;
 }
 
-// By tiers, until each tower alone can do the least that it may be asked for.
+// By tiers, until each tower alone can do the least that it may be asked for. What is packed cannot be streamed, so
+// that where not even int4 fits two bytes a weight, streamed, may.
 void ClapModel::LowerPrecision() {
   if (!context_.options.may_lower_precision) return;
+  const auto fits = [&](bool may_stream) {
+    const int64_t limit = context_.budget->limit_bytes();
+    return PlanWithin(limit, {.audio_s = 0.1}, may_stream).fits() &&
+           PlanWithin(limit, {.tokens = 2}, may_stream).fits();
+  };
   for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
-    if (PlanFor({.audio_s = 0.1}).fits() && PlanFor({.tokens = 2}).fits()) return;
+    if (fits(/*may_stream=*/false)) return;
     lowered_ = lower;
   }
+  if (fits(false)) return;
+  lowered_ = Precision::kBFloat16;
+  if (!fits(true)) lowered_ = Precision::kInt4;
 }
 
 PhasePlan ClapModel::AudioPhase(double audio_s) const {
@@ -146,31 +160,42 @@ PhasePlan ClapModel::AudioPhase(double audio_s) const {
   return phase;
 }
 
-PhasePlan ClapModel::TextPhase(int64_t tokens) const {
+PhasePlan ClapModel::TextPhase(int64_t tokens, bool streamed) const {
   PhasePlan phase;
   phase.component = kTextTower;
   phase.precision = PrecisionOf(kTextTower);
   if (IsPacked(phase.precision)) {
     phase.note = std::string("table of words in ") + PrecisionName(BesideMatrices(phase.precision, context_.device));
   }
-  phase.weights_bytes = ClapTextNet::WeightBytes(config_.text, phase.precision, context_.device);
+  phase.streamed = streamed;
+  phase.weights_bytes = streamed ? ClapTextNet::StreamedWeightBytes(config_.text, phase.precision, context_.device) +
+                                       ClapTextNet::StreamedLayerBytes(config_.text, phase.precision, context_.device)
+                                 : ClapTextNet::WeightBytes(config_.text, phase.precision, context_.device);
   if (tokens > 0) {
     phase.working_bytes = ClapTextNet::WorkingBytes(config_.text, phase.precision, context_.device, tokens);
   }
   return phase;
 }
 
-MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
+MemoryPlan ClapModel::PlanWithin(int64_t budget_bytes, const ClapWork& work, bool may_stream) const {
   MemoryPlan plan;
   plan.device = context_.device.str();
-  plan.budget_bytes = context_.budget->limit_bytes();
+  plan.budget_bytes = budget_bytes;
   plan.enforced_by = context_.budget->enforced_by();
-  if (lowered_) plan.levers.push_back(std::string("lowered precision to ") + PrecisionName(*lowered_));
   if (work.tokens > 0) plan.phases.push_back(TextPhase(work.tokens));
   if (work.audio_s > 0) plan.phases.push_back(AudioPhase(work.audio_s));
   if (!plan.fits() && plan.phases.size() > 1) {
     plan.keep_weights = false;
-    plan.levers.insert(plan.levers.begin(), "dropped components after their phase");
+    plan.levers.push_back("dropped components after their phase");
+  }
+  if (lowered_) plan.levers.push_back(std::string("lowered precision to ") + PrecisionName(*lowered_));
+  if (may_stream && work.tokens > 0 && ClapTextNet::CanStream(plan.phases[0].precision)) {
+    PhasePlan& whole = plan.phases[0];
+    PhasePlan streamed = TextPhase(work.tokens, /*streamed=*/true);
+    if (whole.weights_bytes + whole.working_bytes > budget_bytes && streamed.weights_bytes < whole.weights_bytes) {
+      whole = std::move(streamed);
+      plan.levers.push_back("streamed weights by layer");
+    }
   }
   plan.ignored_fields = config_.ignored;
   for (const std::string& field : features_.ignored) plan.ignored_fields.push_back("preprocessor_config.json/" + field);
@@ -179,28 +204,30 @@ MemoryPlan ClapModel::PlanFor(const ClapWork& work) const {
 
 template <class Net>
 absl::StatusOr<ClapModel::Tower<Net>> ClapModel::TowerFor(const ClapWork& work, const Component<Net>& component,
+                                                          const Component<Net>* streamed,
                                                           const RunOptions& run) const {
+  const Component<Net>* chosen = nullptr;
   const auto ask = [&](int64_t budget_bytes) -> absl::StatusOr<LeaseAsk> {
-    MemoryPlan plan = PlanFor(work);
-    plan.budget_bytes = budget_bytes;
+    const MemoryPlan plan = PlanWithin(budget_bytes, work, true);
     if (!plan.fits()) return OverBudget("clap", plan);
+    chosen = streamed && plan.phases[0].streamed ? streamed : &component;
     LeaseAsk wanted{info_.id, this, plan.peak_bytes(), {}, 0};
-    component.Claim(wanted);
+    chosen->Claim(wanted);
     return wanted;
   };
   Tower<Net> tower;
   GRYM_ASSIGN_OR_RETURN(tower.lease, context_.Lease(ask, run));
   const BudgetScope scope(tower.lease);
-  GRYM_ASSIGN_OR_RETURN(tower.net, component.Get(run.cancel));
+  GRYM_ASSIGN_OR_RETURN(tower.net, chosen->Get(run.cancel));
   return tower;
 }
 
 absl::StatusOr<ClapModel::Tower<ClapAudioNet>> ClapModel::AudioTower(double audio_s, const RunOptions& run) const {
-  return TowerFor({.audio_s = audio_s}, *audio_, run);
+  return TowerFor<ClapAudioNet>({.audio_s = audio_s}, *audio_, nullptr, run);
 }
 
 absl::StatusOr<ClapModel::Tower<ClapTextNet>> ClapModel::TextTower(int64_t tokens, const RunOptions& run) const {
-  return TowerFor({.tokens = tokens}, *text_, run);
+  return TowerFor({.tokens = tokens}, *text_, streamed_text_.get(), run);
 }
 
 ResourceNeed ClapModel::NeedToHear(Capability capability, double audio_s) const {

@@ -52,8 +52,9 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
     return TokensOfText(*tokenizer_, config_.text, text_utf8);
   }
 
-  // Both towers are kept where the budget holds them; else the one that is not wanted goes.
-  MemoryPlan PlanFor(const ClapWork& work) const;
+  // Both towers are kept where the budget holds them; else the one that is not wanted goes, and the text tower's layers
+  // are streamed where it does not fit alone.
+  MemoryPlan PlanFor(const ClapWork& work) const { return PlanWithin(context_.budget->limit_bytes(), work, true); }
   // A tower, and the lease that it is used under; the lease outlives it. ResourceExhausted (code "over_budget") before
   // anything is allocated.
   template <class Net>
@@ -70,11 +71,13 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
   Precision PrecisionOf(const char* tower) const;
   void LowerPrecision();
   void MakeTowers(const std::shared_ptr<const TensorSet>& set);
+  // `streamed`, if set, where the plan says so.
   template <class Net>
   absl::StatusOr<Tower<Net>> TowerFor(const ClapWork& work, const Component<Net>& component,
-                                      const RunOptions& run) const;
+                                      const Component<Net>* streamed, const RunOptions& run) const;
+  MemoryPlan PlanWithin(int64_t budget_bytes, const ClapWork& work, bool may_stream) const;
   PhasePlan AudioPhase(double audio_s) const;
-  PhasePlan TextPhase(int64_t tokens) const;
+  PhasePlan TextPhase(int64_t tokens, bool streamed = false) const;
 
   ModelInfo info_;
   ModelContext context_;
@@ -84,7 +87,7 @@ class ClapModel : public Model, public std::enable_shared_from_this<ClapModel> {
   std::optional<Precision> lowered_;  // below what was asked for, to fit
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<const Component<ClapAudioNet>> audio_;
-  std::unique_ptr<const Component<ClapTextNet>> text_;
+  std::unique_ptr<const Component<ClapTextNet>> text_, streamed_text_;
 };
 
 absl::StatusOr<std::shared_ptr<const Model>> OpenClap(const ModelFolder& folder, const ModelContext& context);

@@ -1,6 +1,7 @@
 // CLAP's text tower: RoBERTa, its pooler and the projection. It is AudioLDM's text encoder too.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "runtime/device.h"
+#include "runtime/packed.h"
+#include "runtime/streamed_layers.h"
 #include "runtime/weights.h"
 
 namespace grym {
@@ -49,6 +52,14 @@ class ClapTextNet {
   static absl::StatusOr<std::shared_ptr<const ClapTextNet>> Load(const TensorSet& set, const std::string& where,
                                                                  const WeightOptions& options,
                                                                  const ClapTextConfig& config);
+  // The same but for the layers, which are read from the file for every call, in turn, and the table of words, of which
+  // the rows in use are. Errors of these are the calls'. For precisions that are kept as they are multiplied
+  // (CanStream): packing takes longer than computing.
+  static absl::StatusOr<std::shared_ptr<const ClapTextNet>> LoadStreamed(std::shared_ptr<const TensorSet> set,
+                                                                         const std::string& where,
+                                                                         const WeightOptions& options,
+                                                                         const ClapTextConfig& config);
+  static bool CanStream(Precision precision) { return !IsPacked(precision); }
 
   // What the pipelines call text embeddings, before normalisation: one row for each text, [texts, projection_dim] in
   // the compute type. `ids` are the tokens with <s> and </s> and without padding.
@@ -66,6 +77,9 @@ class ClapTextNet {
 
   // What Read takes, without reading: tensors at `precision` on `device`. Requires a config that passed its checks.
   static int64_t WeightBytes(const ClapTextConfig& config, Precision precision, c10::Device device);
+  // Of a streamed net: between calls; and the layers that are there at once.
+  static int64_t StreamedWeightBytes(const ClapTextConfig& config, Precision precision, c10::Device device);
+  static int64_t StreamedLayerBytes(const ClapTextConfig& config, Precision precision, c10::Device device);
   // The most that Embed's tensors take at once beside the weights, for so many tokens in all.
   static int64_t WorkingBytes(const ClapTextConfig& config, Precision precision, c10::Device device, int64_t tokens);
 
@@ -74,16 +88,22 @@ class ClapTextNet {
     Linear query_key_value, attention_out, up, down;
     LayerNorm attention_norm, norm;
   };
+  static Layer ReadLayer(WeightReader& weights, const ClapTextConfig& config, int64_t index);
+  // All but the layers and the table of words.
+  static ClapTextNet ReadAround(WeightReader& weights, const ClapTextConfig& config);
   absl::Status Check(const std::vector<std::vector<int32_t>>& ids) const;
-  at::Tensor EmbedTokens(const std::vector<std::vector<int32_t>>& ids) const;
+  absl::StatusOr<at::Tensor> EmbedTokens(const std::vector<std::vector<int32_t>>& ids) const;
   at::Tensor RunLayer(const Layer& layer, const at::Tensor& x, const std::vector<int64_t>& lengths) const;
 
   ClapTextConfig config_;
   c10::ScalarType compute_ = c10::ScalarType::Float;
-  at::Tensor words_;      // [vocab, hidden], in the storage type
+  c10::Device device_ = c10::Device(c10::DeviceType::CPU);
+  at::Tensor words_;      // [vocab, hidden], in the storage type; or
+  std::function<absl::StatusOr<at::Tensor>(const std::vector<int64_t>& ids)> gather_words_;
   at::Tensor positions_;  // [positions, hidden], the token type's row added
   LayerNorm norm_;
-  std::vector<Layer> layers_;
+  std::vector<Layer> layers_;  // or
+  std::shared_ptr<const StreamedLayers<Layer>> streamed_;
   Activation activation_ = Activation::kGelu;
   Linear pooler_;
   ClapProjection projection_;

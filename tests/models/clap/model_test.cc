@@ -189,24 +189,50 @@ TEST(ClapModel, BadInputsAreErrors) {
   EXPECT_EQ(ErrorCode(OpenTiny(0, "float12").status()), "bad_dtype");
 }
 
+// By all levers: a budget of one byte holds nothing.
+MemoryPlan SmallestPlan(const ClapModel& model, const ClapWork& work) {
+  MemoryBudget& budget = *model.context().budget;
+  const int64_t limit = budget.limit_bytes();
+  budget.SetLimit(1);
+  const MemoryPlan least = model.PlanFor(work);
+  budget.SetLimit(limit);
+  return least;
+}
+
+std::string LongText() {
+  std::string text = "rain";
+  for (int i = 0; i < 300; ++i) text += " and rain";
+  return text;
+}
+
 void ExpectKeepsToItsSmallestPlan(const std::string& dtype) {
   SCOPED_TRACE(dtype);
   const auto measure = OpenTiny(0, dtype);
   ASSERT_TRUE(measure.ok()) << measure.status();
   std::vector<ClapWork> works = {{.audio_s = 2}, {.audio_s = 23}, {.tokens = 0}};
-  const std::string text = "rain on a tin roof";
+  const std::string text = LongText();
   works[2].tokens = static_cast<int64_t>((*measure)->Tokens(text)->ids.size());
   for (const ClapWork& work : works) {
     const auto embed = [&](const ClapModel& model) {
       const auto embedder = model.NewEmbedder().value();
       return work.tokens > 0 ? embedder->EmbedText(text, {}) : embedder->Embed(Tone(work.audio_s), {});
     };
-    const int64_t least = (*measure)->PlanFor(work).peak_bytes();
+    const MemoryPlan smallest = SmallestPlan(**measure, work);
+    const int64_t least = smallest.peak_bytes();
+    const bool packed = dtype == "int8" || dtype == "int4";
+    ASSERT_EQ(smallest.phases[0].streamed, work.tokens > 0 && !packed);
     const auto enough = OpenTiny(least, dtype), less = OpenTiny(least - 1, dtype);
     ASSERT_TRUE(enough.ok() && less.ok());
     const auto fits = embed(**enough);
-    EXPECT_TRUE(fits.ok()) << fits.status();
-    EXPECT_EQ((*enough)->context().budget->used_bytes(), (*measure)->PlanFor(work).weights_bytes());
+    ASSERT_TRUE(fits.ok()) << fits.status();
+    EXPECT_EQ(*fits, *embed(**measure));
+    EXPECT_EQ(*fits, *embed(**enough));
+    const PhasePlan& phase = smallest.phases[0];
+    const c10::Device cpu(c10::DeviceType::CPU);
+    EXPECT_EQ((*enough)->context().budget->used_bytes(),
+              phase.streamed ? ClapTextNet::StreamedWeightBytes((*enough)->config().text, phase.precision, cpu)
+                             : phase.weights_bytes);
+    EXPECT_LE((*enough)->context().budget->peak_bytes(), least);
     EXPECT_GE(1.1 * static_cast<double>((*enough)->context().budget->peak_bytes()), static_cast<double>(least));
     const auto status = embed(**less).status();
     EXPECT_EQ(ErrorCode(status), "over_budget");
@@ -268,6 +294,47 @@ TEST(ClapModel, FewerBitsStayNear) {
     EXPECT_LT(kept, before) << dtype;
     before = kept;
   }
+}
+
+TEST(ClapModel, StreamsItsTextTowerAsTheLastLever) {
+  GRYM_NEED_PEER();
+  const auto roomy = OpenTiny().value();
+  const ClapWork work{.tokens = static_cast<int64_t>(roomy->Tokens("rain").value().ids.size())};
+  const MemoryPlan whole = roomy->PlanFor(work), least = SmallestPlan(*roomy, work);
+  EXPECT_LT(least.peak_bytes(), whole.peak_bytes());
+  EXPECT_TRUE(OpenTiny(whole.peak_bytes()).value()->PlanFor(work).levers.empty());
+  const auto tight = OpenTiny(whole.peak_bytes() - 1).value();
+  EXPECT_EQ(tight->PlanFor(work).levers, std::vector<std::string>{"streamed weights by layer"});
+  const auto embedder = tight->NewEmbedder().value();
+  EXPECT_EQ(embedder->EmbedText("rain", {}).value(), roomy->NewEmbedder().value()->EmbedText("rain", {}).value());
+  const int64_t resting = tight->context().budget->used_bytes();
+  EXPECT_LT(resting, whole.weights_bytes());
+  RunOptions stopped;
+  stopped.cancel.Cancel();
+  EXPECT_EQ(embedder->EmbedText("rain", stopped).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(tight->context().budget->used_bytes(), resting);
+  // Both towers: one goes for the other, and the text's layers are streamed.
+  const MemoryPlan both = SmallestPlan(*roomy, {.audio_s = 2, .tokens = 3});
+  EXPECT_THAT(both.levers,
+              ::testing::ElementsAre("dropped components after their phase", "streamed weights by layer"));
+}
+
+TEST(ClapModel, AStreamedTextTowerEndsOnADamagedFile) {
+  GRYM_NEED_PEER();
+  Scratch scratch;
+  const auto copy = scratch / "copy";
+  std::filesystem::copy(PeerCheckpoint("clap-tiny"), copy, std::filesystem::copy_options::recursive);
+  const auto context = ModelContext::Make({.device = "cpu"}, std::make_shared<MemoryBudget>(1 << 30));
+  const auto model = ClapModel::Open(ModelFolder::Open(copy).value(), *context).value();
+  const int64_t tokens = static_cast<int64_t>(model->Tokens(LongText()).value().ids.size());
+  context->budget->SetLimit(SmallestPlan(*model, {.tokens = tokens}).peak_bytes());
+  const auto embedder = model->NewEmbedder().value();
+  ASSERT_TRUE(embedder->EmbedText(LongText(), {}).ok());
+  const int64_t resting = context->budget->used_bytes();
+  const auto weights = copy / "model.safetensors";
+  std::filesystem::resize_file(weights, std::filesystem::file_size(weights) / 8);
+  EXPECT_EQ(ErrorCode(embedder->EmbedText(LongText(), {}).status()), "file_changed");
+  EXPECT_EQ(context->budget->used_bytes(), resting);
 }
 
 TEST(ClapModel, LowersItsPrecisionWhereItMayAndMust) {
