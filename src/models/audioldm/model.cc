@@ -8,9 +8,6 @@
 #include "base/number_text.h"
 #include "base/status.h"
 #include "models/audioldm/session.h"
-#include "models/hifigan/working_set.h"
-#include "models/vae/working_set.h"
-#include "runtime/packed.h"
 #include "runtime/torch_guard.h"
 
 namespace grym {
@@ -18,8 +15,6 @@ namespace {
 
 // Of two cores with AVX2 and the small checkpoint at 10 steps; a first guess until runs are measured.
 constexpr double kAudioLdmSecondsPerAudioSecond = 3;
-// Latents, the noise, both rows of the network's input and what a step of the schedule leaves: so many times the latents.
-constexpr int64_t kLatentCopies = 9;
 constexpr double kMostSeconds = 60;
 constexpr int64_t kCountedFrames = 1 << 16;
 
@@ -66,31 +61,6 @@ ModelInfo AudioLdmInfo(const ModelFolder& folder, const ModelContext& context, c
 
 }  // namespace
 
-Precision AudioLdmModel::PrecisionOf(const std::string& component) const {
-  const Precision asked = context_.PrecisionOf(component);
-  const Precision precision = lowered_ ? std::max(asked, *lowered_) : asked;
-  const bool convolves = component == "vae" || component == "vocoder";
-  return convolves ? BesideMatrices(precision, context_.device) : precision;
-}
-
-std::string AudioLdmModel::NoteOf(const std::string& component) const {
-  const Precision given = context_.PrecisionOf(component), asked = lowered_ ? std::max(given, *lowered_) : given;
-  if (!IsPacked(asked)) return "";
-  const std::string beside = PrecisionName(BesideMatrices(asked, context_.device));
-  if (component == "text_encoder") return "table of words in " + beside;
-  return component == "unet" ? "convolutions in " + beside : std::string(PrecisionName(asked)) + " is for matrices";
-}
-
-// By tiers, until the least that may be asked for fits.
-void AudioLdmModel::LowerPrecision() {
-  if (!context_.options.may_lower_precision) return;
-  const AudioLdmWork least{.duration_s = 0.05, .steps = 1, .tokens = 2};
-  for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
-    if (PlanFor(least, context_.budget->limit_bytes()).ok()) return;
-    lowered_ = lower;
-  }
-}
-
 void AudioLdmModel::MakeComponents() {
   const auto options = [this](const char* component) {
     return WeightOptions{PrecisionOf(component), context_.device, {}};
@@ -100,7 +70,7 @@ void AudioLdmModel::MakeComponents() {
     given.cancel = cancel;
     return given;
   };
-  const auto bytes = [plan = PlanWith({.duration_s = 1, .from_sound = true}, true, 0, 0)](std::string_view component) {
+  const auto bytes = [plan = PlanWith({.duration_s = 1, .from_sound = true}, {})](std::string_view component) {
     for (const PhasePlan& phase : plan.memory.phases) {
       if (phase.component == component) return phase.weights_bytes;
     }
@@ -117,6 +87,17 @@ void AudioLdmModel::MakeComponents() {
         return Unet::Load(*set, config, with(given, cancel));
       },
       bytes("unet"));
+  streamed_text_ = std::make_unique<const Component<ClapTextNet>>(
+      [set = parts_.text_set, config = parts_.text, given = options("text_encoder"),
+       with](const CancelToken& cancel) {
+        return ClapTextNet::LoadStreamed(set, "text_encoder", with(given, cancel), config);
+      },
+      0);
+  streamed_unet_ = std::make_unique<const Component<Unet>>(
+      [set = parts_.unet_set, config = parts_.unet, given = options("unet"), with](const CancelToken& cancel) {
+        return Unet::LoadStreamed(set, config, with(given, cancel));
+      },
+      0);
   decoder_ = std::make_unique<const Component<VaeDecoder>>(
       [set = parts_.vae_set, config = parts_.vae, given = options("vae"), with](const CancelToken& cancel) {
         return VaeDecoder::Load(*set, config, with(given, cancel));
@@ -143,7 +124,7 @@ absl::StatusOr<std::shared_ptr<const AudioLdmModel>> AudioLdmModel::Open(const M
   model->LowerPrecision();
   model->MakeComponents();
   model->info_ = AudioLdmInfo(folder, context, model->parts_);
-  for (const PhasePlan& phase : model->PlanWith({.duration_s = 1}, true, 0, 0).memory.phases)
+  for (const PhasePlan& phase : model->PlanWith({.duration_s = 1}, {}).memory.phases)
     model->info_.weights_bytes += phase.weights_bytes;
   context.budget->AddReclaimer(model.get(), model->info_.id, [raw = model.get()](bool let_go) {
     return raw->text_->Idle(let_go) + raw->unet_->Idle(let_go) + raw->decoder_->Idle(let_go) +
@@ -162,69 +143,6 @@ void AudioLdmModel::DropAll() const {
   decoder_->Drop();
   encoder_->Drop();
   vocoder_->Drop();
-}
-
-AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, bool keep_weights, int64_t tile_frames,
-                                     int64_t chunk_frames) const {
-  const c10::Device device = context_.device;
-  const std::vector<int64_t> shape = parts_.geometry.Shape(1, std::max(work.duration_s, 0.1));
-  const int64_t frames = shape[2], bins = shape[3], rows = work.guidance > 1 ? 2 : 1;
-  const int64_t latents = AllocatedBytes(shape[1] * frames * bins * 4);
-  const int64_t mel_frames = frames * parts_.geometry.scale, mel = AllocatedBytes(mel_frames * parts_.geometry.bins * 4);
-  const int64_t seen = work.window > 0 ? std::min(work.window, frames) : frames;
-  AudioLdmPlan plan;
-  plan.tile_frames = tile_frames;
-  plan.chunk_frames = chunk_frames;
-  plan.memory.device = device.str();
-  plan.memory.enforced_by = context_.budget->enforced_by();
-  plan.memory.keep_weights = keep_weights;
-  plan.memory.ignored_fields = parts_.ignored_fields;
-  std::vector<PhasePlan>& phases = plan.memory.phases;
-
-  const Precision text = PrecisionOf("text_encoder"), unet = PrecisionOf("unet"), vae = PrecisionOf("vae"),
-                  vocoder = PrecisionOf("vocoder");
-  phases.push_back({"text_encoder", text, ClapTextNet::WeightBytes(parts_.text, text, device),
-                    ClapTextNet::WorkingBytes(parts_.text, text, device, work.tokens), "whole"});
-  if (work.from_sound) {
-    phases.push_back({"vae_encoder", vae, VaeEncoderWeightBytes(parts_.vae, vae),
-                      2 * mel + VaeEncodeBytes(parts_.vae, vae, device, 1, mel_frames, parts_.geometry.bins) + latents,
-                      "whole"});
-  }
-  const WeightOptions options{unet, device, {}};
-  phases.push_back({"unet", unet, Unet::WeightsBytes(*parts_.unet_set, parts_.unet, options),
-                    Unet::WorkingBytes(parts_.unet, options, rows, seen, bins) +
-                        Unet::ConditionsBytes(parts_.unet, options, work.steps, rows) + kLatentCopies * latents,
-                    work.window > 0 && frames > work.window ? Formatted("windows of %d positions", work.window)
-                                                            : "whole"});
-  phases.push_back({"vae", vae, VaeDecoderWeightBytes(parts_.vae, vae),
-                    2 * latents + VaeDecodeBytes(parts_.vae, vae, device, 1, frames, bins, tile_frames),
-                    tile_frames > 0 ? Formatted("tiles of %d frames", tile_frames) : "whole"});
-  phases.push_back({"vocoder", vocoder, HifiGanWeightBytes(parts_.vocoder, vocoder),
-                    2 * mel + HifiGanBytes(parts_.vocoder, vocoder, device, 1, mel_frames, chunk_frames),
-                    chunk_frames > 0 ? Formatted("chunks of %d frames", chunk_frames) : "whole"});
-  for (PhasePlan& phase : phases) phase.note = NoteOf(phase.component == "vae_encoder" ? "vae" : phase.component);
-  if (!keep_weights) plan.memory.levers.push_back("dropped components after their phase");
-  if (lowered_) plan.memory.levers.push_back(std::string("lowered precision to ") + PrecisionName(*lowered_));
-  if (tile_frames > 0) plan.memory.levers.push_back("tiled the autoencoder and cut the vocoder's work into chunks");
-  return plan;
-}
-
-absl::StatusOr<AudioLdmPlan> AudioLdmModel::PlanFor(const AudioLdmWork& work, int64_t budget_bytes) const {
-  struct Cut {
-    bool keep;
-    int64_t tile, chunk;
-  };
-  // From the fastest to the smallest.
-  constexpr Cut kCuts[] = {{true, 0, 0},     {false, 0, 0},    {false, 256, 256},
-                           {false, 128, 128}, {false, 64, 64}, {false, 32, 32}};
-  std::optional<AudioLdmPlan> least;
-  for (const Cut& cut : kCuts) {
-    AudioLdmPlan plan = PlanWith(work, cut.keep, cut.tile, cut.chunk);
-    plan.memory.budget_bytes = budget_bytes;
-    if (plan.memory.fits()) return plan;
-    if (!least || plan.memory.peak_bytes() < least->memory.peak_bytes()) least = std::move(plan);
-  }
-  return OverBudget("audioldm", least->memory);
 }
 
 absl::StatusOr<MemoryLease> AudioLdmModel::Lease(const AudioLdmWork& work, const RunOptions& run,
@@ -273,8 +191,7 @@ ResourceNeed AudioLdmModel::Need(const GenerateAudioRequest& request) const {
   if (!sound_s.ok()) return NeedOf({}, seconds);  // the session says what is wrong
   const auto work = WorkOf(request, *sound_s);
   if (!work.ok()) return NeedOf({}, seconds);
-  const auto plan = PlanFor(*work, context_.budget->limit_bytes());
-  return NeedOf(plan.ok() ? plan->memory : PlanWith(*work, false, 32, 32).memory, seconds);
+  return NeedOf(FirstThatFits(*work, context_.budget->limit_bytes(), /*may_stream=*/true).memory, seconds);
 }
 
 absl::StatusOr<std::string> AudioLdmModel::Plan(const GenerateAudioRequest& request) const {

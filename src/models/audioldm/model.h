@@ -1,5 +1,6 @@
 // AudioLDM behind the Model interface: text to sound, sound to sound, and a span of a sound made anew.
 #pragma once
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,6 +66,9 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
 
   const Component<ClapTextNet>& text() const { return *text_; }
   const Component<Unet>& unet() const { return *unet_; }
+  // The same with their layers left in the file, for who loads one of his own.
+  const Component<ClapTextNet>& streamed_text() const { return *streamed_text_; }
+  const Component<Unet>& streamed_unet() const { return *streamed_unet_; }
   const Component<VaeDecoder>& decoder() const { return *decoder_; }
   const Component<VaeEncoder>& encoder() const { return *encoder_; }
   const Component<HifiGan>& vocoder() const { return *vocoder_; }
@@ -81,14 +85,22 @@ class AudioLdmModel : public Model, public std::enable_shared_from_this<AudioLdm
   std::string NoteOf(const std::string& component) const;
   void LowerPrecision();
   void MakeComponents();
-  AudioLdmPlan PlanWith(const AudioLdmWork& work, bool keep_weights, int64_t tile_frames, int64_t chunk_frames) const;
+  // How far the levers are pulled.
+  struct Cut {
+    bool keep_weights = true;
+    int64_t tile_frames = 0, chunk_frames = 0;
+    int64_t stream_above = std::numeric_limits<int64_t>::max();  // bytes of a phase that is not streamed
+  };
+  AudioLdmPlan PlanWith(const AudioLdmWork& work, const Cut& cut) const;
+  // Or the smallest, where none fits.
+  AudioLdmPlan FirstThatFits(const AudioLdmWork& work, int64_t budget_bytes, bool may_stream) const;
 
   AudioLdmParts parts_;
   ModelContext context_;
   std::optional<Precision> lowered_;  // below what was asked for, to fit
   ModelInfo info_;
-  std::unique_ptr<const Component<ClapTextNet>> text_;
-  std::unique_ptr<const Component<Unet>> unet_;
+  std::unique_ptr<const Component<ClapTextNet>> text_, streamed_text_;
+  std::unique_ptr<const Component<Unet>> unet_, streamed_unet_;
   std::unique_ptr<const Component<VaeDecoder>> decoder_;
   std::unique_ptr<const Component<VaeEncoder>> encoder_;
   std::unique_ptr<const Component<HifiGan>> vocoder_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
+#include <string_view>
 
 #include "audio/mono_at.h"
 #include "base/format.h"
@@ -63,9 +64,13 @@ struct AudioLdmGenerator::Run {
   PlainDenoiseState done;    // how far the denoising came
   GenerateAudioResult result;
   // A component's net: where the plan keeps weights the one that all share, else one of this run alone, which goes with
-  // its phase whoever else is at work.
+  // its phase whoever else is at work: `streamed`, if set, where the plan streams phase `name`.
   template <class Net>
-  absl::StatusOr<std::shared_ptr<const Net>> Fetch(const Component<Net>& component) {
+  absl::StatusOr<std::shared_ptr<const Net>> Fetch(const Component<Net>& component, std::string_view name = "",
+                                                   const Component<Net>* streamed = nullptr) {
+    for (const PhasePlan& phase : plan.memory.phases) {
+      if (streamed && phase.component == name && phase.streamed) return streamed->LoadOwn(options.cancel);
+    }
     if (!plan.memory.keep_weights) return component.LoadOwn(options.cancel);
     GRYM_ASSIGN_OR_RETURN(std::shared_ptr<const Net> net, component.Get(options.cancel));
     lease.Hold(net);
@@ -123,7 +128,7 @@ absl::StatusOr<std::vector<float>> AudioLdmGenerator::Embedded(Run& run, const s
   TextEmbeddingCache& cache = model_->text_cache();
   if (std::optional<std::vector<float>> kept = cache.Find(ids)) return *std::move(kept);
   if (!net) {
-    GRYM_ASSIGN_OR_RETURN(net, run.Fetch(model_->text()));
+    GRYM_ASSIGN_OR_RETURN(net, run.Fetch(model_->text(), "text_encoder", &model_->streamed_text()));
   }
   GRYM_ASSIGN_OR_RETURN(const at::Tensor made, net->Embed({ids}, run.options.cancel));
   const at::Tensor plain = made.to(at::kCPU, at::kFloat).contiguous();
@@ -208,7 +213,7 @@ absl::StatusOr<at::Tensor> AudioLdmGenerator::WalkDown(Run& run, const DenoiseRe
   const auto look = [&bad_step](int64_t step, const at::Tensor& now) {
     if (bad_step < 0 && !now.isfinite().all().item<bool>()) bad_step = step;
   };
-  GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->unet()));
+  GRYM_ASSIGN_OR_RETURN(const auto net, run.Fetch(model_->unet(), "unet", &model_->streamed_unet()));
   DenoiseState state;
   if (const PlainDenoiseState kept = model_->kept_run().Take(run.key); !kept.empty()) {
     state = kept.On(model_->context().device);

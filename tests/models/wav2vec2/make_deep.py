@@ -1,4 +1,5 @@
-"""make_deep.py CHECKPOINT OUT LAYERS: a wav2vec2 checkpoint in float32 again, with more layers, made of its own.
+"""make_deep.py CHECKPOINT OUT LAYERS: a transformer's checkpoint in float32 again, with more layers, made of its own:
+wav2vec2's ("encoder.layers.0.") or a CLAP text encoder's ("encoder.layer.0.").
 
 Layer i holds the numbers of layer i % n, scaled a little so that no two are the same. Without any library: importing
 one takes longer than this. The numbers lie at odd places, as in old files.
@@ -21,7 +22,7 @@ def main():
     size = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8:8 + size]), data[8 + size:]
     header.pop("__metadata__", None)
-    place = re.compile(r"(.*encoder\.layers\.)(\d+)(\..*)")
+    place = re.compile(r"(.*encoder\.layers?\.)(\d+)(\..*)")
     numbers = {}
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
