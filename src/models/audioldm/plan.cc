@@ -12,7 +12,8 @@
 namespace grym {
 namespace {
 
-// Latents, the noise, both rows of the network's input and what a step of the schedule leaves: so many times the latents.
+// Latents, the noise, both rows of the network's input and what a step of the schedule leaves: so many times the
+// latents.
 constexpr int64_t kLatentCopies = 9;
 
 // Puts `phase` as `streamed` writes it in place of one that takes more than `above`, where that is less.
@@ -65,7 +66,8 @@ AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, const Cut& cut) c
   const std::vector<int64_t> shape = parts_.geometry.Shape(1, std::max(work.duration_s, 0.1));
   const int64_t frames = shape[2], bins = shape[3], rows = work.guidance > 1 ? 2 : 1;
   const int64_t latents = AllocatedBytes(shape[1] * frames * bins * 4);
-  const int64_t mel_frames = frames * parts_.geometry.scale, mel = AllocatedBytes(mel_frames * parts_.geometry.bins * 4);
+  const int64_t mel_frames = frames * parts_.geometry.scale;
+  const int64_t mel = AllocatedBytes(mel_frames * parts_.geometry.bins * 4);
   const int64_t seen = work.window > 0 ? std::min(work.window, frames) : frames;
   AudioLdmPlan plan;
   plan.tile_frames = cut.tile_frames;
@@ -78,8 +80,9 @@ AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, const Cut& cut) c
 
   const Precision text = PrecisionOf("text_encoder"), unet = PrecisionOf("unet"), vae = PrecisionOf("vae"),
                   vocoder = PrecisionOf("vocoder");
+  const int64_t embeddings = AllocatedBytes(rows * parts_.text.projection_dim * 4);  // of all texts, one by one
   phases.push_back({"text_encoder", text, ClapTextNet::WeightBytes(parts_.text, text, device),
-                    ClapTextNet::WorkingBytes(parts_.text, text, device, work.tokens), "whole"});
+                    ClapTextNet::WorkingBytes(parts_.text, text, device, work.tokens) + embeddings, "whole"});
   StreamAbove(cut.stream_above, ClapTextNet::CanStream(text), phases.back(), [&](PhasePlan& phase) {
     phase.weights_bytes = ClapTextNet::StreamedWeightBytes(parts_.text, text, device) +
                           ClapTextNet::StreamedLayerBytes(parts_.text, text, device);

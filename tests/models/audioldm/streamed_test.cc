@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -155,6 +156,42 @@ TEST(AudioLdmStreamedTest, PrecisionIsLoweredBeforeLayersAreStreamedWhereThatIsA
   EXPECT_THAT(plan_of(false), HasSubstr(kLever));
   EXPECT_THAT(plan_of(true), HasSubstr("lowered precision to bfloat16"));
   EXPECT_THAT(plan_of(true), Not(HasSubstr(kLever)));
+}
+
+// Minutes of work on a folder of the full size, where the run asks for it: GRYM_PEER_FULL=audioldm-s.
+TEST(AudioLdmStreamedTest, KeepsToItsSmallestPlanAtFullSize) {
+  GRYM_NEED_PEER();
+  const char* preset = std::getenv("GRYM_PEER_FULL");
+  if (!preset) GTEST_SKIP() << "set GRYM_PEER_FULL=audioldm-s (or -m, -l) for minutes of work at full size";
+  GenerateAudioRequest request = Rain();
+  request.duration_s = 5.12;
+  constexpr int64_t kRoom = int64_t{64} << 30;
+  for (const char* dtype : {"float32", "bfloat16"}) {
+    const auto open = [&](int64_t bytes) {
+      return OpenAt(PeerCheckpoint(preset), std::make_shared<MemoryBudget>(bytes), dtype).value();
+    };
+    const auto roomy = open(kRoom);
+    request.steps = 2;
+    const AudioLdmWork work = roomy->WorkOf(request, 0).value();
+    const int64_t unet = BytesOf(PhaseOf(roomy->PlanFor(work, kRoom).value(), "unet"));
+    for (const int64_t budget : {kRoom, unet, unet - 1, SmallestPlan(*roomy, work)}) {
+      const auto model = open(budget);  // none of whose texts is kept
+      const AudioLdmPlan plan = model->PlanFor(work, budget).value();
+      std::printf("%s, budget %.1f MB, planned %.1f", dtype, budget / 1e6, plan.memory.peak_bytes() / 1e6);
+      for (const PhasePlan& phase : plan.memory.phases)
+        std::printf(", %s%s %.1f", phase.component.c_str(), phase.streamed ? " streamed" : "", BytesOf(phase) / 1e6);
+      const auto made = Made(*model, request);
+      ASSERT_TRUE(made.ok()) << made.status();
+      EXPECT_LE(made->peak_bytes, plan.memory.peak_bytes());
+      EXPECT_GE(1.1 * static_cast<double>(made->peak_bytes), static_cast<double>(plan.memory.peak_bytes()));
+      GenerateAudioRequest longer = request;
+      longer.steps = 6;
+      const auto rest = Made(*model, longer);
+      ASSERT_TRUE(rest.ok()) << rest.status();
+      std::printf("; peak %.1f; text %.2f s; %.2f s for 2 steps, %.2f s for 6\n", made->peak_bytes / 1e6,
+                  made->timings_s.at("text_encoder"), made->timings_s.at("unet"), rest->timings_s.at("unet"));
+    }
+  }
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ inline double Energy(const std::vector<float>& a, const std::vector<float>& b, s
 
 // The smallest budget that a plan keeps to.
 inline int64_t SmallestPlan(const AudioLdmModel& model, const AudioLdmWork& work) {
-  int64_t refused = 0, fits = kPlenty;
+  int64_t refused = 0, fits = model.context().budget->limit_bytes();
   while (fits - refused > 1) {
     const int64_t middle = refused + (fits - refused) / 2;
     (model.PlanFor(work, middle).ok() ? fits : refused) = middle;
