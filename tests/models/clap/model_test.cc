@@ -233,7 +233,10 @@ void ExpectKeepsToItsSmallestPlan(const std::string& dtype) {
               phase.streamed ? ClapTextNet::StreamedWeightBytes((*enough)->config().text, phase.precision, cpu)
                              : phase.weights_bytes);
     EXPECT_LE((*enough)->context().budget->peak_bytes(), least);
-    EXPECT_GE(1.1 * static_cast<double>((*enough)->context().budget->peak_bytes()), static_cast<double>(least));
+    // Of a tower that is streamed, a layer may be done before the next one is read.
+    const auto near = [&] { return (*enough)->context().budget->peak_bytes() * 11 >= least * 10; };
+    for (int again = 0; again < 50 && !near(); ++again) EXPECT_TRUE(embed(**enough).ok());
+    EXPECT_TRUE(near()) << (*enough)->context().budget->peak_bytes() << " of " << least;
     const auto status = embed(**less).status();
     EXPECT_EQ(ErrorCode(status), "over_budget");
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::to_string(least - 1)));
