@@ -13,7 +13,7 @@ class PyJob {
   virtual Progress progress() const = 0;
   virtual void Cancel() = 0;
   virtual void Interrupt() = 0;
-  virtual bool on_own_thread() const = 0;  // in a callback of it
+  virtual bool on_own_thread() const = 0;  // whether the caller is a callback of its work, which cannot wait for its end
   virtual bool WaitFor(double seconds) const = 0;
   // With the lock, once done: the result, the same object each time, or the error thrown.
   virtual py::object Result() = 0;

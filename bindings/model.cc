@@ -193,6 +193,7 @@ Args:
   component_dtypes: for some components: {"unet": "int8"}.
   may_lower_precision: whether a request over the budget may be made to fit by fewer bits.
   most_wait_s: how long a call waits, in turn, for memory that other calls hold before it is refused; 0: not at all.
+    progress is told "waiting for memory" meanwhile.
 Raises: FailedPreconditionError (code "no_torch") without LibTorch, NotFoundError, InvalidArgumentError, DataLossError
   for what the folder lacks or where it contradicts itself. Weights are read by the first call that needs them.)";
 

@@ -73,11 +73,17 @@ function(grym_find_torch)
       "$<BUILD_INTERFACE:-Wl,--no-as-needed;${torch_cuda};${torch_c10_cuda};-Wl,--as-needed>")
     target_compile_definitions(grym_libtorch INTERFACE GRYM_TORCH_CUDA)
     # What bounds LibTorch's allocator for GPUs, and what captures work there, has headers that want CUDA's own.
-    find_path(cuda_headers cuda_runtime_api.h NO_CACHE PATHS "$ENV{CUDA_HOME}/include" "${dir}/../nvidia/cu13/include"
-              "${dir}/../nvidia/cu12/include" "${dir}/../nvidia/cuda_runtime/include" /usr/local/cuda/include)
+    # The wheel of the runtime has the first of them and, from CUDA 13 on, not the compiler's, which the others include.
+    set(cuda_headers "")
+    foreach(place IN ITEMS "$ENV{CUDA_HOME}/include" "${dir}/../nvidia/cu13/include" "${dir}/../nvidia/cu12/include"
+                           "${dir}/../nvidia/cuda_runtime/include" /usr/local/cuda/include)
+      if(NOT cuda_headers AND EXISTS "${place}/cuda_runtime_api.h" AND EXISTS "${place}/crt/host_config.h")
+        set(cuda_headers "${place}")
+      endif()
+    endforeach()
     # Those headers call the CUDA runtime themselves; LibTorch's libraries do not hand its symbols on to the linker.
     find_library(cuda_runtime NAMES cudart libcudart.so.13 libcudart.so.12 NO_CACHE NO_DEFAULT_PATH
-                 PATHS "${cuda_headers}/../lib" "${cuda_headers}/../lib64" "${dir}/lib"
+                 PATHS "${dir}/../nvidia/cu13/lib" "${cuda_headers}/../lib" "${cuda_headers}/../lib64" "${dir}/lib"
                        "${cuda_headers}/../lib/${CMAKE_LIBRARY_ARCHITECTURE}")
     if(cuda_headers AND cuda_runtime)
       target_include_directories(grym_libtorch SYSTEM INTERFACE "$<BUILD_INTERFACE:${cuda_headers}>")

@@ -59,7 +59,8 @@ struct RunOptions {
   ProgressFn progress;
 };
 
-// A call that runs on a thread of its own. Destroying a job interrupts it and waits for its thread.
+// A call that runs on a thread of its own. Destroying a job interrupts it and waits for its thread; one that is let go
+// of by its own work, in a progress callback say, ends by itself soon after, so what the call borrows must live on.
 // Threads: every method may be called from any thread, except that one thread at a time may call Take or Wait. The work
 // itself, and a progress callback of it, cannot wait for its own end: see the methods.
 template <class T>
@@ -72,7 +73,9 @@ class Job {
     Job job;
     auto state = job.state_;
     job.thread_ = std::thread([state, work = std::move(work), progress = std::move(progress)]() mutable {
+      state->worker.store(std::this_thread::get_id(), std::memory_order_relaxed);
       absl::StatusOr<T> result = Guarded(work, progress, state);
+      state->worker.store({}, std::memory_order_relaxed);  // a later thread may have the same id
       std::lock_guard<std::mutex> lock(state->mutex);
       if (result.ok()) state->progress.fraction = 1;
       state->result.emplace(std::move(result));
@@ -100,7 +103,7 @@ class Job {
     return state_->progress;
   }
   // Whether the caller is the job's own work.
-  bool on_own_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
+  bool on_own_thread() const { return state_->worker.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
   // Waits at most `seconds`, and 1e8 (three years) of these (negative: for ever); true when the job has finished. False
   // at once to the job's own work.
   bool WaitFor(double seconds) const {
@@ -129,6 +132,7 @@ class Job {
  private:
   struct State {
     CancelToken cancel;
+    std::atomic<std::thread::id> worker;
     mutable std::mutex mutex;
     std::condition_variable finished;
     Progress progress;
@@ -164,7 +168,7 @@ class Job {
   void Stop() {
     if (!thread_.joinable()) return;
     state_->cancel.Interrupt();
-    if (on_own_thread()) return thread_.detach();  // it ends by itself, and holds all that it needs
+    if (on_own_thread()) return thread_.detach();
     thread_.join();
   }
   std::shared_ptr<State> state_;

@@ -29,13 +29,13 @@ absl::StatusOr<ResourceLease> ResourceBudget::Lease(const ResourceDemands& deman
 absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands& demands, const RunOptions& run,
                                                           double most_s) {
   using Clock = std::chrono::steady_clock;
-  // A clock's time would overflow beyond some 1e9 s; what is no number waits not at all.
   ProgressReporter waiting(run);
+  // A clock's time would overflow beyond some 1e9 s; what is no number waits not at all.
   const std::chrono::duration<double> most(most_s > 0 ? std::min(most_s, kLongestWait_s) : 0);
   const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(most);
   std::unique_lock<std::mutex> lock(counters_->mutex);
-  std::list<const ResourceDemands*>& line = counters_->waiting[demands.device];
-  const auto place = line.insert(line.end(), &demands);
+  std::list<bool>& line = counters_->waiting[demands.device];
+  const auto place = line.insert(line.end(), false);
   // Leaves the line also when a lease throws for want of memory, or the caller's progress throws.
   const std::unique_ptr<Counters, std::function<void(Counters*)>> leave(counters_.get(), [&](Counters* counters) {
     if (!lock.owns_lock()) lock.lock();
@@ -44,7 +44,8 @@ absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands&
   });
   while (true) {
     absl::StatusOr<ResourceLease> lease = absl::CancelledError();
-    const bool first = place == line.begin();
+    // Nobody waits for who is away: a callback may take its time, or ask for a lease itself.
+    const bool first = std::find(line.begin(), place, false) == place;
     if (first) lease = Grant(demands, true);
     const absl::Status cancelled = run.cancel.Check();
     const bool over = !cancelled.ok() || Clock::now() >= end;
@@ -58,10 +59,12 @@ absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands&
       }
       return cancelled;
     }
-    // A token cannot wake anybody, so it is looked at now and then.
+    *place = true;
     lock.unlock();
     waiting.Report(0, kWaitingForMemory);
     lock.lock();
+    *place = false;
+    // A token cannot wake anybody, so it is looked at now and then.
     counters_->given_back.wait_until(lock, std::min(end, Clock::now() + std::chrono::milliseconds(20)));
   }
 }

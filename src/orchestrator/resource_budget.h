@@ -24,7 +24,8 @@ class ResourceBudget {
   // not heard of before has the same budget as every other.
   absl::StatusOr<ResourceLease> Lease(const ResourceDemands& demands);
   // The bytes, and as many of the cores as are free: work that finds no core shares. Bytes that others hold are waited
-  // for, first come, first served, at most `most_s` seconds, which progress is told: then "resource_busy". Cancelled within 20 ms.
+  // for, first come, first served, at most `most_s` seconds: then "resource_busy". Progress is told "waiting for memory"
+  // meanwhile. Cancelled within 20 ms.
   absl::StatusOr<ResourceLease> LeaseInTurn(const ResourceDemands& demands, const RunOptions& run, double most_s);
   std::vector<DeviceUse> Use() const;  // by name; "cpu" is always there
   int64_t budget_bytes() const { return budget_bytes_; }
@@ -34,7 +35,8 @@ class ResourceBudget {
     std::mutex mutex;
     std::condition_variable given_back;
     std::map<std::string, DeviceUse> devices;
-    std::map<std::string, std::list<const ResourceDemands*>> waiting;  // by device, in turn
+    // By device, of those who wait, in turn: whether one is away, telling its caller so.
+    std::map<std::string, std::list<bool>> waiting;
   };
   // With the lock held.
   absl::StatusOr<ResourceLease> Grant(const ResourceDemands& demands, bool share_cores);

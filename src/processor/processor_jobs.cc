@@ -5,7 +5,8 @@
 
 namespace grym {
 
-// A job outlives neither the processor nor a borrowed buffer; the caller keeps both.
+// A job outlives neither the processor nor a borrowed buffer; the caller keeps both, also where a callback lets go of
+// its own job.
 Job<AudioFeatures> AudioProcessor::StartAnalyze(AudioInput input, ProgressFn progress) {
   return StartAnalyzeParts(std::move(input), {}, std::move(progress));
 }

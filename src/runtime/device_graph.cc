@@ -4,6 +4,7 @@
 
 #ifdef GRYM_TORCH_CUDA_HEADERS
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -17,6 +18,7 @@ namespace grym {
 namespace {
 
 // One stream of a device for all captures, since cuBLAS keeps a workspace for each that it has seen; so one at a time.
+// Of the pool that CopyStream's are not of: what another thread did on it would be captured.
 struct CaptureStreams {
   std::mutex mutex;
   std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams;
@@ -52,12 +54,14 @@ void Capture(c10::Device device, at::cuda::CUDAGraph& graph, const std::function
   const c10::cuda::CUDAGuard on_device(device);
   auto& streams = Streams().streams;
   if (!streams.contains(device.index()))
-    streams.emplace(device.index(), c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index()));
+    streams.emplace(device.index(), c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device.index()));
   const c10::cuda::CUDAStream side = streams.at(device.index());
   c10::cuda::getCurrentCUDAStream(device.index()).synchronize();  // what the work reads is there
   const c10::cuda::CUDAStreamGuard on_side(side);
   for (int i = 0; i < 2; ++i) work();
   side.synchronize();
+  // What the allocator keeps from before is not given back during a capture, whose memory is a pool of its own.
+  c10::cuda::CUDACachingAllocator::emptyCache();
   Capturing capturing(graph);
   work();
   capturing.End();

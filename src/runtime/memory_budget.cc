@@ -206,12 +206,12 @@ std::optional<MemoryLease> MemoryBudget::TryLease(LeaseAsk& ask) {
 }
 
 absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const RunOptions& run, double most_wait_s) {
-  ProgressReporter waiting(run);
   const auto end = LeaseClock::now() + std::chrono::duration_cast<LeaseClock::duration>(
                                            std::chrono::duration<double>(std::clamp(most_wait_s, 0.0, 1e6)));
+  ProgressReporter waiting(run);
   std::unique_lock<std::mutex> lock(mutex_);
   const bool nested = WorksUnderLeaseOf(this);
-  const auto place = line_.insert(nested ? line_.begin() : line_.end(), 0);
+  const auto place = line_.insert(nested ? line_.begin() : line_.end(), false);
   // Runs with the lock held, or takes it: also where an ask throws.
   const std::unique_ptr<MemoryBudget, std::function<void(MemoryBudget*)>> leave(this, [&](MemoryBudget* budget) {
     if (!lock.owns_lock()) lock.lock();
@@ -221,7 +221,8 @@ absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const RunOpti
   while (true) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     const bool late = LeaseClock::now() >= end;
-    if (place == line_.begin() || nested || late) {
+    // Nobody waits for who is away: a callback may take its time, or call this budget itself.
+    if (std::find(line_.begin(), place, false) == place || nested || late) {
       const bool others_ran = !open_.empty();
       const int64_t limit = limit_bytes_;
       lock.unlock();
@@ -237,9 +238,11 @@ absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const RunOpti
       lock.lock();
       if (!others_run) continue;
     }
+    *place = true;
     lock.unlock();
     waiting.Report(0, kWaitingForMemory);
     lock.lock();
+    *place = false;
     changed_.wait_until(lock, std::min(end, LeaseClock::now() + kLookAgain));
   }
 }

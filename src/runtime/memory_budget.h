@@ -60,8 +60,9 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
   // turn, until runs that hold leases give them back, at most `most_wait_s` seconds. Else, where no run does, `ask` is
   // called once more with what is free or idle. It is called again after each wait, on this
   // thread and under no lock; what it holds (LeaseAsk::held) is let go while waiting, so that two that wait cannot keep
-  // what the other needs. Who waits tells its progress so. ResourceExhausted (code "over_budget") with both numbers and who holds what; Cancelled within
-  // 50 ms; what `ask` answers.
+  // what the other needs. Progress is told "waiting for memory" meanwhile; who is in its callback is not waited for.
+  // ResourceExhausted (code "over_budget") with both numbers and who holds what; Cancelled within 50 ms; what `ask`
+  // answers.
   // A lease never grows: a run that its plan counted too low for takes what is free, if anything is, and never waits for
   // it. A thread that works under a lease of this budget and asks for another one does not wait.
   using AskFor = std::function<absl::StatusOr<LeaseAsk>(int64_t plan_bytes)>;
@@ -101,7 +102,7 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
   int64_t outside_bytes_ = 0;   // of tensors that no open lease counts; where a device counts, never too few
   int64_t used_bytes_ = 0, peak_bytes_ = 0;
   std::list<const LeaseState*> open_;
-  std::list<int> line_;  // of those who wait, in turn; the values mean nothing
+  std::list<bool> line_;  // of those who wait, in turn: whether one is away, telling its caller so
   mutable std::mutex reclaimers_mutex_;
   std::list<Reclaimer> reclaimers_;  // whose model has rested longest comes first
 };

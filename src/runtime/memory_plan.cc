@@ -81,4 +81,12 @@ ResourceNeed NeedOf(const MemoryPlan& plan, double seconds) {
   return need;
 }
 
+void LowerUntilItFits(std::optional<Precision>& lowered, const std::function<bool(bool may_stream)>& fits) {
+  if (fits(false)) return;
+  for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
+    lowered = lower;
+    if (fits(/*may_stream=*/true)) return;
+  }
+}
+
 }  // namespace grym

@@ -1,6 +1,8 @@
 // What a request will take, made before anything is loaded, and what was done to make it fit.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,5 +50,10 @@ void PutBefore(const std::vector<std::string>& evicted, MemoryPlan& plan);
 absl::Status OverBudget(const std::string& where, const MemoryPlan& plan);
 // The plan as the orchestrator counts: weights, what lives beside them, every core that tensors may use.
 ResourceNeed NeedOf(const MemoryPlan& plan, double seconds);
+
+// For who may lower its precision: puts tiers into `lowered`, none at first, until `fits` says so. bfloat16 comes before
+// int8 and int4 also where its layers must be streamed (`may_stream`), since what is packed cannot be: whatever fits
+// without lowering then fits with it, and bfloat16 is nearer to the reference. int4 where nothing does.
+void LowerUntilItFits(std::optional<Precision>& lowered, const std::function<bool(bool may_stream)>& fits);
 
 }  // namespace grym

@@ -15,12 +15,22 @@
 
 namespace grym {
 
-// On a GPU: while it lives, this thread's copies go to a stream of their own, beside the work on others. Nothing on the
-// CPU. Compiled, and not run: no GPU was at hand.
+// On a GPU: a stream of its own for copies, beside the work on others; one for all layers of a pass, since LibTorch's
+// allocator shares no memory between streams. Nothing on the CPU. Compiled, and not run: no GPU was at hand.
 class CopyStream {
  public:
   explicit CopyStream(c10::Device device);
   ~CopyStream();
+  // What this thread copies while it lives goes there, and is there when it ends.
+  class Use {
+   public:
+    explicit Use(const CopyStream& stream);
+    ~Use();
+
+   private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+  };
   // Waits for what this thread's own stream was given: weights that it reads may be let go of then.
   static void Finish(c10::Device device);
 
@@ -45,13 +55,14 @@ class StreamedLayers {
   absl::Status ForEach(const std::function<absl::Status()>& poll,
                        const std::function<absl::Status(const Layer&)>& use) const {
     if (count_ == 0) return absl::OkStatus();
-    Job<Layer> ahead = ReadAhead(0);
+    const auto copies = std::make_shared<const CopyStream>(device_);
+    Job<Layer> ahead = ReadAhead(0, copies);
     for (int64_t i = 0; i < count_; ++i) {
       while (!ahead.WaitFor(0.02)) {
         if (poll) GRYM_RETURN_IF_ERROR(poll());
       }
       GRYM_ASSIGN_OR_RETURN(const Layer layer, ahead.Take());
-      if (i + 1 < count_) ahead = ReadAhead(i + 1);
+      if (i + 1 < count_) ahead = ReadAhead(i + 1, copies);
       GRYM_RETURN_IF_ERROR(use(layer));
       CopyStream::Finish(device_);
     }
@@ -59,12 +70,12 @@ class StreamedLayers {
   }
 
  private:
-  Job<Layer> ReadAhead(int64_t index) const {
+  Job<Layer> ReadAhead(int64_t index, std::shared_ptr<const CopyStream> copies) const {
     return Job<Layer>::Start(
-        [read = read_, device = device_, account = BudgetScope::Current(), index](const RunOptions& run) {
+        [read = read_, copies = std::move(copies), account = BudgetScope::Current(), index](const RunOptions& run) {
           const BudgetScope scope(account);
           return TorchGuard("weights of layer " + std::to_string(index), [&]() -> absl::StatusOr<Layer> {
-            const CopyStream stream(device);
+            const CopyStream::Use use(*copies);
             return read(index, run.cancel);
           });
         });

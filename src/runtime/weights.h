@@ -58,7 +58,7 @@ class WeightReader {
   void ByRows(const std::string& name, std::vector<int64_t> shape,
               const std::function<void(int64_t first, const at::Tensor& rows)>& use);
   // Some rows of a table, in the storage type and in the order of `rows`, each from 0 to shape[0] - 1. The rest of it
-  // is not looked at.
+  // is not looked at, nor is a packed copy's sum, which is of the whole.
   at::Tensor Gather(const std::string& name, std::vector<int64_t> shape, std::span<const int64_t> rows);
   // Everything else: biases, norms, tables. In the compute type.
   at::Tensor Vector(const std::string& name, std::vector<int64_t> shape);

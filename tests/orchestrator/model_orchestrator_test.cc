@@ -515,6 +515,13 @@ TEST(OrchestratorTest, WhoWaitsForMemoryTellsSo) {
   CancelToken cancel;
   const auto stop = [&](const Progress&) { cancel.Cancel(); };
   EXPECT_TRUE(absl::IsCancelled(one.orchestrator->LeaseInTurn({"third", "cpu", 60, 0}, {cancel, stop}).status()));
+  const auto ask = [&](const Progress&) {
+    other->Release();
+    EXPECT_TRUE(one.orchestrator->LeaseInTurn({"of the callback", "cpu", 100, 0}, {}).ok());
+  };
+  EXPECT_TRUE(one.orchestrator->LeaseInTurn({"third", "cpu", 60, 0}, {{}, ask}).ok());
+  other = one.orchestrator->BalanceResources({"other", "cpu", 100, 0});
+  ASSERT_TRUE(other.ok());
   const auto fail = [](const Progress&) { throw std::runtime_error("a guest's"); };
   EXPECT_THROW((void)one.orchestrator->LeaseInTurn({"third", "cpu", 60, 0}, {{}, fail}), std::runtime_error);
   other->Release();

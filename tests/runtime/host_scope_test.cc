@@ -1,5 +1,7 @@
 #include "runtime/host_scope.h"
 
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/mm.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -82,6 +84,30 @@ TEST(HostScopeTest, TheCallersModeHoldsInTheCallback) {
 }
 
 // It would wait for what only its own caller can give back.
+// torch.autocast around a call is not about our products, and still holds in what the host does in a callback.
+TEST(HostScopeTest, TheCallersAutocastingHoldsInTheCallbackAlone) {
+  const at::Tensor x = at::ones({2, 3});
+  const auto type = [&] { return at::mm(x, x.t()).scalar_type(); };
+  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  EXPECT_EQ(type(), at::kBFloat16);
+  RunOptions run;
+  c10::ScalarType in_callback = at::kFloat;
+  run.progress = [&](const Progress&) { in_callback = type(); };
+  const RunOptions told = ForHost(run);
+  EXPECT_TRUE(TorchGuard("test", [&]() -> absl::Status {
+                EXPECT_EQ(type(), at::kFloat);
+                told.progress({0.5, -1, "work"});
+                EXPECT_EQ(type(), at::kFloat);
+                EXPECT_TRUE(c10::InferenceMode::is_enabled());
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(in_callback, at::kBFloat16);
+  EXPECT_EQ(type(), at::kBFloat16);
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  EXPECT_EQ(type(), at::kFloat);
+}
+
 TEST(HostScopeTest, ARunWithinACallbackDoesNotWaitForTheRunAround) {
   const auto budget = std::make_shared<MemoryBudget>(kLimit), other = std::make_shared<MemoryBudget>(kLimit);
   int calls = 0;

@@ -113,6 +113,22 @@ TEST(MemoryLeaseTest, WhoWaitsTellsSo) {
   EXPECT_TRUE(absl::IsCancelled(budget->Lease(Ask("fourth", 6400), {cancel, stop}, 60).status()));
 }
 
+TEST(MemoryLeaseTest, NobodyWaitsForWhoIsInACallback) {
+  const auto budget = std::make_shared<MemoryBudget>(6400);
+  std::optional<MemoryLease> first = LeaseOf(budget, "first", 6400).value();
+  const auto start = Clock::now();
+  int calls = 0;
+  const auto run_another = [&](const Progress&) {
+    if (++calls > 1) return;
+    first.reset();
+    std::thread([&] { EXPECT_TRUE(LeaseOf(budget, "behind it", 6400, 60).ok()); }).join();
+    EXPECT_TRUE(LeaseOf(budget, "its own", 6400, 60).ok());
+  };
+  EXPECT_TRUE(budget->Lease(Ask("second", 6400), {{}, run_another}, 60).ok());
+  EXPECT_EQ(calls, 1);
+  EXPECT_LT(SecondsSince(start), 30);
+}
+
 TEST(MemoryLeaseTest, WhatOutlivesItIsTheBudgetsOwn) {
   const auto budget = std::make_shared<MemoryBudget>(6400);
   at::Tensor kept, passing;

@@ -7,6 +7,7 @@
 #include "models/audioldm/model.h"
 #include "models/hifigan/working_set.h"
 #include "models/vae/working_set.h"
+#include "runtime/device_graph.h"
 #include "runtime/packed.h"
 
 namespace grym {
@@ -15,6 +16,8 @@ namespace {
 // Latents, the noise, both rows of the network's input and what a step of the schedule leaves: so many times the
 // latents.
 constexpr int64_t kLatentCopies = 9;
+// Beside these, of a captured step (models/unet/step.h): what it reads, its answer, and a copy of that.
+constexpr int64_t kCapturedCopies = 6;
 
 // Puts `phase` as `streamed` writes it in place of one that takes more than `above`, where that is less.
 template <class Streamed>
@@ -44,21 +47,13 @@ std::string AudioLdmModel::NoteOf(const std::string& component) const {
   return component == "unet" ? "convolutions in " + beside : std::string(PrecisionName(asked)) + " is for matrices";
 }
 
-// By tiers, until the least that may be asked for fits. What is packed cannot be streamed, so that where not even int4
-// fits two bytes a weight, streamed, may.
 void AudioLdmModel::LowerPrecision() {
   if (!context_.options.may_lower_precision) return;
   const AudioLdmWork least{.duration_s = 0.05, .steps = 1, .tokens = 2};
   const auto fits = [&](bool may_stream) {
     return FirstThatFits(least, context_.budget->limit_bytes(), may_stream).memory.fits();
   };
-  for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
-    if (fits(/*may_stream=*/false)) return;
-    lowered_ = lower;
-  }
-  if (fits(false)) return;
-  lowered_ = Precision::kBFloat16;
-  if (!fits(true)) lowered_ = Precision::kInt4;
+  LowerUntilItFits(lowered_, fits);
 }
 
 AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, const Cut& cut) const {
@@ -93,7 +88,8 @@ AudioLdmPlan AudioLdmModel::PlanWith(const AudioLdmWork& work, const Cut& cut) c
                       "whole"});
   }
   const WeightOptions options{unet, device, {}};
-  const int64_t around = Unet::ConditionsBytes(parts_.unet, options, work.steps, rows) + kLatentCopies * latents;
+  const int64_t around = Unet::ConditionsBytes(parts_.unet, options, work.steps, rows) +
+                         (kLatentCopies + (DeviceGraph::Captures(device) ? kCapturedCopies : 0)) * latents;
   phases.push_back({"unet", unet, Unet::WeightsBytes(*parts_.unet_set, parts_.unet, options),
                     Unet::WorkingBytes(parts_.unet, options, rows, seen, bins) + around,
                     work.window > 0 && frames > work.window ? Formatted("windows of %d positions", work.window)

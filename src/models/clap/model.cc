@@ -135,13 +135,7 @@ void ClapModel::LowerPrecision() {
     return PlanWithin(limit, {.audio_s = 0.1}, may_stream).fits() &&
            PlanWithin(limit, {.tokens = 2}, may_stream).fits();
   };
-  for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
-    if (fits(/*may_stream=*/false)) return;
-    lowered_ = lower;
-  }
-  if (fits(false)) return;
-  lowered_ = Precision::kBFloat16;
-  if (!fits(true)) lowered_ = Precision::kInt4;
+  LowerUntilItFits(lowered_, fits);
 }
 
 PhasePlan ClapModel::AudioPhase(double audio_s) const {

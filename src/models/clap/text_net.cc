@@ -252,7 +252,8 @@ int64_t ClapTextNet::WorkingBytes(const ClapTextConfig& config, Precision precis
   };
   const auto scratch = [&](int64_t out, int64_t in) { return LinearScratchBytes(out, in, precision, device, tokens); };
   // The joined queries, keys and values beside the input and two copies of the mix, and what the attention keeps for
-  // each thread; or, beside the layer's input and its attention's output, the wide layer before and after its activation.
+  // each thread; or, beside the layer's input and its attention's output, the wide layer before and after its
+  // activation.
   return std::max({4 * rows(dim) + scratch(3 * dim, dim),
                    6 * rows(dim) + AttentionScratchBytes(tokens, config.heads, dim / config.heads),
                    3 * rows(dim) + scratch(dim, dim), 2 * rows(dim) + rows(wide) + scratch(wide, dim),

@@ -45,10 +45,6 @@ class Unet {
   static int64_t StreamedWorkingBytes(const TensorSet& set, const UnetConfig& config, const WeightOptions& options,
                                       int64_t rows, int64_t height, int64_t width);
   static int64_t ConditionsBytes(const UnetConfig& config, const WeightOptions& options, int64_t steps, int64_t rows);
-  // Whether the convolutions of a level, counted from the finest, are kept tiled where they can be (nn/conv3x3.h): where
-  // there are many positions for a weight, and few weights. Two levels have two thirds of the work and a sixth of the
-  // weights.
-  static bool WantsTiles(size_t level) { return level < 2; }
 
   // `times` one for each step, as the scheduler counts them. `embeddings` [rows, class_dim], undefined where class_dim
   // is 0: then `rows` times the same. Cancelled, as by the call below.
@@ -63,6 +59,7 @@ class Unet {
   const UnetConfig& config() const { return config_; }
   c10::Device device() const { return device_; }
   bool streamed() const { return streamed_ != nullptr; }
+  // Of Load; of a streamed net nobody knows.
   const std::vector<std::string>& unread_tensors() const { return unread_; }
 
  private:

@@ -53,7 +53,7 @@ class UnitList {
     const int64_t out = config_.channels[level];
     for (int64_t i = 0; i < config_.layers[level]; ++i) {
       const int64_t in = i == 0 ? config_.channels[level == 0 ? 0 : level - 1] : out;
-      Add(Kind::kResnet, Formatted("%s.resnets.%d", block.c_str(), i), level, in, out, Unet::WantsTiles(level));
+      Add(Kind::kResnet, Formatted("%s.resnets.%d", block.c_str(), i), level, in, out, UnetWantsTiles(level));
       if (config_.down_attention[level])
         Attend(Formatted("%s.attentions.%d", block.c_str(), i), level, config_.transformer_layers[level]);
       units_.back().skips = true;
@@ -80,12 +80,12 @@ class UnitList {
     const int64_t skip_last = config_.channels[level == 0 ? 0 : level - 1];
     for (int64_t i = 0; i <= config_.layers[level]; ++i) {
       const int64_t in = (i == 0 ? below : out) + (i == config_.layers[level] ? skip_last : out);
-      Add(Kind::kResnet, Formatted("%s.resnets.%d", block.c_str(), i), level, in, out, Unet::WantsTiles(level)).joins =
+      Add(Kind::kResnet, Formatted("%s.resnets.%d", block.c_str(), i), level, in, out, UnetWantsTiles(level)).joins =
           true;
       if (config_.up_attention[level])
         Attend(Formatted("%s.attentions.%d", block.c_str(), i), level, config_.up_transformer_layers[level]);
     }
-    if (level > 0) Add(Kind::kSmooth, block + ".upsamplers.0", level - 1, out, out, Unet::WantsTiles(level - 1));
+    if (level > 0) Add(Kind::kSmooth, block + ".upsamplers.0", level - 1, out, out, UnetWantsTiles(level - 1));
   }
 
   const UnetConfig& config_;
@@ -220,7 +220,9 @@ UnetUnitBytes UnitBytesOf(const TensorSet& set, const UnetConfig& config, const 
       found = places.find(entry.name.substr(0, dot));
     }
     const UnetUnit* unit = found == places.end() ? nullptr : &units[found->second];
-    const bool shifts = unit && entry.name.compare(unit->name.size(), sizeof(kShift) - 1, kShift) == 0;
+    const std::string shift = std::string(kShift) + ".";
+    const bool shifts = unit && unit->kind == Kind::kResnet &&
+                        entry.name.compare(unit->name.size(), shift.size(), shift) == 0;
     int64_t& sum = !unit    ? bytes.beside
                    : shifts ? bytes.shifts[shift_places[found->second]]
                             : bytes.units[found->second];

@@ -15,6 +15,11 @@
 
 namespace grym {
 
+// Whether the convolutions of a level, counted from the finest, are kept tiled where they can be (nn/conv3x3.h): where
+// there are many positions for a weight, and few weights. Two levels have two thirds of the work and a sixth of the
+// weights.
+inline bool UnetWantsTiles(size_t level) { return level < 2; }
+
 // What a unit is, by the config alone.
 struct UnetUnit {
   enum class Kind { kResnet, kAttention, kHalve, kSmooth };
@@ -22,7 +27,7 @@ struct UnetUnit {
   std::string name;         // of its tensors, up to a dot: "down_blocks.0.resnets.1"
   size_t level = 0;         // of its answer, counted from the finest
   int64_t in = 0, out = 0;  // channels
-  bool tiled = false;       // its 3 x 3 convolutions are kept tiled where they can be (Unet::WantsTiles)
+  bool tiled = false;       // its 3 x 3 convolutions are kept tiled where they can be (UnetWantsTiles)
   bool joins = false;       // on the way up: the last skip is first laid beside what came; `in` counts both
   bool skips = false;       // on the way down: its answer is kept for the way up
   int64_t heads = 0, layers = 0;  // of an attention

@@ -1,6 +1,7 @@
 #include "models/wav2vec2/model.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/format.h"
 #include "base/status.h"
@@ -76,13 +77,13 @@ absl::StatusOr<std::shared_ptr<const Wav2Vec2Model>> Wav2Vec2Model::Open(const M
 
   // One frame is the least that a request can be.
   const Precision asked = model->precision_;
-  for (const Precision lower : {Precision::kBFloat16, Precision::kInt8, Precision::kInt4}) {
-    if (model->PlanWith(1, {}, false).fits() || !context.options.may_lower_precision) break;
-    if (lower > model->precision_) model->precision_ = lower;
+  if (context.options.may_lower_precision) {
+    std::optional<Precision> lowered;
+    LowerUntilItFits(lowered, [&](bool may_stream) {
+      model->precision_ = std::max(asked, lowered.value_or(asked));
+      return may_stream ? model->PlanForFrames(1).fits() : model->PlanWith(1, {}, false).fits();
+    });
   }
-  // What is packed cannot be streamed, so that two bytes a weight are the least where not even packed ones fit.
-  const bool packed_fits = model->PlanWith(1, {}, false).fits();
-  if (!packed_fits && context.options.may_lower_precision) model->precision_ = std::max(asked, Precision::kBFloat16);
   if (model->precision_ != asked) {
     model->levers_ = {std::string("lowered precision to ") + PrecisionName(model->precision_)};
   }

@@ -140,7 +140,8 @@ absl::StatusOr<Wav2Vec2Heard> Wav2Vec2Session::Listen(const AudioInput& input, c
   const int64_t frames = config_.FramesOf(statistics.samples);
   const WindowFrames limits = FramesOfWindows(config_, windows_);
   progress.Report(kMeasuredAt, "load");
-  GRYM_ASSIGN_OR_RETURN(const Run started, start_(std::min(frames, limits.longest), wants, PartOf(run, kMeasuredAt, kLoadedAt)));
+  const RunOptions loading = PartOf(run, kMeasuredAt, kLoadedAt);
+  GRYM_ASSIGN_OR_RETURN(const Run started, start_(std::min(frames, limits.longest), wants, loading));
   const BudgetScope scope(started.lease);
   progress.Report(kLoadedAt, "encode");
 

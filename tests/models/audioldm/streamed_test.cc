@@ -158,6 +158,24 @@ TEST(AudioLdmStreamedTest, PrecisionIsLoweredBeforeLayersAreStreamedWhereThatIsA
   EXPECT_THAT(plan_of(true), Not(HasSubstr(kLever)));
 }
 
+TEST(AudioLdmStreamedTest, WhatFitsWithoutLoweringFitsWithIt) {
+  GRYM_NEED_PEER();
+  const auto folder = PeerCheckpoint("audioldm-tiny");
+  GenerateAudioRequest request = Rain();
+  request.duration_s = 1;
+  const auto fits = [&](int64_t bytes, bool may) {
+    return OpenAt(folder, std::make_shared<MemoryBudget>(bytes), "float32", may).value()->Plan(request).ok();
+  };
+  const int64_t least = SmallestPlan(*Tiny(), Tiny()->WorkOf(request, 0).value());
+  bool fitted = false;
+  for (int64_t bytes = least / 4; bytes < 2 * least; bytes += least / 40) {
+    const bool lowered = fits(bytes, true);
+    EXPECT_TRUE(lowered || !fits(bytes, false)) << bytes;
+    fitted |= lowered;
+  }
+  EXPECT_TRUE(fitted);
+}
+
 // Minutes of work on a folder of the full size, where the run asks for it: GRYM_PEER_FULL=audioldm-s.
 TEST(AudioLdmStreamedTest, KeepsToItsSmallestPlanAtFullSize) {
   GRYM_NEED_PEER();

@@ -1,6 +1,9 @@
 #include "models/unet/net.h"
 
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "gmock/gmock.h"
 #include "grymsynth/error.h"
@@ -87,6 +90,34 @@ TEST(UnetTest, LoadingTakesWhatTheHeadersSay) {
     options.precision = precision;
     EXPECT_EQ(budget->used_bytes(), Unet::WeightsBytes(*set, *config, options));
     EXPECT_TRUE(unet->unread_tensors().empty());
+  }
+}
+
+// A checkpoint may hold more than the network reads, by any name: it is counted once, where its name says.
+TEST(UnetTest, TensorsThatNothingReadsAreCountedInTheirUnits) {
+  GRYM_NEED_PEER();
+  const auto folder = PeerCheckpoint("audioldm-tiny") / "unet";
+  const auto config = ReadUnetConfig(*ReadConfig(folder / "config.json"), "unet/config.json").value();
+  std::ifstream file(folder / "diffusion_pytorch_model.safetensors", std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(file)), {});
+  uint64_t size = 0;
+  std::memcpy(&size, whole.data(), sizeof(size));
+  const std::string header = whole.substr(8, size), data = whole.substr(8 + size), more(4000, '\0');
+  const testing::Scratch scratch;
+  for (const UnetUnit& unit : UnitsOf(config)) {
+    for (const char* name : {".time_emb_proj.extra", ".time_emb_projection", ".extra"}) {
+      const std::string longer = header.substr(0, header.rfind('}')) + ",\"" + unit.name + name +
+                                 "\":{\"dtype\":\"F32\",\"shape\":[1000],\"data_offsets\":[" +
+                                 std::to_string(data.size()) + "," + std::to_string(data.size() + 4000) + "]}}";
+      const uint64_t longer_size = longer.size();
+      const auto out = scratch.path() / "model.safetensors";
+      std::ofstream(out, std::ios::binary) << std::string(reinterpret_cast<const char*>(&longer_size), 8) << longer
+                                           << data << more;
+      const auto plain = TensorSet::Open(folder).value(), with_more = TensorSet::Open(out).value();
+      const UnetUnitBytes want = UnitBytesOf(plain, config, {}), got = UnitBytesOf(with_more, config, {});
+      EXPECT_EQ(got.beside, want.beside);
+      EXPECT_EQ(got.sum(), want.sum() + AllocatedBytes(4000)) << unit.name << name;
+    }
   }
 }
 
