@@ -69,7 +69,8 @@ struct AudioProcessorOptions {
 };
 
 // Threads: every method may be called from several threads at once; the object holds no state between calls.
-// Each method blocks; the Start forms run the same call as a job. An AudioInput that is a buffer must outlive its job.
+// Each method blocks; the Start forms run the same call as a job. The processor, and an AudioInput that is
+// a buffer, must outlive the job's work (see Job for one that its own callback lets go of).
 class GRYM_EXPORT AudioProcessor {
  public:
   static std::unique_ptr<AudioProcessor> Create(const AudioProcessorOptions& options = {});  // built-in analysers
