@@ -36,12 +36,18 @@ absl::StatusOr<ResourceLease> ResourceBudget::LeaseInTurn(const ResourceDemands&
   std::unique_lock<std::mutex> lock(counters_->mutex);
   std::list<bool>& line = counters_->waiting[demands.device];
   const auto place = line.insert(line.end(), false);
-  // Leaves the line also when a lease throws for want of memory, or the caller's progress throws.
-  const std::unique_ptr<Counters, std::function<void(Counters*)>> leave(counters_.get(), [&](Counters* counters) {
-    if (!lock.owns_lock()) lock.lock();
-    line.erase(place);
-    counters->given_back.notify_all();
-  });
+  // Leaves the line also when a lease throws for want of memory, or the caller's progress throws. Takes no memory itself.
+  struct Leave {
+    Counters& counters;
+    std::unique_lock<std::mutex>& lock;
+    std::list<bool>& line;
+    const std::list<bool>::iterator place;
+    ~Leave() {
+      if (!lock.owns_lock()) lock.lock();
+      line.erase(place);
+      counters.given_back.notify_all();
+    }
+  } const leave{*counters_, lock, line, place};
   while (true) {
     absl::StatusOr<ResourceLease> lease = absl::CancelledError();
     // Nobody waits for who is away: a callback may take its time, or ask for a lease itself.

@@ -212,12 +212,17 @@ absl::StatusOr<MemoryLease> MemoryBudget::Lease(const AskFor& ask, const RunOpti
   std::unique_lock<std::mutex> lock(mutex_);
   const bool nested = WorksUnderLeaseOf(this);
   const auto place = line_.insert(nested ? line_.begin() : line_.end(), false);
-  // Runs with the lock held, or takes it: also where an ask throws.
-  const std::unique_ptr<MemoryBudget, std::function<void(MemoryBudget*)>> leave(this, [&](MemoryBudget* budget) {
-    if (!lock.owns_lock()) lock.lock();
-    budget->line_.erase(place);
-    budget->changed_.notify_all();
-  });
+  // Leaves the line also when an ask throws, or the caller's progress. Takes no memory itself.
+  struct Leave {
+    MemoryBudget& budget;
+    std::unique_lock<std::mutex>& lock;
+    const std::list<bool>::iterator place;
+    ~Leave() {
+      if (!lock.owns_lock()) lock.lock();
+      budget.line_.erase(place);
+      budget.changed_.notify_all();
+    }
+  } const leave{*this, lock, place};
   while (true) {
     GRYM_RETURN_IF_ERROR(run.cancel.Check());
     const bool late = LeaseClock::now() >= end;
