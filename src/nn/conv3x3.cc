@@ -7,6 +7,7 @@
 
 #include "dsp/dispatch.h"
 #include "nn/bfloat_conv.h"
+#include "nn/tile_product.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
@@ -105,6 +106,27 @@ void FinishTile(const float* matrices, int64_t places, int64_t place, const floa
   }
 }
 
+// inputs [16, tiles, in] times weights [16, in, out]. By panels of the results, four registers of the widest kernels, so
+// that a panel's weights stay in the second cache.
+void MultiplyTiles(const at::Tensor& inputs, const at::Tensor& weights, at::Tensor& products) {
+  if (!HasTileProducts()) {
+    at::bmm_out(products, inputs, weights);
+    return;
+  }
+  constexpr int64_t kPanel = 64;
+  const int64_t tiles = inputs.size(1), in = inputs.size(2), out = weights.size(2), panels = (out + kPanel - 1) / kPanel;
+  const float* const from = inputs.const_data_ptr<float>();
+  const float* const by = weights.const_data_ptr<float>();
+  float* const to = products.mutable_data_ptr<float>();
+  at::parallel_for(0, kTileProducts * panels, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t i = item / panels, first = item % panels * kPanel;
+      MultiplyTile(tiles, in, std::min(kPanel, out - first), {from + i * tiles * in, in},
+                   {by + i * in * out + first, out}, /*add=*/false, to + i * tiles * out + first, out);
+    }
+  });
+}
+
 at::Tensor TiledConvolution(const Conv3x3& conv, const at::Tensor& x) {
   const int64_t in = x.size(1), out = conv.tiled.size(2);
   const TileGrid grid(x.size(2), x.size(3));
@@ -127,7 +149,7 @@ at::Tensor TiledConvolution(const Conv3x3& conv, const at::Tensor& x) {
     at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) TransformTile(from, grid, in, first + i, in_matrices, count, i);
     });
-    at::bmm_out(products, inputs, conv.tiled);
+    MultiplyTiles(inputs, conv.tiled, products);
     const float* out_matrices = products.const_data_ptr<float>();
     at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) FinishTile(out_matrices, count, i, bias, grid, out, first + i, to);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nn/bfloat_conv.h"
+#include "nn/float_product.h"
 #include "quant/weight_codes.h"
 #include "runtime/memory_budget.h"
 #include "runtime/packed.h"
@@ -208,6 +209,13 @@ at::Tensor CodedProduct(const Linear& linear, const at::Tensor& x) {
   return out;
 }
 
+// x [..., in] as rows, where oneDNN is to multiply them; else undefined.
+at::Tensor AsRows(const at::Tensor& x, const WeightMatrix& weight) {
+  if (weight.precision != Precision::kFloat32 || !weight.plain.defined()) return {};
+  at::Tensor rows = x.reshape({-1, weight.in});
+  return TakesFloatProduct(rows, weight.plain) ? rows : at::Tensor();
+}
+
 }  // namespace
 
 WeightMatrix WeightMatrix::Pack(const at::Tensor& weight, Precision precision, int64_t group) {
@@ -253,7 +261,9 @@ int64_t WeightMatrix::BytesKept(int64_t out, int64_t in, Precision precision, in
 int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, c10::Device device, int64_t rows) {
   const bool coded = IsPacked(precision) && device.is_cpu() && HasBFloatProducts();
   if (coded || UsesBFloatProducts(precision, device)) return BFloatScratchBytes(RowsShape(rows, in, out), precision);
-  if (!IsPacked(precision) && StorageType(precision) == ComputeType(precision, device)) return 0;
+  if (!IsPacked(precision) && StorageType(precision) == ComputeType(precision, device)) {
+    return precision == Precision::kFloat32 && device.is_cpu() ? FloatProductScratchBytes(in, rows) : 0;
+  }
   return AllocatedBytes(BlockRows(out, in) * in * 4);
 }
 
@@ -261,10 +271,13 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
   const bool plain = weight.plain.defined();
   const bool by_bfloat = plain && x.scalar_type() == at::kFloat &&
                          UsesBFloatProducts(weight.precision, weight.plain.device());
-  if (plain && !by_bfloat && weight.plain.scalar_type() == x.scalar_type()) return at::linear(x, weight.plain, bias);
   std::vector<int64_t> shape = x.sizes().vec();
-  const at::Tensor rows = x.reshape({-1, weight.in}).contiguous();
   shape.back() = weight.out;
+  if (plain && !by_bfloat && weight.plain.scalar_type() == x.scalar_type()) {
+    const at::Tensor flat = AsRows(x, weight);
+    return flat.defined() ? FloatProduct(flat, weight.plain, bias).view(shape) : at::linear(x, weight.plain, bias);
+  }
+  const at::Tensor rows = x.reshape({-1, weight.in}).contiguous();
   if (by_bfloat) return BFloatProduct(*this, rows).view(shape);
   const bool ours = weight.codes.defined() && weight.codes.is_cpu() && rows.scalar_type() == at::kFloat;
   if (ours && HasBFloatProducts()) return CodedProduct(*this, rows).view(shape);
@@ -272,6 +285,17 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
   at::Tensor out = few ? ProductByRows(weight, rows) : ProductByBlocks(weight, rows);
   if (bias.defined()) out.add_(bias);
   return out.view(shape);
+}
+
+at::Tensor Linear::Activated(const at::Tensor& x, Activation activation) const {
+  if (const at::Tensor flat = AsRows(x, weight); flat.defined()) {
+    std::vector<int64_t> shape = x.sizes().vec();
+    shape.back() = weight.out;
+    return FloatProduct(flat, weight.plain, bias, activation).view(shape);
+  }
+  at::Tensor y = (*this)(x);
+  ActivateInPlace(activation, y);
+  return y;
 }
 
 Linear ReadLinear(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, bool bias) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/activation.h"
 #include "runtime/tensor.h"
 #include "runtime/weights.h"
 
@@ -40,10 +41,11 @@ struct Linear {
   // _weight_int4pack_mm_for_cpu, measured in 2.13) take float32 inputs 54 and 77 times slower than float32 weights for
   // 500 rows on a CPU with AVX2, and rounding the inputs to bfloat16 costs an error of 3e-3.
   at::Tensor operator()(const at::Tensor& x) const;
+  // activation(operator()(x)), in one pass where the library that multiplies has it (nn/float_product.h).
+  at::Tensor Activated(const at::Tensor& x, Activation activation) const;
 };
 
-// The most that a product of so many rows takes beside its input, its result and the weights; 0 for weights that are
-// multiplied as they are kept.
+// The most that a product of so many rows takes beside its input, its result and the weights.
 int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, c10::Device device, int64_t rows);
 
 // "<layer>.weight" [out, in] and, if wanted, "<layer>.bias" [out].

@@ -1,25 +1,15 @@
 #include "nn/wave_winograd.h"
 
-#include <ATen/native/CPUBlas.h>
-
 #include <algorithm>
 #include <array>
 
 #include "dsp/dispatch.h"
 #include "dsp/lanes.h"
+#include "nn/tile_product.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
 namespace {
-
-bool HasPanelProducts() {
-#ifdef CPUBLAS_BRGEMM_F32F32F32
-  static const bool has = at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn();
-  return has;
-#else
-  return false;
-#endif
-}
 
 constexpr int kWaveStep = grym::kLanes;  // channels at once
 constexpr int64_t kWaveResults = 4, kWaveTaps = 4, kWavePoints = kWaveResults + kWaveTaps - 1;
@@ -160,25 +150,6 @@ GRYM_HOT void WaveFromMatrices(const float* from, int64_t matrix, int64_t channe
   }
 }
 
-// rows x in times in x panel, added to `sum` or in its place. oneDNN's kernel for matrices in the cache, which reads
-// them as they lie, where oneDNN has one for the machine, and LibTorch's BLAS elsewhere: at 117 GFLOP/s a core of an
-// AMD EPYC, where bmm, which copies both sides first, has 95. It keeps a kernel of some kilobytes for each size in each
-// thread, which no budget counts. One product over all the pieces, whose rows overlap, is no faster from 64 channels
-// on, and no BLAS takes such rows.
-void MultiplyPanel(int64_t rows, int64_t in, int64_t panel, const float* tiles, const float* weights, bool add,
-                   float* sum) {
-#ifdef CPUBLAS_BRGEMM_F32F32F32
-  at::native::cpublas::brgemm(rows, panel, in, in, panel, panel, add, tiles, weights, sum);
-#else
-  for (int64_t row = 0; row < rows; ++row, tiles += in, sum += panel) {  // right, and not offered: WantsWaveTiles
-    if (!add) std::fill(sum, sum + panel, 0.0f);
-    for (int64_t k = 0; k < in; ++k) {
-      for (int64_t j = 0; j < panel; ++j) sum[j] += tiles[k] * weights[k * panel + j];
-    }
-  }
-#endif
-}
-
 int64_t CeilingOf(int64_t value, int64_t step) { return (value + step - 1) / step; }
 
 // The frames of one phase, each `dilation` apart, are tiled by themselves; blocks of their tiles are worked on in the
@@ -264,13 +235,14 @@ class WaveWorker {
     }
   }
 
+  // One product over all the pieces, whose rows overlap, is no faster from 64 channels on, and no BLAS takes such rows.
   void Multiply(const float* weights) const {
     const int64_t in = grid_.layer.in;
     for (int64_t i = 0; i < kWavePoints; ++i) {
       for (int64_t piece = 0; piece < grid_.pieces; ++piece) {
-        MultiplyPanel(rows_, in, grid_.panel, tiles_ + i * grid_.tile_matrix() + piece * in,
-                      weights + i * grid_.weight_matrix() + piece * in * grid_.panel, piece > 0,
-                      products_ + i * grid_.product_matrix());
+        MultiplyTile(rows_, in, grid_.panel, {tiles_ + i * grid_.tile_matrix() + piece * in, in},
+                     {weights + i * grid_.weight_matrix() + piece * in * grid_.panel, grid_.panel}, piece > 0,
+                     products_ + i * grid_.product_matrix(), grid_.panel);
       }
     }
   }
@@ -301,7 +273,7 @@ bool WantsWaveTiles(const WaveTiling& tiling, int64_t frames) {
   const int64_t in = tiling.in, out = tiling.out, pieces = CeilingOf(tiling.kernel, kWaveTaps);
   const int64_t saved = (kWaveResults * tiling.kernel - kWavePoints * pieces) * in * out;
   const int64_t fewest = in * out * tiling.kernel >= kManyWeightFloats ? kFewestFramesOfMany : kFewestWaveFrames;
-  return HasPanelProducts() && in % kWaveStep == 0 && out % kWaveStep == 0 &&
+  return HasTileProducts() && in % kWaveStep == 0 && out % kWaveStep == 0 &&
          std::min(in, out) >= kFewestWaveChannels && tiling.kernel >= kShortestWaveKernel &&
          saved >= kFewestSaved * kWaveResults * (in + out) && tiling.FramesAfter(frames) >= fewest * tiling.dilation;
 }

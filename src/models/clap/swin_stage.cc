@@ -259,7 +259,8 @@ int64_t SwinStage::WorkingBytes(const SwinStageConfig& config, int64_t batch, Pr
     const int64_t scratch =
         2 * floats(padded * dim) + floats(std::max(padded * 3 * dim, config.tokens() * config.mlp_dim()));
     return std::max(floats(batch * config.tokens() * dim) + std::max(scratch, floats(batch * merged * 4 * dim)),
-                    floats(batch * merged * 4 * dim) + floats(batch * merged * 2 * dim));
+                    floats(batch * merged * 4 * dim) + floats(batch * merged * 2 * dim) +
+                        LinearScratchBytes(2 * dim, 4 * dim, precision, device, batch * merged));
   }
   // The input and the wide layer before and after its activation, or what a product takes beside its sides; or, with
   // windows padded, input, queries, keys and values, the mix and the windows.

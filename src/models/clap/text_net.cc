@@ -189,9 +189,7 @@ at::Tensor ClapTextNet::RunLayer(const Layer& layer, const at::Tensor& x, const 
     mixed = (texts.size() == 1 ? texts.front() : at::cat(texts, 1)).squeeze(0);
   }
   mixed = layer.attention_norm(layer.attention_out(mixed).add_(x));
-  at::Tensor wide = layer.up(mixed);
-  wide = Activate(activation_, wide);
-  return layer.norm(layer.down(wide).add_(mixed));
+  return layer.norm(layer.down(layer.up.Activated(mixed, activation_)).add_(mixed));
 }
 
 absl::StatusOr<at::Tensor> ClapTextNet::Encode(const std::vector<std::vector<int32_t>>& ids,
@@ -252,12 +250,11 @@ int64_t ClapTextNet::WorkingBytes(const ClapTextConfig& config, Precision precis
   };
   const auto scratch = [&](int64_t out, int64_t in) { return LinearScratchBytes(out, in, precision, device, tokens); };
   // The joined queries, keys and values beside the input and two copies of the mix, and what the attention keeps for
-  // each thread; or, beside the layer's input and its attention's output, the wide layer before and after its
-  // activation.
+  // each thread; or, beside the layer's input and its attention's output, the wide layer.
   return std::max({4 * rows(dim) + scratch(3 * dim, dim),
                    6 * rows(dim) + AttentionScratchBytes(tokens, config.heads, dim / config.heads),
                    3 * rows(dim) + scratch(dim, dim), 2 * rows(dim) + rows(wide) + scratch(wide, dim),
-                   2 * rows(dim) + 2 * rows(wide), 3 * rows(dim) + rows(wide) + scratch(dim, wide)});
+                   3 * rows(dim) + rows(wide) + scratch(dim, wide)});
 }
 
 }  // namespace grym

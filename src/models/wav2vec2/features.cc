@@ -4,6 +4,8 @@
 
 #include "base/status.h"
 #include "nn/bfloat_conv.h"
+#include "nn/halving_conv.h"
+#include "nn/tile_product.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
@@ -16,6 +18,13 @@ constexpr double kFeatureNormEpsilon = 1e-5;  // torch.nn's default, which no co
 // The first convolution becomes another one for every sound, in float32.
 bool GoesByBFloat(size_t layer, Precision precision, c10::Device device) {
   return layer > 0 && UsesBFloatProducts(precision, device);
+}
+
+// Three taps with a stride of two, as the published layouts have but for the first and the last ones.
+bool GoesByHalving(const Wav2Vec2Config& config, size_t layer, Precision precision, c10::Device device) {
+  return layer > 0 && !GoesByBFloat(layer, precision, device) && device.is_cpu() && HasTileProducts() &&
+         config.conv_kernel[layer] == 3 && config.conv_stride[layer] == 2 &&
+         ComputeType(precision, device) == at::kFloat;
 }
 
 // Of a convolution that gives so many rows.
@@ -43,6 +52,9 @@ FeatureEncoder FeatureEncoder::Read(WeightReader& weights, const Wav2Vec2Config&
     if (GoesByBFloat(i, weights.options().precision, weights.options().device)) {
       conv.rows = weights.Matrix(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
       if (conv.rows.defined()) conv.rows = conv.rows.permute({0, 2, 1}).reshape({out, -1}).contiguous();
+    } else if (GoesByHalving(config, i, weights.options().precision, weights.options().device)) {
+      const at::Tensor weight = weights.Vector(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
+      if (weight.defined()) conv.halving = PackHalving(weight);
     } else {
       conv.weight = weights.Vector(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
       if (conv.weight.defined()) conv.weight = conv.weight.permute({2, 1, 0}).reshape({-1, out}).contiguous();
@@ -97,6 +109,12 @@ at::Tensor FeatureEncoder::Rows(size_t layer, const at::Tensor& x, int64_t rows)
     Finish(conv, out);
     return out;
   }
+  if (conv.halving.defined()) {
+    out = at::empty({rows, config_.conv_dim[layer]}, x.options());
+    ConvolveHalving(x, conv.halving, conv.bias, out);
+    Finish(conv, out);
+    return out;
+  }
   for (int64_t tap = 0; tap < kernel; tap += stride) {
     const int64_t taps = std::min(stride, kernel - tap);
     const at::Tensor part = x.as_strided({rows, taps * in}, {stride * in, 1}, x.storage_offset() + tap * in);
@@ -141,9 +159,12 @@ int64_t FeatureEncoder::WorkingBytes(const Wav2Vec2Config& config, Precision pre
   int64_t before = AllocatedBytes(config.RowsOf(needed, 1) * config.conv_kernel[0] * element_bytes), most = 0;
   for (size_t i = 0; i < config.conv_dim.size(); ++i) {
     const int64_t here = AllocatedBytes(config.RowsOf(needed, i + 1) * config.conv_dim[i] * element_bytes);
-    const int64_t scratch = GoesByBFloat(i, precision, device)
-                                ? BFloatScratchBytes(ShapeOf(config, i, config.RowsOf(needed, i + 1)), precision)
-                                : 0;
+    int64_t scratch = 0;
+    if (GoesByBFloat(i, precision, device)) {
+      scratch = BFloatScratchBytes(ShapeOf(config, i, config.RowsOf(needed, i + 1)), precision);
+    } else if (GoesByHalving(config, i, precision, device)) {
+      scratch = HalvingScratchBytes(config.conv_dim[i - 1], config.conv_dim[i]);
+    }
     most = std::max(most, before + here + scratch);
     if (config.norm_every_conv) {  // its result beside its input, and each row's mean and deviation
       const int64_t rows = AllocatedBytes(config.RowsOf(needed, i + 1) * element_bytes);
@@ -165,7 +186,8 @@ int64_t FeatureEncoder::WeightBytes(const Wav2Vec2Config& config, Precision prec
     const int64_t in = i == 0 ? 1 : config.conv_dim[i - 1], out = config.conv_dim[i];
     const int64_t vectors = (config.conv_bias ? 1 : 0) + (config.norm_every_conv || i == 0 ? 2 : 0);
     const int64_t kept = GoesByBFloat(i, precision, device) ? BytesOf(precision, 1) : element_bytes;
-    bytes += AllocatedBytes(out * in * config.conv_kernel[i] * kept) +
+    bytes += (GoesByHalving(config, i, precision, device) ? HalvingWeightBytes(in, out)
+                                                          : AllocatedBytes(out * in * config.conv_kernel[i] * kept)) +
              vectors * AllocatedBytes(out * element_bytes);
   }
   return bytes;

@@ -14,6 +14,7 @@ namespace grym {
 struct FeatureConv {
   at::Tensor weight;     // [kernel * in, out], so that a row of the product reads `kernel` rows that lie in one piece
   at::Tensor rows;       // or [out, kernel * in] in the storage type, as nn/bfloat_conv.h reads them
+  at::Tensor halving;    // or as nn/halving_conv.h reads them
   at::Tensor bias;       // [out], or undefined
   at::Tensor norm_weight, norm_bias;  // [out], or undefined: no norm after this one
 };
@@ -22,6 +23,7 @@ struct FeatureConv {
 // Differs in the order of sums alone:
 // - Activations are [frames, channels]. A convolution of stride s is a product for every s taps, whose rows lie one after
 //   another in memory, without copies (as_strided, leading dimension s * channels).
+//   Where there are kernels for it, that of three taps and stride two takes five sixths of the products (nn/halving_conv.h).
 // - The norm over time after the first convolution is linear in its input once mean and variance are known, and they
 //   follow from the mean and covariance of the input's patches of `kernel` samples: W' C W is the variance. So it becomes
 //   part of the first weights, and a window of a recording is normalised as the whole of it would be.

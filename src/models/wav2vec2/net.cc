@@ -129,9 +129,7 @@ at::Tensor Wav2Vec2Net::Attend(const Wav2Vec2Layer& layer, const at::Tensor& x) 
 }
 
 at::Tensor Wav2Vec2Net::FeedForward(const Wav2Vec2Layer& layer, const at::Tensor& x) const {
-  at::Tensor wide = layer.wide(x);
-  ActivateInPlace(config_.activation, wide);
-  return layer.narrow(wide);
+  return layer.narrow(layer.wide.Activated(x, config_.activation));
 }
 
 at::Tensor Wav2Vec2Net::RunLayer(const Wav2Vec2Layer& layer, at::Tensor x) const {
