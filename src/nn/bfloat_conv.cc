@@ -136,6 +136,7 @@ std::vector<int64_t> OffsetsOf(const Bands& bands) {
 // As they are kept: one of these.
 struct BFloatWeights {
   const uint16_t* halves = nullptr;
+  const uint16_t* panels = nullptr;
   const float* floats = nullptr;
   const CodedMatrix* coded = nullptr;
   int64_t parts() const { return floats ? 2 : 1; }
@@ -147,8 +148,10 @@ class Convolution {
               float* y)
       : shape_(shape), bands_(shape_, weights.parts()), offsets_(OffsetsOf(bands_)), weights_(weights), bias_(bias),
         after_(after), y_(y), window_(at::empty({bands_.parts, bands_.window_numbers()}, at::kBFloat16)),
-        panels_(at::empty({at::get_num_threads(), bands_.parts, bands_.panel_numbers()}, at::kBFloat16)),
-        decoded_(at::empty({weights.halves ? 0 : at::get_num_threads(), bands_.parts, kBFloatPanel, bands_.depth()},
+        panels_(at::empty({weights.panels ? 0 : at::get_num_threads(), bands_.parts, bands_.panel_numbers()},
+                          at::kBFloat16)),
+        decoded_(at::empty({weights.halves || weights.panels ? 0 : at::get_num_threads(), bands_.parts, kBFloatPanel,
+                            bands_.depth()},
                            at::kBFloat16)) {}
 
   void Run(const float* x) {
@@ -172,14 +175,21 @@ class Convolution {
     const int64_t chunks = std::clamp<int64_t>(kPiecesAThread * at::get_num_threads() / panels, 1, most);
     const int64_t chunk = (most + chunks - 1) / chunks * step;
     at::parallel_for(0, panels * chunks, 1, [&](int64_t begin, int64_t end) {
-      auto* const own = static_cast<uint16_t*>(panels_.select(0, at::get_thread_num()).data_ptr());
+      const uint16_t* read = nullptr;
       for (int64_t piece = begin; piece < end; ++piece) {
         const int64_t panel = piece / chunks, from = piece % chunks * chunk;
-        if (piece == begin || piece % chunks == 0) PackPanel(panel, own);
+        if (piece == begin || piece % chunks == 0) read = PanelOf(panel);
         const int64_t to = std::min(positions, from + chunk);
-        for (int64_t at = from; at < to; at += step) RunPiece(band, panel, own, at, std::min(to, at + step));
+        for (int64_t at = from; at < to; at += step) RunPiece(band, panel, read, at, std::min(to, at + step));
       }
     });
+  }
+
+  const uint16_t* PanelOf(int64_t panel) const {
+    if (weights_.panels) return weights_.panels + panel * bands_.panel_numbers();
+    auto* const own = static_cast<uint16_t*>(panels_.select(0, at::get_thread_num()).data_ptr());
+    PackPanel(panel, own);
+    return own;
   }
 
   void PackPanel(int64_t panel, uint16_t* own) const {
@@ -265,12 +275,38 @@ bool UsesBFloatProducts(Precision precision, c10::Device device) {
 
 void RoundToBFloat(const float* from, int64_t count, uint16_t* to) { BestBFloatKernels().round(from, count, to); }
 
+bool FitsPanels(int64_t out, int64_t in, Precision precision) {
+  return precision == Precision::kBFloat16 && out % kBFloatPanel == 0 && in % 2 == 0;
+}
+
+at::Tensor InPanels(at::Tensor weight) {
+  if (!weight.defined() || weight.scalar_type() != at::kBFloat16 || !weight.is_cpu() || !HasBFloatProducts()) {
+    return weight;
+  }
+  const bool whole = weight.dim() == 4 ? weight.is_contiguous(at::MemoryFormat::ChannelsLast) : weight.is_contiguous();
+  if (!whole || !FitsPanels(weight.size(0), weight.size(1), Precision::kBFloat16)) return weight;
+  // With an even number of channels the pairs of all taps follow each other, in however many segments they are read.
+  const int64_t row = weight.numel() / weight.size(0);
+  auto* const numbers = static_cast<uint16_t*>(weight.data_ptr());
+  at::parallel_for(0, weight.size(0) / kBFloatPanel, 1, [&](int64_t begin, int64_t end) {
+    std::vector<uint16_t> rows(static_cast<size_t>(kBFloatPanel * row));
+    for (int64_t panel = begin; panel < end; ++panel) {
+      uint16_t* const own = numbers + panel * kBFloatPanel * row;
+      std::copy_n(own, kBFloatPanel * row, rows.data());
+      BestBFloatKernels().pack({rows.data(), kBFloatPanel, 1, row, own});
+    }
+  });
+  return weight.view(at::kShort);
+}
+
 void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
                     const BFloatAfter& after, float* y) {
   if (shape.empty()) return;
   BFloatWeights weights;
   if (weight.scalar_type() == at::kFloat) {
     weights.floats = weight.const_data_ptr<float>();
+  } else if (weight.scalar_type() == at::kShort) {
+    weights.panels = static_cast<const uint16_t*>(weight.const_data_ptr());
   } else {
     weights.halves = static_cast<const uint16_t*>(weight.const_data_ptr());
   }
@@ -285,8 +321,8 @@ void MultiplyBFloat(const ConvShape& rows, const float* x, const CodedMatrix& ma
 }
 
 bool TakesBFloatProducts(Precision precision, const at::Tensor& weight, const at::Tensor& x) {
-  return UsesBFloatProducts(precision, weight.device()) && weight.scalar_type() == StorageType(precision) &&
-         x.scalar_type() == at::kFloat && x.is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+  const bool theirs = weight.scalar_type() == StorageType(precision) || weight.scalar_type() == at::kShort;
+  return UsesBFloatProducts(precision, weight.device()) && theirs && x.scalar_type() == at::kFloat && x.is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
          weight.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
@@ -305,13 +341,13 @@ void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tenso
   ConvolveBFloat(shape, x.const_data_ptr<float>(), weight, biases, after, y.mutable_data_ptr<float>());
 }
 
-int64_t BFloatScratchBytes(const ConvShape& shape, Precision precision) {
+int64_t BFloatScratchBytes(const ConvShape& shape, Precision precision, bool in_panels) {
   if (shape.empty()) return 0;
   const int64_t threads = at::get_num_threads();
   const Bands bands(shape, precision == Precision::kBFloat16x3 ? 2 : 1);
   const int64_t decoded = precision == Precision::kBFloat16 ? 0 : bands.parts * kBFloatPanel * bands.depth();
   return AllocatedBytes(bands.parts * bands.window_numbers() * 2) +
-         AllocatedBytes(threads * bands.parts * bands.panel_numbers() * 2) + AllocatedBytes(threads * decoded * 2);
+         AllocatedBytes(in_panels ? 0 : threads * bands.parts * bands.panel_numbers() * 2) + AllocatedBytes(threads * decoded * 2);
 }
 
 }  // namespace grym

@@ -51,8 +51,16 @@ struct BFloatAfter {
 bool UsesBFloatProducts(Precision precision, c10::Device device);
 bool HasBFloatProducts();  // this machine's CPU
 
+// Weights in bfloat16, contiguous, [out, in] or [out, in, height, width] channels-last, laid in the order in which the
+// products read them, in place: else each call lays them out, which with few positions takes a twentieth of its time, and
+// more with AMX. What comes back is the same memory, of the same shape, and int16, so that nothing else takes it for
+// numbers; or `weight` itself where that cannot be: it is not bfloat16 on a CPU with units for it, or `out` is no
+// multiple of 32, or `in` is odd. For who has just read them and shares them with nobody.
+at::Tensor InPanels(at::Tensor weight);
+bool FitsPanels(int64_t out, int64_t in, Precision precision);
+
 // The same bits for a position whatever stands beside it, and for any number of threads. The kernel and its steps may
-// have any size.
+// have any size. Weights may be in panels.
 void ConvolveBFloat(const ConvShape& shape, const float* x, const at::Tensor& weight, const float* bias,
                     const BFloatAfter& after, float* y);
 // The same of LibTorch's images: x [images, in, height, width] and weight [out, in, height, width], both channels-last
@@ -63,8 +71,9 @@ void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tenso
 // Whether that can be done of a layer of this precision: weights for it, and inputs as they must be.
 bool TakesBFloatProducts(Precision precision, const at::Tensor& weight, const at::Tensor& x);
 // What a call takes beside its arguments, to the byte: some positions' inputs, rounded or split, and for each thread
-// the weights of some outputs in the order in which they are read. Of int8 and int4: coded matrices.
-int64_t BFloatScratchBytes(const ConvShape& shape, Precision precision);
+// the weights of some outputs in the order in which they are read, if they do not lie so. Of int8 and int4: coded
+// matrices.
+int64_t BFloatScratchBytes(const ConvShape& shape, Precision precision, bool in_panels = false);
 
 // A matrix that is kept in codes, for products with rows of float32.
 struct CodedMatrix {

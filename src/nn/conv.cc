@@ -26,6 +26,7 @@ at::Tensor Conv2d::operator()(const at::Tensor& x) const {
     ConvolveBFloat({{padding, padding}, {stride, stride}, {1, 1}}, x, weight, bias, {}, y);
     return y;
   }
+  if (weight.scalar_type() == at::kShort) return (*this)(x.contiguous(at::MemoryFormat::ChannelsLast));
   return at::conv2d(x, weight.to(x.scalar_type()), bias, stride, padding);
 }
 
@@ -34,7 +35,8 @@ int64_t Conv2dScratchBytes(int64_t out, int64_t in, int64_t kernel, int64_t stri
   if (UsesBFloatProducts(precision, device)) {
     const int64_t around = kernel / 2;
     return BFloatScratchBytes({images, out_height * stride, out_width * stride, in, out, {kernel, kernel},
-                               {{around, around}, {stride, stride}, {1, 1}}}, precision);
+                               {{around, around}, {stride, stride}, {1, 1}}},
+                              precision, FitsPanels(out, in, precision));
   }
   const c10::ScalarType compute = ComputeType(precision, device);
   if (StorageType(precision) == compute) return 0;
@@ -54,6 +56,7 @@ Conv2d ReadConv2d(WeightReader& weights, const std::string& layer, int64_t in, i
                   int64_t stride, int64_t padding) {
   Conv2d conv;
   conv.weight = weights.Kernel(layer + ".weight", {out, in, kernel, kernel});
+  if (weights.options().precision == Precision::kBFloat16) conv.weight = InPanels(conv.weight);
   conv.bias = weights.Vector(layer + ".bias", {out});
   conv.stride = stride;
   conv.padding = padding;

@@ -21,7 +21,7 @@ struct Conv1d {
 at::Tensor AsChannelsLast(const at::Tensor& x);
 
 struct Conv2d {
-  at::Tensor weight;  // [out, in / groups, height, width], channels-last in memory
+  at::Tensor weight;  // [out, in / groups, height, width], channels-last in memory, or in panels (nn/bfloat_conv.h)
   at::Tensor bias;
   int64_t stride = 1, padding = 0;
   Precision precision = Precision::kFloat32;  // of the weight: its type alone does not tell bfloat16x3

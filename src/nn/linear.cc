@@ -112,7 +112,7 @@ void KeepMatrix(WeightReader& weights, const std::vector<std::string>& layers, c
 
 WeightMatrix ReadMatrix(WeightReader& weights, const std::vector<std::string>& layers, int64_t in, int64_t out_each,
                         Precision precision) {
-  WeightMatrix matrix = WeightMatrix::Pack(JoinedMatrices(weights, layers, in, out_each), precision);
+  WeightMatrix matrix = WeightMatrix::PackRead(JoinedMatrices(weights, layers, in, out_each), weights, precision);
   KeepMatrix(weights, layers, matrix);
   return matrix;
 }
@@ -230,8 +230,18 @@ WeightMatrix WeightMatrix::Pack(const at::Tensor& weight, Precision precision, i
   return packed;
 }
 
+WeightMatrix WeightMatrix::PackRead(const at::Tensor& weight, const WeightReader& weights, Precision precision) {
+  WeightMatrix packed = Pack(weight, precision);
+  // What a packed copy takes is told as it was read.
+  if (precision == Precision::kBFloat16 && !weights.options().keep) packed.plain = InPanels(packed.plain);
+  return packed;
+}
+
 at::Tensor WeightMatrix::Rows(int64_t begin, int64_t count, c10::ScalarType type) const {
-  if (plain.defined()) return plain.narrow(0, begin, count).to(type);
+  if (plain.defined()) {
+    TORCH_CHECK(c10::isFloatingType(plain.scalar_type()), "want rows that lie as they were read, got panels");
+    return plain.narrow(0, begin, count).to(type);
+  }
   if (!codes.is_cpu()) return DecodedByOperators(begin, count).to(type);
   at::Tensor rows = at::empty({count, in}, at::kFloat);
   float* const weights = rows.mutable_data_ptr<float>();
@@ -260,7 +270,9 @@ int64_t WeightMatrix::BytesKept(int64_t out, int64_t in, Precision precision, in
 
 int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, c10::Device device, int64_t rows) {
   const bool coded = IsPacked(precision) && device.is_cpu() && HasBFloatProducts();
-  if (coded || UsesBFloatProducts(precision, device)) return BFloatScratchBytes(RowsShape(rows, in, out), precision);
+  if (coded || UsesBFloatProducts(precision, device)) {
+    return BFloatScratchBytes(RowsShape(rows, in, out), precision, FitsPanels(out, in, precision));
+  }
   if (!IsPacked(precision) && StorageType(precision) == ComputeType(precision, device)) {
     return precision == Precision::kFloat32 && device.is_cpu() ? FloatProductScratchBytes(in, rows) : 0;
   }
@@ -269,6 +281,9 @@ int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, c10::De
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   const bool plain = weight.plain.defined();
+  if (plain && weight.plain.scalar_type() == at::kShort && x.scalar_type() != at::kFloat) {  // panels are for floats
+    return (*this)(x.to(at::kFloat)).to(x.scalar_type());
+  }
   const bool by_bfloat = plain && x.scalar_type() == at::kFloat &&
                          UsesBFloatProducts(weight.precision, weight.plain.device());
   std::vector<int64_t> shape = x.sizes().vec();

@@ -17,15 +17,17 @@ struct WeightMatrix {
   Precision precision = Precision::kFloat32;
   int64_t out = 0, in = 0;
   int64_t group = 0;  // int4: weights of a row that share a scale; the last group of a row may be shorter
-  at::Tensor plain;   // [out, in] in the storage type, for the floating tiers
+  at::Tensor plain;   // [out, in] in the storage type, for the floating tiers; or in panels (nn/bfloat_conv.h)
   at::Tensor codes;   // int8: [out, in]; int4: uint8 [out, (in + 1) / 2], the even column in the low half
   at::Tensor scales;  // int8: float32 [out]; int4: float16 [out, groups, 2]: w = scale * code + offset, code in [0, 15]
 
   // Requires float32 [out, in] for int8 and int4. Their scales are those of the least squared error among several
   // widths of the grid, each refined by least squares (quant/weight_codes.h), not those of the row's extremes.
   static WeightMatrix Pack(const at::Tensor& weight, Precision precision, int64_t group = kInt4Group);
+  // The same of a matrix that was just read by `weights` and is nobody else's: it may be changed in place.
+  static WeightMatrix PackRead(const at::Tensor& weight, const WeightReader& weights, Precision precision);
   bool loaded() const { return plain.defined() || codes.defined(); }
-  // Rows [begin, begin + count) in `type`: a view where they are kept so, else a copy.
+  // Rows [begin, begin + count) in `type`, of one that is not in panels: a view where they are kept so, else a copy.
   at::Tensor Rows(int64_t begin, int64_t count, c10::ScalarType type) const;
   // The same of codes, in float32, by LibTorch's own operators: as Rows has them where loops of ours cannot reach.
   at::Tensor DecodedByOperators(int64_t begin, int64_t count) const;
@@ -45,7 +47,7 @@ struct Linear {
   at::Tensor Activated(const at::Tensor& x, Activation activation) const;
 };
 
-// The most that a product of so many rows takes beside its input, its result and the weights.
+// The most that a product of so many rows takes beside its input, its result and the weights, as ReadLinear keeps them.
 int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, c10::Device device, int64_t rows);
 
 // "<layer>.weight" [out, in] and, if wanted, "<layer>.bias" [out].

@@ -8,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "nn/bfloat_kernels.h"
+#include "nn/linear.h"
 #include "quant/half.h"
 #include "runtime/memory_budget.h"
 #include "runtime/seeded_noise.h"
@@ -87,6 +88,48 @@ TEST(BFloatConvTest, IsTheConvolutionOfTheRoundedNumbers) {
     ConvolveBFloat(c.steps, x, weight, {}, {}, plain);
     EXPECT_LT(LargestDifference(plain, Reference(c.steps, x, weight, at::zeros({c.out}))), bound);
   }
+}
+
+TEST(BFloatConvTest, WeightsInPanelsGiveTheSameBitsAndTakeNoMore) {
+  int64_t laid = 0;
+  for (Case c : Cases()) {
+    for (const int64_t out : {c.out, int64_t{32}, int64_t{96}}) {
+      c.out = out;
+      const at::Tensor x = ChannelsLast(NormalNumbers({c.images, c.in, c.height, c.width}, 1));
+      const at::Tensor weight = WeightOf(c), panels = InPanels(ChannelsLast(weight.clone()));
+      const bool fits = c.out % 32 == 0 && c.in % 2 == 0 && HasBFloatProducts();
+      ASSERT_EQ(panels.scalar_type(), fits ? at::kShort : at::kBFloat16) << c.in << " " << c.out;
+      ASSERT_EQ(panels.sizes(), weight.sizes());
+      laid += fits ? 1 : 0;
+      const ConvShape shape = {c.images, c.height, c.width, c.in, c.out, {c.kernel_high, c.kernel_wide}, c.steps};
+      const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
+      at::Tensor wanted, y;
+      ConvolveBFloat(c.steps, x, weight, {}, {}, wanted);
+      y = at::empty_like(wanted);
+      {
+        const BudgetScope scope(budget);
+        ConvolveBFloat(c.steps, x, panels, {}, {}, y);
+      }
+      EXPECT_TRUE(Same(y, wanted)) << c.in << " " << c.out << " " << c.height << " " << c.width;
+      EXPECT_EQ(budget->peak_bytes(), BFloatScratchBytes(shape, Precision::kBFloat16, fits));
+    }
+  }
+  EXPECT_GE(laid, HasBFloatProducts() ? 5 : 0);
+}
+
+TEST(BFloatConvTest, PanelsAreTakenForNumbersByNobody) {
+  if (!HasBFloatProducts()) GTEST_SKIP() << "no units for bfloat16 here";
+  const at::Tensor weight = NormalNumbers({64, 48}, 1).to(at::kBFloat16), x = NormalNumbers({20, 48}, 2);
+  Linear plain, laid;
+  plain.weight = WeightMatrix::Pack(weight, Precision::kBFloat16);
+  laid.weight = plain.weight;
+  laid.weight.plain = InPanels(weight.clone());
+  EXPECT_TRUE(Same(laid(x), plain(x)));
+  EXPECT_TRUE(Same(laid.Activated(x, Activation::kRelu), plain.Activated(x, Activation::kRelu)));
+  const at::Tensor halves = x.to(at::kBFloat16);
+  EXPECT_EQ(laid(halves).scalar_type(), at::kBFloat16);
+  EXPECT_LT(LargestDifference(laid(halves).to(at::kFloat), plain(halves.to(at::kFloat)).to(at::kDouble)), 0.1);
+  EXPECT_THROW(laid.weight.Rows(0, 3, at::kFloat), c10::Error);
 }
 
 TEST(BFloatConvTest, TakesWhatItTells) {

@@ -97,7 +97,8 @@ Linear ReadPointwise(WeightReader& weights, const std::string& layer, int64_t in
   if (as_linear) return ReadLinear(weights, layer, in, out);
   const at::Tensor kernel = weights.Matrix(layer + ".weight", {out, in, 1, 1});
   Linear linear;
-  linear.weight = WeightMatrix::Pack(kernel.defined() ? kernel.view({out, in}) : kernel, weights.options().precision);
+  linear.weight = WeightMatrix::PackRead(kernel.defined() ? kernel.view({out, in}) : kernel, weights,
+                                         weights.options().precision);
   linear.bias = weights.Vector(layer + ".bias", {out});
   return linear;
 }
@@ -134,8 +135,9 @@ UnetTransformerLayer ReadTransformerLayer(WeightReader& weights, const std::stri
   const at::Tensor matrix = weights.Matrix(layer + ".ff.net.0.proj.weight", {8 * dim, dim});
   const at::Tensor bias = weights.Vector(layer + ".ff.net.0.proj.bias", {8 * dim});
   if (matrix.defined() && bias.defined()) {
-    block.feed.weight = WeightMatrix::Pack(matrix.narrow(0, 0, 4 * dim), weights.options().precision);
-    block.gate.weight = WeightMatrix::Pack(matrix.narrow(0, 4 * dim, 4 * dim), weights.options().precision);
+    const Precision precision = weights.options().precision;
+    block.feed.weight = WeightMatrix::PackRead(matrix.narrow(0, 0, 4 * dim), weights, precision);
+    block.gate.weight = WeightMatrix::PackRead(matrix.narrow(0, 4 * dim, 4 * dim), weights, precision);
     block.feed.bias = bias.narrow(0, 0, 4 * dim);
     block.gate.bias = bias.narrow(0, 4 * dim, 4 * dim);
   }

@@ -161,10 +161,10 @@ VaeAttention ReadVaeAttention(WeightReader& weights, const std::string& layer, i
   }
   const Precision precision = weights.options().precision;
   const std::string out = name_of(".to_out.0", ".proj_attn");
-  attention.out.weight = WeightMatrix::Pack(matrix(out), precision);
+  attention.out.weight = WeightMatrix::PackRead(matrix(out), weights, precision);
   attention.out.bias = weights.Vector(out + ".bias", {channels});
   if (!whole) return attention;
-  attention.query_key_value.weight = WeightMatrix::Pack(at::cat(matrices), precision);
+  attention.query_key_value.weight = WeightMatrix::PackRead(at::cat(matrices), weights, precision);
   attention.query_key_value.bias = at::cat(biases);
   return attention;
 }

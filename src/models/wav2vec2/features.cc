@@ -52,6 +52,7 @@ FeatureEncoder FeatureEncoder::Read(WeightReader& weights, const Wav2Vec2Config&
     if (GoesByBFloat(i, weights.options().precision, weights.options().device)) {
       conv.rows = weights.Matrix(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
       if (conv.rows.defined()) conv.rows = conv.rows.permute({0, 2, 1}).reshape({out, -1}).contiguous();
+      if (weights.options().precision == Precision::kBFloat16 && in % 2 == 0) conv.rows = InPanels(conv.rows);
     } else if (GoesByHalving(config, i, weights.options().precision, weights.options().device)) {
       const at::Tensor weight = weights.Vector(layer + ".conv.weight", {out, in, config.conv_kernel[i]});
       if (weight.defined()) conv.halving = PackHalving(weight);
@@ -161,7 +162,8 @@ int64_t FeatureEncoder::WorkingBytes(const Wav2Vec2Config& config, Precision pre
     const int64_t here = AllocatedBytes(config.RowsOf(needed, i + 1) * config.conv_dim[i] * element_bytes);
     int64_t scratch = 0;
     if (GoesByBFloat(i, precision, device)) {
-      scratch = BFloatScratchBytes(ShapeOf(config, i, config.RowsOf(needed, i + 1)), precision);
+      scratch = BFloatScratchBytes(ShapeOf(config, i, config.RowsOf(needed, i + 1)), precision,
+                                   FitsPanels(config.conv_dim[i], config.conv_dim[i - 1], precision));
     } else if (GoesByHalving(config, i, precision, device)) {
       scratch = HalvingScratchBytes(config.conv_dim[i - 1], config.conv_dim[i]);
     }
