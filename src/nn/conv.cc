@@ -21,12 +21,13 @@ at::Tensor Conv1d::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
-  if (TakesBFloatProducts(precision, weight, x)) {
+  const bool panels = weight.scalar_type() == at::kShort;  // these are read by the products alone
+  if (panels || TakesBFloatProducts(precision, weight, x)) {
+    const at::Tensor image = panels ? x.to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast) : x;
     at::Tensor y;
-    ConvolveBFloat({{padding, padding}, {stride, stride}, {1, 1}}, x, weight, bias, {}, y);
-    return y;
+    ConvolveBFloat({{padding, padding}, {stride, stride}, {1, 1}}, image, weight, bias, {}, y);
+    return y.to(x.scalar_type());
   }
-  if (weight.scalar_type() == at::kShort) return (*this)(x.contiguous(at::MemoryFormat::ChannelsLast));
   return at::conv2d(x, weight.to(x.scalar_type()), bias, stride, padding);
 }
 

@@ -45,12 +45,19 @@ FusedConv::FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& sha
   in_ = weight.size(1);
   fused_ = CanFuse(weight, compute_);
   weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
+  if (precision == Precision::kBFloat16) weight_ = InPanels(weight_);
+  in_panels_ = weight_.scalar_type() == at::kShort;
   constexpr std::array<int64_t, 2> kOnes = {1, 1};
   tiles_ = compute_ == at::kFloat && shape.padding == kOnes && shape.stride == kOnes && shape.dilation == kOnes &&
            CanTileByFour(weight_);
 }
 
 bool FusedConv::ByTiles(const at::Tensor& x) const { return tiles_ && WantsTilesOfFour(x.size(2), x.size(3)); }
+
+// Panels are read by the products alone, which want an image as it most often is.
+at::Tensor FusedConv::ForPanels(const at::Tensor& x) const {
+  return in_panels_ ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
+}
 
 at::Tensor FusedConv::Plain(const at::Tensor& x) const {
   return at::conv2d(x, weight_.to(x.scalar_type()), bias_, shape_.stride, shape_.padding, shape_.dilation);
@@ -62,9 +69,9 @@ at::Tensor FusedConv::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor FusedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
-  if (TakesBFloatProducts(precision_, weight_, x)) {
+  if (in_panels_ || TakesBFloatProducts(precision_, weight_, x)) {
     at::Tensor y;
-    ConvolveBFloat(shape_, x, weight_, bias_, {/*add=*/false, slope}, y);
+    ConvolveBFloat(shape_, ForPanels(x), weight_, bias_, {/*add=*/false, slope}, y);
     return y;
   }
   if (ByTiles(x)) {
@@ -90,8 +97,13 @@ at::Tensor FusedConv::WithLeakyRelu(const at::Tensor& x, double slope) const {
 }
 
 void FusedConv::AddTo(at::Tensor& sum, const at::Tensor& x) const {
-  if (TakesBFloatProducts(precision_, weight_, x) && sum.is_contiguous(at::MemoryFormat::ChannelsLast)) {
-    return ConvolveBFloat(shape_, x, weight_, bias_, {/*add=*/true, /*slope=*/1}, sum);
+  if ((in_panels_ || TakesBFloatProducts(precision_, weight_, x)) &&
+      sum.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+    return ConvolveBFloat(shape_, ForPanels(x), weight_, bias_, {/*add=*/true, /*slope=*/1}, sum);
+  }
+  if (in_panels_) {
+    sum.add_((*this)(x));
+    return;
   }
   if (ByTiles(x)) return ConvolveByTilesOfFour(x, weight_, bias_, /*add=*/true, sum);
   if (!fused_) {
@@ -117,7 +129,9 @@ void FusedConv::PushLayer(std::vector<c10::IValue>& stack) const {
 }
 
 int64_t ConvScratchBytes(const ConvShape& shape, Precision precision, c10::Device device) {
-  if (UsesBFloatProducts(precision, device)) return BFloatScratchBytes(shape, precision);
+  if (UsesBFloatProducts(precision, device)) {
+    return BFloatScratchBytes(shape, precision, FitsPanels(shape.out, shape.in, precision));
+  }
   const int64_t out = shape.out, in = shape.in, taps = shape.kernel[0] * shape.kernel[1];
   const c10::ScalarType compute = ComputeType(precision, device);
   const int64_t bytes = compute == c10::ScalarType::Float ? 4 : 2;

@@ -23,7 +23,7 @@ class FusedConv {
   using Shape = ConvSteps;
   FusedConv() = default;
   // `weight` [out, in, height, width] in the storage type of `precision`, `bias` [out] in its compute type, or
-  // undefined.
+  // undefined. In bfloat16 the weight may be laid out anew in place: give one that nobody else reads.
   FusedConv(const at::Tensor& weight, at::Tensor bias, const Shape& shape, Precision precision);
 
   bool loaded() const { return weight_.defined(); }
@@ -37,6 +37,7 @@ class FusedConv {
 
  private:
   at::Tensor Plain(const at::Tensor& x) const;
+  at::Tensor ForPanels(const at::Tensor& x) const;
   bool ByTiles(const at::Tensor& x) const;
   void PushLayer(std::vector<c10::IValue>& stack) const;
   at::Tensor weight_, bias_;
@@ -44,7 +45,7 @@ class FusedConv {
   Precision precision_ = Precision::kFloat32;
   c10::ScalarType compute_ = c10::ScalarType::Float;
   int64_t in_ = 0, out_ = 0;
-  bool fused_ = false, tiles_ = false;
+  bool fused_ = false, tiles_ = false, in_panels_ = false;
 };
 
 // What one call takes beside its arguments and result, at most: a copy of its weights in oneDNN's blocks, which are of

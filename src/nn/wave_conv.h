@@ -13,7 +13,7 @@ namespace grym {
 class WaveConv {
  public:
   WaveConv() = default;
-  // `weight` [out, in, kernel] in the storage type of `precision`, `bias` [out] in its compute type.
+  // `weight` [out, in, kernel] in the storage type of `precision`, `bias` [out] in its compute type. As FusedConv's.
   WaveConv(const at::Tensor& weight, const at::Tensor& bias, int64_t padding, int64_t dilation, Precision precision);
   // wave [frames, in] -> [frames + 2 padding - dilation (kernel - 1), out]; both contiguous.
   at::Tensor operator()(const at::Tensor& wave) const;
