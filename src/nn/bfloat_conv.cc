@@ -276,7 +276,7 @@ bool UsesBFloatProducts(Precision precision, c10::Device device) {
 void RoundToBFloat(const float* from, int64_t count, uint16_t* to) { BestBFloatKernels().round(from, count, to); }
 
 bool FitsPanels(int64_t out, int64_t in, Precision precision) {
-  return precision == Precision::kBFloat16 && out % kBFloatPanel == 0 && in % 2 == 0;
+  return precision == Precision::kBFloat16 && out > 0 && in > 0 && out % kBFloatPanel == 0 && in % 2 == 0;
 }
 
 at::Tensor InPanels(at::Tensor weight) {
@@ -322,8 +322,8 @@ void MultiplyBFloat(const ConvShape& rows, const float* x, const CodedMatrix& ma
 
 bool TakesBFloatProducts(Precision precision, const at::Tensor& weight, const at::Tensor& x) {
   const bool theirs = weight.scalar_type() == StorageType(precision) || weight.scalar_type() == at::kShort;
-  return UsesBFloatProducts(precision, weight.device()) && theirs && x.scalar_type() == at::kFloat && x.is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
-         weight.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return UsesBFloatProducts(precision, weight.device()) && theirs && x.scalar_type() == at::kFloat && x.is_cpu() &&
+         x.is_contiguous(at::MemoryFormat::ChannelsLast) && weight.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 void ConvolveBFloat(const ConvSteps& steps, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
@@ -347,7 +347,8 @@ int64_t BFloatScratchBytes(const ConvShape& shape, Precision precision, bool in_
   const Bands bands(shape, precision == Precision::kBFloat16x3 ? 2 : 1);
   const int64_t decoded = precision == Precision::kBFloat16 ? 0 : bands.parts * kBFloatPanel * bands.depth();
   return AllocatedBytes(bands.parts * bands.window_numbers() * 2) +
-         AllocatedBytes(in_panels ? 0 : threads * bands.parts * bands.panel_numbers() * 2) + AllocatedBytes(threads * decoded * 2);
+         AllocatedBytes(in_panels ? 0 : threads * bands.parts * bands.panel_numbers() * 2) +
+         AllocatedBytes(threads * decoded * 2);
 }
 
 }  // namespace grym

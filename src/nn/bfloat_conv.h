@@ -52,8 +52,8 @@ bool UsesBFloatProducts(Precision precision, c10::Device device);
 bool HasBFloatProducts();  // this machine's CPU
 
 // Weights in bfloat16, contiguous, [out, in] or [out, in, height, width] channels-last, laid in the order in which the
-// products read them, in place: else each call lays them out, which with few positions takes a twentieth of its time, and
-// more with AMX. What comes back is the same memory, of the same shape, and int16, so that nothing else takes it for
+// products read them, in place: else each call lays them out, which with few positions takes a twentieth of its time,
+// and more with AMX. What comes back is the same memory, of the same shape, and int16, so that nothing else takes it for
 // numbers; or `weight` itself where that cannot be: it is not bfloat16 on a CPU with units for it, or `out` is no
 // multiple of 32, or `in` is odd. For who has just read them and shares them with nobody.
 at::Tensor InPanels(at::Tensor weight);

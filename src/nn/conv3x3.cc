@@ -16,7 +16,9 @@ namespace {
 constexpr int64_t kTileProducts = 16;
 // Tiles at once: their transforms, 16 numbers each for every channel in and out, shall stay in the second cache.
 constexpr int64_t kTilesAtOnce = 256;
+constexpr int64_t kTileStep = 32;  // products of few sizes (nn/tile_product.h)
 constexpr int64_t kChannelsAtOnce = 64;
+int64_t TilesAtOnce(int64_t tiles) { return (std::min(tiles, kTilesAtOnce) + kTileStep - 1) / kTileStep * kTileStep; }
 // Above so many positions LibTorch's direct convolution is left to do it.
 constexpr int64_t kMostGatheredPositions = 64;
 
@@ -130,7 +132,7 @@ void MultiplyTiles(const at::Tensor& inputs, const at::Tensor& weights, at::Tens
 at::Tensor TiledConvolution(const Conv3x3& conv, const at::Tensor& x) {
   const int64_t in = x.size(1), out = conv.tiled.size(2);
   const TileGrid grid(x.size(2), x.size(3));
-  const int64_t tiles = x.size(0) * grid.in_image(), most = std::min(tiles, kTilesAtOnce);
+  const int64_t tiles = x.size(0) * grid.in_image(), most = TilesAtOnce(tiles);
   const at::Tensor image = x.contiguous(at::MemoryFormat::ChannelsLast);
   at::Tensor result = at::empty({x.size(0), out, x.size(2), x.size(3)},
                                 x.options().memory_format(at::MemoryFormat::ChannelsLast));
@@ -140,19 +142,20 @@ at::Tensor TiledConvolution(const Conv3x3& conv, const at::Tensor& x) {
   const float* bias = conv.plain.bias.const_data_ptr<float>();
   float* to = result.mutable_data_ptr<float>();
   for (int64_t first = 0; first < tiles; first += most) {
-    const int64_t count = std::min(most, tiles - first);
-    if (count < most) {  // the last ones: matrices of another height in the same memory
-      inputs = inputs.flatten().narrow(0, 0, kTileProducts * count * in).view({kTileProducts, count, in});
-      products = products.flatten().narrow(0, 0, kTileProducts * count * out).view({kTileProducts, count, out});
+    const int64_t count = std::min(most, tiles - first), places = TilesAtOnce(count);
+    if (places < most) {  // the last ones: matrices of another height in the same memory
+      inputs = inputs.flatten().narrow(0, 0, kTileProducts * places * in).view({kTileProducts, places, in});
+      products = products.flatten().narrow(0, 0, kTileProducts * places * out).view({kTileProducts, places, out});
     }
+    if (count < places) inputs.narrow(1, count, places - count).zero_();
     float* in_matrices = inputs.mutable_data_ptr<float>();
     at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) TransformTile(from, grid, in, first + i, in_matrices, count, i);
+      for (int64_t i = begin; i < end; ++i) TransformTile(from, grid, in, first + i, in_matrices, places, i);
     });
     MultiplyTiles(inputs, conv.tiled, products);
     const float* out_matrices = products.const_data_ptr<float>();
     at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) FinishTile(out_matrices, count, i, bias, grid, out, first + i, to);
+      for (int64_t i = begin; i < end; ++i) FinishTile(out_matrices, places, i, bias, grid, out, first + i, to);
     });
   }
   return result;
@@ -253,7 +256,7 @@ int64_t Conv3x3WorkingBytes(int64_t in, int64_t out, bool tiled, int64_t rows, i
   const int64_t positions = rows * height * width;
   const auto floats = [](int64_t count) { return AllocatedBytes(count * 4); };
   if (tiled) {
-    const int64_t tiles = std::min(rows * TileGrid(height, width).in_image(), kTilesAtOnce);
+    const int64_t tiles = TilesAtOnce(rows * TileGrid(height, width).in_image());
     return floats(positions * out) + floats(kTileProducts * tiles * in) + floats(kTileProducts * tiles * out);
   }
   const bool gathered = positions <= kMostGatheredPositions;

@@ -1,25 +1,19 @@
 #include "nn/float_product.h"
 
-#include <ATen/core/dispatch/Dispatcher.h>
-
 #include <algorithm>
-#include <optional>
-#include <string>
-#include <utility>
+#include <vector>
 
+#include "nn/tile_product.h"
 #include "runtime/memory_budget.h"
 
 namespace grym {
 namespace {
 
-// Below so many rows a product is bound by reading the weights.
-constexpr int64_t kFewestRows = 16;
-
-// oneDNN's product is an operator that LibTorch registers for its own compiler and has no header for. Called by name, as
-// the convolutions of fused_conv.cc.
-std::optional<c10::OperatorHandle> FindProduct() {
-  return c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
-}
+constexpr int64_t kPanel = 64;    // results that are made of the same weights: four registers of the widest kernels
+constexpr int64_t kRows = 64;     // at once
+constexpr int64_t kRowStep = 16;  // there is a kernel for each number of rows: few of them
+constexpr int64_t kGap = 16;      // between rows of the inputs, so that they do not meet in one set of the cache
+constexpr int64_t kItemsAThread = 2;
 
 bool IsFastWithOneDnn() {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -30,60 +24,104 @@ bool IsFastWithOneDnn() {
 #endif
 }
 
-struct NamedActivation {
-  const char* name;
-  const char* algorithm;  // "" for none to choose from
+int64_t RoundedRows(int64_t rows) { return (rows + kRowStep - 1) / kRowStep * kRowStep; }
+int64_t BlockRows(int64_t rows) { return std::min(kRows, RoundedRows(rows)); }
+int64_t FloatsAThread(int64_t in, int64_t rows) { return BlockRows(rows) * (in + kGap + kPanel); }
+
+// What one thread works in: some rows, laid apart, and their sums with one panel.
+class RowsWorker {
+ public:
+  RowsWorker(int64_t in, int64_t out, int64_t rows, float* scratch)
+      : in_(in), out_(out), inputs_(scratch), sums_(scratch + BlockRows(rows) * (in + kGap)) {}
+
+  void Read(const float* x, int64_t count) {
+    count_ = count;
+    for (int64_t i = 0; i < count; ++i) std::copy_n(x + i * in_, in_, inputs_ + i * (in_ + kGap));
+    std::fill(inputs_ + count * (in_ + kGap), inputs_ + RoundedRows(count) * (in_ + kGap), 0.0f);
+  }
+
+  // Results [first, first + kPanel) of the rows; `y` is the first row's.
+  void Multiply(int64_t first, const float* panels, const float* bias, bool add, float* y) {
+    const int64_t columns = std::min(kPanel, out_ - first);
+    MultiplyTile(RoundedRows(count_), in_, columns, {inputs_, in_ + kGap}, {panels + first * in_, columns},
+                 /*add=*/false, sums_, columns);
+    for (int64_t i = 0; i < count_; ++i) {
+      const float* const sums = sums_ + i * columns;
+      float* const to = y + i * out_ + first;
+      for (int64_t j = 0; j < columns; ++j) {
+        const float sum = bias ? sums[j] + bias[first + j] : sums[j];
+        to[j] = add ? to[j] + sum : sum;
+      }
+    }
+  }
+
+ private:
+  const int64_t in_, out_;
+  float *const inputs_, *const sums_;
+  int64_t count_ = 0;
 };
-
-NamedActivation NameOf(Activation activation) {
-  switch (activation) {
-    case Activation::kRelu: return {"relu", ""};
-    case Activation::kSilu: return {"swish", ""};
-    case Activation::kTanh: return {"tanh", ""};
-    case Activation::kGeluTanh: return {"gelu", "tanh"};
-    case Activation::kGelu: break;
-  }
-  return {"gelu", "none"};
-}
-
-at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, NamedActivation after) {
-  torch::jit::Stack stack{x.contiguous(), weight};
-  for (c10::IValue value : {bias.defined() ? c10::IValue(bias) : c10::IValue(), c10::IValue(std::string(after.name)),
-                            c10::IValue(c10::List<std::optional<at::Scalar>>()),
-                            c10::IValue(std::string(after.algorithm))}) {
-    stack.push_back(std::move(value));
-  }
-  FindProduct()->callBoxed(stack);
-  return stack.front().toTensor();
-}
 
 }  // namespace
 
 bool HasFloatProducts() {
-  static const bool has = IsFastWithOneDnn() && FindProduct().has_value();
-  return has && at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn();
+  static const bool has = IsFastWithOneDnn() && HasTileProducts();
+  return has;
 }
 
-bool TakesFloatProduct(const at::Tensor& x, const at::Tensor& weight) {
-  return x.dim() == 2 && x.size(0) >= kFewestRows && x.scalar_type() == at::kFloat && x.is_cpu() &&
-         weight.scalar_type() == at::kFloat && weight.is_cpu() && weight.is_contiguous() && HasFloatProducts();
+at::Tensor InFloatPanels(at::Tensor weight) {
+  if (!weight.defined() || weight.scalar_type() != at::kFloat || !weight.is_cpu() || !weight.is_contiguous() ||
+      weight.numel() == 0 || !HasFloatProducts()) {
+    return weight;
+  }
+  const int64_t out = weight.size(0), in = weight.size(1);
+  float* const numbers = weight.mutable_data_ptr<float>();
+  at::parallel_for(0, (out + kPanel - 1) / kPanel, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> rows(static_cast<size_t>(kPanel * in));
+    for (int64_t first = begin * kPanel; first < std::min(out, end * kPanel); first += kPanel) {
+      const int64_t columns = std::min(kPanel, out - first);
+      float* const panel = numbers + first * in;
+      std::copy_n(panel, columns * in, rows.data());
+      constexpr int64_t kSquare = 16;  // both sides of which stay in the first cache
+      for (int64_t k = 0; k < in; k += kSquare) {
+        for (int64_t j = 0; j < columns; ++j) {
+          for (int64_t i = k; i < std::min(in, k + kSquare); ++i) {
+            panel[i * columns + j] = rows[static_cast<size_t>(j * in + i)];
+          }
+        }
+      }
+    }
+  });
+  return weight.view(at::kInt);
 }
 
-at::Tensor FloatProduct(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return Multiply(x, weight, bias, {"none", ""});
+void MultiplyFloatPanels(const at::Tensor& x, const at::Tensor& panels, const at::Tensor& bias, bool add,
+                         at::Tensor& y) {
+  const int64_t rows = x.size(0), in = x.size(1), out = panels.size(0);
+  if (rows < 1) return;
+  const at::Tensor scratch = at::empty({at::get_num_threads(), FloatsAThread(in, rows)}, x.options());
+  float* const each = scratch.mutable_data_ptr<float>();
+  const float* const from = x.const_data_ptr<float>();
+  const float* const shift = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
+  const auto* const weights = static_cast<const float*>(panels.const_data_ptr());
+  float* const to = y.mutable_data_ptr<float>();
+  const int64_t blocks = (rows + kRows - 1) / kRows, widths = (out + kPanel - 1) / kPanel;
+  const int64_t wanted = (kItemsAThread * at::get_num_threads() + blocks - 1) / blocks;
+  const int64_t group = (widths + std::min(widths, wanted) - 1) / std::min(widths, wanted);  // panels of an item
+  const int64_t groups = (widths + group - 1) / group;
+  at::parallel_for(0, blocks * groups, 1, [&](int64_t begin, int64_t end) {
+    RowsWorker worker(in, out, rows, each + at::get_thread_num() * FloatsAThread(in, rows));
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t row = item / groups * kRows, first = item % groups * group;
+      if (item == begin || first == 0) worker.Read(from + row * in, std::min(kRows, rows - row));
+      for (int64_t panel = first; panel < std::min(widths, first + group); ++panel) {
+        worker.Multiply(panel * kPanel, weights, shift, add, to + row * out);
+      }
+    }
+  });
 }
 
-at::Tensor FloatProduct(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Activation activation) {
-  return Multiply(x, weight, bias, NameOf(activation));
-}
-
-// Of each thread some weights in oneDNN's blocks, 32 or 64 results of 1,024 inputs at most, and its own notes: measured
-// for 500 sizes in one and two threads.
 int64_t FloatProductScratchBytes(int64_t in, int64_t rows) {
-  if (rows < kFewestRows || !HasFloatProducts()) return 0;
-  constexpr int64_t kMostInputs = 1024, kResults = 64, kNotes = 1152;
-  const int64_t inputs = std::min((in + 15) / 16 * 16, kMostInputs);
-  return AllocatedBytes(at::get_num_threads() * (inputs * kResults * 4 + kNotes) + kNotes);
+  return rows < 1 || !HasFloatProducts() ? 0 : AllocatedBytes(at::get_num_threads() * FloatsAThread(in, rows) * 4);
 }
 
 }  // namespace grym

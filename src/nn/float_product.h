@@ -1,25 +1,29 @@
-// Products of float32 rows with float32 weights on the CPU, by the faster of LibTorch's two libraries.
+// Products of float32 rows with float32 weights that lie as the product reads them. On the CPU.
 #pragma once
 #include <cstdint>
 
-#include "nn/activation.h"
 #include "runtime/tensor.h"
 
 namespace grym {
 
-// LibTorch multiplies float32 matrices by MKL, which on a CPU that is not Intel's takes its loops for AVX2 and copies both
-// sides first: 88 to 99 GFLOP/s a core of an AMD EPYC with AVX-512, where oneDNN, in the same LibTorch, has 104 to 109 of
-// the 117 that are possible, and applies the activation while a result is in a register. So oneDNN's product is taken
-// there, and MKL's elsewhere. By the vendor, and not by a measurement when a program starts: one machine gives the
-// same bits each time.
+// LibTorch multiplies float32 matrices by MKL, which on a CPU that is not Intel's takes its loops for AVX2 and copies
+// both sides in each call: 88 to 99 GFLOP/s a core of an AMD EPYC with AVX-512. oneDNN's kernels for matrices in the cache
+// (tile_product.h) have 105 to 112 of the 117 that are possible there, once the weights lie in panels. So these are taken
+// on such a machine, and MKL elsewhere. By the vendor, and not by a measurement when a program starts: one machine gives
+// the same bits each time. (oneDNN's product of whole matrices, which LibTorch has too, is as fast and keeps half a
+// megabyte for each number of rows that ever came.)
 bool HasFloatProducts();
 
-// Whether rows of this weight [out, in] go by oneDNN: here, in float32 on the CPU, and more than a few of them.
-bool TakesFloatProduct(const at::Tensor& x, const at::Tensor& weight);
-// activation(x W' + b): x [rows, in] -> [rows, out], where TakesFloatProduct says so. `bias` [out] may be undefined.
-at::Tensor FloatProduct(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
-at::Tensor FloatProduct(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Activation activation);
-// What a call takes beside its arguments and its result, at most.
+// `weight` [out, in], contiguous, float32 on the CPU, laid in panels in place: the same memory, of the same shape, and
+// int32, so that nothing else takes it for numbers; or `weight` itself where HasFloatProducts says no. For who has just
+// read it and shares it with nobody.
+at::Tensor InFloatPanels(at::Tensor weight);
+inline bool AreFloatPanels(const at::Tensor& weight) { return weight.scalar_type() == at::kInt; }
+
+// y = x W' + b, or with `add` that added to y: x [rows, in], y [rows, out], float32 and contiguous; `bias` [out] or
+// undefined. The same bits for a row whatever stands beside it, and for any number of threads.
+void MultiplyFloatPanels(const at::Tensor& x, const at::Tensor& panels, const at::Tensor& bias, bool add, at::Tensor& y);
+// What a call takes beside its arguments.
 int64_t FloatProductScratchBytes(int64_t in, int64_t rows);
 
 }  // namespace grym

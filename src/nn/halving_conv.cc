@@ -98,6 +98,7 @@ int64_t HalvingWeightBytes(int64_t in, int64_t out) { return AllocatedBytes(out 
 
 void ConvolveHalving(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias, at::Tensor& y) {
   const int64_t in = x.size(1), results = y.size(0), out = y.size(1), pairs = (results + 1) / 2;
+  if (results < 1) return;
   const at::Tensor scratch = at::empty({at::get_num_threads(), PairWorker::Floats(in)}, x.options());
   const at::Tensor zeros = at::zeros({std::max(in, out)}, x.options());
   const float* const none = zeros.const_data_ptr<float>();

@@ -209,11 +209,10 @@ at::Tensor CodedProduct(const Linear& linear, const at::Tensor& x) {
   return out;
 }
 
-// x [..., in] as rows, where oneDNN is to multiply them; else undefined.
-at::Tensor AsRows(const at::Tensor& x, const WeightMatrix& weight) {
-  if (weight.precision != Precision::kFloat32 || !weight.plain.defined()) return {};
-  at::Tensor rows = x.reshape({-1, weight.in});
-  return TakesFloatProduct(rows, weight.plain) ? rows : at::Tensor();
+at::Tensor PanelProduct(const Linear& linear, const at::Tensor& x) {
+  at::Tensor out = at::empty({x.size(0), linear.weight.out}, x.options());
+  MultiplyFloatPanels(x, linear.weight.plain, linear.bias, /*add=*/false, out);
+  return out;
 }
 
 }  // namespace
@@ -232,6 +231,7 @@ WeightMatrix WeightMatrix::Pack(const at::Tensor& weight, Precision precision, i
 
 WeightMatrix WeightMatrix::PackRead(const at::Tensor& weight, const WeightReader& weights, Precision precision) {
   WeightMatrix packed = Pack(weight, precision);
+  if (precision == Precision::kFloat32) packed.plain = InFloatPanels(packed.plain);
   // What a packed copy takes is told as it was read.
   if (precision == Precision::kBFloat16 && !weights.options().keep) packed.plain = InPanels(packed.plain);
   return packed;
@@ -239,7 +239,7 @@ WeightMatrix WeightMatrix::PackRead(const at::Tensor& weight, const WeightReader
 
 at::Tensor WeightMatrix::Rows(int64_t begin, int64_t count, c10::ScalarType type) const {
   if (plain.defined()) {
-    TORCH_CHECK(c10::isFloatingType(plain.scalar_type()), "want rows that lie as they were read, got panels");
+    TORCH_CHECK(!in_panels(), "want rows that lie as they were read, got panels");
     return plain.narrow(0, begin, count).to(type);
   }
   if (!codes.is_cpu()) return DecodedByOperators(begin, count).to(type);
@@ -281,18 +281,16 @@ int64_t LinearScratchBytes(int64_t out, int64_t in, Precision precision, c10::De
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   const bool plain = weight.plain.defined();
-  if (plain && weight.plain.scalar_type() == at::kShort && x.scalar_type() != at::kFloat) {  // panels are for floats
+  if (plain && weight.in_panels() && x.scalar_type() != at::kFloat) {  // which are for float32
     return (*this)(x.to(at::kFloat)).to(x.scalar_type());
   }
   const bool by_bfloat = plain && x.scalar_type() == at::kFloat &&
                          UsesBFloatProducts(weight.precision, weight.plain.device());
+  if (plain && !by_bfloat && weight.plain.scalar_type() == x.scalar_type()) return at::linear(x, weight.plain, bias);
   std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = weight.out;
-  if (plain && !by_bfloat && weight.plain.scalar_type() == x.scalar_type()) {
-    const at::Tensor flat = AsRows(x, weight);
-    return flat.defined() ? FloatProduct(flat, weight.plain, bias).view(shape) : at::linear(x, weight.plain, bias);
-  }
   const at::Tensor rows = x.reshape({-1, weight.in}).contiguous();
+  shape.back() = weight.out;
+  if (plain && AreFloatPanels(weight.plain)) return PanelProduct(*this, rows).view(shape);
   if (by_bfloat) return BFloatProduct(*this, rows).view(shape);
   const bool ours = weight.codes.defined() && weight.codes.is_cpu() && rows.scalar_type() == at::kFloat;
   if (ours && HasBFloatProducts()) return CodedProduct(*this, rows).view(shape);
@@ -302,15 +300,13 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
   return out.view(shape);
 }
 
-at::Tensor Linear::Activated(const at::Tensor& x, Activation activation) const {
-  if (const at::Tensor flat = AsRows(x, weight); flat.defined()) {
-    std::vector<int64_t> shape = x.sizes().vec();
-    shape.back() = weight.out;
-    return FloatProduct(flat, weight.plain, bias, activation).view(shape);
+void Linear::Multiply(const at::Tensor& rows, bool add, at::Tensor& out) const {
+  if (AreFloatPanels(weight.plain)) return MultiplyFloatPanels(rows, weight.plain, {}, add, out);
+  if (add) {
+    out.addmm_(rows, weight.plain.t());
+  } else {
+    at::mm_out(out, rows, weight.plain.t());
   }
-  at::Tensor y = (*this)(x);
-  ActivateInPlace(activation, y);
-  return y;
 }
 
 Linear ReadLinear(WeightReader& weights, const std::string& layer, int64_t in, int64_t out, bool bias) {

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "nn/activation.h"
 #include "runtime/tensor.h"
 #include "runtime/weights.h"
 
@@ -17,7 +16,7 @@ struct WeightMatrix {
   Precision precision = Precision::kFloat32;
   int64_t out = 0, in = 0;
   int64_t group = 0;  // int4: weights of a row that share a scale; the last group of a row may be shorter
-  at::Tensor plain;   // [out, in] in the storage type, for the floating tiers; or in panels (nn/bfloat_conv.h)
+  at::Tensor plain;   // [out, in] in the storage type, for the floating tiers; or in panels (in_panels)
   at::Tensor codes;   // int8: [out, in]; int4: uint8 [out, (in + 1) / 2], the even column in the low half
   at::Tensor scales;  // int8: float32 [out]; int4: float16 [out, groups, 2]: w = scale * code + offset, code in [0, 15]
 
@@ -26,6 +25,8 @@ struct WeightMatrix {
   static WeightMatrix Pack(const at::Tensor& weight, Precision precision, int64_t group = kInt4Group);
   // The same of a matrix that was just read by `weights` and is nobody else's: it may be changed in place.
   static WeightMatrix PackRead(const at::Tensor& weight, const WeightReader& weights, Precision precision);
+  // Laid out for the products that this CPU is fastest at: nn/bfloat_conv.h, nn/float_product.h.
+  bool in_panels() const { return plain.defined() && !c10::isFloatingType(plain.scalar_type()); }
   bool loaded() const { return plain.defined() || codes.defined(); }
   // Rows [begin, begin + count) in `type`, of one that is not in panels: a view where they are kept so, else a copy.
   at::Tensor Rows(int64_t begin, int64_t count, c10::ScalarType type) const;
@@ -43,8 +44,9 @@ struct Linear {
   // _weight_int4pack_mm_for_cpu, measured in 2.13) take float32 inputs 54 and 77 times slower than float32 weights for
   // 500 rows on a CPU with AVX2, and rounding the inputs to bfloat16 costs an error of 3e-3.
   at::Tensor operator()(const at::Tensor& x) const;
-  // activation(operator()(x)), in one pass where the library that multiplies has it (nn/float_product.h).
-  at::Tensor Activated(const at::Tensor& x, Activation activation) const;
+  // out = rows W', without the bias, or with `add` that added to it: rows [count, in], out [count, out], contiguous. For
+  // weights in float32.
+  void Multiply(const at::Tensor& rows, bool add, at::Tensor& out) const;
 };
 
 // The most that a product of so many rows takes beside its input, its result and the weights, as ReadLinear keeps them.

@@ -8,8 +8,9 @@
 namespace grym {
 
 bool HasTileProducts() {
-#ifdef CPUBLAS_BRGEMM_F32F32F32
-  static const bool has = at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn();
+#if defined(CPUBLAS_BRGEMM_F32F32F32) && defined(__x86_64__) && defined(__GNUC__)
+  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                          at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn();
   return has;
 #else
   return false;

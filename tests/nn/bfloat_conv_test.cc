@@ -125,7 +125,6 @@ TEST(BFloatConvTest, PanelsAreTakenForNumbersByNobody) {
   laid.weight = plain.weight;
   laid.weight.plain = InPanels(weight.clone());
   EXPECT_TRUE(Same(laid(x), plain(x)));
-  EXPECT_TRUE(Same(laid.Activated(x, Activation::kRelu), plain.Activated(x, Activation::kRelu)));
   const at::Tensor halves = x.to(at::kBFloat16);
   EXPECT_EQ(laid(halves).scalar_type(), at::kBFloat16);
   EXPECT_LT(LargestDifference(laid(halves).to(at::kFloat), plain(halves.to(at::kFloat)).to(at::kDouble)), 0.1);

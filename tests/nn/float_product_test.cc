@@ -14,62 +14,75 @@ at::Tensor ExactProduct(const at::Tensor& x, const at::Tensor& weight, const at:
   return at::linear(x.to(at::kDouble), weight.to(at::kDouble), bias.defined() ? bias.to(at::kDouble) : at::Tensor());
 }
 
-TEST(FloatProductTest, ALinearLayerIsTheExactProductForAnyRowsWhateverMultiplies) {
+// As one that was read, where this machine has the products.
+Linear InPanelsOf(const at::Tensor& weight, const at::Tensor& bias) {
+  Linear linear{WeightMatrix::Pack(weight, Precision::kFloat32), bias};
+  linear.weight.plain = InFloatPanels(weight.clone());
+  return linear;
+}
+
+TEST(FloatProductTest, IsTheExactProductForAnyRowsAndWidths) {
   at::Generator generator = SeededGenerator(1);
-  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{1, 1}, {33, 5}, {64, 192}, {768, 96}, {1030, 70}}) {
-    Linear linear{WeightMatrix::Pack(Noise({out, in}, generator), Precision::kFloat32), Noise({out}, generator)};
-    for (const int64_t rows : {1, 15, 16, 17, 100}) {
-      const at::Tensor x = Noise({2, rows, in}, generator);
-      const at::Tensor exact = ExactProduct(x, linear.weight.plain, linear.bias);
+  for (const auto& [in, out] :
+       {std::pair<int64_t, int64_t>{1, 1}, {33, 5}, {17, 63}, {64, 192}, {768, 96}, {1030, 70}, {40, 1000}}) {
+    const at::Tensor weight = Noise({out, in}, generator);
+    Linear linear = InPanelsOf(weight, Noise({out}, generator));
+    EXPECT_EQ(linear.weight.in_panels(), HasFloatProducts());
+    EXPECT_EQ(linear.weight.plain.sizes(), weight.sizes());
+    for (const int64_t rows : {1, 2, 15, 16, 17, 63, 64, 65, 100, 300}) {
+      const at::Tensor x = Noise({2, rows, in}, generator), exact = ExactProduct(x, weight, linear.bias);
       ASSERT_EQ(linear(x).sizes(), exact.sizes());
       EXPECT_LT(testing::DistanceOf(linear(x), exact).max_relative_error, 3e-6) << in << " " << out << " " << rows;
       const at::Tensor apart = at::cat({x, x}, 2).narrow(2, 0, in);  // rows that lie apart
-      EXPECT_LT(testing::DistanceOf(linear(apart), exact).max_relative_error, 3e-6) << in << " " << out << " " << rows;
+      EXPECT_TRUE(linear(apart).equal(linear(x)));
+      const at::Tensor flat = x.view({-1, in});
+      at::Tensor out_rows = at::full({2 * rows, out}, 7, x.options()), sum = Noise({2 * rows, out}, generator);
+      const at::Tensor bare = ExactProduct(flat, weight, {}), wanted = sum.to(at::kDouble) + bare;
+      linear.Multiply(flat, /*add=*/false, out_rows);
+      linear.Multiply(flat, /*add=*/true, sum);
+      EXPECT_LT(testing::DistanceOf(out_rows, bare).max_relative_error, 3e-6) << in << " " << out << " " << rows;
+      EXPECT_LT(testing::DistanceOf(sum, wanted).max_relative_error, 3e-6) << in << " " << out << " " << rows;
     }
-    linear.bias = at::Tensor();
-    const at::Tensor x = Noise({40, in}, generator);
-    EXPECT_LT(testing::DistanceOf(linear(x), ExactProduct(x, linear.weight.plain, {})).max_relative_error, 3e-6);
+    EXPECT_EQ(linear(at::empty({0, in})).sizes(), at::empty({0, out}).sizes());
+    const at::Tensor halves = Noise({9, in}, generator).to(at::kBFloat16);
+    if (linear.weight.in_panels()) {
+      EXPECT_EQ(linear(halves).scalar_type(), at::kBFloat16);
+    }
   }
 }
 
-TEST(FloatProductTest, EveryActivationBehindIt) {
+TEST(FloatProductTest, TheSameBitsBesideOthersAndForAnyNumberOfThreads) {
   at::Generator generator = SeededGenerator(2);
-  const Linear linear{WeightMatrix::Pack(Noise({80, 64}, generator), Precision::kFloat32), Noise({80}, generator)};
-  for (const Activation activation :
-       {Activation::kRelu, Activation::kGelu, Activation::kGeluTanh, Activation::kSilu, Activation::kTanh}) {
-    for (const int64_t rows : {3, 48}) {
-      const at::Tensor x = Noise({rows, 64}, generator);
-      const at::Tensor wanted = Activate(activation, ExactProduct(x, linear.weight.plain, linear.bias));
-      EXPECT_LT(testing::DistanceOf(linear.Activated(x, activation), wanted).max_relative_error, 3e-6)
-          << static_cast<int>(activation) << ", " << rows << " rows";
-    }
+  const at::Tensor weight = Noise({330, 200}, generator), x = Noise({150, 200}, generator);
+  const Linear linear = InPanelsOf(weight, Noise({330}, generator));
+  if (!linear.weight.in_panels()) GTEST_SKIP() << "LibTorch's own product is taken on this machine";
+  const at::Tensor all = linear(x);
+  EXPECT_TRUE(linear(x.narrow(0, 3, 1)).equal(all.narrow(0, 3, 1)));
+  EXPECT_TRUE(linear(x.narrow(0, 60, 37)).equal(all.narrow(0, 60, 37)));
+  const int threads = at::get_num_threads();
+  for (const int other : {1, 2, 3, 7}) {
+    at::set_num_threads(other);
+    EXPECT_TRUE(linear(x).equal(all)) << other;
   }
+  at::set_num_threads(threads);
 }
 
-TEST(FloatProductTest, TakesNoMoreThanItSaysAndNotThreeTimesLess) {
-  if (!HasFloatProducts()) GTEST_SKIP() << "LibTorch's own product is taken on this machine";
+TEST(FloatProductTest, TakesWhatItSays) {
   at::Generator generator = SeededGenerator(3);
   const auto budget = std::make_shared<MemoryBudget>(int64_t{1} << 30);
-  for (const int64_t in : {24, 96, 320, 768, 1024, 3072}) {
-    for (const int64_t out : {40, 64, 768}) {
-      for (const int64_t rows : {16, 77, 499}) {
-        const at::Tensor x = Noise({rows, in}, generator), weight = Noise({out, in}, generator);
-        const at::Tensor bias = Noise({out}, generator);
-        ASSERT_TRUE(TakesFloatProduct(x, weight));
-        budget->ResetPeak();
-        int64_t took = 0;
-        {
-          const BudgetScope scope(budget);
-          const at::Tensor y = FloatProduct(x, weight, bias, Activation::kGelu);
-          took = budget->peak_bytes() - AllocatedBytes(rows * out * 4);
-        }
-        const int64_t said = FloatProductScratchBytes(in, rows);
-        EXPECT_LE(took, said) << rows << " x " << in << " x " << out;
-        EXPECT_GE(3 * took, said) << rows << " x " << in << " x " << out;
-      }
+  for (const int64_t in : {24, 320, 3072}) {
+    for (const int64_t rows : {1, 16, 77, 499}) {
+      const at::Tensor x = Noise({rows, in}, generator);
+      const Linear linear = InPanelsOf(Noise({70, in}, generator), Noise({70}, generator));
+      if (!linear.weight.in_panels()) GTEST_SKIP() << "LibTorch's own product is taken on this machine";
+      budget->ResetPeak();
+      const BudgetScope scope(budget);
+      const at::Tensor y = linear(x);
+      EXPECT_EQ(budget->peak_bytes() - AllocatedBytes(rows * 70 * 4),
+                LinearScratchBytes(70, in, Precision::kFloat32, x.device(), rows));
     }
   }
-  EXPECT_EQ(FloatProductScratchBytes(768, 4), 0);
+  EXPECT_THROW(InPanelsOf(Noise({70, 8}, generator), {}).weight.Rows(0, 3, at::kFloat), c10::Error);
 }
 
 }  // namespace

@@ -187,22 +187,22 @@ void SwinStage::RunBlock(const Block& block, at::Tensor& grid, at::Tensor& rows,
   const Cut& cut = block.shifted ? shifted_ : plain_;
   NormGathered(block.attention_norm, grid, cut.into, 1, rows);
   at::Tensor projected = wide.narrow(0, 0, places * 3 * dim).view({places, 3 * dim});
-  at::mm_out(projected, rows, block.query_key_value.weight.plain.t());
+  block.query_key_value.Multiply(rows, /*add=*/false, projected);
   at::Tensor windows = mixed.view({config_.windows(), area, dim});
   AttendWindows(projected.view({config_.windows(), area, 3 * dim}), block.query_key_value.bias, block.bias,
                 config_.heads, windows);
-  at::mm_out(rows, mixed, block.attention_out.weight.plain.t());
+  block.attention_out.Multiply(mixed, /*add=*/false, rows);
   at::Tensor normed = mixed.narrow(0, 0, tokens);
   AddGatheredAndNorm(rows, cut.back, block.attention_out.bias, block.norm, block.down.bias, grid, normed);
   at::Tensor up = wide.narrow(0, 0, tokens * mlp).view({tokens, mlp});
-  at::mm_out(up, normed, block.up.weight.plain.t());
+  block.up.Multiply(normed, /*add=*/false, up);
   if (config_.activation == Activation::kGelu) {
     ShiftedGelu(block.up.bias, up);
   } else {
     up.add_(block.up.bias);
     ActivateInPlace(config_.activation, up);
   }
-  grid.addmm_(up, block.down.weight.plain.t());  // its bias is in the grid
+  block.down.Multiply(up, /*add=*/true, grid);  // its bias is in the grid
 }
 
 at::Tensor SwinStage::RunByPasses(at::Tensor x) const {
@@ -257,7 +257,9 @@ int64_t SwinStage::WorkingBytes(const SwinStageConfig& config, int64_t batch, Pr
     const auto floats = [](int64_t count) { return AllocatedBytes(count * 4); };
     const int64_t merged = config.merges ? ((config.height + 1) / 2) * ((config.width + 1) / 2) : 0;
     const int64_t scratch =
-        2 * floats(padded * dim) + floats(std::max(padded * 3 * dim, config.tokens() * config.mlp_dim()));
+        2 * floats(padded * dim) + floats(std::max(padded * 3 * dim, config.tokens() * config.mlp_dim())) +
+        std::max(LinearScratchBytes(3 * dim, dim, precision, device, padded),
+                 LinearScratchBytes(dim, config.mlp_dim(), precision, device, config.tokens()));
     return std::max(floats(batch * config.tokens() * dim) + std::max(scratch, floats(batch * merged * 4 * dim)),
                     floats(batch * merged * 4 * dim) + floats(batch * merged * 2 * dim) +
                         LinearScratchBytes(2 * dim, 4 * dim, precision, device, batch * merged));

@@ -189,7 +189,10 @@ at::Tensor ClapTextNet::RunLayer(const Layer& layer, const at::Tensor& x, const 
     mixed = (texts.size() == 1 ? texts.front() : at::cat(texts, 1)).squeeze(0);
   }
   mixed = layer.attention_norm(layer.attention_out(mixed).add_(x));
-  return layer.norm(layer.down(layer.up.Activated(mixed, activation_)).add_(mixed));
+  at::Tensor wide = layer.up(mixed);
+  ActivateInPlace(activation_, wide);
+  wide = layer.down(wide).add_(mixed);
+  return layer.norm(wide);
 }
 
 absl::StatusOr<at::Tensor> ClapTextNet::Encode(const std::vector<std::vector<int32_t>>& ids,

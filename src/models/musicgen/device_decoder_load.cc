@@ -62,9 +62,10 @@ int64_t MusicgenDeviceDecoder::WorkingBytes(const MusicgenConfig& config, Precis
                                             int64_t rows, int64_t most_steps, int64_t conditioning) {
   const int64_t dim = config.hidden, codes = config.books * config.vocab_size;
   const auto element = static_cast<int64_t>(c10::elementSize(ComputeType(precision, device)));
+  const int64_t many = std::min(MusicgenDeviceStepsAtOnce(rows), most_steps + (config.melody ? conditioning : 0));
   int64_t decoding = 0;
   for (const auto& [out, in] : {std::pair{3 * dim, dim}, {config.ffn, dim}, {dim, config.ffn}, {codes, dim}})
-    decoding = std::max(decoding, LinearScratchBytes(out, in, precision, device, rows));
+    decoding = std::max(decoding, LinearScratchBytes(out, in, precision, device, rows * many));
   if (!device.is_cpu() && IsPacked(precision)) decoding *= kDecodingCopies;
   const auto layers = [&](int64_t count) {  // of count steps of each row
     const int64_t all = rows * count, slots = most_steps + (config.melody ? conditioning : 0);
@@ -75,7 +76,6 @@ int64_t MusicgenDeviceDecoder::WorkingBytes(const MusicgenConfig& config, Precis
            AllocatedBytes(count * slots * (element + 1)) + AllocatedBytes(rows * codes * element);
   };
   const int64_t cross = config.melody ? 0 : AllocatedBytes(rows * conditioning * 5 * dim * element);
-  const int64_t many = std::min(MusicgenDeviceStepsAtOnce(rows), most_steps + (config.melody ? conditioning : 0));
   int64_t bytes = decoding + std::max(layers(many), cross);
   // A captured step keeps the memory that it works in.
   if (device.is_cuda()) bytes += kGpuProductBytes + decoding + layers(1);

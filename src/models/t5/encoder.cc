@@ -117,14 +117,13 @@ void T5Encoder::RunLayer(const Layer& layer, at::Tensor& x, const at::Tensor& bi
   }
   x.add_(layer.attention_out(mixed.squeeze(0)));
   mixed.reset();
-  at::Tensor wide;
+  at::Tensor wide = layer.up(layer.norm(x));
   if (config_.gated) {
-    wide = layer.up(layer.norm(x));
     at::Tensor gate = wide.narrow(1, 0, config_.d_ff);
     ActivateInPlace(config_.activation, gate);
     wide = gate * wide.narrow(1, config_.d_ff, config_.d_ff);
   } else {
-    wide = layer.up.Activated(layer.norm(x), config_.activation);
+    ActivateInPlace(config_.activation, wide);
   }
   x.add_(layer.down(wide));
 }

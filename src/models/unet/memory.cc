@@ -171,7 +171,14 @@ int64_t Unet::StreamedWorkingBytes(const TensorSet& set, const UnetConfig& confi
 int64_t Unet::ConditionsBytes(const UnetConfig& config, const WeightOptions& options, int64_t steps, int64_t rows) {
   const auto element = static_cast<int64_t>(c10::elementSize(ComputeType(options.precision, options.device)));
   const auto bytes = [&](int64_t channels) { return AllocatedBytes(steps * rows * channels * element); };
-  int64_t sum = 3 * bytes(config.embedding_dim());  // while they are made
+  const auto scratch = [&](int64_t out, int64_t in) {
+    return LinearScratchBytes(out, in, options.precision, options.device, steps * rows);
+  };
+  int64_t product = scratch(config.time_dim, config.time_dim);
+  for (const UnetUnit& unit : UnitsOf(config)) {
+    if (unit.kind == UnetUnit::Kind::kResnet) product = std::max(product, scratch(unit.out, config.embedding_dim()));
+  }
+  int64_t sum = 3 * bytes(config.embedding_dim()) + product;  // while they are made
   for (const UnetUnit& unit : UnitsOf(config)) {
     if (unit.kind == UnetUnit::Kind::kResnet) sum += bytes(unit.out);
   }

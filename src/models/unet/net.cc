@@ -33,7 +33,8 @@ at::Tensor RunAttention(const Linear& qkv, const Linear& out, const at::Tensor& 
 }
 
 at::Tensor RunFeedForward(const UnetTransformerLayer& layer, const at::Tensor& x) {
-  at::Tensor gate = layer.gate.Activated(x, Activation::kGelu);
+  at::Tensor gate = layer.gate(x);
+  at::gelu_(gate);
   gate.mul_(layer.feed(x));  // gone again before the next product
   return layer.back(gate);
 }

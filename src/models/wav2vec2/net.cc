@@ -129,7 +129,9 @@ at::Tensor Wav2Vec2Net::Attend(const Wav2Vec2Layer& layer, const at::Tensor& x) 
 }
 
 at::Tensor Wav2Vec2Net::FeedForward(const Wav2Vec2Layer& layer, const at::Tensor& x) const {
-  return layer.narrow(layer.wide.Activated(x, config_.activation));
+  at::Tensor wide = layer.wide(x);
+  ActivateInPlace(config_.activation, wide);
+  return layer.narrow(wide);
 }
 
 at::Tensor Wav2Vec2Net::RunLayer(const Wav2Vec2Layer& layer, at::Tensor x) const {
@@ -199,7 +201,8 @@ int64_t Wav2Vec2Net::WorkingBytes(const Wav2Vec2Config& config, Precision precis
   // The positions' kernel is converted whole where it is kept in another type, and oneDNN arranges a copy of its own.
   const int64_t kernel = AllocatedBytes(dim * (dim / config.position_groups) * config.position_kernel * element);
   const int64_t copies = StorageType(precision) == ComputeType(precision, device) ? 1 : 2;
-  const int64_t positions = extract + rows(dim) + AllocatedBytes((frames + 1) * dim * element) + copies * kernel;
+  constexpr int64_t kKernelBytes = 16384;  // of its own sums for each thread; 10,272 measured
+  const int64_t positions = extract + at::get_num_threads() * kKernelBytes + rows(dim) + AllocatedBytes((frames + 1) * dim * element) + copies * kernel;
   // Of a layer: the input, and the norm of it, and either three projections and their mix, or the wide rows and the sum.
   const int64_t norms = config.norm_first ? 2 : 1;
   const int64_t kept = wants.hidden_states ? config.layers * rows(dim) : rows(dim);

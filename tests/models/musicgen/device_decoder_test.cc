@@ -343,7 +343,7 @@ TEST(MusicgenDeviceDecoderTest, BytesAreWhatTheBudgetCounts) {
         const int64_t most = budget->peak_bytes() - budget->used_bytes();
         const int64_t planned = Net::WorkingBytes(config, precision, kCpuDevice, rows, steps, length);
         EXPECT_LE(most, planned) << rows;
-        EXPECT_GE(3 * most, planned) << rows;
+        EXPECT_GE(3 * most + 4096, planned) << rows;  // a page of what a product of few rows takes
         at::Tensor kept = player.Step(given);
         const int64_t used = budget->used_bytes();
         budget->ResetPeak();
