@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "dsp/dispatch.h"
 #include "nn/tile_product.h"
 #include "runtime/memory_budget.h"
 
@@ -10,7 +11,8 @@ namespace grym {
 namespace {
 
 constexpr int64_t kPanel = 64;    // results that are made of the same weights: four registers of the widest kernels
-constexpr int64_t kRows = 64;     // at once
+constexpr int64_t kBlockRows = 64;  // at once
+constexpr int64_t kDepth = 768;     // of the inputs: so many that they stay in the second cache beside a panel's weights
 constexpr int64_t kRowStep = 16;  // there is a kernel for each number of rows: few of them
 constexpr int64_t kGap = 16;      // between rows of the inputs, so that they do not meet in one set of the cache
 constexpr int64_t kItemsAThread = 2;
@@ -25,8 +27,12 @@ bool IsFastWithOneDnn() {
 }
 
 int64_t RoundedRows(int64_t rows) { return (rows + kRowStep - 1) / kRowStep * kRowStep; }
-int64_t BlockRows(int64_t rows) { return std::min(kRows, RoundedRows(rows)); }
+int64_t BlockRows(int64_t rows) { return std::min(kBlockRows, RoundedRows(rows)); }
 int64_t FloatsAThread(int64_t in, int64_t rows) { return BlockRows(rows) * (in + kGap + kPanel); }
+
+GRYM_HOT void AddTo(float* GRYM_RESTRICT y, const float* GRYM_RESTRICT more, int64_t count) {
+  for (int64_t j = 0; j < count; ++j) y[j] += more[j];
+}
 
 // What one thread works in: some rows, laid apart, and their sums with one panel.
 class RowsWorker {
@@ -40,22 +46,37 @@ class RowsWorker {
     std::fill(inputs_ + count * (in_ + kGap), inputs_ + RoundedRows(count) * (in_ + kGap), 0.0f);
   }
 
-  // Results [first, first + kPanel) of the rows; `y` is the first row's.
-  void Multiply(int64_t first, const float* panels, const float* bias, bool add, float* y) {
-    const int64_t columns = std::min(kPanel, out_ - first);
-    MultiplyTile(RoundedRows(count_), in_, columns, {inputs_, in_ + kGap}, {panels + first * in_, columns},
-                 /*add=*/false, sums_, columns);
-    for (int64_t i = 0; i < count_; ++i) {
-      const float* const sums = sums_ + i * columns;
-      float* const to = y + i * out_ + first;
-      for (int64_t j = 0; j < columns; ++j) {
-        const float sum = bias ? sums[j] + bias[first + j] : sums[j];
-        to[j] = add ? to[j] + sum : sum;
+  // Results of panels [first, last) of the rows; `y` is the first row's.
+  void Multiply(int64_t first, int64_t last, const float* panels, const float* bias, bool add, float* y) {
+    const int64_t begin = first * kPanel, end = std::min(out_, last * kPanel);
+    // The last rows, if they fill no kernel, through memory of our own.
+    const bool whole = count_ == RoundedRows(count_);
+    if (whole) {
+      for (int64_t k = 0; k < in_; k += kDepth) {
+        for (int64_t at = begin; at < end; at += kPanel) Sum(at, k, k + kDepth, panels, add || k > 0, y + at, out_);
+      }
+    } else {
+      for (int64_t at = begin; at < end; at += kPanel) {
+        const int64_t columns = std::min(kPanel, out_ - at);
+        for (int64_t k = 0; k < in_; k += kDepth) Sum(at, k, k + kDepth, panels, k > 0, sums_, columns);
+        for (int64_t i = 0; i < count_; ++i) {
+          float* const to = y + i * out_ + at;
+          if (!add) std::fill_n(to, columns, 0.0f);
+          AddTo(to, sums_ + i * columns, columns);
+        }
       }
     }
+    for (int64_t i = 0; bias && i < count_; ++i) AddTo(y + i * out_ + begin, bias + begin, end - begin);
   }
 
  private:
+  // Of the inputs [begin, end) and the panel whose first result is `at`.
+  void Sum(int64_t at, int64_t begin, int64_t end, const float* panels, bool add, float* sums, int64_t stride) const {
+    const int64_t columns = std::min(kPanel, out_ - at);
+    MultiplyTile(RoundedRows(count_), std::min(in_, end) - begin, columns, {inputs_ + begin, in_ + kGap},
+                 {panels + at * in_ + begin * columns, columns}, add, sums, stride);
+  }
+
   const int64_t in_, out_;
   float *const inputs_, *const sums_;
   int64_t count_ = 0;
@@ -104,18 +125,16 @@ void MultiplyFloatPanels(const at::Tensor& x, const at::Tensor& panels, const at
   const float* const shift = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
   const auto* const weights = static_cast<const float*>(panels.const_data_ptr());
   float* const to = y.mutable_data_ptr<float>();
-  const int64_t blocks = (rows + kRows - 1) / kRows, widths = (out + kPanel - 1) / kPanel;
+  const int64_t blocks = (rows + kBlockRows - 1) / kBlockRows, widths = (out + kPanel - 1) / kPanel;
   const int64_t wanted = (kItemsAThread * at::get_num_threads() + blocks - 1) / blocks;
   const int64_t group = (widths + std::min(widths, wanted) - 1) / std::min(widths, wanted);  // panels of an item
   const int64_t groups = (widths + group - 1) / group;
   at::parallel_for(0, blocks * groups, 1, [&](int64_t begin, int64_t end) {
     RowsWorker worker(in, out, rows, each + at::get_thread_num() * FloatsAThread(in, rows));
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t row = item / groups * kRows, first = item % groups * group;
-      if (item == begin || first == 0) worker.Read(from + row * in, std::min(kRows, rows - row));
-      for (int64_t panel = first; panel < std::min(widths, first + group); ++panel) {
-        worker.Multiply(panel * kPanel, weights, shift, add, to + row * out);
-      }
+      const int64_t row = item / groups * kBlockRows, first = item % groups * group;
+      if (item == begin || first == 0) worker.Read(from + row * in, std::min(kBlockRows, rows - row));
+      worker.Multiply(first, std::min(widths, first + group), weights, shift, add, to + row * out);
     }
   });
 }

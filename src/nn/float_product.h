@@ -8,7 +8,7 @@ namespace grym {
 
 // LibTorch multiplies float32 matrices by MKL, which on a CPU that is not Intel's takes its loops for AVX2 and copies
 // both sides in each call: 88 to 99 GFLOP/s a core of an AMD EPYC with AVX-512. oneDNN's kernels for matrices in the cache
-// (tile_product.h) have 105 to 112 of the 117 that are possible there, once the weights lie in panels. So these are taken
+// (tile_product.h) have 97 to 107 of the 117 that are possible there, once the weights lie in panels. So these are taken
 // on such a machine, and MKL elsewhere. By the vendor, and not by a measurement when a program starts: one machine gives
 // the same bits each time. (oneDNN's product of whole matrices, which LibTorch has too, is as fast and keeps half a
 // megabyte for each number of rows that ever came.)
