@@ -58,12 +58,10 @@ class RowsWorker {
     } else {
       for (int64_t at = begin; at < end; at += kPanel) {
         const int64_t columns = std::min(kPanel, out_ - at);
-        for (int64_t k = 0; k < in_; k += kDepth) Sum(at, k, k + kDepth, panels, k > 0, sums_, columns);
-        for (int64_t i = 0; i < count_; ++i) {
-          float* const to = y + i * out_ + at;
-          if (!add) std::fill_n(to, columns, 0.0f);
-          AddTo(to, sums_ + i * columns, columns);
-        }
+        std::fill_n(sums_, RoundedRows(count_) * columns, 0.0f);
+        for (int64_t i = 0; add && i < count_; ++i) std::copy_n(y + i * out_ + at, columns, sums_ + i * columns);
+        for (int64_t k = 0; k < in_; k += kDepth) Sum(at, k, k + kDepth, panels, add || k > 0, sums_, columns);
+        for (int64_t i = 0; i < count_; ++i) std::copy_n(sums_ + i * columns, columns, y + i * out_ + at);
       }
     }
     for (int64_t i = 0; bias && i < count_; ++i) AddTo(y + i * out_ + begin, bias + begin, end - begin);
@@ -118,6 +116,8 @@ at::Tensor InFloatPanels(at::Tensor weight) {
 void MultiplyFloatPanels(const at::Tensor& x, const at::Tensor& panels, const at::Tensor& bias, bool add,
                          at::Tensor& y) {
   const int64_t rows = x.size(0), in = x.size(1), out = panels.size(0);
+  TORCH_CHECK(x.is_contiguous() && y.is_contiguous() && in == panels.size(1) && y.size(0) == rows && y.size(1) == out,
+              "want contiguous rows of the panels' sizes, got ", x.sizes(), ", ", panels.sizes(), " and ", y.sizes());
   if (rows < 1) return;
   const at::Tensor scratch = at::empty({at::get_num_threads(), FloatsAThread(in, rows)}, x.options());
   float* const each = scratch.mutable_data_ptr<float>();

@@ -65,6 +65,14 @@ TEST(FloatProductTest, TheSameBitsBesideOthersAndForAnyNumberOfThreads) {
     EXPECT_TRUE(linear(x).equal(all)) << other;
   }
   at::set_num_threads(threads);
+  // More inputs than are multiplied at once, added to what is there.
+  const Linear wide = InPanelsOf(Noise({70, 1700}, generator), {});
+  const at::Tensor inputs = Noise({80, 1700}, generator);
+  at::Tensor sums = Noise({80, 70}, generator), some = sums.narrow(0, 0, 70).clone();
+  wide.Multiply(inputs, /*add=*/true, sums);
+  wide.Multiply(inputs.narrow(0, 0, 70), /*add=*/true, some);
+  EXPECT_TRUE(some.equal(sums.narrow(0, 0, 70)));
+  EXPECT_TRUE(wide(inputs).narrow(0, 0, 70).equal(wide(inputs.narrow(0, 0, 70))));
 }
 
 TEST(FloatProductTest, TakesWhatItSays) {

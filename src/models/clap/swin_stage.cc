@@ -279,7 +279,7 @@ int64_t SwinStage::WorkingBytes(const SwinStageConfig& config, int64_t batch, Pr
                                       bytes(tokens * dim + padded * 4 * dim) + scratch(3 * dim, dim, padded),
                                       bytes(tokens * dim + padded * 2 * dim) + scratch(dim, dim, padded)});
   const int64_t merged = config.merges ? ((config.height + 1) / 2) * ((config.width + 1) / 2) : 0;
-  return std::max({mlp, attention, bytes(merged * 6 * dim) + (merged > 0 ? scratch(2 * dim, 4 * dim, merged) : 0)});
+  return std::max({mlp, attention, bytes(merged * 10 * dim) + (merged > 0 ? scratch(2 * dim, 4 * dim, merged) : 0)});
 }
 
 }  // namespace grym

@@ -66,6 +66,9 @@ int64_t MusicgenDeviceDecoder::WorkingBytes(const MusicgenConfig& config, Precis
   int64_t decoding = 0;
   for (const auto& [out, in] : {std::pair{3 * dim, dim}, {config.ffn, dim}, {dim, config.ffn}, {codes, dim}})
     decoding = std::max(decoding, LinearScratchBytes(out, in, precision, device, rows * many));
+  if (!config.melody) {
+    decoding = std::max(decoding, LinearScratchBytes(2 * dim, dim, precision, device, rows * conditioning));
+  }
   if (!device.is_cpu() && IsPacked(precision)) decoding *= kDecodingCopies;
   const auto layers = [&](int64_t count) {  // of count steps of each row
     const int64_t all = rows * count, slots = most_steps + (config.melody ? conditioning : 0);

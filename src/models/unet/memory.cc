@@ -174,7 +174,8 @@ int64_t Unet::ConditionsBytes(const UnetConfig& config, const WeightOptions& opt
   const auto scratch = [&](int64_t out, int64_t in) {
     return LinearScratchBytes(out, in, options.precision, options.device, steps * rows);
   };
-  int64_t product = scratch(config.time_dim, config.time_dim);
+  int64_t product = std::max({scratch(config.time_dim, config.time_dim), scratch(config.time_dim, config.channels[0]),
+                              scratch(config.time_dim, config.class_dim)});
   for (const UnetUnit& unit : UnitsOf(config)) {
     if (unit.kind == UnetUnit::Kind::kResnet) product = std::max(product, scratch(unit.out, config.embedding_dim()));
   }

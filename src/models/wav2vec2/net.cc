@@ -202,7 +202,8 @@ int64_t Wav2Vec2Net::WorkingBytes(const Wav2Vec2Config& config, Precision precis
   const int64_t kernel = AllocatedBytes(dim * (dim / config.position_groups) * config.position_kernel * element);
   const int64_t copies = StorageType(precision) == ComputeType(precision, device) ? 1 : 2;
   constexpr int64_t kKernelBytes = 16384;  // of its own sums for each thread; 10,272 measured
-  const int64_t positions = extract + at::get_num_threads() * kKernelBytes + rows(dim) + AllocatedBytes((frames + 1) * dim * element) + copies * kernel;
+  const int64_t positions = extract + at::get_num_threads() * kKernelBytes + rows(dim) +
+                            AllocatedBytes((frames + 1) * dim * element) + copies * kernel;
   // Of a layer: the input, and the norm of it, and either three projections and their mix, or the wide rows and the sum.
   const int64_t norms = config.norm_first ? 2 : 1;
   const int64_t kept = wants.hidden_states ? config.layers * rows(dim) : rows(dim);
